@@ -1,0 +1,1 @@
+//! Programs that each show one task

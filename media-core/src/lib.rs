@@ -1,0 +1,1 @@
+//! Codecs, tones, DTMF, playing, recording and comparing sound, and the legs that do it on a media worker

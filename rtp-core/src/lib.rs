@@ -1,0 +1,1 @@
+//! RTP packets, sequence arithmetic, statistics, telephone events, a jitter buffer, and the media workers

@@ -1,0 +1,1 @@
+//! A SIP phone: a library for applications that call, and a headless softphone

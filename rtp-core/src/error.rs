@@ -1,0 +1,46 @@
+//! The errors of this crate.
+
+use thiserror::Error;
+
+/// Why bytes are not an RTP packet (RFC 3550 §5.1); the datagram is dropped and the stream goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum PacketError {
+    /// Shorter than what its own header says it holds; both in bytes.
+    #[error("an RTP packet that needs {needed} bytes has only {len}")]
+    Truncated {
+        /// Bytes that there are.
+        len: usize,
+        /// Bytes that the header asks for.
+        needed: usize,
+    },
+    /// The two version bits are not 2.
+    #[error("RTP version {version}, not 2")]
+    Version {
+        /// What the bits say, 0 to 3.
+        version: u8,
+    },
+    /// The padding bit is set and the last byte's count is zero or reaches into the header (§5.1, "padding").
+    #[error("{padding} bytes of padding in {available} bytes of payload")]
+    Padding {
+        /// What the last byte says.
+        padding: usize,
+        /// Bytes after the header.
+        available: usize,
+    },
+}
+
+/// Why a packet cannot be written as asked; what was to be written is wrong, nothing was appended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum WriteError {
+    /// The payload type has seven bits.
+    #[error("payload type {0} is over 127")]
+    PayloadType(u8),
+    /// The CSRC count has four bits.
+    #[error("{0} contributing sources; a packet has room for 15")]
+    TooManyCsrcs(usize),
+    /// An extension's length is counted in 32-bit words, and the count has 16 bits (§5.3.1).
+    #[error("a header extension of {0} bytes; it must be a multiple of 4 and at most 262140")]
+    ExtensionLength(usize),
+}

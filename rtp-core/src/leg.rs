@@ -1,0 +1,59 @@
+//! What runs a leg, and what a leg tells: the border to the crates above.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use crate::packet::RtpPacket;
+
+/// What runs a leg that is not just relayed: hears its packets, speaks its packets.
+///
+/// A media worker calls it from its own thread, one call at a time, and never while another leg of that worker is being
+/// served: an implementation must not block and should allocate nothing per packet. The contract is the one of every core
+/// of this project: after [`handle_packet`](Self::handle_packet) or [`handle_timeout`](Self::handle_timeout) the worker
+/// drains [`poll_transmit`](Self::poll_transmit), then [`poll_event`](Self::poll_event), then reads
+/// [`poll_timeout`](Self::poll_timeout). It does so too once when the processor is put in charge of a leg.
+///
+/// A panic in any of these ends the leg with [`LegEvent::ProcessorPanicked`] and touches no other.
+pub trait LegProcessor: Send {
+    /// Hears a packet that came from the leg's peer (its source was checked). `now` is when it was received.
+    fn handle_packet(&mut self, now: Instant, packet: RtpPacket<'_>);
+
+    /// Writes the next datagram for the peer into `out`, which is empty when it is called, and says whether there was one.
+    /// The worker calls it until it says `false`, at most 64 times in a turn.
+    fn poll_transmit(&mut self, out: &mut Vec<u8>) -> bool;
+
+    /// Hands out the next thing that whoever owns the leg should know.
+    fn poll_event(&mut self) -> Option<LegEvent>;
+
+    /// When [`handle_timeout`](Self::handle_timeout) wants to be called; `None` for never.
+    fn poll_timeout(&self) -> Option<Instant>;
+
+    /// Does what is due at `now`. A processor with a steady tick moves its own due time by one tick a call, so a late worker
+    /// calls it again until it has caught up, with a bound.
+    fn handle_timeout(&mut self, now: Instant);
+}
+
+/// What a leg tells its owner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LegEvent {
+    /// The peer was heard at another address than the signalled one, and packets go there from here on (symmetric RTP).
+    Latched {
+        /// Where the peer really is.
+        from: SocketAddr,
+    },
+    /// The peer pressed a key (RFC 4733); told once for each press, however many packets carried it.
+    TelephoneEvent {
+        /// `0` to `9`, `*`, `#`, `A` to `D`.
+        digit: char,
+        /// How long it was held, as far as the packets told.
+        duration: Duration,
+    },
+    /// The processor has done what it was for (a prompt has been played to its end); the leg goes on.
+    Finished,
+    /// The processor panicked. The leg sends and receives nothing more, its port has gone back, and its last statistics
+    /// wait to be fetched by removing it.
+    ProcessorPanicked,
+    /// The leg's socket failed for good. Ended like a panicked one.
+    SocketFailed,
+}

@@ -1,5 +1,7 @@
 //! The errors of this crate.
 
+use std::time::Duration;
+
 use thiserror::Error;
 
 /// Why bytes are not an RTP packet (RFC 3550 §5.1); the datagram is dropped and the stream goes on.
@@ -43,4 +45,35 @@ pub enum WriteError {
     /// An extension's length is counted in 32-bit words, and the count has 16 bits (§5.3.1).
     #[error("a header extension of {0} bytes; it must be a multiple of 4 and at most 262140")]
     ExtensionLength(usize),
+}
+
+/// A payload that cannot be telephone-event reports: they are four bytes each (RFC 4733 §2.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("a telephone-event payload of {len} bytes; it must be a multiple of 4 and not empty")]
+pub struct TelephoneEventError {
+    /// Bytes of the payload.
+    pub len: usize,
+}
+
+/// Why a key is not sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SendEventError {
+    /// Not one of the sixteen keys.
+    #[error("{0:?} is no key; use 0 to 9, *, # and A to D")]
+    NotAKey(char),
+    /// Zero, or longer than the 16 bits of a report can say.
+    #[error("a key held for {duration:?}; it must be more than zero and at most {longest:?}")]
+    Duration {
+        /// What was asked for.
+        duration: Duration,
+        /// What is possible at the stream's clock rate.
+        longest: Duration,
+    },
+    /// The queue is full; try again when keys have been sent.
+    #[error("{capacity} keys wait to be sent, which is the limit")]
+    TooManyWaiting {
+        /// The limit.
+        capacity: usize,
+    },
 }

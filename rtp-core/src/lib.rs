@@ -5,8 +5,12 @@ mod error;
 mod leg;
 mod packet;
 mod sequence;
+mod statistics;
+mod telephone_event;
 
-pub use error::{PacketError, WriteError};
+pub use error::{PacketError, SendEventError, TelephoneEventError, WriteError};
 pub use leg::{LegEvent, LegProcessor};
 pub use packet::{HeaderExtension, RtpHeader, RtpPacket, RtpWriter, is_rtcp, rewrite};
 pub use sequence::{RtpTimestamp, SequenceNumber, Ssrc};
+pub use statistics::{Arrival, MAX_DROPOUT, MAX_MISORDER, ReceiverStatistics, Reception};
+pub use telephone_event::{EventPacket, EventReceiver, EventSender, EventSenderConfig, ReceivedEvent, TelephoneEvent};

@@ -1,1 +1,3 @@
 //! A SIP server: registrar and B2BUA with relayed media, and the library it is made of
+
+pub mod config;

@@ -1,0 +1,136 @@
+//! Ranges of the values, and what must hold between them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::account::{check_display_name, check_password, check_user};
+use super::error::Invalid;
+use super::value::{ValueError, check_advertise, check_realm, domain};
+use super::{AccountConfig, Config};
+
+struct Bounds {
+    key: &'static str,
+    min: u64,
+    max: u64,
+    unit: &'static str,
+}
+
+const fn bounds(key: &'static str, min: u64, max: u64, unit: &'static str) -> Bounds {
+    Bounds { key, min, max, unit }
+}
+
+/// What each number may be; the reference gives the same ranges in words.
+const BOUNDS: [Bounds; 10] = [
+    bounds("media.workers", 1, 256, ""),
+    bounds("registrar.default_expires", 1, 604_800, " seconds"),
+    bounds("registrar.min_expires", 1, 3600, " seconds"),
+    bounds("registrar.max_expires", 1, 604_800, " seconds"),
+    bounds("registrar.max_contacts", 1, 100, ""),
+    bounds("limits.max_message", 1500, 65_535, " bytes"),
+    bounds("limits.max_body", 1000, 65_535, " bytes"),
+    bounds("limits.max_transactions", 100, 10_000_000, ""),
+    bounds("limits.max_calls", 1, 1_000_000, ""),
+    bounds("calls.ring_timeout", 5, 170, " seconds"),
+];
+
+pub(super) fn check(config: &Config) -> Result<(), Invalid> {
+    let Config { data_dir, listen, domains, realm, advertise, media, registrar, limits, calls, log: _, accounts } =
+        config;
+    if data_dir.as_os_str().is_empty() {
+        return Err(value("data_dir")(ValueError::EmptyPath));
+    }
+    check_listen(config)?;
+    debug_assert!(!listen.is_empty());
+    for name in domains {
+        domain(name).map_err(value("domains"))?;
+    }
+    check_realm(realm).map_err(value("realm"))?;
+    advertise.map_or(Ok(()), check_advertise).map_err(value("advertise"))?;
+
+    number("media.workers", media.workers)?;
+    let default = seconds("registrar.default_expires", registrar.default_expires)?;
+    let min = seconds("registrar.min_expires", registrar.min_expires)?;
+    let max = seconds("registrar.max_expires", registrar.max_expires)?;
+    above(("registrar.min_expires", min), ("registrar.max_expires", max))?;
+    above(("registrar.min_expires", min), ("registrar.default_expires", default))?;
+    above(("registrar.default_expires", default), ("registrar.max_expires", max))?;
+    number("registrar.max_contacts", registrar.max_contacts)?;
+    number("limits.max_message", limits.max_message)?;
+    number("limits.max_body", limits.max_body)?;
+    number("limits.max_transactions", limits.max_transactions)?;
+    number("limits.max_calls", limits.max_calls)?;
+    seconds("calls.ring_timeout", calls.ring_timeout)?;
+    check_accounts(accounts)
+}
+
+fn check_listen(config: &Config) -> Result<(), Invalid> {
+    let (listen, ports) = (&config.listen, config.media.ports);
+    if listen.is_empty() {
+        return Err(Invalid::NothingToListenOn);
+    }
+    ports.check().map_err(value("media.ports"))?;
+    for (index, one) in listen.iter().enumerate() {
+        // Port 0 is another port each time.
+        if one.address.port() != 0 && listen.iter().take(index).any(|earlier| earlier == one) {
+            return Err(Invalid::ListenTwice { address: one.to_string() });
+        }
+        if ports.contains(one.address.port()) {
+            return Err(Invalid::ListenInMediaPorts { ports: ports.to_string(), address: one.to_string() });
+        }
+    }
+    Ok(())
+}
+
+fn check_accounts(accounts: &[AccountConfig]) -> Result<(), Invalid> {
+    let mut users = BTreeMap::new();
+    for (number, account) in (1..).zip(accounts) {
+        let AccountConfig { user, password, display_name } = account;
+        let invalid = |key: &str, source| Invalid::Value { key: format!("{key} of account {number}"), source };
+        check_user(user).map_err(|error| invalid("user", error))?;
+        check_password(user, password.reveal()).map_err(|error| invalid("password", error))?;
+        check_display_name(display_name).map_err(|error| invalid("display_name", error))?;
+        if let Some(first) = users.insert(user, number) {
+            return Err(Invalid::DuplicateUser { user: user.clone(), first, second: number, first_place: None });
+        }
+    }
+    Ok(())
+}
+
+fn value(key: &str) -> impl Fn(ValueError) -> Invalid {
+    let key = key.to_owned();
+    move |source| Invalid::Value { key: key.clone(), source }
+}
+
+fn number(key: &'static str, number: usize) -> Result<(), Invalid> {
+    in_range(key, u64::try_from(number).unwrap_or(u64::MAX))
+}
+
+fn seconds(key: &'static str, duration: Duration) -> Result<u64, Invalid> {
+    if duration.subsec_nanos() != 0 {
+        return Err(Invalid::NotWholeSeconds { key: key.to_owned() });
+    }
+    in_range(key, duration.as_secs()).map(|()| duration.as_secs())
+}
+
+fn in_range(key: &'static str, number: u64) -> Result<(), Invalid> {
+    match BOUNDS.iter().find(|bounds| bounds.key == key) {
+        Some(bounds) if (bounds.min..=bounds.max).contains(&number) => Ok(()),
+        _ => Err(out_of_range(key, i128::from(number))),
+    }
+}
+
+/// The error for a number that its key does not take.
+pub(super) fn out_of_range(key: &str, value: i128) -> Invalid {
+    let (min, max, unit) = BOUNDS
+        .iter()
+        .find(|bounds| bounds.key == key)
+        .map_or((0, u64::MAX, ""), |bounds| (bounds.min, bounds.max, bounds.unit));
+    Invalid::OutOfRange { key: key.to_owned(), value, min, max, unit }
+}
+
+fn above((key, value): (&str, u64), (limit_key, limit): (&str, u64)) -> Result<(), Invalid> {
+    if value <= limit {
+        return Ok(());
+    }
+    Err(Invalid::Above { key: key.to_owned(), value, limit_key: limit_key.to_owned(), limit })
+}

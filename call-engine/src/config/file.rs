@@ -1,0 +1,102 @@
+//! The configuration as it stands in TOML: which keys there are, and where each value was found.
+//!
+//! Values keep their TOML type until `read` wants them, so that a wrong type is told with the name of its key.
+
+use std::ops::Range;
+
+use serde::{Deserialize, Deserializer};
+use toml::{Spanned, Value};
+
+/// A value and where it was set.
+#[derive(Debug)]
+pub(super) struct Setting {
+    pub(super) value: Value,
+    pub(super) origin: Origin,
+}
+
+/// Where a setting comes from.
+#[derive(Clone, Debug)]
+pub(super) enum Origin {
+    /// Bytes of the file.
+    Span(Range<usize>),
+    /// An environment variable, by name.
+    Variable(String),
+}
+
+impl<'de> Deserialize<'de> for Setting {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let spanned = Spanned::<Value>::deserialize(deserializer)?;
+        let span = spanned.span();
+        Ok(Self { value: spanned.into_inner(), origin: Origin::Span(span) })
+    }
+}
+
+/// Declares a section: its keys once, for TOML and for the environment.
+macro_rules! section {
+    ($(#[$doc:meta])* $name:ident, $expecting:literal, [$($key:ident),+ $(,)?] $(, $(#[$more_doc:meta])* $more:ident: $type:ty)*) => {
+        $(#[$doc])*
+        #[derive(Debug, Default, Deserialize)]
+        #[serde(default, deny_unknown_fields, expecting = $expecting)]
+        pub(super) struct $name {
+            $(pub(super) $key: Option<Setting>,)+
+            $($(#[$more_doc])* pub(super) $more: $type,)*
+        }
+
+        impl $name {
+            /// The keys that the environment can set.
+            pub(super) const KEYS: &[&str] = &[$(stringify!($key)),+];
+
+            /// The place of `key`, if there is such a key.
+            pub(super) fn slot(&mut self, key: &str) -> Option<&mut Option<Setting>> {
+                match key {
+                    $(stringify!($key) => Some(&mut self.$key),)+
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+section!(Media, "a section [media]", [ports, workers]);
+section!(Registrar, "a section [registrar]", [default_expires, min_expires, max_expires, max_contacts]);
+section!(Limits, "a section [limits]", [max_message, max_body, max_transactions, max_calls]);
+section!(Calls, "a section [calls]", [ring_timeout]);
+section!(Log, "a section [log]", [level, format]);
+section!(
+    /// The whole file.
+    File,
+    "a table",
+    [data_dir, listen, domains, realm, advertise],
+    media: Media,
+    registrar: Registrar,
+    limits: Limits,
+    calls: Calls,
+    log: Log,
+    account: Vec<Account>
+);
+
+/// One `[[account]]`; `span` covers its header, for what is missing in it.
+#[derive(Debug)]
+pub(super) struct Account {
+    pub(super) user: Option<Setting>,
+    pub(super) password: Option<Setting>,
+    pub(super) display_name: Option<Setting>,
+    pub(super) span: Range<usize>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a section [[account]]")]
+struct AccountKeys {
+    user: Option<Setting>,
+    password: Option<Setting>,
+    display_name: Option<Setting>,
+}
+
+impl<'de> Deserialize<'de> for Account {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let spanned = Spanned::<AccountKeys>::deserialize(deserializer)?;
+        let span = spanned.span();
+        let AccountKeys { user, password, display_name } = spanned.into_inner();
+        Ok(Self { user, password, display_name, span })
+    }
+}

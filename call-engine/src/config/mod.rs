@@ -1,0 +1,207 @@
+//! The configuration of the server: one TOML file, environment variables over it, and errors that say what, where and how
+//! to mend it in one line.
+//!
+//! [`REFERENCE`] documents every key for operators and is what the first start writes. [`Config::default`] holds the same
+//! values, which a test compares.
+
+mod account;
+mod bind;
+mod check;
+mod environment;
+mod error;
+mod file;
+mod read;
+mod value;
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{fs, iter};
+
+pub use account::{AccountConfig, Password};
+pub use bind::CannotListen;
+pub use error::{ConfigError, Invalid, Place};
+pub use value::{Listen, LogFormat, LogLevel, PortRange, ValueError};
+
+/// The commented reference file: every key with its unit, its default and the reason for it.
+pub const REFERENCE: &str = include_str!("reference.toml");
+
+/// The name of the configuration file inside the data folder.
+pub const FILE_NAME: &str = "call-engine.toml";
+
+/// The folder that is used, and made at the first start, when nothing else is said; relative to where the server is started.
+pub const DEFAULT_DATA_DIR: &str = "blether-data";
+
+/// Everything an operator can set, checked.
+///
+/// [`Config::load`] and [`Config::from_toml`] give checked values; one that is put together in code is checked by
+/// [`Config::check`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Where the server keeps what it must remember. Default: `blether-data`; from a file: the folder of that file.
+    pub data_dir: PathBuf,
+    /// The sockets that receive SIP. Default: UDP port 5060 of all IPv4 addresses, the port that phones assume.
+    pub listen: Vec<Listen>,
+    /// Host names (lower case) and addresses that are ours besides the local addresses, as they stand in a URI: IPv6 in
+    /// brackets. Default: none; phones that are given the server's address need none.
+    pub domains: Vec<String>,
+    /// The realm of digest challenges (RFC 7616 §3.3). Default: `blether`, which stays when the server's address changes.
+    pub realm: String,
+    /// The address that stands in SIP and SDP. Default: `None`, the local address that faces each peer.
+    pub advertise: Option<IpAddr>,
+    /// Ports and threads for RTP.
+    pub media: MediaConfig,
+    /// How registrations are granted.
+    pub registrar: RegistrarConfig,
+    /// Bounds on what strangers can make grow.
+    pub limits: LimitsConfig,
+    /// How calls are handled.
+    pub calls: CallsConfig,
+    /// What is logged, and how.
+    pub log: LogConfig,
+    /// The phones that may register, each user once. Default: none; the first start makes two.
+    pub accounts: Vec<AccountConfig>,
+}
+
+/// The section `[media]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MediaConfig {
+    /// UDP ports for RTP and RTCP. Default: 10000-19999, room for 2,500 calls below Linux's ephemeral ports.
+    pub ports: PortRange,
+    /// Threads that relay RTP, 1 to 256. Default: 2, so that one busy call does not delay every other.
+    pub workers: usize,
+}
+
+/// The section `[registrar]` (RFC 3261 §10.3); times are whole seconds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegistrarConfig {
+    /// Granted when the phone asks for no time. Default: 1 h, as RFC 3261 §10.2 has it.
+    pub default_expires: Duration,
+    /// Less than this is refused with 423; at most 1 h (RFC 3261 §10.3). Default: 60 s, which keeps a NAT open.
+    pub min_expires: Duration,
+    /// More than this is cut to it. Default: 2 h, after which a phone that vanished is forgotten.
+    pub max_expires: Duration,
+    /// Contacts of one address of record, 1 to 100. Default: 10, more than anybody has.
+    pub max_contacts: usize,
+}
+
+/// The section `[limits]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LimitsConfig {
+    /// The longest SIP message, in bytes. Default: 65,535, a UDP datagram.
+    pub max_message: usize,
+    /// The longest body, in bytes. Default: 16 KiB; session descriptions of phones are under 4 KiB.
+    pub max_body: usize,
+    /// Transactions at a time. Default: 100,000, about 3,000 requests a second remembered for 32 s (64 × T1).
+    pub max_transactions: usize,
+    /// Calls at a time. Default: 2,000, for which the default ports have room.
+    pub max_calls: usize,
+}
+
+/// The section `[calls]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallsConfig {
+    /// How long a callee rings before the caller gets 480. Default: 60 s; bounded below Timer C (RFC 3261 §16.6).
+    pub ring_timeout: Duration,
+}
+
+/// The section `[log]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogConfig {
+    /// The least important kind of line that is written. Default: `info`.
+    pub level: LogLevel,
+    /// How a line is written. Default: `text`.
+    pub format: LogFormat,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from(DEFAULT_DATA_DIR),
+            listen: vec![Listen::default()],
+            domains: Vec::new(),
+            realm: "blether".to_owned(),
+            advertise: None,
+            media: MediaConfig::default(),
+            registrar: RegistrarConfig::default(),
+            limits: LimitsConfig::default(),
+            calls: CallsConfig::default(),
+            log: LogConfig::default(),
+            accounts: Vec::new(),
+        }
+    }
+}
+
+impl Default for MediaConfig {
+    fn default() -> Self {
+        Self { ports: PortRange::default(), workers: 2 }
+    }
+}
+
+impl Default for RegistrarConfig {
+    fn default() -> Self {
+        Self {
+            default_expires: Duration::from_secs(3600),
+            min_expires: Duration::from_secs(60),
+            max_expires: Duration::from_secs(7200),
+            max_contacts: 10,
+        }
+    }
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self { max_message: 65_535, max_body: 16_384, max_transactions: 100_000, max_calls: 2_000 }
+    }
+}
+
+impl Default for CallsConfig {
+    fn default() -> Self {
+        Self { ring_timeout: Duration::from_secs(60) }
+    }
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { level: LogLevel::Info, format: LogFormat::Text }
+    }
+}
+
+impl Config {
+    /// Where the configuration file is: `given` on the command line, else [`FILE_NAME`] in the folder that
+    /// `BLETHER_DATA_DIR` names, else in [`DEFAULT_DATA_DIR`].
+    pub fn locate(given: Option<&Path>, environment: &[(String, String)]) -> PathBuf {
+        let data_dir =
+            || environment.iter().find(|(name, _)| name == "BLETHER_DATA_DIR").map(|(_, value)| value.as_str());
+        match given {
+            Some(path) => path.to_owned(),
+            None => Path::new(data_dir().unwrap_or(DEFAULT_DATA_DIR)).join(FILE_NAME),
+        }
+    }
+
+    /// Reads the file at `path` and lays the `BLETHER_…` variables of `environment` (such as [`std::env::vars`]) over it.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, as one line with its place; see [`ConfigError`].
+    pub fn load(path: &Path, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+        let text =
+            fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+        Self::read(&text, path, environment)
+    }
+
+    /// Reads `text` as the file at `path`, which is not opened: it stands in errors, and `data_dir` starts at its folder.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn from_toml(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        Self::read(text, path, iter::empty())
+    }
+
+    /// Whether all values are within their ranges and fit each other. What [`Config::load`] gives has passed.
+    ///
+    /// # Errors
+    /// The first value that is not, with its key.
+    pub fn check(&self) -> Result<(), Invalid> {
+        check::check(self)
+    }
+}

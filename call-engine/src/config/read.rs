@@ -1,0 +1,299 @@
+//! From the TOML text and the environment to a [`Config`], with the place of each value for what is wrong with it.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use toml::Value;
+
+use super::account::{AccountConfig, Password};
+use super::error::{ConfigError, Invalid, Place, nearest};
+use super::file::{Account, File, Origin, Setting};
+use super::value::{self, Listen, ValueError};
+use super::{CallsConfig, Config, LimitsConfig, LogConfig, MediaConfig, RegistrarConfig, check, environment};
+
+impl Config {
+    pub(super) fn read(
+        text: &str,
+        path: &Path,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let mut reader = Reader { text, path, places: BTreeMap::new() };
+        let mut file: File = toml::from_str(text).map_err(|error| reader.explain(&error))?;
+        environment::overlay(&mut file, variables)?;
+        let config = reader.config(file)?;
+        check::check(&config).map_err(|invalid| reader.locate(invalid))?;
+        Ok(config)
+    }
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    path: &'a Path,
+    /// Where each key that was given stands, for the checks that come after reading.
+    places: BTreeMap<String, Place>,
+}
+
+impl Reader<'_> {
+    fn config(&mut self, file: File) -> Result<Config, ConfigError> {
+        let default = Config::default();
+        let folder = self.path.parent().map(Path::to_owned).unwrap_or_default();
+        let File { data_dir, listen, domains, realm, advertise, media, registrar, limits, calls, log, account } = file;
+        Ok(Config {
+            data_dir: self.data_dir(data_dir, folder)?,
+            listen: self.list("listen", listen, default.listen, Listen::from_str)?,
+            domains: self.list("domains", domains, default.domains, value::domain)?,
+            realm: self.parsed("realm", realm, default.realm, |text| Ok(text.to_owned()))?,
+            advertise: self.parsed("advertise", advertise, default.advertise, value::advertise)?,
+            media: MediaConfig {
+                ports: self.parsed("media.ports", media.ports, default.media.ports, str::parse)?,
+                workers: self.size("media.workers", media.workers, default.media.workers)?,
+            },
+            registrar: RegistrarConfig {
+                default_expires: self.seconds(
+                    "registrar.default_expires",
+                    registrar.default_expires,
+                    default.registrar.default_expires,
+                )?,
+                min_expires: self.seconds(
+                    "registrar.min_expires",
+                    registrar.min_expires,
+                    default.registrar.min_expires,
+                )?,
+                max_expires: self.seconds(
+                    "registrar.max_expires",
+                    registrar.max_expires,
+                    default.registrar.max_expires,
+                )?,
+                max_contacts: self.size(
+                    "registrar.max_contacts",
+                    registrar.max_contacts,
+                    default.registrar.max_contacts,
+                )?,
+            },
+            limits: LimitsConfig {
+                max_message: self.size("limits.max_message", limits.max_message, default.limits.max_message)?,
+                max_body: self.size("limits.max_body", limits.max_body, default.limits.max_body)?,
+                max_transactions: self.size(
+                    "limits.max_transactions",
+                    limits.max_transactions,
+                    default.limits.max_transactions,
+                )?,
+                max_calls: self.size("limits.max_calls", limits.max_calls, default.limits.max_calls)?,
+            },
+            calls: CallsConfig {
+                ring_timeout: self.seconds("calls.ring_timeout", calls.ring_timeout, default.calls.ring_timeout)?,
+            },
+            log: LogConfig {
+                level: self.parsed("log.level", log.level, default.log.level, str::parse)?,
+                format: self.parsed("log.format", log.format, default.log.format, str::parse)?,
+            },
+            accounts: account
+                .into_iter()
+                .enumerate()
+                .map(|(index, account)| self.account(index + 1, account))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// A relative folder starts where its reader looks: at the file's folder, or for a variable at the working directory.
+    fn data_dir(&mut self, setting: Option<Setting>, folder: PathBuf) -> Result<PathBuf, ConfigError> {
+        let in_file = matches!(&setting, Some(Setting { origin: Origin::Span(_), .. }));
+        let given = self.parsed("data_dir", setting, None, |text| match text {
+            "" => Err(ValueError::EmptyPath),
+            text => Ok(Some(PathBuf::from(text))),
+        })?;
+        let path = match given {
+            Some(path) if in_file => folder.join(path),
+            Some(path) => path,
+            None => folder,
+        };
+        let path: PathBuf = path.components().collect();
+        Ok(if path.as_os_str().is_empty() { PathBuf::from(".") } else { path })
+    }
+
+    fn account(&mut self, number: usize, account: Account) -> Result<AccountConfig, ConfigError> {
+        let missing = |reader: &Self, key| ConfigError::Invalid {
+            place: reader.place(&Origin::Span(account.span.clone())),
+            invalid: Box::new(Invalid::Missing { account: number, key }),
+        };
+        let key = |name: &str| format!("{name} of account {number}");
+        let Some(user) = account.user else { return Err(missing(self, "user")) };
+        let user = self.text(&key("user"), user)?;
+        let Some(password) = account.password else { return Err(missing(self, "password")) };
+        let password = Password::from(self.text(&key("password"), password)?);
+        let display_name = match account.display_name {
+            Some(setting) => self.text(&key("display_name"), setting)?,
+            None => user.clone(),
+        };
+        Ok(AccountConfig { user, password, display_name })
+    }
+
+    fn parsed<T>(
+        &mut self,
+        key: &str,
+        setting: Option<Setting>,
+        default: T,
+        parse: impl Fn(&str) -> Result<T, ValueError>,
+    ) -> Result<T, ConfigError> {
+        let Some(setting) = setting else { return Ok(default) };
+        let text = self.text(key, setting)?;
+        parse(&text).map_err(|source| self.locate(Invalid::Value { key: key.to_owned(), source }))
+    }
+
+    fn list<T>(
+        &mut self,
+        key: &str,
+        setting: Option<Setting>,
+        default: Vec<T>,
+        parse: impl Fn(&str) -> Result<T, ValueError>,
+    ) -> Result<Vec<T>, ConfigError> {
+        let Some(setting) = setting else { return Ok(default) };
+        let expected = "a list of texts, such as [\"…\", \"…\"]";
+        let place = self.note(key, &setting.origin);
+        let texts = match (setting.value, &setting.origin) {
+            (Value::String(text), Origin::Variable(_)) => text.split(',').map(|item| item.trim().to_owned()).collect(),
+            (Value::Array(items), _) => items
+                .into_iter()
+                .map(|item| match item {
+                    Value::String(text) => Ok(text),
+                    other => Err(wrong_type(&place, key, expected, &other)),
+                })
+                .collect::<Result<Vec<_>, _>>()?,
+            (other, _) => return Err(wrong_type(&place, key, expected, &other)),
+        };
+        let invalid = |source| ConfigError::Invalid {
+            place: place.clone(),
+            invalid: Box::new(Invalid::Value { key: key.to_owned(), source }),
+        };
+        texts.iter().map(|text| parse(text).map_err(invalid)).collect()
+    }
+
+    fn text(&mut self, key: &str, setting: Setting) -> Result<String, ConfigError> {
+        let place = self.note(key, &setting.origin);
+        match setting.value {
+            Value::String(text) => Ok(text),
+            other => Err(wrong_type(&place, key, "text in quotes", &other)),
+        }
+    }
+
+    fn seconds(&mut self, key: &str, setting: Option<Setting>, default: Duration) -> Result<Duration, ConfigError> {
+        Ok(self.whole(key, setting)?.map_or(default, Duration::from_secs))
+    }
+
+    fn size(&mut self, key: &str, setting: Option<Setting>, default: usize) -> Result<usize, ConfigError> {
+        // What does not fit is above every range that `check` knows, which then names the range.
+        Ok(self.whole(key, setting)?.map_or(default, |number| usize::try_from(number).unwrap_or(usize::MAX)))
+    }
+
+    fn whole(&mut self, key: &str, setting: Option<Setting>) -> Result<Option<u64>, ConfigError> {
+        const EXPECTED: &str = "a whole number without quotes";
+        let Some(setting) = setting else { return Ok(None) };
+        let place = self.note(key, &setting.origin);
+        let number = match (&setting.value, &setting.origin) {
+            (Value::Integer(number), _) => i128::from(*number),
+            (Value::String(text), Origin::Variable(_)) => {
+                text.trim().parse().map_err(|_| wrong_type(&place, key, "a whole number", &setting.value))?
+            }
+            (other, _) => return Err(wrong_type(&place, key, EXPECTED, other)),
+        };
+        u64::try_from(number)
+            .map(Some)
+            .map_err(|_| ConfigError::Invalid { place, invalid: Box::new(check::out_of_range(key, number)) })
+    }
+
+    /// Remembers where `key` was set, and tells it.
+    fn note(&mut self, key: &str, origin: &Origin) -> Place {
+        let place = self.place(origin);
+        self.places.insert(key.to_owned(), place.clone());
+        place
+    }
+
+    fn place(&self, origin: &Origin) -> Place {
+        match origin {
+            Origin::Variable(name) => Place::Variable(name.clone()),
+            Origin::Span(span) => self.place_of(span),
+        }
+    }
+
+    fn place_of(&self, span: &Range<usize>) -> Place {
+        let before = self.text.get(..span.start).unwrap_or(self.text);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Place::File {
+            path: self.path.to_owned(),
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+        }
+    }
+
+    /// Adds the place to what a check found.
+    fn locate(&self, mut invalid: Invalid) -> ConfigError {
+        let key = match &mut invalid {
+            Invalid::OutOfRange { key, .. } | Invalid::NotWholeSeconds { key } | Invalid::Value { key, .. } => {
+                key.clone()
+            }
+            Invalid::Above { key, limit_key, .. } => {
+                // One of the two may be a default, which stands nowhere.
+                if self.places.contains_key(key) { key.clone() } else { limit_key.clone() }
+            }
+            Invalid::NothingToListenOn | Invalid::ListenTwice { .. } => "listen".to_owned(),
+            Invalid::ListenInMediaPorts { .. } => {
+                if self.places.contains_key("media.ports") {
+                    "media.ports".to_owned()
+                } else {
+                    "listen".to_owned()
+                }
+            }
+            Invalid::DuplicateUser { first, second, first_place, .. } => {
+                *first_place = self.places.get(&format!("user of account {first}")).cloned();
+                format!("user of account {second}")
+            }
+            Invalid::Missing { account, key } => format!("{key} of account {account}"),
+        };
+        let place = self.places.get(&key).cloned().unwrap_or_else(|| Place::WholeFile(self.path.to_owned()));
+        ConfigError::Invalid { place, invalid: Box::new(invalid) }
+    }
+
+    /// Says in our words what the TOML reader or serde said in theirs.
+    fn explain(&self, error: &toml::de::Error) -> ConfigError {
+        let place = match error.span() {
+            Some(span) => self.place_of(&span),
+            None => Place::WholeFile(self.path.to_owned()),
+        };
+        let message = error.message();
+        let mut quoted = message.split('`').skip(1).step_by(2).map(str::to_owned);
+        if message.starts_with("unknown field")
+            && let Some(key) = quoted.next()
+        {
+            let known: Vec<String> = quoted.collect();
+            let nearest = nearest(&key, known.iter().map(String::as_str)).map(str::to_owned);
+            return ConfigError::UnknownKey { place, key, nearest, known };
+        }
+        // Values take any type here, so what serde can still miss is a section. What it found instead may hold a password.
+        if message.starts_with("invalid type")
+            && let Some((_, expected)) = message.rsplit_once("expected ")
+        {
+            let expected = if expected == "a sequence" { "a section [[account]]" } else { expected };
+            return ConfigError::NoSection {
+                place,
+                expected: format!("{expected}, with its keys in the lines below it"),
+            };
+        }
+        ConfigError::Syntax { place, message: message.lines().collect::<Vec<_>>().join(", ") }
+    }
+}
+
+fn wrong_type(place: &Place, key: &str, expected: &'static str, found: &Value) -> ConfigError {
+    let found = match found {
+        Value::String(_) => "text",
+        Value::Integer(_) => "a whole number",
+        Value::Float(_) => "a number with a fraction",
+        Value::Boolean(_) => "true or false",
+        Value::Datetime(_) => "a date or time",
+        Value::Array(_) => "a list",
+        Value::Table(_) => "a section",
+    };
+    ConfigError::WrongType { place: place.clone(), key: key.to_owned(), expected, found }
+}

@@ -1,0 +1,298 @@
+//! Values that are written as text in the configuration.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::str::FromStr;
+
+use blether_sip_transport::Transport;
+
+/// Why a text is not the value that was needed, and what it would look like.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ValueError {
+    /// Not `transport:address:port`.
+    #[error("\"{0}\" is no address to listen on; write it like \"udp:0.0.0.0:5060\" or \"udp:[::]:5060\"")]
+    Listen(String),
+    /// A transport that this server does not have.
+    #[error("\"{0}\" names a transport that is not supported; only udp is, as in \"udp:0.0.0.0:5060\"")]
+    Transport(String),
+    /// Not `first-last`.
+    #[error("\"{0}\" is no range of ports; write it like \"10000-19999\"")]
+    PortRange(String),
+    /// A range of ports that cannot serve one call.
+    #[error(
+        "{0} is too small a range; a call takes four ports, so give at least four, from 1024 to 65535, the lower first"
+    )]
+    PortRangeSize(PortRange),
+    /// Neither a numeric address nor `auto`.
+    #[error("\"{0}\" is no address that others can reach; write a numeric one like \"203.0.113.5\", or \"auto\"")]
+    Advertise(String),
+    /// Not a host name.
+    #[error("\"{0}\" is no domain name or address; write it like \"example.org\", without sip: and without a port")]
+    Domain(String),
+    /// A realm that does not fit a quoted string.
+    #[error("\"{0}\" cannot be a realm; use 1 to 128 printable ASCII characters without \" and \\")]
+    Realm(String),
+    /// A path that is empty.
+    #[error("the path is empty; name a folder, or remove the line")]
+    EmptyPath,
+    /// None of a few words.
+    #[error("\"{found}\" is not one of {known}")]
+    Word {
+        /// What was given.
+        found: String,
+        /// The words there are.
+        known: &'static str,
+    },
+    /// A user part that phones could not dial.
+    #[error("\"{0}\" cannot be a user; use 1 to 64 letters, digits and - . _ ~ +")]
+    User(String),
+    /// A display name with control characters or none at all.
+    #[error("\"{0}\" cannot be a display name; use 1 to 64 characters in one line")]
+    DisplayName(String),
+    /// A password that can be guessed. What it is stays untold.
+    #[error("this password is too short; use at least {} characters", super::account::MIN_PASSWORD)]
+    ShortPassword,
+    /// A password that phones cannot send.
+    #[error(
+        "this password is too long or has control characters; use at most {} characters in one line",
+        super::account::MAX_PASSWORD
+    )]
+    UnusablePassword,
+    /// A password that is the user.
+    #[error("this password is the user itself; choose another, because everybody can guess it")]
+    PasswordIsUser,
+}
+
+/// A socket to receive SIP on: `udp:0.0.0.0:5060`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Listen {
+    /// The transport protocol.
+    pub transport: Transport,
+    /// The local address, which may be a wildcard; port 0 takes any free port.
+    pub address: SocketAddr,
+}
+
+impl Default for Listen {
+    /// UDP port 5060 (RFC 3261 §19.1.2) of all IPv4 addresses.
+    fn default() -> Self {
+        Self { transport: Transport::Udp, address: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 5060) }
+    }
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.transport, self.address)
+    }
+}
+
+impl FromStr for Listen {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let (transport, address) = text.split_once(':').ok_or_else(|| ValueError::Listen(text.to_owned()))?;
+        let transport = match transport {
+            "udp" => Transport::Udp,
+            "tcp" | "tls" | "ws" | "wss" => return Err(ValueError::Transport(text.to_owned())),
+            _ => return Err(ValueError::Listen(text.to_owned())),
+        };
+        let address = address.parse().map_err(|_| ValueError::Listen(text.to_owned()))?;
+        Ok(Self { transport, address })
+    }
+}
+
+/// UDP ports from the first to the last, both included: `10000-19999`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortRange {
+    /// The lowest port.
+    pub first: u16,
+    /// The highest port.
+    pub last: u16,
+}
+
+impl PortRange {
+    /// Whether `port` is in the range.
+    pub fn contains(self, port: u16) -> bool {
+        (self.first..=self.last).contains(&port)
+    }
+
+    /// Whether the range has the four ports of one call and none that the system reserves (below 1024).
+    pub(super) fn check(self) -> Result<(), ValueError> {
+        let enough = self.last.checked_sub(self.first).is_some_and(|span| span >= 3);
+        if enough && self.first >= 1024 { Ok(()) } else { Err(ValueError::PortRangeSize(self)) }
+    }
+}
+
+impl Default for PortRange {
+    /// 10000-19999: room for 2,500 calls, below the ports that Linux gives to other programs (32768-60999).
+    fn default() -> Self {
+        Self { first: 10_000, last: 19_999 }
+    }
+}
+
+impl fmt::Display for PortRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.first, self.last)
+    }
+}
+
+impl FromStr for PortRange {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let port = |digits: &str| digits.trim().parse::<u16>().ok();
+        match text.split_once('-').map(|(first, last)| (port(first), port(last))) {
+            Some((Some(first), Some(last))) => Ok(Self { first, last }),
+            _ => Err(ValueError::PortRange(text.to_owned())),
+        }
+    }
+}
+
+/// How important a line of the log must be to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// What failed and needs somebody.
+    Error,
+    /// What went wrong and was dealt with.
+    Warn,
+    /// What happens: starts, registrations, calls.
+    Info,
+    /// What each layer decides.
+    Debug,
+    /// Everything, message bodies included.
+    Trace,
+}
+
+impl LogLevel {
+    /// The word in the configuration, which is also a directive for `tracing`'s filter.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+impl FromStr for LogLevel {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        [Self::Error, Self::Warn, Self::Info, Self::Debug, Self::Trace]
+            .into_iter()
+            .find(|level| level.as_str() == text)
+            .ok_or_else(|| ValueError::Word { found: text.to_owned(), known: "error, warn, info, debug, trace" })
+    }
+}
+
+/// How a line of the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One full line for each event.
+    Text,
+    /// One line with less in it.
+    Compact,
+}
+
+impl FromStr for LogFormat {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        match text {
+            "text" => Ok(Self::Text),
+            "compact" => Ok(Self::Compact),
+            _ => Err(ValueError::Word { found: text.to_owned(), known: "text, compact" }),
+        }
+    }
+}
+
+/// Reads the value of `advertise`: `None` for `auto`.
+pub(super) fn advertise(text: &str) -> Result<Option<IpAddr>, ValueError> {
+    if text == "auto" {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| ValueError::Advertise(text.to_owned()))
+}
+
+/// Whether a peer elsewhere could use `address`.
+pub(super) fn check_advertise(address: IpAddr) -> Result<(), ValueError> {
+    if address.is_unspecified() || address.is_multicast() {
+        return Err(ValueError::Advertise(address.to_string()));
+    }
+    Ok(())
+}
+
+/// Brings a host name or address into the form of a URI's host: lower case, IPv6 in brackets.
+pub(super) fn domain(text: &str) -> Result<String, ValueError> {
+    if let Ok(address) = text.trim_matches(['[', ']']).parse::<Ipv6Addr>() {
+        return Ok(format!("[{address}]"));
+    }
+    let name = text.to_ascii_lowercase();
+    let label = |label: &str| {
+        let inner = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        (1..=63).contains(&label.len()) && label.bytes().all(inner) && !label.starts_with('-') && !label.ends_with('-')
+    };
+    if name.len() <= 253 && name.split('.').all(label) { Ok(name) } else { Err(ValueError::Domain(text.to_owned())) }
+}
+
+/// Whether `text` can stand in the quoted string of a challenge as it is (RFC 7616 §3.3).
+pub(super) fn check_realm(text: &str) -> Result<(), ValueError> {
+    let usable = |byte: u8| (b' '..=b'~').contains(&byte) && byte != b'"' && byte != b'\\';
+    if (1..=128).contains(&text.len()) && text.bytes().all(usable) {
+        Ok(())
+    } else {
+        Err(ValueError::Realm(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listen_is_transport_address_and_port() {
+        for text in ["udp:0.0.0.0:5060", "udp:[::]:5060", "udp:192.0.2.7:0"] {
+            assert_eq!(text.parse::<Listen>().unwrap().to_string(), text);
+        }
+        let refused = |text: &str| text.parse::<Listen>().unwrap_err().to_string();
+        for text in ["", "5060", "0.0.0.0:5060", "udp:", "udp:5060", "udp:::5060", "udp:host:5060", "udp:1.2.3.4:70000"]
+        {
+            assert!(refused(text).contains("is no address to listen on"), "{text}");
+        }
+        assert!(refused("tls:0.0.0.0:5061").contains("not supported"));
+    }
+
+    #[test]
+    fn a_port_range_needs_the_four_ports_of_a_call_above_1023() {
+        let check = |text: &str| text.parse::<PortRange>().and_then(PortRange::check);
+        assert_eq!(check("10000-10003"), Ok(()));
+        assert_eq!(check("1024 - 65535"), Ok(()));
+        for text in ["10000-10002", "20000-10000", "1000-2000"] {
+            assert!(matches!(check(text), Err(ValueError::PortRangeSize(_))), "{text}");
+        }
+        for text in ["", "10000", "10000-", "a-b", "10000-70000", "1-2-3"] {
+            assert!(matches!(check(text), Err(ValueError::PortRange(_))), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_domain_is_kept_as_a_uri_has_it() {
+        for (text, kept) in
+            [("Example.ORG", "example.org"), ("192.0.2.1", "192.0.2.1"), ("2001:DB8::1", "[2001:db8::1]")]
+        {
+            assert_eq!(domain(text).as_deref(), Ok(kept));
+        }
+        for text in ["", "sip:example.org", "example.org:5060", "-a.org", "a..b", "a b", "a_b"] {
+            assert!(domain(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_realm_needs_no_escape() {
+        assert_eq!(check_realm("my phones"), Ok(()));
+        for text in ["", "a\"b", "a\\b", "ü", "a\nb"] {
+            assert!(check_realm(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Digest access authentication: challenges, the credentials that answer them, and the sums between
+//! (RFC 7616, RFC 8760, RFC 3261 §22).
+//!
+//! Computed are MD5 and SHA-256 with `qop=auth`, and for clients the form without `qop` that old servers ask for
+//! (RFC 2069). Session variants (`-sess`), `auth-int`, SHA-512/256 and user-name hashing are absent: an algorithm or a scheme
+//! that is not known parses, is written again as it was, and never verifies.
+//!
+//! Nothing here keeps state. Which nonce was issued, when, and how often it was used is for the server to know; which
+//! nonce count comes next, for the client.
+//!
+//! ```
+//! use blether_sip_core::Method;
+//! use blether_sip_core::digest::{Algorithm, Challenge, Credentials, DigestRequest, Secret, ha1};
+//!
+//! let challenge: Challenge = r#"Digest realm="blether", nonce="84a4cc6f3082121f", algorithm=SHA-256, qop="auth""#.parse()?;
+//! let asked = DigestRequest { method: &Method::Register, uri: "sip:blether.example", cnonce: "0a4f113b", nc: 1 };
+//! let answer = Credentials::answer(&challenge, "alice", &Secret::password("wonderland"), &asked)?;
+//!
+//! let stored = ha1(Algorithm::Sha256, "alice", "blether", "wonderland");
+//! assert!(answer.verify(&stored, &Method::Register));
+//! assert!(!answer.verify(&stored, &Method::Invite));
+//! # Ok::<(), blether_sip_core::digest::DigestError>(())
+//! ```
+
+mod algorithm;
+mod challenge;
+mod credentials;
+mod parameters;
+
+pub use algorithm::{Algorithm, AlgorithmName, Ha1, Password, Secret, ha1};
+pub use challenge::{Challenge, Qop};
+pub use credentials::{Credentials, DigestRequest};
+
+use crate::ByteStr;
+
+/// Why a challenge or credentials could not be read, or a challenge not be answered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DigestError {
+    /// The value does not begin with the name of a scheme.
+    #[error("no authentication scheme at the start; expected \"Digest\"")]
+    NoScheme,
+    /// The parameter list breaks the grammar at this byte of the value.
+    #[error("authentication parameters are malformed at byte {at}")]
+    Syntax {
+        /// Offset in bytes from the start of the header value.
+        at: usize,
+    },
+    /// There are more parameters than a digest header has any use for.
+    #[error("more than {limit} authentication parameters")]
+    TooManyParameters {
+        /// The number of parameters that is still read.
+        limit: usize,
+    },
+    /// A parameter appears twice, or `username` beside `username*` (RFC 7616 §3.4).
+    #[error("authentication parameter {0} appears twice")]
+    Duplicate(ByteStr),
+    /// A parameter that the digest cannot be computed without is not there.
+    #[error("authentication parameter {0} is missing")]
+    Missing(&'static str),
+    /// A parameter has a value that its grammar does not allow.
+    #[error("authentication parameter {0} has a malformed value")]
+    BadValue(&'static str),
+    /// The scheme is not Digest, so there is nothing to answer; try the next challenge.
+    #[error("authentication scheme {0} is not supported; only Digest is")]
+    UnsupportedScheme(ByteStr),
+    /// The challenge wants a hash that is not computed here; try the next challenge (RFC 8760 §2.4).
+    #[error("digest algorithm {0} is not supported; MD5 and SHA-256 are")]
+    UnsupportedAlgorithm(ByteStr),
+    /// The challenge offers no quality of protection that is computed here.
+    #[error("the challenge offers no qop that is supported; only \"auth\" is")]
+    UnsupportedQop,
+    /// The secret is an HA1 of another algorithm than the challenge asks for.
+    #[error("the stored HA1 is for {have}, the challenge asks for {wanted}")]
+    WrongHa1 {
+        /// The algorithm that the HA1 was computed with.
+        have: Algorithm,
+        /// The algorithm of the challenge.
+        wanted: Algorithm,
+    },
+}

@@ -1,0 +1,247 @@
+//! The values of lines and attributes that have more than one part.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use crate::ByteStr;
+
+/// Who made the description, and which version of it this is: the `o=` line (RFC 8866 §5.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// Log-in name at the originating host; `-` for none.
+    pub username: ByteStr,
+    /// Numeric name of the session, unique for this user and host.
+    pub session_id: u64,
+    /// Grows by one with each changed description of the session (RFC 3264 §8).
+    pub session_version: u64,
+    /// `IN`.
+    pub network: ByteStr,
+    /// `IP4` or `IP6`.
+    pub address_type: ByteStr,
+    /// The originating host, by name or address. Not where media goes.
+    pub address: ByteStr,
+}
+
+impl Origin {
+    /// Makes an origin on the internet.
+    pub fn new(username: &str, session_id: u64, session_version: u64, address: IpAddr) -> Self {
+        Self {
+            username: ByteStr::from(username),
+            session_id,
+            session_version,
+            network: ByteStr::from("IN"),
+            address_type: ByteStr::from(address_type(address)),
+            address: ByteStr::from(address.to_string()),
+        }
+    }
+
+    pub(super) fn parse(value: &str) -> Option<Self> {
+        let [username, id, version, network, address_type, address] = words(value)?;
+        Some(Self {
+            username: ByteStr::from(username),
+            session_id: number(id)?,
+            session_version: number(version)?,
+            network: ByteStr::from(network),
+            address_type: ByteStr::from(address_type),
+            address: ByteStr::from(address),
+        })
+    }
+
+    pub(super) fn is_writable(&self) -> bool {
+        [&self.username, &self.network, &self.address_type, &self.address].into_iter().all(|w| is_word(w))
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { username, session_id, session_version, network, address_type, address } = self;
+        write!(f, "{username} {session_id} {session_version} {network} {address_type} {address}")
+    }
+}
+
+/// Where media is to be sent: a `c=` line (RFC 8866 §5.7).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connection {
+    /// `IN`.
+    pub network: ByteStr,
+    /// `IP4` or `IP6`.
+    pub address_type: ByteStr,
+    /// Name or address, with `/ttl` and `/count` if it is multicast.
+    pub address: ByteStr,
+}
+
+impl Connection {
+    /// A unicast address on the internet.
+    pub fn new(address: IpAddr) -> Self {
+        Self {
+            network: ByteStr::from("IN"),
+            address_type: ByteStr::from(address_type(address)),
+            address: ByteStr::from(address.to_string()),
+        }
+    }
+
+    /// The numeric address; `None` if it is a name or of another network.
+    pub fn ip(&self) -> Option<IpAddr> {
+        let address = self.address.split('/').next().unwrap_or_default();
+        if self.network.eq_ignore_ascii_case("IN") { address.parse().ok() } else { None }
+    }
+
+    /// Whether it is `0.0.0.0` or `::`: hold, in the manner of RFC 2543 (RFC 3264 §8.4).
+    pub fn is_unspecified(&self) -> bool {
+        self.ip().is_some_and(|ip| ip.is_unspecified())
+    }
+
+    pub(super) fn parse(value: &str) -> Option<Self> {
+        let [network, address_type, address] = words(value)?;
+        Some(Self {
+            network: ByteStr::from(network),
+            address_type: ByteStr::from(address_type),
+            address: ByteStr::from(address),
+        })
+    }
+
+    pub(super) fn is_writable(&self) -> bool {
+        [&self.network, &self.address_type, &self.address].into_iter().all(|w| is_word(w))
+    }
+}
+
+impl fmt::Display for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.network, self.address_type, self.address)
+    }
+}
+
+/// Which way media flows, seen from whoever made the description (RFC 8866 §6.7, RFC 3264 §5.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Direction {
+    /// `sendrecv`: both ways. What is meant when nothing is said.
+    #[default]
+    SendRecv,
+    /// `sendonly`: the other side is on hold, or listens.
+    SendOnly,
+    /// `recvonly`.
+    RecvOnly,
+    /// `inactive`: neither way.
+    Inactive,
+}
+
+impl Direction {
+    /// All four.
+    pub const ALL: [Self; 4] = [Self::SendRecv, Self::SendOnly, Self::RecvOnly, Self::Inactive];
+
+    /// The direction that sends and receives so.
+    pub fn new(sends: bool, receives: bool) -> Self {
+        match (sends, receives) {
+            (true, true) => Self::SendRecv,
+            (true, false) => Self::SendOnly,
+            (false, true) => Self::RecvOnly,
+            (false, false) => Self::Inactive,
+        }
+    }
+
+    /// Whether whoever says this sends media.
+    pub fn sends(self) -> bool {
+        matches!(self, Self::SendRecv | Self::SendOnly)
+    }
+
+    /// Whether whoever says this wants to receive media.
+    pub fn receives(self) -> bool {
+        matches!(self, Self::SendRecv | Self::RecvOnly)
+    }
+
+    /// The same flow seen from the other side.
+    #[must_use]
+    pub fn reversed(self) -> Self {
+        Self::new(self.receives(), self.sends())
+    }
+
+    /// The name of the attribute.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SendRecv => "sendrecv",
+            Self::SendOnly => "sendonly",
+            Self::RecvOnly => "recvonly",
+            Self::Inactive => "inactive",
+        }
+    }
+
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|direction| direction.as_str() == name)
+    }
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What a payload type stands for: the value of `a=rtpmap` (RFC 8866 §6.6).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RtpMap {
+    /// Name of the encoding, a media subtype; compare it without regard to case.
+    pub encoding: ByteStr,
+    /// RTP timestamp units a second.
+    pub clock_rate: u32,
+    /// Audio channels; 1 where none are named.
+    pub channels: u16,
+}
+
+impl RtpMap {
+    /// Whether both name the same encoding with the same clock and channels (RFC 3264 §6.1).
+    pub fn is_same_encoding(&self, other: &Self) -> bool {
+        self.encoding.eq_ignore_ascii_case(&other.encoding)
+            && (self.clock_rate, self.channels) == (other.clock_rate, other.channels)
+    }
+}
+
+impl FromStr for RtpMap {
+    type Err = super::SdpError;
+
+    /// Reads `encoding/clock` or `encoding/clock/channels`.
+    fn from_str(value: &str) -> Result<Self, Self::Err> {
+        let mut parts = value.trim().split('/');
+        let parsed = (|| {
+            let encoding = parts.next().filter(|e| !e.is_empty())?;
+            let clock_rate = number(parts.next()?).filter(|rate| *rate > 0)?;
+            let channels = match parts.next() {
+                None => 1,
+                Some(channels) => number(channels).filter(|count| *count > 0)?,
+            };
+            parts.next().is_none().then(|| Self { encoding: ByteStr::from(encoding), clock_rate, channels })
+        })();
+        parsed.ok_or(super::SdpError::BadField { key: 'a', line: 1 })
+    }
+}
+
+impl fmt::Display for RtpMap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.encoding, self.clock_rate)?;
+        if self.channels == 1 { Ok(()) } else { write!(f, "/{}", self.channels) }
+    }
+}
+
+/// Digits alone: no sign, no space, no overflow.
+pub(super) fn number<T: FromStr>(digits: &str) -> Option<T> {
+    let valid = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    if valid { digits.parse().ok() } else { None }
+}
+
+/// Whether the text can stand as one field of a line.
+pub(super) fn is_word(text: &str) -> bool {
+    !text.is_empty() && !text.contains([' ', '\t', '\r', '\n', '\0'])
+}
+
+fn words<const N: usize>(value: &str) -> Option<[&str; N]> {
+    let mut words = value.split([' ', '\t']).filter(|word| !word.is_empty());
+    let mut found = [""; N];
+    for slot in &mut found {
+        *slot = words.next()?;
+    }
+    words.next().is_none().then_some(found)
+}
+
+fn address_type(address: IpAddr) -> &'static str {
+    if address.is_ipv4() { "IP4" } else { "IP6" }
+}

@@ -1,0 +1,189 @@
+//! The lines of one section, session or media, as they came.
+
+use std::fmt;
+
+use super::SdpError;
+use super::field::{Connection, Direction};
+use crate::ByteStr;
+
+/// An `a=` line (RFC 8866 §5.13).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attribute<'a> {
+    /// Case-sensitive.
+    pub name: &'a str,
+    /// What follows the colon, as written; `None` if there is no colon.
+    pub value: Option<&'a str>,
+}
+
+/// One line. `text` is without its end; an empty line (only sloppy senders make one) has empty text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Line {
+    pub(super) text: ByteStr,
+    pub(super) ending: Ending,
+}
+
+/// How a line ended when it came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    CrLf,
+    /// Tolerated (RFC 8866 §5).
+    Lf,
+    /// The last line, cut short.
+    Missing,
+}
+
+impl Line {
+    pub(super) fn new(key: char, value: impl fmt::Display) -> Self {
+        Self { text: ByteStr::from(format!("{key}={value}")), ending: Ending::CrLf }
+    }
+
+    pub(super) fn key(&self) -> Option<char> {
+        self.text.chars().next()
+    }
+
+    pub(super) fn value(&self) -> &str {
+        self.text.split_once('=').map_or("", |(_, value)| value)
+    }
+
+    fn attribute(&self) -> Option<Attribute<'_>> {
+        let text = self.text.strip_prefix("a=")?;
+        Some(match text.split_once(':') {
+            Some((name, value)) => Attribute { name, value: Some(value) },
+            None => Attribute { name: text.trim_end(), value: None },
+        })
+    }
+}
+
+/// Writes lines one after the other, and ends a line that came without an end when another follows.
+pub(super) struct LineWriter<'a, 'f> {
+    out: &'a mut fmt::Formatter<'f>,
+    owes_end: bool,
+}
+
+impl<'a, 'f> LineWriter<'a, 'f> {
+    pub(super) fn new(out: &'a mut fmt::Formatter<'f>) -> Self {
+        Self { out, owes_end: false }
+    }
+
+    pub(super) fn write(&mut self, text: impl fmt::Display, ending: Ending) -> fmt::Result {
+        if std::mem::take(&mut self.owes_end) {
+            self.out.write_str("\r\n")?;
+        }
+        write!(self.out, "{text}")?;
+        match ending {
+            Ending::CrLf => self.out.write_str("\r\n"),
+            Ending::Lf => self.out.write_str("\n"),
+            Ending::Missing => {
+                self.owes_end = true;
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The lines of a section in order; for a media section those after its `m=` line.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Section {
+    pub(super) lines: Vec<Line>,
+}
+
+impl Section {
+    pub(super) fn value(&self, key: char) -> Option<&str> {
+        self.lines.iter().find(|line| line.key() == Some(key)).map(Line::value)
+    }
+
+    pub(super) fn attributes(&self) -> impl Iterator<Item = Attribute<'_>> {
+        self.lines.iter().filter_map(Line::attribute)
+    }
+
+    pub(super) fn attribute(&self, name: &str) -> Option<Attribute<'_>> {
+        self.attributes().find(|attribute| attribute.name == name)
+    }
+
+    pub(super) fn push_attribute(&mut self, name: &str, value: Option<&str>) -> Result<(), SdpError> {
+        let line = attribute_line(name, value)?;
+        self.append(line);
+        Ok(())
+    }
+
+    /// Puts the attribute where the first of its name is, and removes all others of that name.
+    pub(super) fn set_attribute(&mut self, name: &str, value: Option<&str>) -> Result<(), SdpError> {
+        let line = attribute_line(name, value)?;
+        match self.lines.iter_mut().find(|l| l.attribute().is_some_and(|a| a.name == name)) {
+            Some(first) => *first = line.clone(),
+            None => self.append(line.clone()),
+        }
+        let mut seen = false;
+        self.lines.retain(|l| {
+            let same = l.attribute().is_some_and(|a| a.name == name);
+            !(same && std::mem::replace(&mut seen, true))
+        });
+        Ok(())
+    }
+
+    /// How many were removed.
+    pub(super) fn remove_attributes(&mut self, mut unwanted: impl FnMut(Attribute<'_>) -> bool) -> usize {
+        let before = self.lines.len();
+        self.lines.retain(|line| !line.attribute().is_some_and(&mut unwanted));
+        before - self.lines.len()
+    }
+
+    pub(super) fn connection(&self) -> Option<Connection> {
+        self.value('c').and_then(Connection::parse)
+    }
+
+    /// Replaces the `c=` line, or puts one after the lines that must come before it (RFC 8866 §5).
+    pub(super) fn set_connection(&mut self, connection: &Connection) -> Result<(), SdpError> {
+        if !connection.is_writable() {
+            return Err(SdpError::Unwritable { key: 'c' });
+        }
+        let line = Line::new('c', connection);
+        match self.lines.iter_mut().find(|line| line.key() == Some('c')) {
+            Some(old) => *old = line,
+            None => {
+                let precedes = |line: &Line| line.key().is_some_and(|key| "vosiuep".contains(key));
+                let at = self.lines.iter().position(|line| !precedes(line)).unwrap_or(self.lines.len());
+                self.lines.insert(at, line);
+            }
+        }
+        Ok(())
+    }
+
+    /// The direction that this section itself names.
+    pub(super) fn direction(&self) -> Option<Direction> {
+        self.attributes().filter(|a| a.value.is_none()).find_map(|a| Direction::from_name(a.name))
+    }
+
+    /// Replaces whichever direction is there.
+    pub(super) fn set_direction(&mut self, direction: Direction) {
+        if self.direction() == Some(direction) {
+            return;
+        }
+        let line = Line::new('a', direction);
+        let is_direction = |l: &Line| l.attribute().is_some_and(|a| Direction::from_name(a.name).is_some());
+        match self.lines.iter().position(is_direction) {
+            Some(at) => {
+                self.lines.retain(|l| !is_direction(l));
+                self.lines.insert(at.min(self.lines.len()), line);
+            }
+            None => self.append(line),
+        }
+    }
+
+    /// Puts a line at the end, but before blank lines that trail.
+    fn append(&mut self, line: Line) {
+        let at = self.lines.iter().rposition(|l| !l.text.is_empty()).map_or(0, |last| last + 1);
+        self.lines.insert(at, line);
+    }
+}
+
+fn attribute_line(name: &str, value: Option<&str>) -> Result<Line, SdpError> {
+    let breaks = |text: &str| text.contains(['\r', '\n', '\0']);
+    if name.is_empty() || name.contains([' ', ':']) || breaks(name) || value.is_some_and(breaks) {
+        return Err(SdpError::Unwritable { key: 'a' });
+    }
+    Ok(match value {
+        Some(value) => Line::new('a', format_args!("{name}:{value}")),
+        None => Line::new('a', name),
+    })
+}

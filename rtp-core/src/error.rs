@@ -77,3 +77,33 @@ pub enum SendEventError {
         capacity: usize,
     },
 }
+
+/// Why a jitter buffer cannot be made as configured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum JitterConfigError {
+    /// A clock of 0 Hz.
+    #[error("`clock_rate` is 0; it is the rate of the payload's rtpmap, 8000 for G.711")]
+    ClockRate,
+    /// No frame, or one that is no frame.
+    #[error("`frame` is {0:?}; it must be at least one tick of the clock and at most one second")]
+    Frame(Duration),
+    /// The bounds contradict each other.
+    #[error("`min_delay` {min:?}, `initial_delay` {initial:?} and `max_delay` {max:?} must not fall")]
+    DelayOrder {
+        /// The configured least delay.
+        min: Duration,
+        /// The configured delay at the beginning.
+        initial: Duration,
+        /// The configured greatest delay.
+        max: Duration,
+    },
+    /// Too little room for the longest delay, or more than sequence numbers can order.
+    #[error("`capacity` is {capacity}; with these delays it must be {needed} to 2048 packets")]
+    Capacity {
+        /// The configured capacity in packets.
+        capacity: usize,
+        /// The least that these delays need.
+        needed: usize,
+    },
+}

@@ -1,0 +1,40 @@
+use super::{HeaderError, HeaderName, Repetition, TypedHeader};
+use crate::{ByteStr, Method, grammar};
+
+/// The methods that a user agent takes (RFC 3261 §20.5).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Allow(pub Vec<Method>);
+
+impl TypedHeader for Allow {
+    const NAME: HeaderName = HeaderName::Allow;
+    const REPETITION: Repetition = Repetition::Whole;
+
+    fn parse_value(value: ByteStr) -> Result<Self, HeaderError> {
+        grammar::list(&value)
+            .map(|name| Method::read(&value, name).ok_or(HeaderError::malformed(Self::NAME, "methods between commas")))
+            .collect::<Result<_, _>>()
+            .map(Allow)
+    }
+
+    fn write(&self, out: &mut String) {
+        for (index, method) in self.0.iter().enumerate() {
+            out.push_str(if index == 0 { "" } else { ", " });
+            grammar::write_token(out, method.as_str(), "UNKNOWN");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::header::rewritten;
+
+    #[test]
+    fn allow_lists_methods() {
+        let (allow, written) = rewritten::<Allow>("INVITE,ACK , XTRA");
+        assert_eq!(allow.0, [Method::Invite, Method::Ack, Method::Extension("XTRA".into())]);
+        assert_eq!(written, "INVITE, ACK, XTRA");
+        assert_eq!(rewritten::<Allow>("").0, Allow(Vec::new()));
+        assert!(Allow::parse_value("IN VITE".into()).is_err());
+    }
+}

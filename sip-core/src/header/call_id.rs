@@ -1,0 +1,38 @@
+use super::{HeaderError, HeaderName, TypedHeader};
+use crate::{ByteStr, grammar};
+
+/// What all messages of a call or of a user agent's registrations share (RFC 3261 §20.8); compared with case.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CallId(pub ByteStr);
+
+impl TypedHeader for CallId {
+    const NAME: HeaderName = HeaderName::CallId;
+
+    /// Reads any one word of visible characters: peers do not keep to `word [ "@" word ]`.
+    fn parse_value(value: ByteStr) -> Result<Self, HeaderError> {
+        let text = value.trim_matches(grammar::is_wsp);
+        if text.is_empty() || !text.chars().all(|c| c.is_ascii_graphic()) {
+            return Err(HeaderError::malformed(Self::NAME, "one word"));
+        }
+        Ok(CallId(value.share(text)))
+    }
+
+    fn write(&self, out: &mut String) {
+        out.extend(self.0.chars().filter(char::is_ascii_graphic));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::header::rewritten;
+
+    #[test]
+    fn a_call_id_is_one_word() {
+        assert_eq!(rewritten::<CallId>("a84b4c76e66710@pc33.atlanta.com").1, "a84b4c76e66710@pc33.atlanta.com");
+        for text in ["", "a b", "a\u{e9}"] {
+            let error = CallId::parse_value(text.into()).unwrap_err();
+            assert_eq!(error.to_string(), "Bad Call-ID header: expected one word");
+        }
+    }
+}

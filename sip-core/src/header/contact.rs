@@ -1,0 +1,106 @@
+use super::{HeaderError, HeaderName, NameAddr, Repetition, TypedHeader};
+use crate::{ByteStr, grammar};
+
+/// Where a user agent can be reached, or all its addresses at once in a REGISTER (RFC 3261 §20.10).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a star is rare, and boxing would cost every other Contact an allocation"
+)]
+pub enum Contact {
+    /// `*`: every binding of the address of record, to be removed (RFC 3261 §10.2.2).
+    Star,
+    /// One address.
+    Address(NameAddr),
+}
+
+impl Contact {
+    /// The address; `None` for `*`.
+    #[must_use]
+    pub fn address(&self) -> Option<&NameAddr> {
+        match self {
+            Contact::Star => None,
+            Contact::Address(address) => Some(address),
+        }
+    }
+
+    /// The `expires` parameter in seconds; `None` if it is absent. What is no number counts as 3,600, as
+    /// RFC 3261 §10.2.1.1 says, and what is too large for 32 bits as 4,294,967,295.
+    #[must_use]
+    pub fn expires(&self) -> Option<u32> {
+        let text = self.address()?.params.get("expires")?;
+        match grammar::delta_seconds(text.unwrap_or_default()) {
+            Ok(("", seconds)) => Some(seconds),
+            _ => Some(3600),
+        }
+    }
+
+    /// The `q` parameter in thousandths: how much this address is preferred. 1,000 if it is absent or malformed.
+    #[must_use]
+    pub fn q(&self) -> u16 {
+        self.address().and_then(|address| address.params.value("q")).and_then(thousandths).unwrap_or(1000)
+    }
+}
+
+/// `qvalue`.
+fn thousandths(text: &str) -> Option<u16> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    if fraction.len() > 3 || !fraction.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    let fraction: u16 = format!("{fraction:0<3}").parse().ok()?;
+    match whole {
+        "0" => Some(fraction),
+        "1" if fraction == 0 => Some(1000),
+        _ => None,
+    }
+}
+
+impl TypedHeader for Contact {
+    const NAME: HeaderName = HeaderName::Contact;
+    const REPETITION: Repetition = Repetition::Values;
+
+    fn parse_value(value: ByteStr) -> Result<Self, HeaderError> {
+        if value.trim_matches(grammar::is_wsp) == "*" {
+            return Ok(Contact::Star);
+        }
+        NameAddr::parse_value(&value, Self::NAME).map(Contact::Address)
+    }
+
+    fn write(&self, out: &mut String) {
+        match self {
+            Contact::Star => out.push('*'),
+            Contact::Address(address) => address.write(out),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::header::rewritten;
+
+    #[test]
+    fn expires_and_q_are_read_leniently() {
+        #[track_caller]
+        fn check(params: &str, expires: Option<u32>, q: u16) {
+            let (contact, _) = rewritten::<Contact>(&format!("<sip:a@192.0.2.1>{params}"));
+            assert_eq!((contact.expires(), contact.q()), (expires, q), "{params}");
+        }
+        check("", None, 1000);
+        check(";expires=60;q=0.7", Some(60), 700);
+        check(";EXPIRES=0;Q=1.000", Some(0), 1000);
+        check(";expires=99999999999;q=0", Some(u32::MAX), 0);
+        check(";expires=soon;q=2", Some(3600), 1000);
+        check(";expires;q=0.1234", Some(3600), 1000);
+        check(";expires=-1;q=.5", Some(3600), 1000);
+        check(";q=0.05", None, 50);
+    }
+
+    #[test]
+    fn a_star_stands_for_all_contacts() {
+        let (star, written) = rewritten::<Contact>(" * ");
+        assert_eq!((star.expires(), written.as_str()), (None, "*"));
+        assert_eq!(star, Contact::Star);
+    }
+}

@@ -1,0 +1,80 @@
+use std::fmt;
+
+use super::{HeaderError, HeaderName, TypedHeader};
+use crate::grammar::{self, Parsed};
+use crate::{ByteStr, Params};
+
+/// What the body is: a media type with its parameters (RFC 3261 §20.15).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ContentType {
+    essence: ByteStr,
+    /// The parameters, such as `charset` and `boundary`.
+    pub params: Params,
+}
+
+impl ContentType {
+    /// `application/sdp` (RFC 8866).
+    #[must_use]
+    pub fn sdp() -> Self {
+        ContentType { essence: ByteStr::from_static("application/sdp"), params: Params::new() }
+    }
+
+    /// `type/subtype` in lower case, without parameters.
+    #[must_use]
+    pub fn essence(&self) -> &str {
+        &self.essence
+    }
+}
+
+fn media_type<'a>(whole: &ByteStr, input: &'a str) -> Parsed<'a, ContentType> {
+    use nom::Parser;
+    let (rest, (kind, _, subtype)) = (grammar::token, grammar::separator('/'), grammar::token).parse(input)?;
+    let (rest, params) = grammar::params(whole, rest)?;
+    Ok((rest, ContentType { essence: format!("{kind}/{subtype}").to_ascii_lowercase().into(), params }))
+}
+
+impl TypedHeader for ContentType {
+    const NAME: HeaderName = HeaderName::ContentType;
+
+    fn parse_value(value: ByteStr) -> Result<Self, HeaderError> {
+        super::complete(&value, |input| media_type(&value, input), Self::NAME, "a type such as application/sdp")
+    }
+
+    fn write(&self, out: &mut String) {
+        out.push_str(&self.essence);
+        self.params.write(out);
+    }
+}
+
+impl std::str::FromStr for ContentType {
+    type Err = HeaderError;
+
+    fn from_str(text: &str) -> Result<Self, HeaderError> {
+        ContentType::parse_value(text.into())
+    }
+}
+
+impl fmt::Display for ContentType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = String::new();
+        self.write(&mut text);
+        f.write_str(&text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::header::rewritten;
+
+    #[test]
+    fn a_media_type_is_compared_in_lower_case() {
+        let (read, written) = rewritten::<ContentType>("Text / HTML ; charset=\"ISO-8859-4\"");
+        assert_eq!((read.essence(), read.params.value("Charset")), ("text/html", Some("ISO-8859-4")));
+        assert_eq!(written, "text/html;charset=\"ISO-8859-4\"");
+        assert_eq!(rewritten::<ContentType>("application/SDP").0, ContentType::sdp());
+        for text in ["", "text", "text/", "/html", "text/html;", "text/html x"] {
+            assert!(text.parse::<ContentType>().is_err(), "{text}");
+        }
+    }
+}

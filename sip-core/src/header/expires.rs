@@ -1,0 +1,35 @@
+use super::{HeaderError, HeaderName, TypedHeader};
+use crate::{ByteStr, grammar};
+
+/// After how many seconds a message or its content is out of date (RFC 3261 §20.19).
+///
+/// More than 32 bits can say reads as 4,294,967,295.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Expires(pub u32);
+
+impl TypedHeader for Expires {
+    const NAME: HeaderName = HeaderName::Expires;
+
+    fn parse_value(value: ByteStr) -> Result<Self, HeaderError> {
+        super::complete(&value, grammar::delta_seconds, Self::NAME, "a number of seconds").map(Expires)
+    }
+
+    fn write(&self, out: &mut String) {
+        out.push_str(&self.0.to_string());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::header::rewritten;
+
+    #[test]
+    fn expires_is_a_number_of_seconds() {
+        assert_eq!(rewritten::<Expires>(" 3600 ").0, Expires(3600));
+        assert_eq!(rewritten::<Expires>("99999999999999").0, Expires(u32::MAX));
+        for text in ["", "-1", "1.5", "Thu, 01 Dec 1994 16:00:00 GMT"] {
+            assert!(Expires::parse_value(text.into()).is_err(), "{text}");
+        }
+    }
+}

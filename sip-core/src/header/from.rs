@@ -1,0 +1,18 @@
+use super::{HeaderError, HeaderName, NameAddr, TypedHeader};
+use crate::ByteStr;
+
+/// Who sends a request, with the tag of its side of the dialog (RFC 3261 §20.20).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct From(pub NameAddr);
+
+impl TypedHeader for From {
+    const NAME: HeaderName = HeaderName::From;
+
+    fn parse_value(value: ByteStr) -> Result<Self, HeaderError> {
+        NameAddr::parse_value(&value, Self::NAME).map(From)
+    }
+
+    fn write(&self, out: &mut String) {
+        self.0.write(out);
+    }
+}

@@ -1,0 +1,154 @@
+//! Typed header values, one header a file (RFC 3261 §20).
+
+mod allow;
+mod auth;
+mod call_id;
+mod contact;
+mod content_length;
+mod content_type;
+mod cseq;
+mod date;
+mod expires;
+mod from;
+mod max_forwards;
+mod min_expires;
+mod name;
+mod name_addr;
+mod option_tags;
+mod product;
+mod reason;
+mod record_route;
+mod retry_after;
+mod route;
+mod to;
+mod via;
+mod warning;
+
+pub use allow::Allow;
+pub use auth::{Authorization, ProxyAuthenticate, ProxyAuthorization, WwwAuthenticate};
+pub use call_id::CallId;
+pub use contact::Contact;
+pub use content_length::ContentLength;
+pub use content_type::ContentType;
+pub use cseq::CSeq;
+pub use date::Date;
+pub use expires::Expires;
+pub use from::From;
+pub use max_forwards::MaxForwards;
+pub use min_expires::MinExpires;
+pub use name::HeaderName;
+pub use name_addr::NameAddr;
+pub use option_tags::{ProxyRequire, Require, Supported, Unsupported};
+pub use product::{Server, UserAgent};
+pub use reason::Reason;
+pub use record_route::RecordRoute;
+pub use retry_after::RetryAfter;
+pub use route::Route;
+pub use to::To;
+pub use via::Via;
+pub use warning::Warning;
+
+use crate::ByteStr;
+
+/// How often a header may stand in a message, and what one value of its type stands for (RFC 3261 §7.3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repetition {
+    /// At most one row, one value: From, CSeq.
+    Once,
+    /// Rows and commas are the same; the type is one of the values: Via, Contact.
+    Values,
+    /// Rows and commas are the same; the type is all the values: Allow, Supported.
+    Whole,
+    /// Any number of rows, and a comma means something else; the type is one row: WWW-Authenticate.
+    Rows,
+}
+
+/// A header whose value has a type of its own.
+///
+/// Whatever a value holds, [`TypedHeader::write`] writes one line that does not end the header early:
+/// [`Headers`](crate::Headers) takes out every control character that an implementation leaves in.
+pub trait TypedHeader: Sized {
+    /// The header's name.
+    const NAME: HeaderName;
+    /// How often it may stand in a message.
+    const REPETITION: Repetition = Repetition::Once;
+
+    /// Reads one value: a row with its folding undone, or one value of its list (see [`Repetition`]).
+    ///
+    /// # Errors
+    ///
+    /// [`HeaderError::Malformed`], which says what was expected.
+    fn parse_value(value: ByteStr) -> Result<Self, HeaderError>;
+
+    /// Writes the value, without the header's name and without an end of line.
+    fn write(&self, out: &mut String);
+}
+
+/// A header that does not say what its RFC lets it say.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HeaderError {
+    /// The value does not follow the header's grammar.
+    #[error("Bad {header} header: expected {expected}")]
+    Malformed {
+        /// The header.
+        header: HeaderName,
+        /// What should have stood there.
+        expected: &'static str,
+    },
+    /// More than one value of a header that can have only one.
+    #[error("Bad {header} header: expected it once")]
+    Repeated {
+        /// The header.
+        header: HeaderName,
+    },
+    /// A comma-separated list is longer than [`Limits::max_list_items`](crate::Limits::max_list_items).
+    #[error("Bad {header} header: expected at most {limit} values")]
+    TooManyValues {
+        /// The header.
+        header: HeaderName,
+        /// The limit.
+        limit: usize,
+    },
+}
+
+impl HeaderError {
+    /// The value of `header` is not what its grammar says; `expected` continues the words "expected …".
+    #[must_use]
+    pub const fn malformed(header: HeaderName, expected: &'static str) -> Self {
+        HeaderError::Malformed { header, expected }
+    }
+
+    /// The header that is wrong.
+    #[must_use]
+    pub fn header(&self) -> &HeaderName {
+        match self {
+            HeaderError::Malformed { header, .. }
+            | HeaderError::Repeated { header }
+            | HeaderError::TooManyValues { header, .. } => header,
+        }
+    }
+}
+
+/// The whole of `value` by one grammar rule, or the error that says what was expected.
+fn complete<'a, T>(
+    value: &'a str,
+    rule: impl FnOnce(&'a str) -> crate::grammar::Parsed<'a, T>,
+    header: HeaderName,
+    expected: &'static str,
+) -> Result<T, HeaderError> {
+    match rule(value.trim_matches(crate::grammar::is_wsp)) {
+        Ok((rest, read)) if rest.trim_start_matches(crate::grammar::is_wsp).is_empty() => Ok(read),
+        _ => Err(HeaderError::Malformed { header, expected }),
+    }
+}
+
+/// A value as it reads again after having been written.
+#[cfg(test)]
+#[track_caller]
+fn rewritten<H: TypedHeader + PartialEq + std::fmt::Debug>(text: &str) -> (H, String) {
+    let read = H::parse_value(text.into()).unwrap_or_else(|error| panic!("{text}: {error}"));
+    let mut written = String::new();
+    read.write(&mut written);
+    assert_eq!(H::parse_value(written.as_str().into()).as_ref(), Ok(&read), "{written}");
+    (read, written)
+}

@@ -1,0 +1,74 @@
+use super::{HeaderError, HeaderName, Repetition, TypedHeader};
+use crate::{ByteStr, grammar};
+
+fn parse(value: &ByteStr, header: HeaderName) -> Result<Vec<ByteStr>, HeaderError> {
+    if !grammar::list(value).all(grammar::is_token) {
+        return Err(HeaderError::malformed(header, "option tags between commas"));
+    }
+    Ok(grammar::list(value).map(|tag| value.share(tag)).collect())
+}
+
+fn write(tags: &[ByteStr], out: &mut String) {
+    for (index, tag) in tags.iter().enumerate() {
+        out.push_str(if index == 0 { "" } else { ", " });
+        grammar::write_token(out, tag, "unknown");
+    }
+}
+
+macro_rules! option_tags {
+    ($($(#[$doc:meta])* $name:ident)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+            pub struct $name(pub Vec<ByteStr>);
+
+            impl $name {
+                /// Whether the list has this option tag; tags are compared without case.
+                #[must_use]
+                pub fn contains(&self, tag: &str) -> bool {
+                    self.0.iter().any(|listed| listed.eq_ignore_ascii_case(tag))
+                }
+            }
+
+            impl TypedHeader for $name {
+                const NAME: HeaderName = HeaderName::$name;
+                const REPETITION: Repetition = Repetition::Whole;
+
+                fn parse_value(value: ByteStr) -> Result<Self, HeaderError> {
+                    parse(&value, Self::NAME).map($name)
+                }
+
+                fn write(&self, out: &mut String) {
+                    write(&self.0, out);
+                }
+            }
+        )*
+    };
+}
+
+option_tags! {
+    /// The extensions that a user agent understands (RFC 3261 §20.37).
+    Supported
+    /// The extensions that the user agent server must understand (RFC 3261 §20.32).
+    Require
+    /// The extensions of a Require that the server did not understand, sent with a 420 (RFC 3261 §20.40).
+    Unsupported
+    /// The extensions that every proxy on the way must understand (RFC 3261 §20.29).
+    ProxyRequire
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::header::rewritten;
+
+    #[test]
+    fn option_tags_are_tokens_between_commas() {
+        let (supported, written) = rewritten::<Supported>("100rel,Timer ,, path");
+        assert_eq!(written, "100rel, Timer, path");
+        assert!(supported.contains("timer") && !supported.contains("gruu"));
+        assert!(rewritten::<Require>("").0.0.is_empty());
+        let error = ProxyRequire::parse_value("a b".into()).unwrap_err();
+        assert_eq!(error.to_string(), "Bad Proxy-Require header: expected option tags between commas");
+    }
+}

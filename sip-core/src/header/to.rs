@@ -1,0 +1,18 @@
+use super::{HeaderError, HeaderName, NameAddr, TypedHeader};
+use crate::ByteStr;
+
+/// Whom a request is for, with the tag of that side once it has answered (RFC 3261 §20.39).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct To(pub NameAddr);
+
+impl TypedHeader for To {
+    const NAME: HeaderName = HeaderName::To;
+
+    fn parse_value(value: ByteStr) -> Result<Self, HeaderError> {
+        NameAddr::parse_value(&value, Self::NAME).map(To)
+    }
+
+    fn write(&self, out: &mut String) {
+        self.0.write(out);
+    }
+}

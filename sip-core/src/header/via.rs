@@ -1,0 +1,165 @@
+use std::net::IpAddr;
+
+use nom::Parser;
+use nom::bytes::complete::tag_no_case;
+
+use super::{HeaderError, HeaderName, Repetition, TypedHeader};
+use crate::grammar::{self, Parsed};
+use crate::{ByteStr, Host, Params};
+
+/// One hop that a request has passed and its response has to pass (RFC 3261 §20.42).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Via {
+    /// The transport as written, usually in capitals: `UDP`, `TCP`, `TLS`, `WS`, `WSS`.
+    pub transport: ByteStr,
+    /// The host of `sent-by`.
+    pub host: Host,
+    /// The port of `sent-by`, if it is given.
+    pub port: Option<u16>,
+    /// The parameters: `branch`, `received`, `rport`, `maddr`, `ttl`.
+    pub params: Params,
+}
+
+impl Via {
+    /// What stands at the start of every branch made by RFC 3261 (§8.1.1.7).
+    pub const MAGIC_COOKIE: &'static str = "z9hG4bK";
+
+    /// A hop with this branch, which should start with [`Via::MAGIC_COOKIE`].
+    #[must_use]
+    pub fn new(transport: &str, host: Host, port: Option<u16>, branch: &str) -> Self {
+        let mut params = Params::new();
+        params.set("branch", Some(branch));
+        Via { transport: transport.into(), host, port, params }
+    }
+
+    /// The `branch` parameter, which identifies the transaction (RFC 3261 §17.1.3, §17.2.3).
+    #[must_use]
+    pub fn branch(&self) -> Option<&str> {
+        self.params.value("branch")
+    }
+
+    /// The address that the request really came from, as the receiver noted it (RFC 3261 §18.2.1).
+    /// `None` if it is absent or no address.
+    #[must_use]
+    pub fn received(&self) -> Option<IpAddr> {
+        Host::parse(self.params.value("received")?)?.ip()
+    }
+
+    /// The `rport` parameter (RFC 3581): `Some(None)` asks for the source port, `Some(Some(port))` is the answer.
+    /// A value that is no port reads as the question.
+    #[must_use]
+    pub fn rport(&self) -> Option<Option<u16>> {
+        self.params.get("rport").map(|port| port?.parse().ok())
+    }
+
+    /// The `maddr` parameter: where responses go in place of `sent-by` (RFC 3261 §18.2.2).
+    #[must_use]
+    pub fn maddr(&self) -> Option<Host> {
+        Host::parse(self.params.value("maddr")?)
+    }
+
+    /// Notes the address that the request came from.
+    pub fn set_received(&mut self, ip: IpAddr) {
+        self.params.set("received", Some(&ip.to_string()));
+    }
+
+    /// Asks for the source port (`None`) or notes it.
+    pub fn set_rport(&mut self, port: Option<u16>) {
+        self.params.set("rport", port.map(|port| port.to_string()).as_deref());
+    }
+}
+
+fn via_parm<'a>(whole: &ByteStr, input: &'a str) -> Parsed<'a, Via> {
+    let slash = || grammar::separator('/');
+    let (rest, (_, _, _, _, transport, _)) =
+        (tag_no_case("SIP"), slash(), tag_no_case("2.0"), slash(), grammar::token, grammar::lws).parse(input)?;
+    let (rest, (host, port)) = grammar::host_port(whole, rest)?;
+    let (rest, params) = grammar::params(whole, rest)?;
+    Ok((rest, Via { transport: whole.share(transport), host, port, params }))
+}
+
+impl TypedHeader for Via {
+    const NAME: HeaderName = HeaderName::Via;
+    const REPETITION: Repetition = Repetition::Values;
+
+    fn parse_value(value: ByteStr) -> Result<Self, HeaderError> {
+        super::complete(&value, |input| via_parm(&value, input), Self::NAME, "SIP/2.0/UDP host:port;branch=z9hG4bK...")
+    }
+
+    fn write(&self, out: &mut String) {
+        out.push_str("SIP/2.0/");
+        grammar::write_token(out, &self.transport, "UDP");
+        out.push(' ');
+        out.push_str(&self.host.to_string());
+        if let Some(port) = self.port {
+            out.push(':');
+            out.push_str(&port.to_string());
+        }
+        self.params.write(out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::header::rewritten;
+
+    #[test]
+    fn a_via_is_read_with_all_its_white_space() {
+        #[track_caller]
+        fn check(text: &str, expected: &str) -> Via {
+            let (via, written) = rewritten::<Via>(text);
+            assert_eq!(written, expected);
+            via
+        }
+        let via = check(
+            "SIP/2.0/UDP erlang.bell-telephone.com:5060;branch=z9hG4bK87asdks7",
+            "SIP/2.0/UDP erlang.bell-telephone.com:5060;branch=z9hG4bK87asdks7",
+        );
+        assert_eq!((via.branch(), via.port), (Some("z9hG4bK87asdks7"), Some(5060)));
+        // RFC 3261 §20.42
+        let via = check(
+            "SIP / 2.0 / UDP first.example.com: 4000;ttl=16\t;maddr=224.2.0.1 ;branch=z9hG4bKa7c6a8dlze.1",
+            "SIP/2.0/UDP first.example.com:4000;ttl=16;maddr=224.2.0.1;branch=z9hG4bKa7c6a8dlze.1",
+        );
+        assert_eq!(via.maddr(), Host::parse("224.2.0.1"));
+        let via = check(
+            "sip/2.0/tcp [2001:db8::1];received=2001:db8::2;rport;branch=z9hG4bK1==",
+            "SIP/2.0/tcp [2001:db8::1];received=2001:db8::2;rport;branch=z9hG4bK1==",
+        );
+        assert_eq!((via.received(), via.rport()), ("2001:db8::2".parse().ok(), Some(None)));
+        assert_eq!(check("SIP/2.0/UDP a;rport=x", "SIP/2.0/UDP a;rport=x").rport(), Some(None));
+        assert_eq!(check("SIP/2.0/UDP a;received=b", "SIP/2.0/UDP a;received=b").received(), None);
+    }
+
+    #[test]
+    fn where_a_request_came_from_is_noted() {
+        let mut via = Via::new("UDP", Host::parse("a.example").unwrap(), None, "z9hG4bK1");
+        via.set_rport(None);
+        assert_eq!(via.rport(), Some(None));
+        via.set_rport(Some(9));
+        via.set_received([192, 0, 2, 1].into());
+        let mut written = String::new();
+        via.write(&mut written);
+        assert_eq!(written, "SIP/2.0/UDP a.example;branch=z9hG4bK1;rport=9;received=192.0.2.1");
+    }
+
+    #[test]
+    fn what_is_no_via_is_refused() {
+        for text in [
+            "",
+            "SIP/2.0/UDP",
+            "SIP/2.0/UDP ",
+            "SIP/3.0/UDP a",
+            "HTTP/2.0/UDP a",
+            "SIP/2.0 a",
+            "SIP/2.0/UDP a:99999",
+            "SIP/2.0/UDP a:",
+            "SIP/2.0/UDP a;;branch=1",
+            "SIP/2.0/UDP a;branch=",
+            "SIP/2.0/UDP a b",
+        ] {
+            assert!(Via::parse_value(text.into()).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+use nom::Parser;
+use nom::bytes::complete::take_while1;
+
+use super::{HeaderError, HeaderName, Repetition, TypedHeader};
+use crate::grammar::{self, Parsed};
+use crate::{ByteStr, StatusCode};
+
+/// More about a status, mostly about session descriptions (RFC 3261 §20.43): `399 host "text"`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Warning {
+    /// Three digits, 300 to 399 in all that are defined.
+    pub code: u16,
+    /// The host, with its port, or a name of who warns.
+    pub agent: ByteStr,
+    /// The text for people, without its quotes.
+    pub text: ByteStr,
+}
+
+fn warning<'a>(whole: &ByteStr, input: &'a str) -> Parsed<'a, Warning> {
+    let agent = take_while1(|c: char| c.is_ascii_graphic() && !matches!(c, '"' | ','));
+    let rule = (grammar::number::<u16>, grammar::lws, agent, grammar::lws, grammar::quoted_string);
+    rule.map_opt(|(code, _, agent, _, text)| {
+        StatusCode::new(code)?; // three digits
+        Some(Warning { code, agent: whole.share(agent), text: grammar::unquoted(whole, text) })
+    })
+    .parse(input)
+}
+
+impl TypedHeader for Warning {
+    const NAME: HeaderName = HeaderName::Warning;
+    const REPETITION: Repetition = Repetition::Values;
+
+    fn parse_value(value: ByteStr) -> Result<Self, HeaderError> {
+        super::complete(&value, |input| warning(&value, input), Self::NAME, "a code, a host and a \"text\"")
+    }
+
+    fn write(&self, out: &mut String) {
+        out.push_str(&self.code.clamp(100, 699).to_string());
+        out.push(' ');
+        let start = out.len();
+        out.extend(self.agent.chars().filter(|c| c.is_ascii_graphic() && !matches!(c, '"' | ',' | '<')));
+        if out.len() == start {
+            out.push('-');
+        }
+        out.push(' ');
+        grammar::write_quoted(out, &self.text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::header::rewritten;
+
+    #[test]
+    fn a_warning_has_a_code_an_agent_and_a_text() {
+        let (read, written) =
+            rewritten::<Warning>("307 isi.edu:5060 \"Session parameter 'foo' not \\\"understood\\\"\"");
+        assert_eq!((read.code, &*read.agent), (307, "isi.edu:5060"));
+        assert_eq!(read.text, "Session parameter 'foo' not \"understood\"");
+        assert_eq!(written, "307 isi.edu:5060 \"Session parameter 'foo' not \\\"understood\\\"\"");
+        // RFC 4475 §3.1.1.9? a code of more than three digits is refused
+        for text in ["", "1812 overture \"In Progress\"", "399 a", "399 \"a\"", "399 a b"] {
+            assert!(Warning::parse_value(text.into()).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+use std::ops::Deref;
+
+use super::core::{Core, is_mandatory};
+use crate::headers::{check, written};
+use crate::{HeaderName, Headers, InvalidHeader, TypedHeader};
+
+/// The headers of a message, to be changed in every way that leaves the message valid.
+///
+/// It reads as [`Headers`]. Four headers that every message has (From, To, Call-ID, CSeq) can be replaced by ones
+/// that are valid and cannot be removed; Content-Length follows the body and cannot be set at all.
+pub struct HeadersMut<'a> {
+    core: &'a mut Core,
+}
+
+impl Deref for HeadersMut<'_> {
+    type Target = Headers;
+
+    fn deref(&self) -> &Headers {
+        self.core.headers()
+    }
+}
+
+impl<'a> HeadersMut<'a> {
+    pub(super) fn new(core: &'a mut Core) -> Self {
+        HeadersMut { core }
+    }
+
+    /// Adds a row at the end, or sets one of the four headers that there is one of.
+    pub fn push<H: TypedHeader>(&mut self, header: H) {
+        if !self.set_own(&header) {
+            self.core.edit().push(header);
+            self.refresh(&H::NAME);
+        }
+    }
+
+    /// Adds a row before the first of the same name, or before all others if there is none.
+    pub fn push_front<H: TypedHeader>(&mut self, header: H) {
+        if !self.set_own(&header) {
+            self.core.edit().push_front(header);
+            self.refresh(&H::NAME);
+        }
+    }
+
+    /// Sets the header where its first row stands, or adds it at the end; other rows of its name go.
+    ///
+    /// A From, To, Call-ID or CSeq that would not read back, or a CSeq of another method, is not taken, nor is a
+    /// Content-Length.
+    pub fn set<H: TypedHeader>(&mut self, header: H) {
+        if !self.set_own(&header) {
+            self.core.edit().set(header);
+            self.refresh(&H::NAME);
+        }
+    }
+
+    /// [`HeadersMut::set`] of a value as text.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidHeader`] if the name is no token, if the value has a CR, LF or NUL, or if the header is the message's
+    /// own (From, To, Call-ID, CSeq, Via, Content-Length).
+    pub fn set_raw(&mut self, name: &HeaderName, value: &str) -> Result<(), InvalidHeader> {
+        self.check(name, value)?;
+        self.core.edit().set_raw(name, value)
+    }
+
+    /// [`HeadersMut::push`] of a value as text.
+    ///
+    /// # Errors
+    ///
+    /// As [`HeadersMut::set_raw`].
+    pub fn push_raw(&mut self, name: &HeaderName, value: &str) -> Result<(), InvalidHeader> {
+        self.check(name, value)?;
+        self.core.edit().push_raw(name, value)
+    }
+
+    /// Removes every row of this name; says how many there were. 0 for the headers that a message cannot be without.
+    pub fn remove(&mut self, name: &HeaderName) -> usize {
+        if is_mandatory(name) || *name == HeaderName::ContentLength || !self.has(name) {
+            return 0;
+        }
+        let removed = self.core.edit().remove(name);
+        self.refresh(name);
+        removed
+    }
+
+    fn check(&self, name: &HeaderName, value: &str) -> Result<(), InvalidHeader> {
+        if is_own(name) { Err(InvalidHeader::Reserved(name.clone())) } else { check(name, value) }
+    }
+
+    /// Whether `H` is one of the headers that are not just added; it is set if it is valid.
+    fn set_own<H: TypedHeader>(&mut self, header: &H) -> bool {
+        if is_mandatory(&H::NAME) {
+            self.core.set_mandatory(&H::NAME, written(header));
+            return true;
+        }
+        H::NAME == HeaderName::ContentLength
+    }
+
+    fn refresh(&mut self, name: &HeaderName) {
+        if *name == HeaderName::Via {
+            self.core.refresh_via();
+        }
+    }
+}
+
+/// Headers that a message writes from its own values.
+pub(super) fn is_own(name: &HeaderName) -> bool {
+    is_mandatory(name) || [HeaderName::Via, HeaderName::ContentLength].contains(name)
+}

@@ -1,0 +1,126 @@
+//! Messages (RFC 3261 §7): what is common to requests and responses, and what is not.
+
+mod core;
+mod headers_mut;
+mod request;
+mod request_builder;
+mod response;
+mod response_builder;
+
+use std::fmt;
+
+use bytes::Bytes;
+
+pub use headers_mut::HeadersMut;
+pub use request::Request;
+pub use request_builder::{BuildError, RequestBuilder};
+pub use response::Response;
+pub use response_builder::ResponseBuilder;
+
+pub(crate) use self::core::{Core, MandatoryError};
+
+use crate::{ByteStr, CSeq, Headers, Limits, NameAddr, ParseError, Via};
+
+/// A request or a response.
+#[derive(Debug, Clone)]
+pub enum Message {
+    /// A request.
+    Request(Request),
+    /// A response.
+    Response(Response),
+}
+
+impl Message {
+    /// Reads a message that came in one datagram (RFC 3261 §18.3), without copying it.
+    ///
+    /// Line breaks before the start line are skipped and what follows the body is left out. The start line, the
+    /// mandatory headers, Max-Forwards and Content-Length are checked; all other headers only when they are asked for
+    /// (RFC 3261 §16.3, step 1).
+    ///
+    /// # Errors
+    ///
+    /// [`ParseError`], which knows the status to answer with and can write the answer.
+    pub fn parse(bytes: Bytes, limits: &Limits) -> Result<Message, ParseError> {
+        crate::parse::message(bytes, limits)
+    }
+
+    fn core(&self) -> &Core {
+        match self {
+            Message::Request(request) => request.core(),
+            Message::Response(response) => response.core(),
+        }
+    }
+
+    /// The headers.
+    #[must_use]
+    pub fn headers(&self) -> &Headers {
+        self.core().headers()
+    }
+
+    /// The topmost Via; see [`Request::via`].
+    #[must_use]
+    pub fn via(&self) -> &Via {
+        self.core().via()
+    }
+
+    /// The From header.
+    #[must_use]
+    pub fn from(&self) -> &NameAddr {
+        self.core().from()
+    }
+
+    /// The To header.
+    #[must_use]
+    pub fn to(&self) -> &NameAddr {
+        self.core().to()
+    }
+
+    /// The Call-ID header.
+    #[must_use]
+    pub fn call_id(&self) -> &ByteStr {
+        self.core().call_id()
+    }
+
+    /// The CSeq header.
+    #[must_use]
+    pub fn cseq(&self) -> &CSeq {
+        self.core().cseq()
+    }
+
+    /// The body, which may be empty.
+    #[must_use]
+    pub fn body(&self) -> &Bytes {
+        self.core().body()
+    }
+
+    /// The message as it goes onto the wire. What was received and not changed is the received bytes, uncopied.
+    #[must_use]
+    pub fn to_bytes(&self) -> Bytes {
+        match self {
+            Message::Request(request) => request.to_bytes(),
+            Message::Response(response) => response.to_bytes(),
+        }
+    }
+}
+
+impl From<Request> for Message {
+    fn from(request: Request) -> Self {
+        Message::Request(request)
+    }
+}
+
+impl From<Response> for Message {
+    fn from(response: Response) -> Self {
+        Message::Response(response)
+    }
+}
+
+impl fmt::Display for Message {
+    /// Writes the message as text, for people: what is not UTF-8 becomes U+FFFD.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&String::from_utf8_lossy(&self.to_bytes()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+use bytes::Bytes;
+
+use super::headers_mut::is_own;
+use super::{Request, Response};
+use crate::headers::{check, one_line, written};
+use crate::{ByteStr, HeaderName, Headers, StatusCode, TypedHeader};
+
+/// Builds the response to a request (RFC 3261 §8.2.6).
+///
+/// Via, From, To, Call-ID and CSeq are those of the request, as they were written; so are Record-Route in a 101 to 299
+/// (RFC 3261 §12.1.1) and Timestamp in a 100 (RFC 3261 §8.2.6.1). None of them can be set here.
+#[derive(Debug, Clone)]
+#[must_use = "a builder does nothing until `build`"]
+pub struct ResponseBuilder {
+    status: StatusCode,
+    reason: ByteStr,
+    request: Request,
+    to_tag: Option<String>,
+    headers: Headers,
+    body: Option<(String, Bytes)>,
+}
+
+impl ResponseBuilder {
+    pub(super) fn new(request: &Request, status: StatusCode) -> Self {
+        ResponseBuilder {
+            status,
+            reason: ByteStr::from_static(status.reason()),
+            request: request.clone(),
+            to_tag: None,
+            headers: Headers::new(),
+            body: None,
+        }
+    }
+
+    /// The reason phrase, if not the usual one; control characters in it become spaces.
+    pub fn reason(mut self, reason: &str) -> Self {
+        self.reason = one_line(reason.to_owned());
+        self
+    }
+
+    /// The tag of the To header if the request has none there, as every response but a 100 must have
+    /// (RFC 3261 §8.2.6.2). Characters that no tag has are left out.
+    pub fn to_tag(mut self, tag: &str) -> Self {
+        self.to_tag = Some(tag.to_owned());
+        self
+    }
+
+    /// Adds a header; one that is taken from the request is not added.
+    pub fn header<H: TypedHeader>(mut self, header: H) -> Self {
+        if !is_own(&H::NAME) {
+            self.headers.push_text(H::NAME, written(&header));
+        }
+        self
+    }
+
+    /// Adds a header as text; one that is taken from the request, that has no proper name or whose value has a CR, LF or
+    /// NUL is not added.
+    pub fn raw(mut self, name: &str, value: &str) -> Self {
+        if let Some(name) = HeaderName::parse(name)
+            && !is_own(&name)
+            && check(&name, value).is_ok()
+        {
+            self.headers.push_text(name, value.trim_matches(crate::grammar::is_wsp).into());
+        }
+        self
+    }
+
+    /// The body and its type, such as `application/sdp`.
+    pub fn body(mut self, content_type: &str, body: Bytes) -> Self {
+        self.body = Some((content_type.to_owned(), body));
+        self
+    }
+
+    /// The response.
+    #[must_use]
+    pub fn build(self) -> Response {
+        let mut core = self.request.core().for_response(self.headers, |name| match name {
+            HeaderName::Via | HeaderName::From | HeaderName::To | HeaderName::CallId | HeaderName::CSeq => true,
+            HeaderName::RecordRoute => (101..=299).contains(&self.status.code()),
+            HeaderName::Timestamp => self.status == StatusCode::TRYING,
+            _ => false,
+        });
+        if let Some(tag) = &self.to_tag {
+            core.set_to_tag(tag);
+        }
+        if let Some((content_type, body)) = self.body {
+            core.set_body(&content_type, body);
+        }
+        Response::from_parts(self.status, self.reason, None, core)
+    }
+}

@@ -1,0 +1,163 @@
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+
+use super::reply;
+use crate::message::MandatoryError;
+use crate::{HeaderError, HeaderName, StatusCode, UriError};
+
+/// Why bytes were not taken as a message, and what to answer.
+///
+/// The text of a fault in a request is the reason phrase of its 400, so it names the header.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{kind}")]
+pub struct ParseError {
+    kind: ParseErrorKind,
+    /// The message, if it is a request that may be answered: not an ACK.
+    request: Option<Bytes>,
+}
+
+/// What is wrong with a message.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParseErrorKind {
+    /// The first line is neither a request line nor a status line: drop it and count it.
+    #[error("Not a SIP message")]
+    NotSip,
+    /// The request line is not `Method URI SIP/2.0` with one space between each.
+    #[error("Bad request line: expected Method URI SIP/2.0 with one space between")]
+    RequestLine,
+    /// The Request-URI is none.
+    #[error("Bad Request-URI: {0}")]
+    RequestUri(UriError),
+    /// The status line is not `SIP/2.0 code reason` with a code from 100 to 699.
+    #[error("Bad status line: expected SIP/2.0, a code from 100 to 699 and a reason")]
+    StatusLine,
+    /// A version of SIP other than 2.0.
+    #[error("Version Not Supported")]
+    Version,
+    /// A header does not say what it should.
+    #[error(transparent)]
+    Header(#[from] HeaderError),
+    /// A mandatory header is missing.
+    #[error("Missing {0} header")]
+    Missing(HeaderName),
+    /// The CSeq names another method than the request line (RFC 3261 §8.1.1.5).
+    #[error("Bad CSeq header: expected the method of the request line")]
+    MethodMismatch,
+    /// A line of the header section is no header: no name, no colon, a lone CR or LF, or a NUL.
+    #[error("Bad header line {line}: expected Name: value and CR LF")]
+    HeaderLine {
+        /// Which header it is, from 1.
+        line: usize,
+    },
+    /// The empty line after the headers is missing.
+    #[error("Missing empty line after the headers")]
+    NoEmptyLine,
+    /// The datagram ends before the body does (RFC 3261 §18.3). Both in bytes.
+    #[error("Bad Content-Length header: {announced} bytes announced, {received} received")]
+    BodyTruncated {
+        /// What Content-Length says.
+        announced: usize,
+        /// What was there.
+        received: usize,
+    },
+    /// More headers than [`Limits::max_headers`](crate::Limits::max_headers).
+    #[error("Too many headers: expected at most {limit}")]
+    TooManyHeaders {
+        /// The limit.
+        limit: usize,
+    },
+    /// A value longer than [`Limits::max_header_value`](crate::Limits::max_header_value).
+    #[error("Bad {header} header: expected at most {limit} bytes")]
+    HeaderTooLong {
+        /// The header.
+        header: HeaderName,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// A start line longer than [`Limits::max_start_line`](crate::Limits::max_start_line).
+    #[error("Request-URI Too Long")]
+    StartLineTooLong {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// A header section longer than [`Limits::max_header_section`](crate::Limits::max_header_section).
+    #[error("Message Too Large")]
+    HeaderSectionTooLarge {
+        /// The length in bytes.
+        len: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// A message longer than [`Limits::max_message`](crate::Limits::max_message).
+    #[error("Message Too Large")]
+    MessageTooLarge {
+        /// The length in bytes.
+        len: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// A body longer than [`Limits::max_body`](crate::Limits::max_body).
+    #[error("Request Entity Too Large")]
+    BodyTooLarge {
+        /// The length in bytes.
+        len: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
+}
+
+impl From<MandatoryError> for ParseErrorKind {
+    fn from(error: MandatoryError) -> Self {
+        match error {
+            MandatoryError::Missing(header) => ParseErrorKind::Missing(header),
+            MandatoryError::Invalid(error) => ParseErrorKind::Header(error),
+        }
+    }
+}
+
+impl ParseErrorKind {
+    /// The status of the answer if the message is a request; `None` if it cannot be known for one.
+    fn status(&self) -> Option<StatusCode> {
+        Some(match self {
+            ParseErrorKind::NotSip | ParseErrorKind::StatusLine => return None,
+            ParseErrorKind::Version => StatusCode::VERSION_NOT_SUPPORTED,
+            ParseErrorKind::StartLineTooLong { .. } => StatusCode::REQUEST_URI_TOO_LONG,
+            ParseErrorKind::HeaderSectionTooLarge { .. } | ParseErrorKind::MessageTooLarge { .. } => {
+                StatusCode::MESSAGE_TOO_LARGE
+            }
+            ParseErrorKind::BodyTooLarge { .. } => StatusCode::REQUEST_ENTITY_TOO_LARGE,
+            _ => StatusCode::BAD_REQUEST,
+        })
+    }
+}
+
+impl ParseError {
+    pub(super) fn new(kind: ParseErrorKind, request: Option<Bytes>) -> Self {
+        ParseError { kind, request }
+    }
+
+    /// What is wrong.
+    #[must_use]
+    pub fn kind(&self) -> &ParseErrorKind {
+        &self.kind
+    }
+
+    /// The status to answer with: 400, 413, 414, 505 or 513. `None` for what is never answered: what is no SIP, a
+    /// response, an ACK.
+    #[must_use]
+    pub fn status(&self) -> Option<StatusCode> {
+        self.request.as_ref().and(self.kind.status())
+    }
+
+    /// The response to send back to `source`, which is where the request came from (RFC 3261 §8.2.6).
+    ///
+    /// `None` if [`ParseError::status`] is, if the request has no Via to answer to, or if what must be copied from it has
+    /// control characters or is longer than 4,096 bytes. The topmost Via gets `received` and `rport` (RFC 3261
+    /// §18.2.1, RFC 3581 §4), the To a tag that is the same for each copy of the request (RFC 3261 §8.2.7).
+    #[must_use]
+    pub fn reply(&self, source: SocketAddr) -> Option<Bytes> {
+        reply::reply(self.request.as_ref()?, self.status()?, &self.kind.to_string(), source)
+    }
+}

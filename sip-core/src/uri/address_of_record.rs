@@ -1,0 +1,57 @@
+use std::fmt;
+
+use super::{SipUri, escape};
+use crate::{ByteStr, Host};
+
+/// A user at a domain, in the one form under which a location service knows it (RFC 3261 §10.3, step 5).
+///
+/// The user is without its escapes, the host in lower case; scheme, port, parameters and headers do not count.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AddressOfRecord {
+    user: ByteStr,
+    host: Host,
+}
+
+impl AddressOfRecord {
+    /// The address of record that a URI names. `None` if it has no user, or one that is not UTF-8 or has control
+    /// characters once its escapes are undone.
+    #[must_use]
+    pub fn from_uri(uri: &SipUri) -> Option<Self> {
+        let user = uri.user_decoded()?;
+        AddressOfRecord::new(&user, uri.host.clone())
+    }
+
+    /// An address of record of a user without escapes; `None` if the user is empty or has control characters.
+    #[must_use]
+    pub fn new(user: &str, host: Host) -> Option<Self> {
+        if user.is_empty() || user.chars().any(char::is_control) {
+            return None;
+        }
+        Some(AddressOfRecord { user: user.into(), host: host.normalised() })
+    }
+
+    /// The user, without escapes.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// The host, in lower case.
+    #[must_use]
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// The address of record as a SIP URI.
+    #[must_use]
+    pub fn to_uri(&self) -> SipUri {
+        SipUri::new(Some(&escape::escaped_anew(&self.user, escape::is_user_char)), self.host.clone(), None)
+    }
+}
+
+impl fmt::Display for AddressOfRecord {
+    /// Writes `sip:user@host`, the user escaped where it must be.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.to_uri().fmt(f)
+    }
+}

@@ -5,7 +5,7 @@
 #   scripts/test.sh lint test       these steps
 #   scripts/test.sh --list          the steps and what each does
 #
-# Everything is built with the profile `ci` into one target folder, so that a step reuses what an earlier one has built.
+# Everything but `package` is built with the profile `ci` into one target folder, so that a step reuses what an earlier one has built.
 # As root on Debian or Ubuntu it installs the peers that the interop tests run; otherwise it names those that are missing.
 # With CI set in the environment, a missing rustfmt or clippy is a failure; without, that step is left out and said so at the end.
 set -uo pipefail
@@ -22,7 +22,7 @@ declare -A about=(
     [test]='all tests, by nextest where it is installed'
     [doctest]='the examples in the documentation'
     [doc]='cargo doc without a warning'
-    [package]='every crate can be packaged for publication'
+    [package]='every crate can be packaged, and compiles from its package'
 )
 left_out=()
 
@@ -93,7 +93,7 @@ step_test() {
     if cargo nextest --version >/dev/null 2>&1; then
         cargo nextest run --locked --cargo-profile ci --workspace
     else
-        cargo test --locked --profile ci --workspace --all-targets
+        cargo test --locked --profile ci --workspace --no-fail-fast --lib --bins --tests --examples
     fi
 }
 
@@ -106,7 +106,8 @@ step_doc() {
 }
 
 step_package() {
-    cargo package --locked --workspace --no-verify --allow-dirty --quiet
+    # Builds each package from its own archive, in the profile `dev` (cargo offers no choice): so a file left out of one is found.
+    cargo package --locked --workspace --allow-dirty --no-metadata
 }
 
 for argument in "$@"; do

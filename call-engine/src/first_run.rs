@@ -13,12 +13,6 @@ use crate::config::{AccountConfig, FILE_NAME, REFERENCE};
 /// The accounts of a first start: the extension and the name that others see.
 const ACCOUNTS: [(&str, &str); 2] = [("100", "Ailsa"), ("101", "Hamish")];
 
-/// What passwords are made of: small letters and digits without those that look alike (0 o, 1 i l).
-const ALPHABET: &[u8; 31] = b"abcdefghjkmnpqrstuvwxyz23456789";
-
-/// 17 × log2(31) = 84 bits: beyond guessing, and typed on a desk phone without changing to capitals or signs.
-const PASSWORD_LENGTH: usize = 17;
-
 /// A configuration that was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Created {
@@ -68,10 +62,8 @@ pub fn create(data_dir: &Path, rng: &mut impl CryptoRng) -> Result<Created, Firs
         return Err(FirstRunError::Exists { path });
     }
     create_private_folder(data_dir).map_err(|source| FirstRunError::Folder { path: data_dir.to_owned(), source })?;
-    let accounts: Vec<AccountConfig> = ACCOUNTS
-        .into_iter()
-        .map(|(user, name)| AccountConfig { display_name: name.to_owned(), ..AccountConfig::new(user, password(rng)) })
-        .collect();
+    let accounts: Vec<AccountConfig> =
+        ACCOUNTS.into_iter().map(|(user, name)| AccountConfig::with_random_password(user, name, rng)).collect();
     match write_new(&path, &document(&accounts), rng.random()) {
         Ok(()) => Ok(Created { path, accounts }),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(FirstRunError::Exists { path }),
@@ -79,18 +71,10 @@ pub fn create(data_dir: &Path, rng: &mut impl CryptoRng) -> Result<Created, Firs
     }
 }
 
-/// A password that is hard to guess and easy to type.
-fn password(rng: &mut impl CryptoRng) -> String {
-    (0..PASSWORD_LENGTH)
-        .filter_map(|_| ALPHABET.get(rng.random_range(0..ALPHABET.len())))
-        .map(|byte| char::from(*byte))
-        .collect()
-}
-
 fn document(accounts: &[AccountConfig]) -> String {
     let mut text = REFERENCE.to_owned();
     for AccountConfig { user, password, display_name } in accounts {
-        let password = password.reveal();
+        let password = password.expose();
         // Made of letters and digits above, so that nothing needs an escape.
         text += &format!(
             "\n[[account]]\nuser = \"{user}\"\npassword = \"{password}\"\ndisplay_name = \"{display_name}\"\n"
@@ -202,7 +186,7 @@ impl fmt::Display for Greeting<'_> {
         let mut table = Table::new(["address", "port", "user", "password", "name"]);
         for account in accounts.iter().take(LISTED) {
             let password = match passwords {
-                Passwords::Shown => account.password.reveal(),
+                Passwords::Shown => account.password.expose(),
                 Passwords::InTheFile => "(in the file below)",
             };
             table.row([
@@ -288,17 +272,6 @@ mod tests {
         assert_eq!(config, Config { data_dir, accounts: created.accounts.clone(), ..Config::default() });
         let users: Vec<&str> = created.accounts.iter().map(|account| account.user.as_str()).collect();
         assert_eq!(users, ["100", "101"]);
-    }
-
-    #[test]
-    fn passwords_differ_and_hold_80_bits_of_letters_that_are_not_confused() {
-        let passwords: Vec<String> = (0..50).map(|seed| password(&mut rng(seed))).collect();
-        for (index, password) in passwords.iter().enumerate() {
-            assert!(!passwords[..index].contains(password));
-            assert!(!password.contains(['0', 'o', '1', 'i', 'l']), "{password}");
-            assert!(password.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()), "{password}");
-            assert!(password.len() as f64 * (ALPHABET.len() as f64).log2() >= 80.0);
-        }
     }
 
     #[cfg(unix)]

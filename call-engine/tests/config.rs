@@ -115,7 +115,7 @@ fn every_key_takes_a_value() {
     assert_eq!(config.calls.ring_timeout, Duration::from_secs(20));
     assert_eq!((config.log.level.as_str(), config.log.format), ("debug", "compact".parse().unwrap()));
     assert_eq!(config.accounts[0].display_name, "Ailsa");
-    assert_eq!(config.accounts[0].password.reveal(), "correct horse");
+    assert_eq!(config.accounts[0].password.expose(), "correct horse");
     assert_eq!(config.accounts[1].display_name, "b", "the user stands for a display name that is not given");
 }
 
@@ -308,9 +308,15 @@ fn what_is_wrong_with_a_variable_names_the_variable() {
     };
     check("BLETHER_LISTNE", "x", "it names no key; did you mean `BLETHER_LISTEN`?");
     check("BLETHER_RING_TIMEOUT", "5", "it names no key; did you mean `BLETHER_CALLS_RING_TIMEOUT`?");
+    check("BLETHER_MEDIA_CODEC", "x", "it names no key; remove it, or see the reference for the names there are");
     check("BLETHER_MEDIA_WORKERS", "two", "`media.workers` must be a whole number, but here it is text");
     check("BLETHER_MEDIA_WORKERS", "0", "`media.workers` is 0; give a whole number from 1 to 256");
     check("BLETHER_MEDIA_PORTS", "1", "`media.ports`: \"1\" is no range of ports; write it like \"10000-19999\"");
+}
+
+#[test]
+fn variables_of_other_programs_are_left_alone() {
+    assert!(with_variables("", &[("BLETHER_KEEP", "1"), ("BLETHERING", "1"), ("LISTEN", "x")]).is_ok());
 }
 
 #[test]

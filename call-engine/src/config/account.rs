@@ -2,12 +2,19 @@
 
 use std::fmt;
 
+use rand::{CryptoRng, RngExt};
+
 use super::value::ValueError;
 
 /// The fewest characters of a password: what is shorter can be guessed by a stranger who tries for a day.
 pub(super) const MIN_PASSWORD: usize = 8;
 /// The most characters of a password: more than any phone has room for.
 pub(super) const MAX_PASSWORD: usize = 128;
+
+/// What random passwords are made of: small letters and digits without those that look alike (0 o, 1 i l).
+const ALPHABET: &[u8; 31] = b"abcdefghjkmnpqrstuvwxyz23456789";
+/// 17 × log2(31) = 84 bits: beyond guessing, and typed on a desk phone without changing to capitals or signs.
+const RANDOM_LENGTH: usize = 17;
 
 /// A phone that may register: one `[[account]]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +33,11 @@ impl AccountConfig {
         let user = user.into();
         Self { display_name: user.clone(), user, password: password.into() }
     }
+
+    /// An account with a password that is hard to guess (84 bits) and easy to type.
+    pub fn with_random_password(user: &str, display_name: &str, rng: &mut impl CryptoRng) -> Self {
+        Self { user: user.to_owned(), password: Password::random(rng), display_name: display_name.to_owned() }
+    }
 }
 
 /// A password in plain text, which `Debug` does not show.
@@ -33,8 +45,13 @@ impl AccountConfig {
 pub struct Password(String);
 
 impl Password {
+    fn random(rng: &mut impl CryptoRng) -> Self {
+        let letters = (0..RANDOM_LENGTH).filter_map(|_| ALPHABET.get(rng.random_range(0..ALPHABET.len())));
+        Self(letters.map(|byte| char::from(*byte)).collect())
+    }
+
     /// The password itself; never to be logged.
-    pub fn reveal(&self) -> &str {
+    pub fn expose(&self) -> &str {
         &self.0
     }
 }
@@ -88,7 +105,22 @@ pub(super) fn check_display_name(name: &str) -> Result<(), ValueError> {
 
 #[cfg(test)]
 mod tests {
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
     use super::*;
+
+    #[test]
+    fn random_passwords_differ_and_hold_80_bits_of_letters_that_are_not_confused() {
+        let random = |seed| Password::random(&mut StdRng::seed_from_u64(seed)).expose().to_owned();
+        let passwords: Vec<String> = (0..50).map(random).collect();
+        for (index, password) in passwords.iter().enumerate() {
+            assert!(!passwords[..index].contains(password));
+            assert!(!password.contains(['0', 'o', '1', 'i', 'l']), "{password}");
+            assert!(password.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()), "{password}");
+            assert!(password.len() as f64 * (ALPHABET.len() as f64).log2() >= 80.0);
+        }
+    }
 
     #[test]
     fn debug_never_shows_a_password() {

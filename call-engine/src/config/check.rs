@@ -87,7 +87,7 @@ fn check_accounts(accounts: &[AccountConfig]) -> Result<(), Invalid> {
         let AccountConfig { user, password, display_name } = account;
         let invalid = |key: &str, source| Invalid::Value { key: format!("{key} of account {number}"), source };
         check_user(user).map_err(|error| invalid("user", error))?;
-        check_password(user, password.reveal()).map_err(|error| invalid("password", error))?;
+        check_password(user, password.expose()).map_err(|error| invalid("password", error))?;
         check_display_name(display_name).map_err(|error| invalid("display_name", error))?;
         if let Some(first) = users.insert(user, number) {
             return Err(Invalid::DuplicateUser { user: user.clone(), first, second: number, first_place: None });

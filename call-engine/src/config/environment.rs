@@ -19,30 +19,44 @@ const SECTIONS: [(&str, &[&str]); 6] = [
 
 /// Puts the variables that begin with `BLETHER_` in the place of what the file says. An empty one counts as not set, which is
 /// how a service manager or a container takes one back.
+///
+/// One that names no key is refused when it was surely meant for a key: under a section's name, or a typing mistake away from
+/// a variable. Any other is left alone, because the project's other programs and its tests have variables of their own.
 pub(super) fn overlay(
     file: &mut File,
     variables: impl IntoIterator<Item = (String, String)>,
 ) -> Result<(), ConfigError> {
     for (name, text) in variables {
-        if !name.starts_with(PREFIX) || text.is_empty() {
-            continue;
-        }
-        let known = SECTIONS.iter().flat_map(|(section, keys)| keys.iter().map(move |key| (*section, *key)));
-        let Some((section, key)) = known.clone().find(|(section, key)| variable(section, key) == name) else {
-            let names: Vec<String> = known.map(|(section, key)| variable(section, key)).collect();
-            let nearest = nearest(&name, names.iter().map(String::as_str)).map(str::to_owned);
-            return Err(ConfigError::UnknownVariable { name, nearest });
-        };
-        if let Some(slot) = slot(file, section, key) {
-            *slot = Some(Setting { value: Value::String(text), origin: Origin::Variable(name) });
+        let Some(bare) = name.strip_prefix(PREFIX).filter(|_| !text.is_empty()) else { continue };
+        let mut known = SECTIONS.iter().flat_map(|(section, keys)| keys.iter().map(move |key| (*section, *key)));
+        match known.find(|(section, key)| bare_variable(section, key) == bare) {
+            Some((section, key)) => {
+                if let Some(slot) = slot(file, section, key) {
+                    *slot = Some(Setting { value: Value::String(text), origin: Origin::Variable(name) });
+                }
+            }
+            None => refuse_mistake(&name, bare)?,
         }
     }
     Ok(())
 }
 
-fn variable(section: &str, key: &str) -> String {
+fn refuse_mistake(name: &str, bare: &str) -> Result<(), ConfigError> {
+    let known = SECTIONS.iter().flat_map(|(section, keys)| keys.iter().map(|key| bare_variable(section, key)));
+    let known: Vec<String> = known.collect();
+    let nearest = nearest(bare, known.iter().map(String::as_str)).map(|nearest| format!("{PREFIX}{nearest}"));
+    let in_section =
+        SECTIONS.iter().any(|(section, _)| !section.is_empty() && bare.starts_with(&bare_variable(section, "")));
+    if nearest.is_none() && !in_section {
+        return Ok(());
+    }
+    Err(ConfigError::UnknownVariable { name: name.to_owned(), nearest })
+}
+
+/// The name of a key's variable behind the prefix.
+fn bare_variable(section: &str, key: &str) -> String {
     let separator = if section.is_empty() { "" } else { "_" };
-    format!("{PREFIX}{section}{separator}{key}").to_uppercase()
+    format!("{section}{separator}{key}").to_uppercase()
 }
 
 fn slot<'a>(file: &'a mut File, section: &str, key: &str) -> Option<&'a mut Option<Setting>> {
@@ -68,7 +82,7 @@ mod tests {
         for (section, keys) in SECTIONS {
             for key in keys {
                 assert!(slot(&mut file, section, key).is_some(), "{section}.{key}");
-                seen.push(variable(section, key));
+                seen.push(bare_variable(section, key));
             }
         }
         let all = seen.len();

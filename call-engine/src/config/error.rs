@@ -219,7 +219,7 @@ pub(super) fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'
         .filter_map(|candidate| {
             let lower = candidate.to_lowercase();
             // `timeout` for `ring_timeout` is far in letters and near in mind.
-            let is_part = written.len() > 3 && lower.split('_').any(|part| part == written);
+            let is_part = written.len() > 3 && format!("_{lower}_").contains(&format!("_{written}_"));
             let distance = if is_part { 1 } else { edits(&written, &lower) };
             (distance <= allowed).then_some((distance, candidate))
         })

@@ -6,5 +6,3 @@ pub mod first_run;
 pub mod ladder;
 pub mod location;
 pub mod pattern;
-pub mod registrar;
-pub mod stage;

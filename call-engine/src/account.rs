@@ -1,0 +1,148 @@
+//! Who may register and call, and what their passwords are checked against.
+
+use std::collections::BTreeMap;
+
+use blether_sip_core::digest::{Algorithm, Ha1, ha1};
+
+/// One user of this server. It holds hashes for the realm, never the password.
+#[derive(Debug, Clone)]
+pub struct Account {
+    user: Box<str>,
+    display_name: Option<Box<str>>,
+    md5: Ha1,
+    sha256: Ha1,
+}
+
+/// Why an account, or a table of them, cannot be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AccountError {
+    /// The digest joins user, realm and password with colons, and an address of record needs a user.
+    #[error("user {0:?} cannot have an account: it is empty or has a colon or a control character in it")]
+    User(String),
+    /// An empty password protects nothing.
+    #[error("user {0:?} has an empty password")]
+    NoPassword(String),
+    /// Two accounts of one user.
+    #[error("user {0:?} has two accounts; remove one")]
+    Duplicate(String),
+}
+
+impl Account {
+    /// Makes an account from a password, which is not kept: only H(A1) for `realm`, in MD5 and SHA-256 (RFC 8760).
+    ///
+    /// # Errors
+    /// The user name cannot stand in a digest, or the password is empty.
+    pub fn new(user: &str, realm: &str, password: &str, display_name: Option<&str>) -> Result<Self, AccountError> {
+        if user.is_empty() || user.contains(|c: char| c == ':' || c.is_control()) {
+            return Err(AccountError::User(user.to_owned()));
+        }
+        if password.is_empty() {
+            return Err(AccountError::NoPassword(user.to_owned()));
+        }
+        Ok(Self {
+            user: user.into(),
+            display_name: display_name.map(Into::into),
+            md5: ha1(Algorithm::Md5, user, realm, password),
+            sha256: ha1(Algorithm::Sha256, user, realm, password),
+        })
+    }
+
+    /// The name that the user types into a phone, and the user of the address of record. Case matters (RFC 3261 §19.1.4).
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// What others see beside the number.
+    pub fn display_name(&self) -> Option<&str> {
+        self.display_name.as_deref()
+    }
+
+    /// What a digest of this algorithm is checked against.
+    pub fn ha1(&self, algorithm: Algorithm) -> &Ha1 {
+        match algorithm {
+            Algorithm::Md5 => &self.md5,
+            Algorithm::Sha256 => &self.sha256,
+        }
+    }
+}
+
+/// All accounts by user. It never changes: to add an account, make another table and put it in the place of this one.
+#[derive(Debug, Default)]
+pub struct Accounts {
+    by_user: BTreeMap<Box<str>, Account>,
+}
+
+impl Accounts {
+    /// Makes a table.
+    ///
+    /// # Errors
+    /// [`AccountError::Duplicate`]: two accounts have the same user.
+    pub fn new(accounts: impl IntoIterator<Item = Account>) -> Result<Self, AccountError> {
+        let mut by_user = BTreeMap::new();
+        for account in accounts {
+            if let Some(twin) = by_user.insert(account.user.clone(), account) {
+                return Err(AccountError::Duplicate(twin.user.into()));
+            }
+        }
+        Ok(Self { by_user })
+    }
+
+    /// The account of a user.
+    pub fn get(&self, user: &str) -> Option<&Account> {
+        self.by_user.get(user)
+    }
+
+    /// All accounts, ordered by user.
+    pub fn iter(&self) -> impl Iterator<Item = &Account> {
+        self.by_user.values()
+    }
+
+    /// How many accounts there are.
+    pub fn len(&self) -> usize {
+        self.by_user.len()
+    }
+
+    /// Whether nobody can log in.
+    pub fn is_empty(&self) -> bool {
+        self.by_user.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_is_found_by_its_exact_user() {
+        let alice = Account::new("alice", "blether", "wonderland", Some("Alice")).unwrap();
+        let accounts = Accounts::new([alice]).unwrap();
+        assert_eq!(accounts.get("alice").unwrap().display_name(), Some("Alice"));
+        assert!(accounts.get("Alice").is_none() && accounts.get("").is_none());
+    }
+
+    #[test]
+    fn the_password_is_not_kept_and_hashes_are_not_shown() {
+        let alice = Account::new("alice", "blether", "wonderland", None).unwrap();
+        let said = format!("{alice:?}");
+        assert!(!said.contains("wonderland") && !said.contains(alice.ha1(Algorithm::Md5).expose_hex()), "{said}");
+    }
+
+    #[test]
+    fn each_algorithm_has_a_hash_of_its_own() {
+        let alice = Account::new("alice", "blether", "wonderland", None).unwrap();
+        for algorithm in [Algorithm::Md5, Algorithm::Sha256] {
+            assert_eq!(*alice.ha1(algorithm), ha1(algorithm, "alice", "blether", "wonderland"));
+        }
+    }
+
+    #[test]
+    fn what_cannot_log_in_has_no_account() {
+        let refused = |user: &str, password: &str| Account::new(user, "blether", password, None).unwrap_err();
+        assert_eq!(refused("", "x"), AccountError::User(String::new()));
+        assert_eq!(refused("a:b", "x"), AccountError::User("a:b".into()));
+        assert_eq!(refused("a\nb", "x"), AccountError::User("a\nb".into()));
+        assert_eq!(refused("alice", ""), AccountError::NoPassword("alice".into()));
+        let twin = || Account::new("alice", "blether", "x", None).unwrap();
+        assert_eq!(Accounts::new([twin(), twin()]).unwrap_err(), AccountError::Duplicate("alice".into()));
+    }
+}

@@ -1,0 +1,347 @@
+//! Who is asking: digest authentication of requests (RFC 3261 §22, RFC 7616, RFC 8760).
+//!
+//! A nonce carries the time of its issue and a number, under an HMAC with a key that this process alone has. So what was issued
+//! need not be remembered; only the nonces that somebody has logged in with are, with the highest count seen, and of these
+//! at most [`AuthenticatorConfig::max_used_nonces`]. When an entry must go, every nonce as old as it is stale from then on: forgetting
+//! never lets a replay in.
+//!
+//! From outside, a wrong password, an unknown user and an unknown algorithm are the same: the same hashes are computed, the
+//! same challenge is sent.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use blether_sip_core::digest::{Algorithm, Challenge, Credentials, Ha1, ha1};
+use blether_sip_core::{AddressOfRecord, Authorization, ByteStr, Request, SipUri, Uri, WwwAuthenticate};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use rand::{Rng, RngExt as _};
+use sha2::Sha256;
+use subtle::ConstantTimeEq as _;
+
+use crate::account::Accounts;
+
+/// Bytes of the HMAC that a nonce carries: 128 bits cannot be guessed, and keep the header short.
+const TAG_LEN: usize = 16;
+/// Time, number and HMAC, two hexadecimal digits a byte.
+const NONCE_DIGITS: usize = 2 * (8 + 8 + TAG_LEN);
+
+/// How an [`Authenticator`] behaves.
+#[derive(Debug, Clone)]
+pub struct AuthenticatorConfig {
+    /// The name that a phone shows when it asks for the password; part of what is hashed.
+    pub realm: String,
+    /// How long a nonce is good for. Default five minutes: most calls of a busy phone need no second round trip, and a
+    /// captured answer is soon worthless.
+    pub nonce_lifetime: Duration,
+    /// How many used nonces are remembered. Default 100 000 (some 5 MB): 300 log-ins a second for the whole lifetime.
+    pub max_used_nonces: usize,
+}
+
+impl AuthenticatorConfig {
+    /// The defaults, for this realm.
+    pub fn new(realm: &str) -> Self {
+        Self { realm: realm.to_owned(), nonce_lifetime: Duration::from_secs(300), max_used_nonces: 100_000 }
+    }
+}
+
+/// A user who has proved to know the password. Only [`Authenticator::authenticate`] makes one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthenticatedUser(ByteStr);
+
+impl AuthenticatedUser {
+    /// The user of the account.
+    pub fn user(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether this user may act for an address of record: its own, whatever the domain (RFC 3261 §10.3 step 4).
+    ///
+    /// If not, the request is to be answered 403.
+    #[must_use]
+    pub fn authorises_aor(&self, aor: &AddressOfRecord) -> bool {
+        aor.user() == &*self.0
+    }
+}
+
+/// What became of a request's credentials.
+#[derive(Debug, Clone, PartialEq)]
+#[must_use]
+pub enum Verification {
+    /// The user knows the password, for this very request.
+    Authenticated {
+        /// Who it is.
+        user: AuthenticatedUser,
+    },
+    /// Answer 401 with these headers and do nothing else.
+    Challenge {
+        /// In this order, each in a line of its own (RFC 8760 §2.3).
+        headers: Vec<WwwAuthenticate>,
+        /// For the log and the counters; it must not reach the peer.
+        why: ChallengeReason,
+    },
+    /// Answer 400 with the reason.
+    Malformed {
+        /// What is wrong.
+        error: MalformedCredentials,
+    },
+}
+
+/// Why a request is challenged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ChallengeReason {
+    /// It came without credentials for this realm, as the first request of every phone does.
+    NoCredentials,
+    /// The response is not what the password gives. Unknown users and algorithms count here.
+    WrongCredentials,
+    /// The password is right; the nonce was not issued by this process (it has been restarted, perhaps).
+    ForeignNonce,
+    /// The password is right; the nonce is too old.
+    ExpiredNonce,
+    /// The password is right; the nonce count is not above the last one.
+    Replay,
+}
+
+impl ChallengeReason {
+    /// A name for logs and counters.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoCredentials => "no_credentials",
+            Self::WrongCredentials => "wrong_credentials",
+            Self::ForeignNonce => "foreign_nonce",
+            Self::ExpiredNonce => "expired_nonce",
+            Self::Replay => "replay",
+        }
+    }
+
+    /// Whether the phone may try again without asking its user (RFC 7616 §3.3).
+    fn is_stale(self) -> bool {
+        matches!(self, Self::ForeignNonce | Self::ExpiredNonce | Self::Replay)
+    }
+}
+
+/// Credentials that are no matter of passwords: the request is to be answered 400 (RFC 7616 §3.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum MalformedCredentials {
+    /// The header cannot be read.
+    #[error("Malformed Authorization")]
+    Header,
+    /// The `uri` parameter is not the Request-URI: the credentials were made for another resource.
+    #[error("Authorization uri Is Not The Request-URI")]
+    UriMismatch,
+}
+
+/// Checks credentials and issues challenges. One for all shards of a process, as a replay may come to any of them.
+#[derive(Debug)]
+pub struct Authenticator {
+    config: AuthenticatorConfig,
+    accounts: Arc<Accounts>,
+    /// What the credentials of unknown users are checked against. No password gives them.
+    decoys: Decoys,
+    opaque: ByteStr,
+    key: NonceKey,
+    /// Nonces count milliseconds from here.
+    epoch: Instant,
+    issued: AtomicU64,
+    /// Held for one look-up. A panic under the lock can at worst leave an entry too many, so poison does not matter.
+    used: Mutex<UsedNonces>,
+}
+
+#[derive(Debug)]
+struct Decoys {
+    md5: Ha1,
+    sha256: Ha1,
+}
+
+impl Authenticator {
+    /// Makes an authenticator with a key of its own from `rng`, which must be cryptographically secure.
+    pub fn new(config: AuthenticatorConfig, accounts: Arc<Accounts>, now: Instant, rng: &mut impl Rng) -> Self {
+        let unknowable = format!("{:032x}{:032x}", rng.random::<u128>(), rng.random::<u128>());
+        let decoy = |algorithm| ha1(algorithm, "", &config.realm, &unknowable);
+        Self {
+            decoys: Decoys { md5: decoy(Algorithm::Md5), sha256: decoy(Algorithm::Sha256) },
+            opaque: ByteStr::from(format!("{:016x}", rng.random::<u64>())),
+            key: NonceKey(rng.random()),
+            epoch: now,
+            issued: AtomicU64::new(0),
+            used: Mutex::new(UsedNonces { limit: config.max_used_nonces.max(1), ..UsedNonces::default() }),
+            accounts,
+            config,
+        }
+    }
+
+    /// Checks the `Authorization` of a request for this realm.
+    ///
+    /// If it authenticates, the nonce count is used up by that: the same request again is a replay.
+    pub fn authenticate(&self, now: Instant, request: &Request) -> Verification {
+        let Ok(all) = request.headers().all::<Authorization>() else {
+            return Verification::Malformed { error: MalformedCredentials::Header };
+        };
+        let ours = |c: &Credentials| c.is_digest() && &*c.realm == self.config.realm.as_str();
+        let Some(credentials) = all.into_iter().map(|header| header.0).find(ours) else {
+            return self.challenge(now, ChallengeReason::NoCredentials);
+        };
+        if !names_resource(&credentials.uri, request.uri()) {
+            return Verification::Malformed { error: MalformedCredentials::UriMismatch };
+        }
+        let account = self.accounts.get(&credentials.username);
+        let algorithm = credentials.known_algorithm().unwrap_or(Algorithm::Sha256);
+        let decoy = match algorithm {
+            Algorithm::Md5 => &self.decoys.md5,
+            Algorithm::Sha256 => &self.decoys.sha256,
+        };
+        let proved = credentials.verify(account.map_or(decoy, |account| account.ha1(algorithm)), request.method());
+        let (true, Some(account)) = (proved, account) else {
+            return self.challenge(now, ChallengeReason::WrongCredentials);
+        };
+        match self.use_up(now, &credentials) {
+            Ok(()) => Verification::Authenticated { user: AuthenticatedUser(ByteStr::from(account.user())) },
+            Err(why) => self.challenge(now, why),
+        }
+    }
+
+    /// A challenge for a request that this server will not do without knowing who asks: SHA-256 first, then MD5, one nonce.
+    pub fn challenge(&self, now: Instant, why: ChallengeReason) -> Verification {
+        let nonce = Nonce { issued_ms: self.milliseconds(now), number: self.issued.fetch_add(1, Ordering::Relaxed) };
+        let nonce = nonce.to_text(&self.key);
+        let header = |algorithm| {
+            let mut challenge = Challenge::new(&self.config.realm, &nonce, algorithm);
+            challenge.opaque = Some(self.opaque.clone());
+            challenge.stale = why.is_stale();
+            WwwAuthenticate(challenge)
+        };
+        Verification::Challenge { headers: vec![header(Algorithm::Sha256), header(Algorithm::Md5)], why }
+    }
+
+    /// How many used nonces are remembered; never more than [`AuthenticatorConfig::max_used_nonces`].
+    pub fn used_nonces(&self) -> usize {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).by_number.len()
+    }
+
+    fn use_up(&self, now: Instant, credentials: &Credentials) -> Result<(), ChallengeReason> {
+        let nonce = Nonce::from_text(&credentials.nonce, &self.key).ok_or(ChallengeReason::ForeignNonce)?;
+        let now_ms = self.milliseconds(now);
+        let lifetime_ms = u64::try_from(self.config.nonce_lifetime.as_millis()).unwrap_or(u64::MAX);
+        let oldest_ms = now_ms.saturating_sub(lifetime_ms);
+        if nonce.issued_ms < oldest_ms {
+            return Err(ChallengeReason::ExpiredNonce);
+        }
+        // `verify` accepts nothing without a count.
+        let count = credentials.nc.unwrap_or(0);
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).use_up(nonce, count, oldest_ms)
+    }
+
+    fn milliseconds(&self, now: Instant) -> u64 {
+        u64::try_from(now.saturating_duration_since(self.epoch).as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// Whether the digest's `uri` names what the request asks for: same scheme, user, host and port, a port that is the scheme's
+/// own being as good as none. Parameters are let differ: phones leave `;transport` out of one of the two.
+fn names_resource(digest_uri: &ByteStr, request_uri: &Uri) -> bool {
+    let place = |uri: &SipUri| {
+        let port = uri.port.unwrap_or(if uri.secure { 5061 } else { 5060 });
+        // A user that is not UTF-8 without its escapes is compared with them.
+        let user = uri.user_decoded().or(uri.user.as_deref().map(Cow::Borrowed)).map(Cow::into_owned);
+        (uri.secure, user, uri.host.clone(), port)
+    };
+    match (Uri::parse(digest_uri), request_uri) {
+        (Ok(Uri::Sip(a)), Uri::Sip(b)) => place(&a) == place(b),
+        (Ok(a), b) => a == *b,
+        (Err(_), _) => false,
+    }
+}
+
+/// The key under which nonces are issued. `Debug` hides it.
+struct NonceKey([u8; 32]);
+
+impl std::fmt::Debug for NonceKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("NonceKey(***)")
+    }
+}
+
+impl NonceKey {
+    fn tag(&self, nonce: Nonce) -> [u8; TAG_LEN] {
+        let mut whole = [0; 32];
+        // An HMAC takes a key of any length; the error of its constructor is for ciphers.
+        if let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) {
+            mac.update(&nonce.issued_ms.to_be_bytes());
+            mac.update(&nonce.number.to_be_bytes());
+            whole = mac.finalize().into_bytes().into();
+        }
+        let mut tag = [0; TAG_LEN];
+        tag.iter_mut().zip(whole).for_each(|(to, from)| *to = from);
+        tag
+    }
+}
+
+/// When a nonce was issued, and as the how-manieth. The number alone names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Nonce {
+    issued_ms: u64,
+    number: u64,
+}
+
+impl Nonce {
+    fn to_text(self, key: &NonceKey) -> String {
+        let tag = u128::from_be_bytes(key.tag(self));
+        format!("{:016x}{:016x}{tag:032x}", self.issued_ms, self.number)
+    }
+
+    /// Reads a nonce that was issued under this key; `None` for every other text.
+    fn from_text(text: &str, key: &NonceKey) -> Option<Self> {
+        let valid = text.len() == NONCE_DIGITS && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        let (time, rest) = text.split_at_checked(16).filter(|_| valid)?;
+        let (number, tag) = rest.split_at_checked(16)?;
+        let nonce =
+            Self { issued_ms: u64::from_str_radix(time, 16).ok()?, number: u64::from_str_radix(number, 16).ok()? };
+        let tag = u128::from_str_radix(tag, 16).ok()?.to_be_bytes();
+        bool::from(key.tag(nonce).ct_eq(&tag)).then_some(nonce)
+    }
+}
+
+/// The nonces that somebody has logged in with.
+#[derive(Debug, Default)]
+struct UsedNonces {
+    limit: usize,
+    /// Oldest first: numbers are given out in the order of time.
+    by_number: BTreeMap<u64, Used>,
+    /// Every nonce with a lower number is stale: some of them were forgotten.
+    horizon: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Used {
+    issued_ms: u64,
+    highest_count: u32,
+}
+
+impl UsedNonces {
+    fn use_up(&mut self, nonce: Nonce, count: u32, oldest_ms: u64) -> Result<(), ChallengeReason> {
+        if nonce.number < self.horizon {
+            return Err(ChallengeReason::ExpiredNonce);
+        }
+        let highest = self.by_number.get(&nonce.number).map_or(0, |used| used.highest_count);
+        if count <= highest {
+            return Err(ChallengeReason::Replay);
+        }
+        self.by_number.insert(nonce.number, Used { issued_ms: nonce.issued_ms, highest_count: count });
+        // What has expired is refused for that, and need not be remembered.
+        while let Some(oldest) = self.by_number.first_entry() {
+            let expired = oldest.get().issued_ms < oldest_ms;
+            if !expired && self.by_number.len() <= self.limit {
+                break;
+            }
+            if let Some((number, _)) = self.by_number.pop_first() {
+                self.horizon = number.saturating_add(1);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,340 @@
+//! Takes REGISTER requests and keeps the location service by them (RFC 3261 §10.3).
+//!
+//! [`Registrar::handle`] does a whole request, in the order of the RFC: domain, `Require`, authentication, authorisation, address
+//! of record, contacts. It is told the time and does no I/O; several shards may use one registrar at once. A request is done
+//! whole or not at all, since its contacts go into the [`Location`] by one compare-and-swap.
+//!
+//! Absent: Path (RFC 3327), outbound (RFC 5626), GRUU (RFC 5627), Service-Route (RFC 3608); a request that requires one of them gets
+//! 420. Third-party registration is refused: a user registers its own address of record only.
+
+mod domains;
+mod outcome;
+mod request;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use blether_sip_core::{
+    AddressOfRecord, Allow, ByteStr, Contact, Date, HeaderName, Method, MinExpires, NameAddr, Request, Require,
+    Response, RetryAfter, StatusCode, Unsupported,
+};
+use blether_sip_transport::Flow;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use rand::{Rng, RngExt as _};
+use sha2::Sha256;
+
+pub use domains::Domains;
+pub use outcome::{Changes, Outcome, Refusal};
+
+use crate::location::{Binding, Bindings, Location, SwapError};
+use crate::stage::{AuthenticatedUser, Authenticator, Verification};
+use request::{Step, Wanted};
+
+/// How often a request is tried again when other registrations of the same user come in between.
+const MAX_ATTEMPTS: usize = 16;
+/// Seconds after which a phone may try again when the table is full or too busy: most entries of a full table go by expiry.
+const RETRY_AFTER: u32 = 30;
+/// No registrar may refuse an interval of this length as too brief (RFC 3261 §10.3 step 7).
+const ONE_HOUR: u32 = 3_600;
+
+/// How a [`Registrar`] behaves. Durations are in seconds, as headers have them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegistrarConfig {
+    /// The domains that it keeps.
+    pub domains: Domains,
+    /// What a shorter wish is answered 423 with. Default 60: keeps a NAT open, and yet bounds the load.
+    pub min_expires: u32,
+    /// What a longer wish is cut to. Default 7200: a phone that vanished is forgotten then.
+    pub max_expires: u32,
+    /// What is granted to a phone that does not say. Default 3600 (RFC 3261 §10.2).
+    pub default_expires: u32,
+    /// Bytes of a contact, and of a Call-ID, that are kept. Default 512: what phones send is under 200.
+    pub max_text: usize,
+}
+
+impl RegistrarConfig {
+    /// The defaults, for these domains.
+    pub fn new(domains: Domains) -> Self {
+        Self { domains, min_expires: 60, max_expires: 7_200, default_expires: ONE_HOUR, max_text: 512 }
+    }
+}
+
+/// Why a [`RegistrarConfig`] cannot be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RegistrarConfigError {
+    /// The three intervals are not in order.
+    #[error("registrar: min_expires {min} ≤ default_expires {default} ≤ max_expires {max} does not hold")]
+    Order {
+        /// Seconds.
+        min: u32,
+        /// Seconds.
+        default: u32,
+        /// Seconds.
+        max: u32,
+    },
+    /// RFC 3261 §10.3 lets no registrar refuse an hour as too brief.
+    #[error("registrar: min_expires {0} is over an hour (3600)")]
+    MinOverAnHour(u32),
+}
+
+/// A registrar over a [`Location`].
+#[derive(Debug)]
+pub struct Registrar {
+    config: RegistrarConfig,
+    location: Arc<Location>,
+    tags: TagKey,
+}
+
+impl Registrar {
+    /// Makes a registrar.
+    ///
+    /// # Errors
+    /// The intervals are out of order.
+    pub fn new(
+        config: RegistrarConfig,
+        location: Arc<Location>,
+        rng: &mut impl Rng,
+    ) -> Result<Self, RegistrarConfigError> {
+        let (min, default, max) = (config.min_expires, config.default_expires, config.max_expires);
+        if min > default || default > max || max == 0 {
+            return Err(RegistrarConfigError::Order { min, default, max });
+        }
+        if min > ONE_HOUR {
+            return Err(RegistrarConfigError::MinOverAnHour(min));
+        }
+        Ok(Self { config, location, tags: TagKey(rng.random()) })
+    }
+
+    /// The location service that it keeps.
+    pub fn location(&self) -> &Arc<Location> {
+        &self.location
+    }
+
+    /// The domains that it keeps.
+    pub fn domains(&self) -> &Domains {
+        &self.config.domains
+    }
+
+    /// Does one REGISTER: what to answer, and what has happened.
+    ///
+    /// `date` is the wall clock, for the Date header. The request is authenticated here, between the steps that the RFC puts before
+    /// and after; a pipeline that has done so already calls [`Registrar::admit`] before, and [`Registrar::register`] after.
+    pub fn handle(
+        &self,
+        now: Instant,
+        date: SystemTime,
+        request: &Request,
+        flow: Flow,
+        authenticator: &Authenticator,
+    ) -> (Response, Outcome) {
+        if let Err(refusal) = self.admit(request, flow) {
+            return self.refuse(request, refusal);
+        }
+        match authenticator.authenticate(now, request) {
+            Verification::Authenticated { user } => self.register(now, date, request, flow, &user),
+            Verification::Malformed { error } => self.refuse(request, Refusal::Credentials(error)),
+            Verification::Challenge { headers, why } => {
+                let mut response = self.response(request, StatusCode::UNAUTHORIZED);
+                headers.into_iter().for_each(|header| response.headers_mut().push(header));
+                (response, Outcome::Challenged { why })
+            }
+        }
+    }
+
+    /// The steps before authentication: the method, the domain of the Request-URI (step 1), `Require` (step 2).
+    ///
+    /// # Errors
+    /// Why the request is refused; [`Registrar::refuse`] makes the response.
+    pub fn admit(&self, request: &Request, flow: Flow) -> Result<(), Refusal> {
+        if *request.method() != Method::Register {
+            return Err(Refusal::Method);
+        }
+        let domain = request.uri().as_sip().ok_or(Refusal::Scheme)?;
+        if !self.config.domains.contains(&domain.host, flow) {
+            return Err(Refusal::Domain);
+        }
+        match request.headers().get::<Require>() {
+            Err(error) => Err(Refusal::Header(error.to_string())),
+            Ok(Some(Require(tags))) if !tags.is_empty() => Err(Refusal::Extensions(tags)),
+            Ok(_) => Ok(()),
+        }
+    }
+
+    /// The steps after authentication: authorisation (4), address of record (5), contacts (6, 7), response (8).
+    pub fn register(
+        &self,
+        now: Instant,
+        date: SystemTime,
+        request: &Request,
+        flow: Flow,
+        user: &AuthenticatedUser,
+    ) -> (Response, Outcome) {
+        match self.update(now, request, flow, user) {
+            Err(refusal) => self.refuse(request, refusal),
+            Ok((aor, bindings, changes)) => {
+                let mut response = self.response(request, StatusCode::OK);
+                for binding in bindings.iter() {
+                    response.headers_mut().push(listed(binding, now));
+                }
+                response.headers_mut().set(Date(date));
+                let contacts = bindings.len();
+                let outcome = match changes {
+                    None => Outcome::Queried { aor, contacts },
+                    Some(changes) => Outcome::Updated { aor, contacts, changes },
+                };
+                (response, outcome)
+            }
+        }
+    }
+
+    /// The response to a request that is refused.
+    pub fn refuse(&self, request: &Request, refusal: Refusal) -> (Response, Outcome) {
+        let mut response = self.response_with(request, refusal.status(), Some(&refusal.to_string()));
+        let mut headers = response.headers_mut();
+        match &refusal {
+            Refusal::Method => headers.set(Allow(vec![Method::Register])),
+            Refusal::Extensions(tags) => headers.set(Unsupported(tags.clone())),
+            Refusal::TooBrief { min_expires } => headers.set(MinExpires(*min_expires)),
+            Refusal::Full { .. } | Refusal::Contended => headers.set(RetryAfter::new(RETRY_AFTER)),
+            _ => {}
+        }
+        (response, Outcome::Refused { refusal })
+    }
+
+    fn update(
+        &self,
+        now: Instant,
+        request: &Request,
+        flow: Flow,
+        user: &AuthenticatedUser,
+    ) -> Result<(AddressOfRecord, Arc<Bindings>, Option<Changes>), Refusal> {
+        let to = request.to().uri.as_sip().ok_or(Refusal::AddressOfRecord)?;
+        let named = AddressOfRecord::from_uri(to).ok_or(Refusal::AddressOfRecord)?;
+        if !user.authorises_aor(&named) {
+            return Err(Refusal::Forbidden { user: ByteStr::from(user.user()) });
+        }
+        let aor = self.config.domains.canonical(&named, flow).ok_or(Refusal::AddressOfRecord)?;
+        let wanted = Wanted::read(request, &self.config)?;
+        let mut seen = self.location.bindings(&aor, now);
+        for _ in 0..MAX_ATTEMPTS {
+            let (list, changes) = match &wanted {
+                Wanted::Query => return Ok((aor, seen, None)),
+                Wanted::RemoveAll => self.without_all(request, &seen)?,
+                Wanted::Steps(steps) => self.with_steps(now, request, flow, steps, &seen)?,
+            };
+            match self.location.compare_and_swap(&aor, seen.version(), list) {
+                Ok(bindings) => return Ok((aor, bindings, Some(changes))),
+                // What was read leaves out what has expired, so this reads again rather than take what the error brings.
+                Err(SwapError::Conflict(_)) => seen = self.location.bindings(&aor, now),
+                Err(SwapError::TooManyContacts { limit, .. }) => return Err(Refusal::TooManyContacts { limit }),
+                Err(SwapError::Full { limit }) => return Err(Refusal::Full { limit }),
+            }
+        }
+        Err(Refusal::Contended)
+    }
+
+    /// Step 6: `Contact: *`.
+    fn without_all(&self, request: &Request, seen: &Bindings) -> Result<(Vec<Arc<Binding>>, Changes), Refusal> {
+        match seen.iter().find(|binding| is_out_of_order(binding, request)) {
+            Some(newer) => Err(Refusal::OutOfOrder { cseq: request.cseq().number, seen: newer.cseq }),
+            None => Ok((Vec::new(), Changes { removed: seen.len(), ..Changes::default() })),
+        }
+    }
+
+    /// Step 7: each contact in turn. Contacts that are equivalent within one request override each other: the last counts.
+    fn with_steps(
+        &self,
+        now: Instant,
+        request: &Request,
+        flow: Flow,
+        steps: &[Step],
+        seen: &Bindings,
+    ) -> Result<(Vec<Arc<Binding>>, Changes), Refusal> {
+        if let Some(newer) = steps.iter().filter_map(|s| seen.find(&s.contact)).find(|b| is_out_of_order(b, request)) {
+            return Err(Refusal::OutOfOrder { cseq: request.cseq().number, seen: newer.cseq });
+        }
+        let mut list: Vec<Arc<Binding>> = seen.iter().cloned().collect();
+        for step in steps {
+            let place = list.iter().position(|binding| binding.contact.equivalent(&step.contact));
+            let known = place.map(|at| list.remove(at));
+            if step.expires == 0 {
+                continue;
+            }
+            let binding = Arc::new(Binding {
+                contact: step.contact.clone(),
+                registered: step.registered.clone(),
+                flow,
+                call_id: request.call_id().detached(),
+                cseq: request.cseq().number,
+                q: step.q,
+                user_agent: step.user_agent.clone(),
+                instance: step.instance.clone(),
+                registered_at: known.map_or(now, |known| known.registered_at),
+                expires_at: now + Duration::from_secs(u64::from(step.expires)),
+            });
+            list.insert(place.unwrap_or(list.len()), binding);
+        }
+        let changes = Changes::between(seen, &list);
+        Ok((list, changes))
+    }
+
+    fn response(&self, request: &Request, status: StatusCode) -> Response {
+        self.response_with(request, status, None)
+    }
+
+    fn response_with(&self, request: &Request, status: StatusCode, reason: Option<&str>) -> Response {
+        let builder = Response::to_request(request, status).to_tag(&self.tags.tag(request));
+        let mut response = match reason {
+            Some(reason) => builder.reason(reason).build(),
+            None => builder.build(),
+        };
+        // Other responses copy it; a registrar's must not have it.
+        response.headers_mut().remove(&HeaderName::RecordRoute);
+        response
+    }
+}
+
+/// Whether the request comes from the phone that made the binding, but not after it (RFC 3261 §10.3 steps 6 and 7).
+fn is_out_of_order(binding: &Binding, request: &Request) -> bool {
+    binding.call_id == *request.call_id() && request.cseq().number <= binding.cseq
+}
+
+/// A binding as a response lists it: as registered, with the seconds that it still has. A part of a second counts as one, so
+/// that a contact which is there does not look removed.
+fn listed(binding: &Binding, now: Instant) -> Contact {
+    let left = binding.expires_at.saturating_duration_since(now);
+    let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+    let mut address: NameAddr = binding.registered.clone();
+    address.params.set("expires", Some(&seconds.to_string()));
+    Contact::Address(address)
+}
+
+/// The key of To tags: the same request gets the same tag, another request another, and nobody can foretell one
+/// (RFC 3261 §8.2.6.2, §19.3). `Debug` hides it.
+struct TagKey([u8; 32]);
+
+impl TagKey {
+    fn tag(&self, request: &Request) -> String {
+        let mut tag = [0; 8];
+        // An HMAC takes a key of any length; the error of its constructor is for ciphers.
+        if let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) {
+            let from_tag = request.from().tag().unwrap_or_default();
+            let number = request.cseq().number.to_string();
+            for part in [request.call_id().as_bytes(), from_tag.as_bytes(), number.as_bytes()] {
+                mac.update(part);
+                mac.update(&[0]);
+            }
+            tag.iter_mut().zip(mac.finalize().into_bytes()).for_each(|(to, from)| *to = from);
+        }
+        format!("{:016x}", u64::from_be_bytes(tag))
+    }
+}
+
+impl std::fmt::Debug for TagKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TagKey(***)")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -174,10 +174,15 @@ impl Baresip {
         self.sip
     }
 
-    /// Waits until its registration was accepted.
+    /// Waits until its registration was accepted; that it was refused fails the test at once.
     #[track_caller]
     pub(crate) fn wait_registered(&mut self) {
-        self.wait_event("REGISTER_OK", PATIENCE);
+        let outcome =
+            self.events.take(PATIENCE, |message| message["class"] == "register" && message["type"] != "REGISTERING");
+        match outcome {
+            Some(event) if event["type"] == "REGISTER_OK" => {}
+            outcome => panic!("{} is not registered: {outcome:?}\n{}", self.name, self.last_words()),
+        }
     }
 
     /// Calls a URI.
@@ -229,8 +234,8 @@ impl Baresip {
         }
     }
 
-    /// Waits for an event of this type (`REGISTER_OK`, `CALL_INCOMING`, `CALL_RINGING`, `CALL_ESTABLISHED`, `CALL_CLOSED`, `CALL_DTMF_START`, …), takes
-    /// it and returns it; what came before it stays. `param` of CALL_CLOSED holds the reason.
+    /// Waits for an event of this type, takes it and returns it; what came before it stays. Types are `REGISTER_OK`, `REGISTER_FAIL`, `CALL_INCOMING`,
+    /// `CALL_RINGING`, `CALL_PROGRESS`, `CALL_ESTABLISHED`, `CALL_CLOSED` (its `param` says why), `CALL_DTMF_START` (its `param` is the digit), ….
     #[track_caller]
     pub(crate) fn wait_event(&mut self, kind: &str, patience: Duration) -> Value {
         let found = self.events.take(patience, |message| message["event"] == true && message["type"] == kind);

@@ -19,15 +19,21 @@ pub(crate) struct Kamailio {
 }
 
 impl Kamailio {
-    /// Starts it with its files in `folder`, and returns when it answers OPTIONS. `password` is every user's.
+    /// Starts it with its files in `folder`, and returns when it answers OPTIONS. `password` is every user's; it asks for digest by MD5.
     #[track_caller]
     pub(crate) fn start(folder: &Path, password: &str) -> Self {
+        Self::start_with_algorithm(folder, password, "MD5")
+    }
+
+    /// The same with another digest algorithm: `SHA-256`.
+    #[track_caller]
+    pub(crate) fn start_with_algorithm(folder: &Path, password: &str, algorithm: &str) -> Self {
         let address = loopback(free_port());
         let directory = folder.join("kamailio");
         fs::create_dir_all(&directory).expect("the test's folder is writable");
         let configuration = directory.join("kamailio.cfg");
-        fs::write(&configuration, CONFIGURATION.replace("{{password}}", password))
-            .expect("the test's folder is writable");
+        let text = CONFIGURATION.replace("{{password}}", password).replace("{{algorithm}}", algorithm);
+        fs::write(&configuration, text).expect("the test's folder is writable");
         let mut command = Command::new("/usr/sbin/kamailio");
         command.arg("-DD").arg("-E").arg("-f").arg(&configuration);
         command.arg("-l").arg(format!("udp:{address}"));
@@ -100,6 +106,7 @@ loadmodule "usrloc.so"
 loadmodule "registrar.so"
 loadmodule "auth.so"
 
+modparam("auth", "algorithm", "{{algorithm}}")
 modparam("usrloc", "db_mode", 0)
 modparam("registrar", "max_expires", 3600)
 modparam("registrar", "min_expires", 5)

@@ -123,11 +123,12 @@ impl Headers {
     ///
     /// # Errors
     ///
-    /// [`HeaderError`] if the value is malformed, if a header that may stand once stands twice, or if a list is
-    /// longer than the limits allow.
+    /// [`HeaderError`] if the value is malformed, if a header that may stand once stands twice, or if a list that is
+    /// read as a whole is longer than the limits allow.
     pub fn get<H: TypedHeader>(&self) -> Result<Option<H>, HeaderError> {
         match H::REPETITION {
-            Repetition::Values | Repetition::Whole => Ok(self.all::<H>()?.into_iter().next()),
+            Repetition::Values => self.first_item(&H::NAME).map(H::parse_value).transpose(),
+            Repetition::Whole => Ok(self.all::<H>()?.into_iter().next()),
             Repetition::Rows => {
                 self.rows_of(&H::NAME).next().map(|row| H::parse_value(row.value_shared(&self.received))).transpose()
             }
@@ -147,7 +148,7 @@ impl Headers {
     ///
     /// # Errors
     ///
-    /// As [`Headers::get`], for any of the values.
+    /// As [`Headers::get`], for any of the values, and if there are more than the limits allow.
     pub fn all<H: TypedHeader>(&self) -> Result<Vec<H>, HeaderError> {
         let name = H::NAME;
         let rows = self.rows_of(&name).map(|row| row.value_shared(&self.received));
@@ -254,8 +255,8 @@ impl Headers {
     ///
     /// [`InvalidHeader`] if the name is no token, or if the value has a CR, LF or NUL.
     pub fn set_raw(&mut self, name: &HeaderName, value: &str) -> Result<(), InvalidHeader> {
-        check(name, value)?;
-        self.set_text(name.clone(), value.trim_matches(grammar::is_wsp).into());
+        let name = check(name, value)?;
+        self.set_text(name, value.trim_matches(grammar::is_wsp).into());
         Ok(())
     }
 
@@ -265,8 +266,8 @@ impl Headers {
     ///
     /// As [`Headers::set_raw`].
     pub fn push_raw(&mut self, name: &HeaderName, value: &str) -> Result<(), InvalidHeader> {
-        check(name, value)?;
-        self.push_text(name.clone(), value.trim_matches(grammar::is_wsp).into());
+        let name = check(name, value)?;
+        self.push_text(name, value.trim_matches(grammar::is_wsp).into());
         Ok(())
     }
 
@@ -365,14 +366,15 @@ pub(crate) fn one_line(value: String) -> ByteStr {
     line.trim_matches(grammar::is_wsp).into()
 }
 
-pub(crate) fn check(name: &HeaderName, value: &str) -> Result<(), InvalidHeader> {
+/// The name in its canonical form, if it and the value can stand in a header.
+pub(crate) fn check(name: &HeaderName, value: &str) -> Result<HeaderName, InvalidHeader> {
     if !grammar::is_token(name.as_str()) {
         return Err(InvalidHeader::Name(name.as_str().chars().take(64).collect()));
     }
     if value.contains(['\r', '\n', '\0']) {
         return Err(InvalidHeader::Value(name.clone()));
     }
-    Ok(())
+    Ok(name.canonical())
 }
 
 /// `text` with each line break and the white space around it turned into one space (RFC 3261 §7.3.1).

@@ -136,6 +136,14 @@ impl HeaderName {
         HeaderName::known(name).or_else(|| grammar::is_token(name).then(|| HeaderName::Extension(whole.share(name))))
     }
 
+    /// The name as [`HeaderName::parse`] would have read it, whoever made it.
+    pub(crate) fn canonical(&self) -> HeaderName {
+        match self {
+            HeaderName::Extension(name) => HeaderName::known(name).unwrap_or_else(|| self.clone()),
+            known => known.clone(),
+        }
+    }
+
     fn known(name: &str) -> Option<HeaderName> {
         KNOWN.iter().find(|(_, known)| known.eq_ignore_ascii_case(name)).map(|(header, _)| header.clone())
     }

@@ -44,7 +44,7 @@ static NO_VIA: Via = Via {
 
 /// Headers that every message has and which the message keeps in step with its own values.
 pub(crate) fn is_mandatory(name: &HeaderName) -> bool {
-    matches!(name.clone(), HeaderName::From | HeaderName::To | HeaderName::CallId | HeaderName::CSeq)
+    matches!(name.canonical(), HeaderName::From | HeaderName::To | HeaderName::CallId | HeaderName::CSeq)
 }
 
 impl Core {

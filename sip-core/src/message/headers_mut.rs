@@ -75,25 +75,28 @@ impl<'a> HeadersMut<'a> {
 
     /// Removes every row of this name; says how many there were. 0 for the headers that a message cannot be without.
     pub fn remove(&mut self, name: &HeaderName) -> usize {
-        if is_mandatory(name) || *name == HeaderName::ContentLength || !self.has(name) {
+        let name = name.canonical();
+        if is_mandatory(&name) || name == HeaderName::ContentLength || !self.has(&name) {
             return 0;
         }
-        let removed = self.core.edit().remove(name);
-        self.refresh(name);
+        let removed = self.core.edit().remove(&name);
+        self.refresh(&name);
         removed
     }
 
     fn check(&self, name: &HeaderName, value: &str) -> Result<(), InvalidHeader> {
-        if is_own(name) { Err(InvalidHeader::Reserved(name.clone())) } else { check(name, value) }
+        let name = check(name, value)?;
+        if is_own(&name) { Err(InvalidHeader::Reserved(name)) } else { Ok(()) }
     }
 
     /// Whether `H` is one of the headers that are not just added; it is set if it is valid.
     fn set_own<H: TypedHeader>(&mut self, header: &H) -> bool {
-        if is_mandatory(&H::NAME) {
-            self.core.set_mandatory(&H::NAME, written(header));
+        let name = H::NAME.canonical();
+        if is_mandatory(&name) {
+            self.core.set_mandatory(&name, written(header));
             return true;
         }
-        H::NAME == HeaderName::ContentLength
+        name == HeaderName::ContentLength
     }
 
     fn refresh(&mut self, name: &HeaderName) {

@@ -101,8 +101,9 @@ impl RequestBuilder {
     /// Adds a header. One that has a method of its own here is set as by that method.
     pub fn header<H: TypedHeader>(mut self, header: H) -> Self {
         let value = crate::headers::written(&header);
-        if is_own(&H::NAME) || H::NAME == HeaderName::MaxForwards {
-            return self.own(H::NAME, value);
+        let name = H::NAME.canonical();
+        if is_own(&name) || name == HeaderName::MaxForwards {
+            return self.own(name, value);
         }
         self.headers.push_text(H::NAME, value);
         self

@@ -47,7 +47,7 @@ impl ResponseBuilder {
 
     /// Adds a header; one that is taken from the request is not added.
     pub fn header<H: TypedHeader>(mut self, header: H) -> Self {
-        if !is_own(&H::NAME) {
+        if !is_own(&H::NAME.canonical()) {
             self.headers.push_text(H::NAME, written(&header));
         }
         self

@@ -48,11 +48,13 @@ fn split(bytes: &[u8], all: Range<usize>, folded: bool) -> Option<Row> {
     let row = bytes.get(all.clone())?;
     let colon = memchr(b':', row)?;
     let (before, after) = row.split_at_checked(colon)?;
-    let name = all.start..all.start + before.trim_ascii_end().len();
+    // No line break may stand in front of the colon: `HCOLON` of RFC 3261 §25.1.
+    let length = before.iter().rposition(|byte| !matches!(byte, b' ' | b'\t')).map_or(0, |last| last + 1);
+    let name = all.start..all.start + length;
     let after = after.get(1..)?;
     let start = all.start + colon + 1 + (after.len() - after.trim_ascii_start().len());
     let value = start..start + after.trim_ascii().len();
-    // A line break in front of the colon or of the value is not within the value.
+    // A line break in front of the value or behind it is not within it.
     let folded = folded && memchr(b'\n', bytes.get(value.clone())?).is_some();
     (!name.is_empty()).then_some(Row { all, name, value, folded })
 }
@@ -88,6 +90,7 @@ mod tests {
     #[test]
     fn what_is_no_row_is_passed_over() {
         assert_eq!(rows("no colon\r\nA: b\r\n"), [Err(10), Ok(("A", "b", false))]);
+        assert_eq!(rows("A\r\n : b\r\n"), [Ok(("A\r\n", "b", false))]); // which is no token
         assert_eq!(rows(": b\r\nA: b\r\n"), [Err(5), Ok(("A", "b", false))]);
         assert_eq!(rows("A: b\nB: c\r\nC: d\r\n"), [Err(5), Ok(("B", "c", false)), Ok(("C", "d", false))]);
         assert_eq!(rows("A: b\rB: c\r\n"), [Err(11)]);

@@ -1,4 +1,5 @@
 use super::*;
+use crate::StatusCode;
 
 const INVITE: &str = "INVITE sip:bob@biloxi.com SIP/2.0\r\n\
     Via: SIP/2.0/UDP pc33.atlanta.com;branch=z9hG4bK776asdhds\r\n\
@@ -9,11 +10,233 @@ const INVITE: &str = "INVITE sip:bob@biloxi.com SIP/2.0\r\n\
     CSeq: 314159 INVITE\r\n\
     Content-Length: 4\r\n\r\nbody";
 
+const RINGING: &str = "SIP/2.0 180 Ringing\r\n\
+    Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\n\
+    To: <sip:bob@biloxi.com>;tag=2\r\nFrom: <sip:alice@atlanta.com>;tag=1\r\n\
+    Call-ID: 1\r\nCSeq: 1 INVITE\r\n\r\n";
+
 fn parse(text: &str) -> Result<Message, ParseError> {
     Message::parse(Bytes::copy_from_slice(text.as_bytes()), &Limits::default())
 }
 
+fn request(text: &str) -> Request {
+    match parse(text) {
+        Ok(Message::Request(request)) => request,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn answer(text: &str) -> Option<String> {
+    let reply = parse(text).expect_err(text).reply("192.0.2.9:5060".parse().unwrap())?;
+    Some(String::from_utf8(reply.to_vec()).unwrap())
+}
+
+/// The INVITE with one thing replaced is answered with this status line.
+#[track_caller]
+fn check(from: &str, to: &str, expected: &str) {
+    assert!(INVITE.contains(from), "{from}");
+    let bad = INVITE.replacen(from, to, 1);
+    let answer = answer(&bad).unwrap_or_else(|| panic!("no answer to {bad}"));
+    assert_eq!(answer.lines().next(), Some(format!("SIP/2.0 {expected}").as_str()));
+}
+
 #[test]
 fn an_untouched_message_is_written_as_the_bytes_it_was_read_from() {
-    assert_eq!(parse(INVITE).unwrap().to_bytes(), INVITE);
+    let datagram = Bytes::from(INVITE);
+    let written = Message::parse(datagram.clone(), &Limits::default()).unwrap().to_bytes();
+    assert_eq!(written, INVITE);
+    assert_eq!(written.as_ptr(), datagram.as_ptr());
+}
+
+#[test]
+fn the_mandatory_headers_are_at_hand() {
+    let request = request(INVITE);
+    assert_eq!(request.method(), &Method::Invite);
+    assert_eq!(request.uri().to_string(), "sip:bob@biloxi.com");
+    assert_eq!(request.via().branch(), Some("z9hG4bK776asdhds"));
+    assert_eq!((request.from().tag(), request.to().tag()), (Some("1928301774"), None));
+    assert_eq!(request.call_id(), &"a84b4c76e66710@pc33.atlanta.com");
+    assert_eq!((request.cseq().number, request.max_forwards()), (314_159, Some(70)));
+    assert_eq!(request.body().as_ref(), b"body");
+}
+
+#[test]
+fn compact_names_case_white_space_and_folding_mean_nothing() {
+    let text = "INVITE sip:bob@biloxi.com sip/2.0\r\nv  : SIP / 2.0 /\r\n  UDP a.example ; branch\r\n =z9hG4bK1\r\n\
+        T\t:\r\n <sip:bob@biloxi.com>\r\nf:<sip:alice@atlanta.com>;tag=1\r\ni:1\r\ncseq: 1\r\n\t\r\n INVITE\r\n\
+        m: *\r\nl: 0\r\n\r\n";
+    let request = request(text);
+    assert_eq!(request.via().branch(), Some("z9hG4bK1"));
+    assert_eq!(request.cseq().number, 1);
+    assert_eq!(request.headers().raw(&HeaderName::CSeq), Some("1 INVITE"));
+    assert_eq!(request.headers().get::<crate::Contact>(), Ok(Some(crate::Contact::Star)));
+    assert_eq!(request.to_bytes(), text);
+}
+
+#[test]
+fn line_breaks_before_a_message_and_bytes_after_its_body_do_not_count() {
+    let request = request(&format!("\r\n\r\n{INVITE}surplus"));
+    assert_eq!(request.body().as_ref(), b"body");
+    assert_eq!(request.to_bytes(), INVITE);
+}
+
+#[test]
+fn without_content_length_the_body_ends_with_the_datagram() {
+    let request = request(&INVITE.replace("Content-Length: 4\r\n", ""));
+    assert_eq!(request.body().as_ref(), b"body");
+}
+
+#[test]
+fn a_header_that_is_no_utf8_is_kept_and_the_message_is_taken() {
+    let mut bytes = INVITE.replacen("Max-", "Subject: caf\u{e9}\r\nMax-", 1).into_bytes();
+    let at = bytes.iter().position(|byte| *byte == 0xc3).unwrap();
+    bytes.splice(at..at + 2, [0xe9]);
+    let Ok(Message::Request(mut request)) = Message::parse(bytes.clone().into(), &Limits::default()) else { panic!() };
+    assert_eq!(request.headers().raw(&HeaderName::Subject), Some("caf\u{fffd}"));
+    assert_eq!(request.to_bytes(), bytes);
+    request.headers_mut().set(crate::MaxForwards(69));
+    let edited = String::from_utf8_lossy(&bytes).replace("Max-Forwards: 70", "Max-Forwards: 69");
+    assert_eq!(String::from_utf8_lossy(&request.to_bytes()), edited);
+}
+
+#[test]
+fn a_bad_request_is_answered_with_the_header_that_is_wrong() {
+    check("314159 INVITE", "x INVITE", "400 Bad CSeq header: expected a number under 2147483648");
+    check("314159 INVITE", "1", "400 Bad CSeq header: expected a method after the number");
+    check("314159 INVITE", "1 BYE", "400 Bad CSeq header: expected the method of the request line");
+    check("CSeq: 314159 INVITE\r\n", "", "400 Missing CSeq header");
+    check("Call-ID:", "X-Call-ID:", "400 Missing Call-ID header");
+    check("To: Bob", "X-To: Bob", "400 Missing To header");
+    check("From: Alice", "X-From: Alice", "400 Missing From header");
+    check("Max-Forwards: 70", "Max-Forwards: 300", "400 Bad Max-Forwards header: expected a number from 0 to 255");
+    check("Max-Forwards: 70", "From: <sip:x@y>", "400 Bad From header: expected it once");
+    check("To: Bob <sip", "To: Bob <", "400 Bad To header: expected an address such as \"Name\" <sip:user@host>");
+    check("SIP/2.0/UDP", "SIP/2.0", "400 Bad Via header: expected SIP/2.0/UDP host:port;branch=z9hG4bK...");
+    check("Length: 4", "Length: 5", "400 Bad Content-Length header: 5 bytes announced, 4 received");
+    check("Length: 4", "Length: -4", "400 Bad Content-Length header: expected a number of bytes");
+    check("Max-Forwards: 70", "l: 4", "400 Bad Content-Length header: expected it once");
+    check("Max-Forwards: 70", "no header", "400 Bad header line 2: expected Name: value and CR LF");
+    check("Max-Forwards: 70", "A: b\rB: c", "400 Bad header line 2: expected Name: value and CR LF");
+    check("Max-Forwards: 70", "B d: c", "400 Bad header line 2: expected Name: value and CR LF");
+    check("\r\n\r\nbody", "", "400 Missing empty line after the headers");
+    check(
+        "sip:bob@biloxi.com SIP",
+        "sip:b b SIP",
+        "400 Bad request line: expected Method URI SIP/2.0 with one space between",
+    );
+    check(
+        "sip:bob@biloxi.com SIP",
+        "sip:bob@ SIP",
+        "400 Bad Request-URI: expected a host name or address, and a port under 65536 after its colon",
+    );
+    check("SIP/2.0\r\n", "SIP/7.0\r\n", "505 Version Not Supported");
+}
+
+#[test]
+fn what_is_over_a_limit_is_answered_with_the_status_for_it() {
+    check("Max-", &format!("X-A: {}\r\nMax-", "a".repeat(8_193)), "400 Bad X-A header: expected at most 8192 bytes");
+    check("Max-", &format!("X: {}\r\nMax-", "a".repeat(60_000)), "513 Message Too Large");
+    check("Max-", &format!("{}Max-", "X: a\r\n".repeat(4_000)), "400 Too many headers: expected at most 256");
+    check("body", &"b".repeat(70_000), "513 Message Too Large");
+    check("Content-Length: 4\r\n\r\nbody", &format!("\r\n{}", "b".repeat(32_769)), "413 Request Entity Too Large");
+    check("bob@", &format!("{}@", "b".repeat(5_000)), "414 Request-URI Too Long");
+    let vias = "SIP/2.0/UDP a, ".repeat(128);
+    check("Via: ", &format!("Via: {vias}"), "400 Bad Via header: expected at most 128 values");
+}
+
+#[test]
+fn a_thousand_vias_are_refused_and_not_sent_back() {
+    let rows = "Via: SIP/2.0/UDP pc33.atlanta.com;branch=z9hG4bK776asdhds\r\n".repeat(1_000);
+    assert_eq!(answer(&INVITE.replacen("Via", &format!("{rows}Via"), 1)), None);
+    let joined = "SIP/2.0/UDP pc33.atlanta.com;branch=z9hG4bK776asdhds,".repeat(1_000);
+    assert_eq!(answer(&INVITE.replacen("Via: ", &format!("Via: {joined}"), 1)), None);
+}
+
+#[test]
+fn the_answer_repeats_what_a_response_must_have() {
+    let bad = INVITE
+        .replace("Max-Forwards: 70", "v: SIP/2.0/UDP b.example;branch=z9hG4bK2")
+        .replace("asdhds", "asdhds;rport;received=1.2.3.4")
+        .replace("314159 INVITE", "1\r\n INVITE x");
+    let answer = answer(&bad).unwrap();
+    let (start, tag) = answer.split_once(";tag=1928301774").unwrap_or_default();
+    assert!(
+        start.contains("Via: SIP/2.0/UDP pc33.atlanta.com;branch=z9hG4bK776asdhds;rport=5060;received=192.0.2.9\r\n")
+    );
+    assert!(start.contains("\r\nVia: SIP/2.0/UDP b.example;branch=z9hG4bK2\r\nFrom: Alice <sip:alice@atlanta.com>"));
+    assert!(tag.starts_with("\r\nTo: Bob <sip:bob@biloxi.com>;tag="));
+    assert!(
+        tag.ends_with("\r\nCall-ID: a84b4c76e66710@pc33.atlanta.com\r\nCSeq: 1 INVITE x\r\nContent-Length: 0\r\n\r\n")
+    );
+}
+
+#[test]
+fn the_answer_is_a_valid_response_with_the_same_tag_each_time() {
+    let bad = INVITE.replace("Content-Length: 4", "Content-Length: 9");
+    let first = answer(&bad).unwrap();
+    assert_eq!(answer(&bad), Some(first.clone()));
+    let Ok(Message::Response(response)) = parse(&first) else { panic!("{first}") };
+    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+    assert!(response.to().tag().is_some());
+    assert_eq!(response.via().received(), Some([192, 0, 2, 9].into()));
+}
+
+#[test]
+fn a_sent_by_that_is_the_source_gets_no_received() {
+    let bad = INVITE.replace("pc33.atlanta.com;b", "192.0.2.9;b").replace("Length: 4", "Length: 9");
+    assert!(answer(&bad).unwrap().contains("Via: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK776asdhds\r\n"));
+}
+
+#[test]
+fn acks_responses_and_what_is_no_sip_are_never_answered() {
+    #[track_caller]
+    fn check(text: &str) {
+        let error = parse(text).expect_err(text);
+        assert_eq!((error.status(), error.reply("192.0.2.9:5060".parse().unwrap())), (None, None), "{text}");
+    }
+    check(&INVITE.replace("INVITE", "ACK").replace("Length: 4", "Length: 9"));
+    check(&RINGING.replace("CSeq: 1", "CSeq: x"));
+    check(&RINGING.replace("180", "99"));
+    check(&RINGING.replace("180", "700"));
+    check(&RINGING.replace("180", "1800"));
+    check(&RINGING.replace("SIP/2.0 180", "SIP/3.0 180"));
+    check(&RINGING.replace("Via: ", "X: "));
+    for text in ["", "\r\n\r\n", "\0\0\0\0", "hello", "GET / HTTP/1.1\r\n\r\n", "INVITE", " SIP/2.0\r\n\r\n", "SIP/2.0"]
+    {
+        check(text);
+    }
+}
+
+#[test]
+fn an_answer_without_a_via_to_go_back_by_is_not_made() {
+    assert_eq!(answer(&INVITE.replace("Via:", "X:")), None);
+}
+
+#[test]
+fn control_characters_of_a_request_are_not_sent_back() {
+    assert_eq!(answer(&INVITE.replace("Alice", "Al\u{1b}ice").replace("Length: 4", "Length: 9")), None);
+}
+
+#[test]
+fn a_status_line_may_be_without_a_reason() {
+    for (line, code, reason) in [
+        ("SIP/2.0 180 Ringing", 180, "Ringing"),
+        ("SIP/2.0 100 ", 100, ""),
+        ("SIP/2.0 100", 100, ""),
+        ("sip/2.0 499 \u{434}\u{430}: ;", 499, "\u{434}\u{430}: ;"),
+    ] {
+        let text = RINGING.replace("SIP/2.0 180 Ringing", line);
+        let Ok(Message::Response(response)) = parse(&text) else { panic!("{line}") };
+        assert_eq!((response.status().code(), response.reason()), (code, reason));
+        assert_eq!(response.to_bytes(), text);
+    }
+}
+
+#[test]
+fn a_header_that_nobody_asks_for_may_be_malformed() {
+    let request = request(&INVITE.replace("Max-Forwards: 70", "Date: yesterday\r\nContact: <<\r\nExpires:"));
+    assert!(request.headers().get::<crate::Date>().is_err());
+    assert!(request.headers().get::<crate::Contact>().is_err());
+    assert!(request.headers().get::<crate::Expires>().is_err());
+    assert_eq!(request.max_forwards(), None);
 }

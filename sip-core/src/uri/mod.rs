@@ -37,7 +37,7 @@ pub enum UriError {
     #[error("expected headers as name=value&name=value after the question mark")]
     Headers,
     /// A URI of another scheme has a character that no URI has.
-    #[error("expected visible characters without quotes and angle brackets after the scheme")]
+    #[error("expected visible characters after the scheme, no quotes or angle brackets, and whole % escapes")]
     Opaque,
 }
 
@@ -241,7 +241,7 @@ impl Uri {
         if !is_scheme {
             return Err(UriError::Scheme);
         }
-        if rest.is_empty() || !rest.chars().all(escape::is_opaque_char) {
+        if rest.is_empty() || !escape::is_valid(rest, escape::is_opaque_char) {
             return Err(UriError::Opaque);
         }
         Ok(Uri::Other(whole.share(text)))
@@ -266,7 +266,16 @@ impl fmt::Display for Uri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Uri::Sip(uri) => uri.fmt(f),
-            Uri::Other(text) => f.write_str(&escape::escaped(text, escape::is_opaque_char)),
+            Uri::Other(text) => {
+                let text = escape::escaped(text, escape::is_opaque_char);
+                // A text without a scheme, which no parser made, would not read back as a URI.
+                let is_uri = text.parse::<Uri>().is_ok();
+                if is_uri {
+                    f.write_str(&text)
+                } else {
+                    write!(f, "invalid:{}", if text.is_empty() { "uri" } else { &text })
+                }
+            }
         }
     }
 }

@@ -61,6 +61,7 @@ fn what_is_no_uri_is_refused_by_the_part_that_is_wrong() {
     check("sip:alice@atlanta.com?a=b&", UriError::Headers);
     check("tel:", UriError::Opaque);
     check("tel:+1 2", UriError::Opaque);
+    check("tel:100%", UriError::Opaque);
     check("http://a/<b>", UriError::Opaque);
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use blether_call_engine::config::{Config, ConfigError, REFERENCE};
+use blether_sip_core::Host;
 
 const PATH: &str = "etc/call-engine.toml";
 
@@ -103,7 +104,7 @@ fn every_key_takes_a_value() {
     .unwrap();
     assert_eq!(config.data_dir, Path::new("/var/lib/blether"));
     assert_eq!(config.listen[1].to_string(), "udp:[2001:db8::1]:5080");
-    assert_eq!(config.domains, ["example.org", "[2001:db8::1]"]);
+    assert_eq!(config.domains, ["example.org", "2001:db8::1"].map(|text| Host::parse(text).unwrap()));
     assert_eq!(config.realm, "example.org");
     assert_eq!(config.advertise, Some("203.0.113.5".parse().unwrap()));
     assert_eq!((config.media.ports.to_string().as_str(), config.media.workers), ("20000-20999", 4));

@@ -34,15 +34,14 @@ const BOUNDS: [Bounds; 10] = [
 ];
 
 pub(super) fn check(config: &Config) -> Result<(), Invalid> {
-    let Config { data_dir, listen, domains, realm, advertise, media, registrar, limits, calls, log: _, accounts } =
+    let Config { data_dir, listen: _, domains, realm, advertise, media, registrar, limits, calls, log: _, accounts } =
         config;
     if data_dir.as_os_str().is_empty() {
         return Err(value("data_dir")(ValueError::EmptyPath));
     }
     check_listen(config)?;
-    debug_assert!(!listen.is_empty());
     for name in domains {
-        domain(name).map_err(value("domains"))?;
+        domain(&name.to_string()).map_err(value("domains"))?;
     }
     check_realm(realm).map_err(value("realm"))?;
     advertise.map_or(Ok(()), check_advertise).map_err(value("advertise"))?;

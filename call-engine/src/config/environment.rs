@@ -1,5 +1,8 @@
 //! Environment variables over the file: `BLETHER_<KEY>` and `BLETHER_<SECTION>_<KEY>`.
 
+use std::env;
+use std::ffi::OsString;
+
 use toml::Value;
 
 use super::error::{ConfigError, nearest};
@@ -16,6 +19,14 @@ const SECTIONS: [(&str, &[&str]); 6] = [
     ("calls", Calls::KEYS),
     ("log", Log::KEYS),
 ];
+
+/// The variables of this process that begin with `BLETHER_`. What is not UTF-8 in a value becomes U+FFFD, which every key but
+/// a few texts refuses; [`std::env::vars`] would panic.
+pub fn variables() -> Vec<(String, String)> {
+    let own =
+        |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned()));
+    env::vars_os().filter_map(own).filter(|(name, _)| name.starts_with(PREFIX)).collect()
+}
 
 /// Puts the variables that begin with `BLETHER_` in the place of what the file says. An empty one counts as not set, which is
 /// how a service manager or a container takes one back.

@@ -18,8 +18,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fs, iter};
 
+use blether_sip_core::Host;
+
 pub use account::{AccountConfig, Password};
 pub use bind::CannotListen;
+pub use environment::variables;
 pub use error::{ConfigError, Invalid, Place};
 pub use value::{Listen, LogFormat, LogLevel, PortRange, ValueError};
 
@@ -42,9 +45,9 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The sockets that receive SIP. Default: UDP port 5060 of all IPv4 addresses, the port that phones assume.
     pub listen: Vec<Listen>,
-    /// Host names (lower case) and addresses that are ours besides the local addresses, as they stand in a URI: IPv6 in
-    /// brackets. Default: none; phones that are given the server's address need none.
-    pub domains: Vec<String>,
+    /// Host names and addresses that are ours besides the local addresses. Default: none; phones that are given the server's
+    /// address need none.
+    pub domains: Vec<Host>,
     /// The realm of digest challenges (RFC 7616 §3.3). Default: `blether`, which stays when the server's address changes.
     pub realm: String,
     /// The address that stands in SIP and SDP. Default: `None`, the local address that faces each peer.
@@ -179,7 +182,7 @@ impl Config {
         }
     }
 
-    /// Reads the file at `path` and lays the `BLETHER_…` variables of `environment` (such as [`std::env::vars`]) over it.
+    /// Reads the file at `path` and lays the `BLETHER_…` variables of `environment` (see [`variables`]) over it.
     ///
     /// # Errors
     /// The first thing that is wrong, as one line with its place; see [`ConfigError`].

@@ -1,9 +1,10 @@
 //! Values that are written as text in the configuration.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
+use blether_sip_core::Host;
 use blether_sip_transport::Transport;
 
 /// Why a text is not the value that was needed, and what it would look like.
@@ -223,17 +224,9 @@ pub(super) fn check_advertise(address: IpAddr) -> Result<(), ValueError> {
     Ok(())
 }
 
-/// Brings a host name or address into the form of a URI's host: lower case, IPv6 in brackets.
-pub(super) fn domain(text: &str) -> Result<String, ValueError> {
-    if let Ok(address) = text.trim_matches(['[', ']']).parse::<Ipv6Addr>() {
-        return Ok(format!("[{address}]"));
-    }
-    let name = text.to_ascii_lowercase();
-    let label = |label: &str| {
-        let inner = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-        (1..=63).contains(&label.len()) && label.bytes().all(inner) && !label.starts_with('-') && !label.ends_with('-')
-    };
-    if name.len() <= 253 && name.split('.').all(label) { Ok(name) } else { Err(ValueError::Domain(text.to_owned())) }
+/// Reads a host name or address, an IPv6 address with or without its brackets.
+pub(super) fn domain(text: &str) -> Result<Host, ValueError> {
+    Host::parse(text).ok_or_else(|| ValueError::Domain(text.to_owned()))
 }
 
 /// Whether `text` can stand in the quoted string of a challenge as it is (RFC 7616 §3.3).
@@ -277,13 +270,16 @@ mod tests {
     }
 
     #[test]
-    fn a_domain_is_kept_as_a_uri_has_it() {
-        for (text, kept) in
-            [("Example.ORG", "example.org"), ("192.0.2.1", "192.0.2.1"), ("2001:DB8::1", "[2001:db8::1]")]
-        {
-            assert_eq!(domain(text).as_deref(), Ok(kept));
+    fn a_domain_is_a_name_or_address_alone() {
+        for (text, kept) in [
+            ("example.org", "example.org"),
+            ("192.0.2.1", "192.0.2.1"),
+            ("2001:DB8::1", "[2001:db8::1]"),
+            ("[2001:db8::1]", "[2001:db8::1]"),
+        ] {
+            assert_eq!(domain(text).unwrap().to_string(), kept);
         }
-        for text in ["", "sip:example.org", "example.org:5060", "-a.org", "a..b", "a b", "a_b"] {
+        for text in ["", "sip:example.org", "example.org:5060", "a..b", "a b", "1.2.3.400"] {
             assert!(domain(text).is_err(), "{text}");
         }
     }

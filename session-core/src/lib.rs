@@ -1,1 +1,8 @@
 //! SIP dialogs, INVITE sessions, offer/answer, registration and client authentication, and the call actor
+#![warn(clippy::indexing_slicing)]
+
+mod dialog;
+mod error;
+
+pub use dialog::{CSeqVerdict, Dialog, DialogId};
+pub use error::DialogError;

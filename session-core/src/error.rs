@@ -1,5 +1,6 @@
 //! Every error of this crate.
 
+use blether_sip_core::sdp::SdpError;
 use blether_sip_core::{BuildError, HeaderError};
 
 /// Why a dialog cannot be made, or cannot make a request. The dialog stays as it was.
@@ -29,4 +30,39 @@ pub enum DialogError {
     /// What the peer sent cannot be put together to a request.
     #[error("a request within the dialog cannot be built: {0}")]
     Unbuildable(BuildError),
+}
+
+/// Why offer and answer come to nothing (RFC 3264). The negotiation stays as it was before; as a rule the call is refused with 488, or
+/// hung up if it was our offer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NegotiationError {
+    /// The peer's text is no session description: 400 fits better than 488.
+    #[error("session description is malformed: {0}")]
+    Malformed(SdpError),
+    /// There is no audio stream over plain RTP (`RTP/AVP`) in it, or only refused ones.
+    #[error("no audio stream over RTP/AVP is offered")]
+    NoAudio,
+    /// The answer refuses our audio stream with port 0.
+    #[error("the audio stream is refused")]
+    AudioRefused,
+    /// The audio stream has no numeric address to send to.
+    #[error("the audio stream has no numeric address in a c= line")]
+    NoAddress,
+    /// Both sides speak, but no codec is common.
+    #[error("no common audio format: offered {offered}, supported {supported}")]
+    NoCommonFormat {
+        /// What the offer has.
+        offered: String,
+        /// What the other side can do.
+        supported: String,
+    },
+    /// A description has fewer m= lines than it must (RFC 3264 §6, §8).
+    #[error("{found} m= lines where there must be {expected}")]
+    WrongMediaCount {
+        /// How many there are.
+        found: usize,
+        /// How many there must be (at least, for an offer).
+        expected: usize,
+    },
 }

@@ -3,6 +3,10 @@
 
 mod dialog;
 mod error;
+mod negotiation;
 
 pub use dialog::{CSeqVerdict, Dialog, DialogId};
-pub use error::DialogError;
+pub use error::{DialogError, NegotiationError};
+pub use negotiation::{
+    AudioFormat, MediaCapabilities, MediaPlan, NegotiatedFormat, Negotiation, PendingOffer, ReceivedOffer,
+};

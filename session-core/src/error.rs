@@ -1,7 +1,7 @@
 //! Every error of this crate.
 
 use blether_sip_core::sdp::SdpError;
-use blether_sip_core::{BuildError, HeaderError};
+use blether_sip_core::{BuildError, ByteStr, HeaderError, StatusCode};
 
 /// Why a dialog cannot be made, or cannot make a request. The dialog stays as it was.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,6 +30,30 @@ pub enum DialogError {
     /// What the peer sent cannot be put together to a request.
     #[error("a request within the dialog cannot be built: {0}")]
     Unbuildable(BuildError),
+}
+
+/// Why a challenge is not answered. The request stays as it was, and the authenticator can be used on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuthError {
+    /// The response is neither 401 nor 407: the caller asked about the wrong one.
+    #[error("a {0} response asks for no authentication")]
+    NotAChallenge(StatusCode),
+    /// The answer was refused without the nonce being stale: user name or password are wrong there.
+    #[error("user name or password are refused by realm \"{realm}\"; check the account")]
+    Refused {
+        /// The realm as the server names it.
+        realm: ByteStr,
+    },
+    /// There is no challenge in the response that can be answered (RFC 8760 §2.4).
+    #[error("the server offers no digest algorithm that is supported (SHA-256, MD5, with qop=auth)")]
+    NothingAnswerable,
+    /// There is no account for it.
+    #[error("the request is challenged, and there are no credentials to answer with")]
+    NoCredentials,
+    /// The same request was challenged over and over.
+    #[error("the request was challenged {0} times over")]
+    TooManyChallenges(u8),
 }
 
 /// Why offer and answer come to nothing (RFC 3264). The negotiation stays as it was before; as a rule the call is refused with 488, or

@@ -203,7 +203,7 @@ fn a_to_tag_is_set_only_where_there_is_none() {
     assert_eq!(response.to().tag(), Some("ab"));
     response.set_to_tag("c");
     assert_eq!(response.to().tag(), Some("ab"));
-    parse(&String::from_utf8(response.to_bytes().to_vec()).unwrap());
+    parse(std::str::from_utf8(&response.to_bytes()).unwrap());
 }
 
 #[test]

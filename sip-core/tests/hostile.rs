@@ -1,0 +1,88 @@
+//! Messages made to be expensive: the work must not grow faster than their length.
+//!
+//! Each is read with limits that let all of it through. One that took quadratic time would need minutes where all take seconds.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up its input has failed")]
+
+use blether_sip_core::{Allow, Contact, HeaderName, Host, Limits, Message, Route, SipUri, Supported, Via, Warning};
+use bytes::Bytes;
+
+const LENGTH: usize = 200_000;
+
+fn wide_open() -> Limits {
+    Limits {
+        max_message: usize::MAX,
+        max_start_line: usize::MAX,
+        max_header_section: usize::MAX,
+        max_headers: usize::MAX,
+        max_header_value: usize::MAX,
+        max_list_items: usize::MAX,
+        max_body: usize::MAX,
+    }
+}
+
+fn message(more: &str) -> Bytes {
+    let text = format!(
+        "INVITE sip:b@c SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:b@c>\r\n\
+         Call-ID: 1\r\nCSeq: 1 INVITE\r\n{more}\r\n\r\n"
+    );
+    text.into()
+}
+
+/// Reads a message with the header, and the header in all the ways there are.
+fn check(start: &str, repeated: &str) {
+    let bytes = message(&format!("{start}{}", repeated.repeat(LENGTH / repeated.len())));
+    let message = match Message::parse(bytes, &wide_open()) {
+        Ok(message) => message,
+        Err(error) => {
+            let reply = error.reply("192.0.2.1:5060".parse().unwrap());
+            assert!(reply.is_none_or(|reply| reply.len() < 8_192), "{start}");
+            return;
+        }
+    };
+    let headers = message.headers();
+    let _ = (headers.all::<Via>(), headers.all::<Route>(), headers.all::<Contact>(), headers.all::<Warning>());
+    let _ = (headers.get::<Allow>(), headers.get::<Supported>(), headers.raw(&HeaderName::Subject));
+    let Message::Request(mut request) = message else { return };
+    request.push_via(Via::new("UDP", Host::parse("192.0.2.1").unwrap(), None, "z9hG4bK2"));
+    while request.via().branch() == Some("z9hG4bK2") {
+        request.pop_via();
+    }
+    assert!(request.to_bytes().len() > LENGTH);
+}
+
+#[test]
+fn one_endless_list_takes_linear_time() {
+    for header in ["Via", "Route", "Contact", "Warning", "Allow", "Supported"] {
+        for repeated in
+            [",", "a,", "<sip:a@b>,", "SIP/2.0/UDP a,", "\"", "\",\"", "<", "<,", "><", "\\", "\"\\", "\r\n ,", " "]
+        {
+            check(&format!("{header}: x, "), repeated);
+        }
+    }
+}
+
+#[test]
+fn one_endless_value_takes_linear_time() {
+    for header in ["Contact: <sip:a@b>", "Via: SIP/2.0/UDP a", "Subject: ", "Retry-After: 1 ", "Max-Forwards: 7"] {
+        for repeated in [";a=b", ";a=\"b\"", ";", "(", "\r\n\t", "9", "%", "%41", "@", ":", "&a=b"] {
+            check(header, repeated);
+        }
+    }
+}
+
+#[test]
+fn endless_rows_take_linear_time() {
+    for row in
+        ["\r\nVia: SIP/2.0/UDP a", "\r\nX: y", "\r\nAllow: A", "\r\nv:a,b", "\r\n:", "\r", "\n", "\r\nA\r\n B: c"]
+    {
+        check("X: y", row);
+    }
+}
+
+#[test]
+fn a_request_uri_has_few_parameters_to_compare() {
+    let uri =
+        |count| format!("sip:a@b{}", (0..count).map(|n| format!(";p{n}=1")).collect::<String>()).parse::<SipUri>();
+    assert!(uri(64).is_ok_and(|uri| uri.equivalent(&uri)));
+    assert!(uri(65).is_err());
+}

@@ -1,5 +1,7 @@
 //! The errors of this crate.
 
+use std::io;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -106,4 +108,84 @@ pub enum JitterConfigError {
         /// The least that these delays need.
         needed: usize,
     },
+}
+
+/// Why an impairment cannot be made as asked.
+#[derive(Debug, Clone, Copy, PartialEq, Error)]
+#[non_exhaustive]
+pub enum ImpairmentError {
+    /// Not a share.
+    #[error("a loss of {0}; it is a share, 0 for none to 1 for all (20 % is 0.2)")]
+    Loss(f64),
+    /// Too long.
+    #[error("a jitter of {jitter:?}, over the limit of {limit:?}")]
+    Jitter {
+        /// What was asked for.
+        jitter: Duration,
+        /// What is possible.
+        limit: Duration,
+    },
+}
+
+/// Why a range of ports cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the port range {first}-{last} has no even port with the odd one after it; RTP and RTCP need such a pair")]
+pub struct PortRangeError {
+    /// The range's first port.
+    pub first: u16,
+    /// The range's last port.
+    pub last: u16,
+}
+
+/// Why there is no port for another leg.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum NoPort {
+    /// All are taken. A call that needs one is to be refused with 503.
+    #[error(
+        "no free RTP port in {first}-{last}: {in_use} in use by calls, {resting} resting after a call, {taken} taken by other programs; widen the port range"
+    )]
+    Exhausted {
+        /// The range's first port.
+        first: u16,
+        /// The range's last port.
+        last: u16,
+        /// Ports of legs.
+        in_use: usize,
+        /// Ports of legs that ended a short while ago.
+        resting: usize,
+        /// Ports that could not be bound.
+        taken: usize,
+    },
+    /// The address cannot be bound at all, whatever the port.
+    #[error(
+        "cannot open an RTP port on {ip}: {source}; is it an address of this machine, and are file descriptors left?"
+    )]
+    Bind {
+        /// The address.
+        ip: IpAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Why a media worker did not do what it was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum WorkerError {
+    /// The leg has been removed, has ended, or never was on this worker.
+    #[error("no such leg on this media worker; it was removed, has ended, or belongs to another worker")]
+    UnknownLeg,
+    /// Too many commands wait; the call is to be refused with 503.
+    #[error("the media worker has {limit} commands waiting, which is the limit")]
+    Busy {
+        /// The limit.
+        limit: usize,
+    },
+    /// The worker's thread has ended; so do its legs.
+    #[error("the media worker has stopped")]
+    Stopped,
+    /// The leg's socket could not be watched.
+    #[error("the leg's socket could not be watched: {0}")]
+    Socket(io::ErrorKind),
 }

@@ -1,0 +1,250 @@
+//! Media workers: a few threads outside any async runtime, each with its own poll, that own the sockets of calls.
+#![expect(clippy::disallowed_methods, reason = "the driver half: it reads the clock and tells the cores")]
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
+
+use mio::{Poll, Token, Waker};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use tokio::sync::oneshot;
+
+use crate::error::WorkerError;
+
+mod leg;
+mod ports;
+mod queue;
+mod run;
+mod statistics;
+mod timers;
+
+pub use leg::{EventSink, LegConfig, LegId, LegMode};
+pub use ports::{PortAllocator, PortRange, RtpSocket};
+pub use statistics::{Dropped, LegStatistics};
+
+use queue::{Command, CommandQueue, Reply};
+use run::Worker;
+
+/// The token of a worker's waker; slab keys are those of legs.
+const WAKE: Token = Token(usize::MAX);
+
+/// The threads that serve legs. Dropping this ends them and their legs, and waits for them.
+#[derive(Debug)]
+#[must_use = "dropping it ends the workers"]
+pub struct MediaWorkers {
+    handles: Vec<WorkerHandle>,
+    threads: Vec<JoinHandle<()>>,
+    next: AtomicUsize,
+}
+
+impl MediaWorkers {
+    /// Starts `count` workers, at least one. One serves thousands of relayed calls; more than the machine has cores is no use.
+    /// `rng` chooses SSRCs and first sequence numbers. A metrics recorder, if there is to be one, is installed before.
+    ///
+    /// # Errors
+    /// When the system gives no thread or no poll; workers that were started are ended.
+    pub fn start(count: usize, mut rng: StdRng) -> io::Result<Self> {
+        let mut workers = Self { handles: Vec::new(), threads: Vec::new(), next: AtomicUsize::new(0) };
+        for index in 0..count.max(1) {
+            let poll = Poll::new()?;
+            let waker = Waker::new(poll.registry(), WAKE)?;
+            let shared = Arc::new(Shared { index, queue: CommandQueue::new(waker), legs: AtomicUsize::new(0) });
+            let worker = Worker::new(index, poll, Arc::clone(&shared), StdRng::from_rng(&mut rng));
+            let closing = CloseOnDrop(Arc::clone(&shared));
+            let thread = thread::Builder::new().name(format!("media-{index}")).spawn(move || {
+                let _closing = closing;
+                worker.run();
+            })?;
+            workers.handles.push(WorkerHandle { shared });
+            workers.threads.push(thread);
+        }
+        Ok(workers)
+    }
+
+    /// The worker with the fewest legs; among equals, each in turn. All legs of a call are to live on one.
+    #[must_use]
+    pub fn worker_for_new_call(&self) -> WorkerHandle {
+        let start = self.next.fetch_add(1, Ordering::Relaxed);
+        let count = self.handles.len();
+        (0..count)
+            .filter_map(|step| self.handles.get(start.wrapping_add(step) % count))
+            .min_by_key(|handle| handle.legs())
+            .cloned()
+            .unwrap_or_else(|| unreachable!("`start` makes at least one worker"))
+    }
+
+    /// How many legs all workers serve.
+    #[must_use]
+    pub fn legs(&self) -> usize {
+        self.handles.iter().map(WorkerHandle::legs).sum()
+    }
+}
+
+impl Drop for MediaWorkers {
+    fn drop(&mut self) {
+        for handle in &self.handles {
+            // A worker that has stopped needs not be told.
+            let _stopped = handle.shared.queue.push_reserved(Command::Stop);
+        }
+        for thread in self.threads.drain(..) {
+            // Dropped by a leg's own event sink, on the worker's thread: that one cannot wait for itself.
+            if thread.thread().id() != thread::current().id() && thread.join().is_err() {
+                tracing::error!("a media worker's thread panicked");
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Shared {
+    index: usize,
+    queue: CommandQueue,
+    /// Legs that were added, or are about to be, and have not been removed.
+    legs: AtomicUsize,
+}
+
+impl Shared {
+    fn one_leg_less(&self) {
+        self.legs.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A leg that was added and that nobody knows of yet. Unless it is kept, it is removed: whoever asked for it has gone.
+struct NewLeg {
+    id: LegId,
+    unclaimed: Option<Arc<Shared>>,
+}
+
+impl NewLeg {
+    fn new(id: LegId, shared: Arc<Shared>) -> Self {
+        Self { id, unclaimed: Some(shared) }
+    }
+
+    fn keep(mut self) -> LegId {
+        self.unclaimed = None;
+        self.id
+    }
+}
+
+impl Drop for NewLeg {
+    fn drop(&mut self) {
+        if let Some(shared) = self.unclaimed.take() {
+            // A worker that has stopped has no legs.
+            let _stopped = shared.queue.push_reserved(Command::RemoveLeg { leg: self.id, reply: None });
+        }
+    }
+}
+
+/// However a worker's thread ends, those that wait for it learn of it.
+struct CloseOnDrop(Arc<Shared>);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        self.0.queue.close();
+    }
+}
+
+/// The way to one worker; a clone leads to the same.
+///
+/// Each method sends a command and waits for the reply. If the future is dropped before, the command is carried out all the same; only a leg that was being
+/// added is removed again. Works in any async runtime.
+#[derive(Debug, Clone)]
+pub struct WorkerHandle {
+    shared: Arc<Shared>,
+}
+
+impl WorkerHandle {
+    /// Adds a leg. When this returns, the leg runs: packets that came to its socket before are served too. `events` is called on
+    /// the worker's thread, and must not block.
+    ///
+    /// # Errors
+    /// [`WorkerError`]; the socket is closed then and its port rests. [`WorkerError::UnknownLeg`] when `mode` relays to a leg that is not there.
+    pub async fn add_leg(
+        &self,
+        socket: RtpSocket,
+        config: LegConfig,
+        mode: LegMode,
+        events: EventSink,
+    ) -> Result<LegId, WorkerError> {
+        self.shared.legs.fetch_add(1, Ordering::Relaxed);
+        let (reply, answer) = oneshot::channel();
+        let command = Command::AddLeg { socket, config: Box::new(config), mode, sink: events, reply };
+        if let Err(error) = self.shared.queue.push(command) {
+            self.shared.one_leg_less();
+            return Err(error);
+        }
+        answer.await.unwrap_or(Err(WorkerError::Stopped)).map(NewLeg::keep)
+    }
+
+    /// Changes where the peer's SDP says it listens. The address that was signalled before, or where the peer was found, changes
+    /// nothing; another one begins the latch anew.
+    ///
+    /// # Errors
+    /// [`WorkerError`]. After [`WorkerError::Socket`] the leg has ended.
+    pub async fn set_remote(&self, leg: LegId, remote: SocketAddr) -> Result<(), WorkerError> {
+        self.ask(leg, |reply| Command::SetRemote { leg, remote, reply }).await
+    }
+
+    /// Changes what is done with the leg's packets. To the peer, what the leg sends stays one stream.
+    ///
+    /// # Errors
+    /// [`WorkerError`]; the mode is as before then. A processor given is dropped.
+    pub async fn set_mode(&self, leg: LegId, mode: LegMode) -> Result<(), WorkerError> {
+        self.ask(leg, |reply| Command::SetMode { leg, mode, reply }).await
+    }
+
+    /// Relays each of two legs of this worker to the other, from one moment on.
+    ///
+    /// # Errors
+    /// [`WorkerError`]; neither has changed then.
+    pub async fn bridge(&self, a: LegId, b: LegId) -> Result<(), WorkerError> {
+        self.ask(a, |reply| Command::Bridge { a, b, reply }).await
+    }
+
+    /// Removes a leg, also one that has ended by itself: its socket is closed, its port rests. Legs that relay to it go on and drop.
+    ///
+    /// # Errors
+    /// [`WorkerError`]; a leg can be removed once.
+    pub async fn remove_leg(&self, leg: LegId) -> Result<LegStatistics, WorkerError> {
+        self.check(leg)?;
+        let (reply, answer) = oneshot::channel();
+        self.shared.queue.push_reserved(Command::RemoveLeg { leg, reply: Some(reply) })?;
+        answer.await.unwrap_or(Err(WorkerError::Stopped))
+    }
+
+    /// Removes a leg without waiting for it: for `Drop`. The queue always has room for this.
+    pub fn remove_leg_detached(&self, leg: LegId) {
+        if self.check(leg).is_ok() {
+            // A worker that has stopped has no legs.
+            let _stopped = self.shared.queue.push_reserved(Command::RemoveLeg { leg, reply: None });
+        }
+    }
+
+    /// The leg's figures, also those of a leg that has ended by itself and was not removed.
+    ///
+    /// # Errors
+    /// [`WorkerError`].
+    pub async fn statistics(&self, leg: LegId) -> Result<LegStatistics, WorkerError> {
+        self.ask(leg, |reply| Command::Statistics { leg, reply }).await
+    }
+
+    /// How many legs the worker serves, or is about to.
+    #[must_use]
+    pub fn legs(&self) -> usize {
+        self.shared.legs.load(Ordering::Relaxed)
+    }
+
+    async fn ask<T>(&self, leg: LegId, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, WorkerError> {
+        self.check(leg)?;
+        let (reply, answer) = oneshot::channel();
+        self.shared.queue.push(command(reply))?;
+        answer.await.unwrap_or(Err(WorkerError::Stopped))
+    }
+
+    fn check(&self, leg: LegId) -> Result<(), WorkerError> {
+        if leg.worker == self.shared.index { Ok(()) } else { Err(WorkerError::UnknownLeg) }
+    }
+}

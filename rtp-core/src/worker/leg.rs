@@ -1,0 +1,356 @@
+//! One leg: a socket, who is at its other end, what is done with its packets, and what was counted.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+use mio::net::UdpSocket;
+use rand::Rng;
+
+use super::ports::{PortLease, RtpSocket, reopen};
+use super::statistics::LegStatistics;
+use crate::impairment::{Impairer, Impairment};
+use crate::latch::{Latch, LatchPolicy, Verdict, is_reachable};
+use crate::leg::{LegEvent, LegProcessor};
+use crate::packet::{RtpHeader, RtpPacket, is_rtcp};
+use crate::rewriter::Rewriter;
+use crate::statistics::ReceiverStatistics;
+use crate::telephone_event::EventReceiver;
+
+/// Which leg. The id of a leg that is gone names no other leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LegId {
+    pub(super) worker: usize,
+    pub(super) key: usize,
+    pub(super) number: u64,
+}
+
+impl fmt::Display for LegId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.worker, self.number)
+    }
+}
+
+/// What is told to whoever owns a leg. Called on the worker's thread: it must not block.
+pub type EventSink = Box<dyn FnMut(LegId, LegEvent) + Send>;
+
+/// What a leg is from its beginning.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LegConfig {
+    /// Where the peer's SDP says it listens; `None` while that is not known. A port of 0 or an unspecified address is sent nothing.
+    pub remote: Option<SocketAddr>,
+    /// Whether the peer may be found elsewhere.
+    pub latch: LatchPolicy,
+    /// Hertz of the timestamps. 8 000: G.711 and telephone events.
+    pub clock_rate: u32,
+    /// The payload type of telephone events that come from this peer. While the leg relays or is idle they are reported; a
+    /// processor reports its own.
+    pub telephone_event_payload_type: Option<u8>,
+    /// A bad network towards this peer, made on purpose.
+    pub impairment: Option<Impairment>,
+}
+
+impl Default for LegConfig {
+    fn default() -> Self {
+        Self {
+            remote: None,
+            latch: LatchPolicy::default(),
+            clock_rate: 8_000,
+            telephone_event_payload_type: None,
+            impairment: None,
+        }
+    }
+}
+
+/// What is done with the packets that a leg receives.
+pub enum LegMode {
+    /// Count and drop them.
+    Idle,
+    /// Send them on another leg of the same worker, as part of that leg's one outgoing stream.
+    Relay {
+        /// The other leg.
+        to: LegId,
+    },
+    /// Give them to a processor, which also makes what is sent.
+    Process(Box<dyn LegProcessor>),
+}
+
+impl fmt::Debug for LegMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Idle => f.write_str("Idle"),
+            Self::Relay { to } => f.debug_struct("Relay").field("to", to).finish(),
+            Self::Process(_) => f.write_str("Process(..)"),
+        }
+    }
+}
+
+/// A call into foreign code panicked.
+#[derive(Debug)]
+pub(super) struct Panicked;
+
+/// Calls foreign code, so that its panic ends no more than its own leg. The leg is not used after a panic, but for its counters.
+pub(super) fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, Panicked> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(|payload| {
+        // Dropping what was thrown is foreign code too.
+        std::mem::forget(payload);
+        Panicked
+    })
+}
+
+/// What is to be done with a datagram after its leg has looked at it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// It went nowhere.
+    Drop(Reason),
+    Relay {
+        to: LegId,
+        header: RtpHeader,
+    },
+    /// The processor has it; it may have something to send.
+    Drive,
+}
+
+/// Why a datagram went nowhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reason {
+    NotRtp,
+    Rtcp,
+    WrongSource,
+    Idle,
+    NoDestination,
+    SendFailed,
+    Impaired,
+}
+
+pub(super) struct Leg {
+    pub(super) id: LegId,
+    pub(super) socket: UdpSocket,
+    // Dropped after the socket, so that the port is closed when it goes to rest.
+    _lease: PortLease,
+    local: SocketAddr,
+    connected: Option<SocketAddr>,
+    latch: Latch,
+    pub(super) mode: LegMode,
+    /// Who makes what the processor sends, to the rewriter: another number for each processor.
+    pub(super) processor_origin: u64,
+    pub(super) rewriter: Rewriter,
+    sink: EventSink,
+    telephone_events: Option<(u8, EventReceiver)>,
+    clock_rate: u32,
+    reception: ReceiverStatistics,
+    counted: LegStatistics,
+    pub(super) impairer: Option<Impairer>,
+    /// Packets that an impairment holds back.
+    pub(super) delayed: usize,
+    /// Whether the leg waits in the line of those that have packets to be read.
+    pub(super) is_ready: bool,
+    /// When the leg's timer is set to.
+    pub(super) scheduled: Option<Instant>,
+}
+
+impl Leg {
+    pub(super) fn new(id: LegId, socket: RtpSocket, config: &LegConfig, sink: EventSink, rng: &mut impl Rng) -> Self {
+        let clock_rate = config.clock_rate.max(1);
+        Self {
+            id,
+            local: socket.local_addr(),
+            socket: UdpSocket::from_std(socket.socket),
+            _lease: socket.lease,
+            connected: None,
+            latch: Latch::new(config.latch, config.remote),
+            mode: LegMode::Idle,
+            processor_origin: 0,
+            rewriter: Rewriter::new(clock_rate, rng),
+            sink,
+            telephone_events: config
+                .telephone_event_payload_type
+                .map(|payload_type| (payload_type, EventReceiver::new(clock_rate))),
+            clock_rate,
+            reception: ReceiverStatistics::new(clock_rate),
+            counted: LegStatistics::default(),
+            impairer: config.impairment.map(Impairer::new),
+            delayed: 0,
+            is_ready: false,
+            scheduled: None,
+        }
+    }
+
+    /// Looks at a datagram that came at `now`, and gives it to the processor if there is one.
+    pub(super) fn receive(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> Result<Step, Panicked> {
+        if is_rtcp(datagram) {
+            return Ok(self.drop_because(Reason::Rtcp));
+        }
+        let Ok(packet) = RtpPacket::parse(datagram) else {
+            return Ok(self.drop_because(Reason::NotRtp));
+        };
+        match self.latch.hear(now, from, &packet) {
+            Verdict::Refuse => return Ok(self.drop_because(Reason::WrongSource)),
+            Verdict::Accept => {}
+            Verdict::Moved(from) => self.emit(LegEvent::Latched { from })?,
+        }
+        self.connect_when_settled(now);
+        self.counted.received_packets += 1;
+        self.counted.received_bytes += datagram.len() as u64;
+        let _place = self.reception.record(now, &packet);
+        match &mut self.mode {
+            LegMode::Process(processor) => {
+                guarded(|| processor.handle_packet(now, packet))?;
+                Ok(Step::Drive)
+            }
+            LegMode::Relay { to } => {
+                let step = Step::Relay { to: *to, header: packet.header() };
+                self.listen_for_keys(now, &packet)?;
+                Ok(step)
+            }
+            LegMode::Idle => {
+                self.listen_for_keys(now, &packet)?;
+                Ok(self.drop_because(Reason::Idle))
+            }
+        }
+    }
+
+    /// Sends a datagram that is ready to go.
+    pub(super) fn transmit(&mut self, datagram: &[u8]) -> Result<(), Reason> {
+        let Some(remote) = self.latch.remote().filter(|remote| is_reachable(*remote)) else {
+            self.drop_because(Reason::NoDestination);
+            return Err(Reason::NoDestination);
+        };
+        let mut sent = self.send_once(remote, datagram);
+        if sent.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
+            // The system tells on this call that the packet before it met a closed port, and has not sent this one.
+            sent = self.send_once(remote, datagram);
+        }
+        match sent {
+            Ok(_) => {
+                self.counted.sent_packets += 1;
+                self.counted.sent_bytes += datagram.len() as u64;
+                Ok(())
+            }
+            Err(error) => {
+                tracing::trace!(leg = %self.id, %error, "RTP packet not sent");
+                self.drop_because(Reason::SendFailed);
+                Err(Reason::SendFailed)
+            }
+        }
+    }
+
+    fn send_once(&self, remote: SocketAddr, datagram: &[u8]) -> io::Result<usize> {
+        if self.connected == Some(remote) { self.socket.send(datagram) } else { self.socket.send_to(datagram, remote) }
+    }
+
+    /// Takes in what was signalled anew. An error means that the leg has lost its port.
+    pub(super) fn set_remote(&mut self, now: Instant, remote: SocketAddr, watch: &mio::Registry) -> io::Result<()> {
+        if !self.latch.set_signalled(remote) {
+            return Ok(());
+        }
+        if self.connected.is_some() && (!self.latch.is_settled(now) || !is_reachable(remote)) {
+            self.hear_everybody(watch)?;
+        }
+        self.connect_when_settled(now);
+        Ok(())
+    }
+
+    pub(super) fn set_mode(&mut self, mode: LegMode, origin: u64) -> LegMode {
+        if let (LegMode::Process(_), Some((_, receiver))) = (&mode, &mut self.telephone_events) {
+            // A key that is half heard is the processor's.
+            *receiver = EventReceiver::new(self.clock_rate);
+        }
+        self.processor_origin = origin;
+        std::mem::replace(&mut self.mode, mode)
+    }
+
+    /// Does what is due at `now`, but for the processor's ticks.
+    pub(super) fn handle_timeout(&mut self, now: Instant) -> Result<(), Panicked> {
+        self.connect_when_settled(now);
+        if let Some((_, receiver)) = &mut self.telephone_events {
+            receiver.handle_timeout(now);
+        }
+        self.tell_keys()
+    }
+
+    /// When something is due, but for the processor's ticks.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        let key = self.telephone_events.as_ref().and_then(|(_, receiver)| receiver.poll_timeout());
+        [key, self.latch.poll_timeout()].into_iter().flatten().min()
+    }
+
+    pub(super) fn emit(&mut self, event: LegEvent) -> Result<(), Panicked> {
+        let (id, sink) = (self.id, &mut self.sink);
+        guarded(|| sink(id, event))
+    }
+
+    pub(super) fn statistics(&self) -> LegStatistics {
+        LegStatistics {
+            remote: self.latch.remote(),
+            latched: self.latch.remote().is_some() && self.latch.has_moved(),
+            reception: self.reception.report(),
+            ..self.counted
+        }
+    }
+
+    pub(super) fn drop_because(&mut self, reason: Reason) -> Step {
+        let dropped = &mut self.counted.dropped;
+        let count = match reason {
+            Reason::NotRtp => &mut dropped.not_rtp,
+            Reason::Rtcp => &mut dropped.rtcp,
+            Reason::WrongSource => &mut dropped.wrong_source,
+            Reason::Idle => &mut dropped.idle,
+            Reason::NoDestination => &mut dropped.no_destination,
+            Reason::SendFailed => &mut dropped.send_failed,
+            Reason::Impaired => &mut dropped.impaired,
+        };
+        *count += 1;
+        Step::Drop(reason)
+    }
+
+    fn listen_for_keys(&mut self, now: Instant, packet: &RtpPacket<'_>) -> Result<(), Panicked> {
+        match &mut self.telephone_events {
+            Some((payload_type, receiver)) if *payload_type == packet.payload_type() => {
+                receiver.handle_packet(now, packet);
+                self.tell_keys()
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn tell_keys(&mut self) -> Result<(), Panicked> {
+        while let Some(event) = self.telephone_events.as_mut().and_then(|(_, receiver)| receiver.poll_event()) {
+            if let Some(digit) = event.digit() {
+                self.emit(LegEvent::TelephoneEvent { digit, duration: event.duration })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Connects the socket once it is certain where the peer is: the system then finds the way to it once, which makes each
+    /// packet cheaper, and keeps strangers away. What came before is still looked at packet by packet.
+    fn connect_when_settled(&mut self, now: Instant) {
+        if !self.latch.is_settled(now) {
+            return;
+        }
+        let Some(remote) = self.latch.remote().filter(|remote| is_reachable(*remote)) else { return };
+        if self.connected == Some(remote) {
+            return;
+        }
+        match self.socket.connect(remote) {
+            Ok(()) => self.connected = Some(remote),
+            // Packets are sent unconnected then, and each failure is counted.
+            Err(error) => tracing::debug!(leg = %self.id, %remote, %error, "RTP socket not connected"),
+        }
+    }
+
+    /// Makes a connected socket hear everybody again: its port is closed and opened at once. What was waiting in it is lost, at a
+    /// moment when the peer moves anyway.
+    fn hear_everybody(&mut self, watch: &mio::Registry) -> io::Result<()> {
+        watch.deregister(&mut self.socket)?;
+        self.connected = None;
+        // The port must be closed before it is opened; a socket on a port of the system's choice takes its place meanwhile.
+        let placeholder = std::net::UdpSocket::bind(SocketAddr::new(self.local.ip(), 0))?;
+        self.socket = UdpSocket::from_std(placeholder);
+        self.socket = UdpSocket::from_std(reopen(self.local)?);
+        watch.register(&mut self.socket, mio::Token(self.id.key), mio::Interest::READABLE)
+    }
+}

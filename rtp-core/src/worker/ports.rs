@@ -1,0 +1,337 @@
+//! Which UDP ports media uses: even ones, from a range, each resting for a while before it is used again.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rand::RngExt;
+use rand::rngs::StdRng;
+
+use crate::error::{NoPort, PortRangeError};
+
+/// How often the system is asked for a port until it names an even one.
+const TRIES_FOR_AN_EVEN_PORT: usize = 16;
+
+/// The UDP ports that legs may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PortRange {
+    first: u16,
+    last: u16,
+}
+
+impl PortRange {
+    /// Ports `first` to `last`, of which the even ones are used for RTP; the odd one after each is left to its RTCP
+    /// (RFC 3550 §11) and so must lie within the range too.
+    ///
+    /// # Errors
+    /// [`PortRangeError`] when no such pair lies in the range. Port 0 is no port: see [`system_chosen`](Self::system_chosen).
+    pub fn new(first: u16, last: u16) -> Result<Self, PortRangeError> {
+        let range = Self { first, last };
+        if first == 0 || range.pairs() == 0 { Err(PortRangeError { first, last }) } else { Ok(range) }
+    }
+
+    /// Whatever ports the system chooses, mostly even ones; for tests, and for phones that are behind no firewall rule.
+    #[must_use]
+    pub const fn system_chosen() -> Self {
+        Self { first: 0, last: 0 }
+    }
+
+    fn is_system_chosen(self) -> bool {
+        self.last == 0
+    }
+
+    /// The even port of the first pair.
+    fn base(self) -> u32 {
+        u32::from(self.first) + u32::from(self.first) % 2
+    }
+
+    /// How many pairs there are.
+    fn pairs(self) -> u32 {
+        (u32::from(self.last) + 1).saturating_sub(self.base()) / 2
+    }
+
+    fn port(self, pair: u32) -> u16 {
+        u16::try_from(self.base() + 2 * (pair % self.pairs().max(1))).unwrap_or(self.first)
+    }
+}
+
+impl Default for PortRange {
+    /// 10000 to 19999, the range that firewalls of telephone systems are most often opened for: 5 000 legs.
+    fn default() -> Self {
+        Self { first: 10_000, last: 19_999 }
+    }
+}
+
+impl fmt::Display for PortRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_system_chosen() { f.write_str("system-chosen") } else { write!(f, "{}-{}", self.first, self.last) }
+    }
+}
+
+/// Hands out RTP sockets, shared by all that make legs: a clone hands out of the same ports.
+///
+/// A port is taken at random, so that a stranger cannot guess the next call's. When the [`RtpSocket`], or the leg that it became,
+/// is dropped, the port rests before it is handed out again: packets of the call before may still be under way to it.
+#[derive(Debug, Clone)]
+pub struct PortAllocator {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    range: PortRange,
+    quarantine: Duration,
+    ports: Mutex<Ports>,
+}
+
+#[derive(Debug)]
+struct Ports {
+    rng: StdRng,
+    in_use: BTreeSet<u16>,
+    /// Which ports rest, and until when; in order of time.
+    resting: VecDeque<(Instant, u16)>,
+    resting_set: BTreeSet<u16>,
+}
+
+impl PortAllocator {
+    /// How long a port rests by default: as long as a SIP transaction lives (64 × T1 = 32 s), since a peer that missed our BYE
+    /// sends until it is resent for the last time.
+    pub const QUARANTINE: Duration = Duration::from_secs(32);
+
+    /// An allocator of the ports in `range`, each of which rests for `quarantine` after its use. `rng` chooses them.
+    #[must_use]
+    pub fn new(range: PortRange, quarantine: Duration, rng: StdRng) -> Self {
+        let ports = Ports { rng, in_use: BTreeSet::new(), resting: VecDeque::new(), resting_set: BTreeSet::new() };
+        Self { shared: Arc::new(Shared { range, quarantine, ports: Mutex::new(ports) }) }
+    }
+
+    /// Opens an RTP socket on `ip`, which is a concrete address of this machine: what an SDP will name.
+    ///
+    /// # Errors
+    /// [`NoPort`]; nothing has changed then.
+    pub fn allocate(&self, ip: IpAddr) -> Result<RtpSocket, NoPort> {
+        self.allocate_at(Instant::now(), ip)
+    }
+
+    /// How many ports are in use.
+    #[must_use]
+    pub fn in_use(&self) -> usize {
+        self.shared.lock().in_use.len()
+    }
+
+    /// How many ports rest.
+    #[must_use]
+    pub fn resting(&self) -> usize {
+        let mut ports = self.shared.lock();
+        ports.wake(Instant::now());
+        ports.resting.len()
+    }
+
+    fn allocate_at(&self, now: Instant, ip: IpAddr) -> Result<RtpSocket, NoPort> {
+        let mut ports = self.shared.lock();
+        ports.wake(now);
+        let range = self.shared.range;
+        let (socket, local) = if range.is_system_chosen() {
+            open_system_chosen(ip).map_err(|source| NoPort::Bind { ip, source })?
+        } else {
+            ports.open_within(range, ip)?
+        };
+        ports.in_use.insert(local.port());
+        let lease = PortLease { port: local.port(), shared: Arc::clone(&self.shared) };
+        Ok(RtpSocket { socket, local, lease })
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Ports> {
+        // Nothing panics while it holds the lock, and the sets are right after every step.
+        self.ports.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn give_back(&self, now: Instant, port: u16) {
+        let mut ports = self.lock();
+        ports.in_use.remove(&port);
+        // The system keeps its own order among its ports.
+        if !self.range.is_system_chosen() && ports.resting_set.insert(port) {
+            ports.resting.push_back((now + self.quarantine, port));
+        }
+    }
+}
+
+impl Ports {
+    fn wake(&mut self, now: Instant) {
+        while let Some((_, port)) = self.resting.pop_front_if(|(until, _)| *until <= now) {
+            self.resting_set.remove(&port);
+        }
+    }
+
+    fn open_within(&mut self, range: PortRange, ip: IpAddr) -> Result<(UdpSocket, SocketAddr), NoPort> {
+        let pairs = range.pairs();
+        let start = self.rng.random_range(0..pairs.max(1));
+        let mut taken = 0;
+        for step in 0..pairs {
+            let port = range.port(start + step);
+            if self.in_use.contains(&port) || self.resting_set.contains(&port) {
+                continue;
+            }
+            match open(SocketAddr::new(ip, port)) {
+                Ok(opened) => return Ok(opened),
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => taken += 1,
+                Err(source) => return Err(NoPort::Bind { ip, source }),
+            }
+        }
+        let (in_use, resting) = (self.in_use.len(), self.resting.len());
+        Err(NoPort::Exhausted { first: range.first, last: range.last, in_use, resting, taken })
+    }
+}
+
+fn open_system_chosen(ip: IpAddr) -> io::Result<(UdpSocket, SocketAddr)> {
+    let mut opened = open(SocketAddr::new(ip, 0))?;
+    for _ in 1..TRIES_FOR_AN_EVEN_PORT {
+        if opened.1.port().is_multiple_of(2) {
+            break;
+        }
+        opened = open(SocketAddr::new(ip, 0))?;
+    }
+    Ok(opened)
+}
+
+fn open(address: SocketAddr) -> io::Result<(UdpSocket, SocketAddr)> {
+    let socket = UdpSocket::bind(address)?;
+    socket.set_nonblocking(true)?;
+    let local = socket.local_addr()?;
+    Ok((socket, local))
+}
+
+/// An open UDP socket for RTP, not yet served by a worker. What arrives waits in it.
+#[derive(Debug)]
+#[must_use = "dropping it closes the port"]
+pub struct RtpSocket {
+    pub(super) socket: UdpSocket,
+    local: SocketAddr,
+    pub(super) lease: PortLease,
+}
+
+impl RtpSocket {
+    /// Where it listens: what the SDP names.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local
+    }
+}
+
+/// The right to a port; dropping it sends the port to rest. Declare it after the socket, so that the socket is closed first.
+#[derive(Debug)]
+pub(super) struct PortLease {
+    port: u16,
+    shared: Arc<Shared>,
+}
+
+impl Drop for PortLease {
+    fn drop(&mut self) {
+        self.shared.give_back(Instant::now(), self.port);
+    }
+}
+
+/// Opens the port of a socket that has just been closed, which is how a connected socket is made to hear everybody again
+/// without `unsafe`.
+pub(super) fn reopen(local: SocketAddr) -> io::Result<UdpSocket> {
+    open(local).map(|(socket, _)| socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+    use std::net::Ipv4Addr;
+
+    const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    /// A range of as many pairs as asked for, all free on this machine at the moment.
+    fn free_range(pairs: u16) -> PortRange {
+        let mut rng: StdRng = rand::make_rng();
+        loop {
+            let first = rng.random_range(20_000..30_000u16) * 2;
+            let range = PortRange::new(first, first + 2 * pairs - 1).unwrap();
+            let free = (0..u32::from(pairs)).all(|pair| open(SocketAddr::new(LOCALHOST, range.port(pair))).is_ok());
+            if free {
+                return range;
+            }
+        }
+    }
+
+    fn allocator(range: PortRange) -> PortAllocator {
+        PortAllocator::new(range, Duration::from_secs(32), StdRng::seed_from_u64(1))
+    }
+
+    #[test]
+    fn ports_are_even_and_the_odd_one_after_them_stays_in_the_range() {
+        let check = |first, last, ports: &[u16]| {
+            let range = PortRange::new(first, last).unwrap();
+            assert_eq!((0..range.pairs()).map(|pair| range.port(pair)).collect::<Vec<_>>(), ports);
+        };
+        check(10_000, 10_003, &[10_000, 10_002]);
+        check(10_001, 10_005, &[10_002, 10_004]);
+        check(10_000, 10_004, &[10_000, 10_002]);
+        check(65_534, 65_535, &[65_534]);
+        assert_eq!(PortRange::default().pairs(), 5_000);
+        for (first, last) in [(10_000, 10_000), (10_001, 10_002), (10_002, 10_000), (0, 100), (65_535, 65_535)] {
+            assert_eq!(PortRange::new(first, last), Err(PortRangeError { first, last }));
+        }
+    }
+
+    #[test]
+    fn a_range_that_is_used_up_says_so_with_its_figures() {
+        let allocator = allocator(free_range(2));
+        let first = allocator.allocate(LOCALHOST).unwrap();
+        let second = allocator.allocate(LOCALHOST).unwrap();
+        assert_ne!(first.local_addr(), second.local_addr());
+        drop(first);
+        let error = allocator.allocate(LOCALHOST).unwrap_err();
+        assert!(matches!(error, NoPort::Exhausted { in_use: 1, resting: 1, taken: 0, .. }), "{error}");
+    }
+
+    #[test]
+    fn a_port_rests_before_it_is_used_again() {
+        let allocator = allocator(free_range(1));
+        let start = Instant::now();
+        let socket = allocator.allocate_at(start, LOCALHOST).unwrap();
+        let port = socket.local_addr().port();
+        drop(socket);
+        assert_eq!((allocator.in_use(), allocator.resting()), (0, 1));
+        assert!(allocator.allocate_at(start + Duration::from_secs(31), LOCALHOST).is_err());
+        let again = allocator.allocate_at(Instant::now() + Duration::from_secs(32), LOCALHOST).unwrap();
+        assert_eq!(again.local_addr().port(), port);
+    }
+
+    #[test]
+    fn a_port_that_another_program_has_is_passed_over() {
+        let range = free_range(2);
+        let other = UdpSocket::bind(SocketAddr::new(LOCALHOST, range.port(0))).unwrap();
+        let allocator = allocator(range);
+        let socket = allocator.allocate(LOCALHOST).unwrap();
+        assert_eq!(socket.local_addr().port(), range.port(1));
+        assert!(matches!(allocator.allocate(LOCALHOST), Err(NoPort::Exhausted { in_use: 1, taken: 1, .. })));
+        drop(other);
+        assert!(allocator.allocate(LOCALHOST).is_ok());
+    }
+
+    #[test]
+    fn an_address_of_another_machine_is_an_error_that_names_it() {
+        let error = allocator(PortRange::default()).allocate("192.0.2.1".parse().unwrap()).unwrap_err();
+        assert!(matches!(error, NoPort::Bind { .. }));
+        assert!(error.to_string().contains("192.0.2.1"));
+    }
+
+    #[test]
+    fn the_system_may_choose() {
+        let allocator = allocator(PortRange::system_chosen());
+        let sockets: Vec<_> = (0..10).map(|_| allocator.allocate(LOCALHOST).unwrap()).collect();
+        assert_eq!(allocator.in_use(), 10);
+        drop(sockets);
+        assert_eq!(allocator.in_use(), 0);
+    }
+}

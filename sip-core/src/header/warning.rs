@@ -59,7 +59,7 @@ mod tests {
         assert_eq!((read.code, &*read.agent), (307, "isi.edu:5060"));
         assert_eq!(read.text, "Session parameter 'foo' not \"understood\"");
         assert_eq!(written, "307 isi.edu:5060 \"Session parameter 'foo' not \\\"understood\\\"\"");
-        // RFC 4475 §3.1.1.9? a code of more than three digits is refused
+        // The second is of RFC 4475 §3.1.2.5.
         for text in ["", "1812 overture \"In Progress\"", "399 a", "399 \"a\"", "399 a b"] {
             assert!(Warning::parse_value(text.into()).is_err(), "{text}");
         }

@@ -143,7 +143,7 @@ impl fmt::Display for Challenge {
             out.token("stale", "true")?;
         }
         if let Some(algorithm) = &self.algorithm {
-            out.token("algorithm", algorithm.as_str())?;
+            out.word("algorithm", algorithm.as_str())?;
         }
         if !self.qop.is_empty() {
             let list: Vec<&str> = self.qop.iter().map(Qop::as_str).collect();

@@ -179,7 +179,7 @@ impl fmt::Display for Credentials {
         out.quoted("uri", &self.uri)?;
         out.quoted("response", &self.response)?;
         if let Some(algorithm) = &self.algorithm {
-            out.token("algorithm", algorithm.as_str())?;
+            out.word("algorithm", algorithm.as_str())?;
         }
         if let Some(cnonce) = &self.cnonce {
             out.quoted("cnonce", cnonce)?;
@@ -188,7 +188,7 @@ impl fmt::Display for Credentials {
             out.quoted("opaque", opaque)?;
         }
         if let Some(qop) = &self.qop {
-            out.token("qop", qop.as_str())?;
+            out.word("qop", qop.as_str())?;
         }
         if let Some(nc) = self.nc {
             out.token("nc", format_args!("{nc:08x}"))?;

@@ -79,3 +79,6 @@ pub enum DigestError {
         wanted: Algorithm,
     },
 }
+
+#[cfg(test)]
+mod tests;

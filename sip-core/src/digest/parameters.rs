@@ -105,6 +105,12 @@ impl<'a, 'f> Writer<'a, 'f> {
         self.token(name, Quoted(value))
     }
 
+    /// A value that must not be quoted, unless that is the only way to write it: a peer may have quoted anything.
+    pub(super) fn word(&mut self, name: &str, value: &str) -> fmt::Result {
+        let is_token = !value.is_empty() && value.chars().all(is_token_char);
+        if is_token { self.token(name, value) } else { self.quoted(name, value) }
+    }
+
     pub(super) fn rest(&mut self, parameters: &[Parameter]) -> fmt::Result {
         for p in parameters {
             if p.quoted { self.quoted(&p.name, &p.value) } else { self.token(&p.name, &p.value) }?;

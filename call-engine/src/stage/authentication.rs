@@ -33,6 +33,8 @@ const NONCE_DIGITS: usize = 2 * (8 + 8 + TAG_LEN);
 pub struct AuthenticatorConfig {
     /// The name that a phone shows when it asks for the password; part of what is hashed.
     pub realm: String,
+    /// Which hashes are offered; answers by another one are refused. Default: SHA-256 before MD5.
+    pub algorithms: OfferedAlgorithms,
     /// How long a nonce is good for. Default five minutes: most calls of a busy phone need no second round trip, and a
     /// captured answer is soon worthless.
     pub nonce_lifetime: Duration,
@@ -43,7 +45,35 @@ pub struct AuthenticatorConfig {
 impl AuthenticatorConfig {
     /// The defaults, for this realm.
     pub fn new(realm: &str) -> Self {
-        Self { realm: realm.to_owned(), nonce_lifetime: Duration::from_secs(300), max_used_nonces: 100_000 }
+        Self {
+            realm: realm.to_owned(),
+            algorithms: OfferedAlgorithms::default(),
+            nonce_lifetime: Duration::from_secs(300),
+            max_used_nonces: 100_000,
+        }
+    }
+}
+
+/// Which hashes a challenge offers, each in a header of its own (RFC 8760 §2.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum OfferedAlgorithms {
+    /// SHA-256 first, MD5 for phones that know no other.
+    #[default]
+    Sha256ThenMd5,
+    /// SHA-256 alone: no downgrade by someone in between, and no old phones.
+    Sha256,
+    /// MD5 alone, for peers that give up at the first header that they do not know, as SIPp 3.6 does.
+    Md5,
+}
+
+impl OfferedAlgorithms {
+    /// In the order in which they are offered.
+    pub fn as_slice(self) -> &'static [Algorithm] {
+        match self {
+            Self::Sha256ThenMd5 => &[Algorithm::Sha256, Algorithm::Md5],
+            Self::Sha256 => &[Algorithm::Sha256],
+            Self::Md5 => &[Algorithm::Md5],
+        }
     }
 }
 
@@ -187,13 +217,15 @@ impl Authenticator {
             return Verification::Malformed { error: MalformedCredentials::UriMismatch };
         }
         let account = self.accounts.get(&credentials.username);
-        let algorithm = credentials.known_algorithm().unwrap_or(Algorithm::Sha256);
+        let offered = self.config.algorithms.as_slice();
+        let wanted = credentials.known_algorithm().filter(|algorithm| offered.contains(algorithm));
+        let algorithm = wanted.unwrap_or(Algorithm::Sha256);
         let decoy = match algorithm {
             Algorithm::Md5 => &self.decoys.md5,
             Algorithm::Sha256 => &self.decoys.sha256,
         };
         let proved = credentials.verify(account.map_or(decoy, |account| account.ha1(algorithm)), request.method());
-        let (true, Some(account)) = (proved, account) else {
+        let (true, Some(_), Some(account)) = (proved, wanted, account) else {
             return self.challenge(now, ChallengeReason::WrongCredentials);
         };
         match self.use_up(now, &credentials) {
@@ -202,7 +234,7 @@ impl Authenticator {
         }
     }
 
-    /// A challenge for a request that this server will not do without knowing who asks: SHA-256 first, then MD5, one nonce.
+    /// A challenge for a request that this server will not do without knowing who asks: a header for each algorithm, one nonce.
     pub fn challenge(&self, now: Instant, why: ChallengeReason) -> Verification {
         let nonce = Nonce { issued_ms: self.milliseconds(now), number: self.issued.fetch_add(1, Ordering::Relaxed) };
         let nonce = nonce.to_text(&self.key);
@@ -212,7 +244,8 @@ impl Authenticator {
             challenge.stale = why.is_stale();
             WwwAuthenticate(challenge)
         };
-        Verification::Challenge { headers: vec![header(Algorithm::Sha256), header(Algorithm::Md5)], why }
+        let headers = self.config.algorithms.as_slice().iter().copied().map(header).collect();
+        Verification::Challenge { headers, why }
     }
 
     /// How many used nonces are remembered; never more than [`AuthenticatorConfig::max_used_nonces`].
@@ -240,15 +273,15 @@ impl Authenticator {
 
 /// Whether the digest's `uri` names what the request asks for: same scheme, user, host and port, a port that is the scheme's
 /// own being as good as none. Parameters are let differ: phones leave `;transport` out of one of the two.
+///
+/// A digest `uri` without a user names the whole server, and so whoever is asked for there: SIPp and others write no more.
+/// RFC 8760 §2.6 lets a server accept URIs that are not equivalent, and the nonce count keeps such an answer from being used twice.
 fn names_resource(digest_uri: &ByteStr, request_uri: &Uri) -> bool {
-    let place = |uri: &SipUri| {
-        let port = uri.port.unwrap_or(if uri.secure { 5061 } else { 5060 });
-        // A user that is not UTF-8 without its escapes is compared with them.
-        let user = uri.user_decoded().or(uri.user.as_deref().map(Cow::Borrowed)).map(Cow::into_owned);
-        (uri.secure, user, uri.host.clone(), port)
-    };
+    let place = |uri: &SipUri| (uri.secure, uri.host.clone(), uri.port.unwrap_or(if uri.secure { 5061 } else { 5060 }));
+    // A user that is not UTF-8 without its escapes is compared with them.
+    let user = |uri: &SipUri| uri.user_decoded().or(uri.user.as_deref().map(Cow::Borrowed)).map(Cow::into_owned);
     match (Uri::parse(digest_uri), request_uri) {
-        (Ok(Uri::Sip(a)), Uri::Sip(b)) => place(&a) == place(b),
+        (Ok(Uri::Sip(a)), Uri::Sip(b)) => place(&a) == place(b) && (a.user.is_none() || user(&a) == user(b)),
         (Ok(a), b) => a == *b,
         (Err(_), _) => false,
     }

@@ -213,6 +213,28 @@ fn an_answer_to_one_algorithm_is_none_to_another() {
 }
 
 #[test]
+fn only_what_is_offered_is_accepted() {
+    let now = Instant::now();
+    for (algorithms, count) in
+        [(OfferedAlgorithms::Sha256, 1), (OfferedAlgorithms::Md5, 1), (OfferedAlgorithms::Sha256ThenMd5, 2)]
+    {
+        let authenticator = authenticator(now, |config| config.algorithms = algorithms);
+        assert_eq!(challenged(&authenticator, now).len(), count);
+        for algorithm in [Algorithm::Sha256, Algorithm::Md5] {
+            let mut challenge = challenged(&authenticator, now).remove(0);
+            challenge.algorithm = Some(AlgorithmName::Known(algorithm));
+            let verification =
+                authenticator.authenticate(now, &carrying(&answer(&challenge, "alice", "wonderland", 1)));
+            assert_eq!(
+                is_alice(&verification),
+                algorithms.as_slice().contains(&algorithm),
+                "{algorithms:?} {algorithm}"
+            );
+        }
+    }
+}
+
+#[test]
 fn an_answer_without_protection_is_refused() {
     let changes: [fn(&mut Credentials); 4] =
         [|c| c.qop = None, |c| c.nc = None, |c| c.cnonce = None, |c| c.qop = Some("auth-int".into())];
@@ -256,6 +278,22 @@ fn the_digest_uri_may_be_an_equivalent_form_of_the_request_uri() {
         let credentials = Credentials::answer(&challenge, "alice", &Secret::password("wonderland"), &asked).unwrap();
         assert!(is_alice(&authenticator.authenticate(now, &carrying(&credentials))), "{uri}");
     }
+}
+
+#[test]
+fn a_digest_uri_without_a_user_names_the_whole_server() {
+    let (now, authenticator) = start();
+    let authorised = |digest_uri: &str, request_uri: &str| {
+        let asked = DigestRequest { method: &Method::Invite, uri: digest_uri, cnonce: "0a4f113b", nc: 1 };
+        let challenge = challenged(&authenticator, now).remove(0);
+        let credentials = Credentials::answer(&challenge, "alice", &Secret::password("wonderland"), &asked).unwrap();
+        let invite = request(&Method::Invite, request_uri, &format!("Authorization: {credentials}\r\n"));
+        is_alice(&authenticator.authenticate(now, &invite))
+    };
+    assert!(authorised("sip:127.0.0.1:5070", "sip:*43@127.0.0.1:5070"));
+    assert!(authorised("sip:*43@127.0.0.1:5070", "sip:%2A43@127.0.0.1:5070"));
+    assert!(!authorised("sip:127.0.0.1", "sip:*43@127.0.0.1:5070"));
+    assert!(!authorised("sip:bob@127.0.0.1:5070", "sip:*43@127.0.0.1:5070"));
 }
 
 #[test]

@@ -34,6 +34,18 @@ impl Impairment {
         }
         Ok(Self { loss, jitter, seed })
     }
+
+    /// The share of the packets that is lost, 0 to 1.
+    #[must_use]
+    pub fn loss(&self) -> f64 {
+        self.loss
+    }
+
+    /// The longest delay.
+    #[must_use]
+    pub fn jitter(&self) -> Duration {
+        self.jitter
+    }
 }
 
 /// What befalls one packet.

@@ -18,8 +18,11 @@ pub trait LegProcessor: Send {
     /// Hears a packet that came from the leg's peer (its source was checked). `now` is when it was received.
     fn handle_packet(&mut self, now: Instant, packet: RtpPacket<'_>);
 
-    /// Writes the next datagram for the peer into `out`, which is empty when it is called, and says whether there was one.
-    /// The worker calls it until it says `false`, at most 64 times in a turn.
+    /// Writes the next datagram for the peer into `out`, which is empty when it is called, and says whether there was one; if not,
+    /// `out` is not looked at. The worker asks until it says `false`, at most 64 times in a turn.
+    ///
+    /// The datagram is an RTP packet with an SSRC, sequence numbers and timestamps of the processor's own. The worker maps them
+    /// into the leg's one outgoing stream, so that the peer notices no change of processor.
     fn poll_transmit(&mut self, out: &mut Vec<u8>) -> bool;
 
     /// Hands out the next thing that whoever owns the leg should know.
@@ -28,8 +31,9 @@ pub trait LegProcessor: Send {
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called; `None` for never.
     fn poll_timeout(&self) -> Option<Instant>;
 
-    /// Does what is due at `now`. A processor with a steady tick moves its own due time by one tick a call, so a late worker
-    /// calls it again until it has caught up, with a bound.
+    /// Does what is due at `now`. A processor with a steady tick moves its own due time by one tick a call; a late worker
+    /// calls again, up to five times in a turn and ten milliseconds apart, so that the peer gets no burst. A processor that finds
+    /// itself much later than that had better leave out what it missed and go on from `now`.
     fn handle_timeout(&mut self, now: Instant);
 }
 

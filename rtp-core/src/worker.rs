@@ -42,11 +42,20 @@ pub struct MediaWorkers {
 
 impl MediaWorkers {
     /// Starts `count` workers, at least one. One serves thousands of relayed calls; more than the machine has cores is no use.
-    /// `rng` chooses SSRCs and first sequence numbers. A metrics recorder, if there is to be one, is installed before.
+    /// A metrics recorder, if there is to be one, is installed before.
     ///
     /// # Errors
     /// When the system gives no thread or no poll; workers that were started are ended.
-    pub fn start(count: usize, mut rng: StdRng) -> io::Result<Self> {
+    pub fn start(count: usize) -> io::Result<Self> {
+        Self::start_with(count, rand::make_rng())
+    }
+
+    /// As [`start`](Self::start); `rng` chooses SSRCs, first sequence numbers and first timestamps, which strangers must not
+    /// guess (RFC 3550 §5.1).
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_with(count: usize, mut rng: StdRng) -> io::Result<Self> {
         let mut workers = Self { handles: Vec::new(), threads: Vec::new(), next: AtomicUsize::new(0) };
         for index in 0..count.max(1) {
             let poll = Poll::new()?;

@@ -45,10 +45,10 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new() -> Self {
-        let workers = MediaWorkers::start(1, StdRng::seed_from_u64(1)).unwrap();
+        let workers = MediaWorkers::start_with(1, StdRng::seed_from_u64(1)).unwrap();
         let worker = workers.worker_for_new_call();
         let rng = StdRng::seed_from_u64(2);
-        let ports = PortAllocator::new(PortRange::system_chosen(), PortAllocator::QUARANTINE, rng);
+        let ports = PortAllocator::with(PortRange::system_chosen(), PortAllocator::QUARANTINE, rng);
         Self { workers, worker, ports }
     }
 

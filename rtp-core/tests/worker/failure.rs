@@ -135,7 +135,7 @@ fn the_id_of_a_leg_that_is_gone_names_no_other() {
 
 #[test]
 fn a_leg_belongs_to_one_worker_and_calls_are_spread() {
-    let workers = MediaWorkers::start(2, StdRng::seed_from_u64(1)).unwrap();
+    let workers = MediaWorkers::start_with(2, StdRng::seed_from_u64(1)).unwrap();
     let bench = Bench::new();
     let add = |worker: &WorkerHandle| {
         let socket = bench.ports.allocate(LOCALHOST).unwrap();

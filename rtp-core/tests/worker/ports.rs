@@ -14,7 +14,7 @@ use crate::bench::{Bench, LOCALHOST, PATIENCE, wait};
 fn one_port(quarantine: Duration) -> (PortAllocator, RtpSocket) {
     for first in (31_000..33_000).step_by(2) {
         let range = PortRange::new(first, first + 1).unwrap();
-        let ports = PortAllocator::new(range, quarantine, StdRng::seed_from_u64(1));
+        let ports = PortAllocator::with(range, quarantine, StdRng::seed_from_u64(1));
         if let Ok(socket) = ports.allocate(LOCALHOST) {
             return (ports, socket);
         }

@@ -32,6 +32,10 @@ use run::Worker;
 const WAKE: Token = Token(usize::MAX);
 
 /// The threads that serve legs. Dropping this ends them and their legs, and waits for them.
+///
+/// They count by the `metrics` facade: `blether_rtp_legs`, `blether_rtp_received_packets_total` (datagrams, whatever became of them),
+/// `blether_rtp_sent_packets_total`, `blether_rtp_dropped_packets_total` by `reason` (the fields of [`Dropped`]), and
+/// `blether_rtp_leg_panics_total`.
 #[derive(Debug)]
 #[must_use = "dropping it ends the workers"]
 pub struct MediaWorkers {

@@ -1,0 +1,124 @@
+//! What a table of transactions says and wants, and the names of its transactions.
+
+use std::io;
+
+use blether_sip_core::{Request, Response};
+use blether_sip_transport::Flow;
+use bytes::Bytes;
+
+use crate::slot::SlotId;
+use crate::timing::Timer;
+
+/// Names a server transaction. Of one that is over it names nothing, ever again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ServerTransactionId(pub(crate) SlotId);
+
+/// Names a client transaction. Of one that is over it names nothing, ever again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ClientTransactionId(pub(crate) SlotId);
+
+/// Names a datagram's transaction, for [`Transactions::handle_send_error`](crate::Transactions::handle_send_error).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TransmitId(pub(crate) Option<SlotId>);
+
+impl TransmitId {
+    /// Of what belongs to no transaction.
+    pub(crate) const STATELESS: Self = Self(None);
+}
+
+/// Who, among the users of a table, cares about a transaction; the table does not look at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Owner(pub u64);
+
+/// A datagram to send.
+#[derive(Clone, Debug)]
+pub struct Transmit {
+    /// The way by which it goes.
+    pub flow: Flow,
+    /// The datagram.
+    pub payload: Bytes,
+    /// To be given back when it cannot be sent.
+    pub id: TransmitId,
+}
+
+/// Why a client transaction got no (further) response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Failure {
+    /// Nobody answered before this timer ran out: to be treated as 408 (RFC 3261 §8.1.3.1).
+    #[error("no answer before Timer {0:?} ran out")]
+    TimedOut(Timer),
+    /// It could not be sent: to be treated as 503 (RFC 3261 §8.1.3.1).
+    #[error("it could not be sent: {0}")]
+    Transport(io::ErrorKind),
+}
+
+/// What a table of transactions tells its user.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// A request that no transaction knew, neither ACK nor CANCEL; it is to be answered.
+    Request {
+        /// Its transaction.
+        id: ServerTransactionId,
+        /// The request, with `received` and `rport` noted in its topmost Via.
+        request: Request,
+        /// The way by which it came.
+        flow: Flow,
+    },
+    /// An ACK for a 2xx.
+    Ack {
+        /// The ACK.
+        request: Request,
+        /// The way by which it came.
+        flow: Flow,
+    },
+    /// The peer has cancelled its INVITE, which has no final response yet. The CANCEL itself is answered.
+    Cancelled {
+        /// The transaction of the INVITE.
+        id: ServerTransactionId,
+        /// Whoever has claimed it.
+        owner: Option<Owner>,
+    },
+    /// A response: each provisional one, the first final one, and every 2xx to INVITE until Timer M.
+    Response {
+        /// The transaction.
+        id: ClientTransactionId,
+        /// Who began it.
+        owner: Owner,
+        /// The response, our Via still on top.
+        response: Response,
+        /// The way by which it came.
+        flow: Flow,
+    },
+    /// There will be no (further) response.
+    Failed {
+        /// The transaction.
+        id: ClientTransactionId,
+        /// Who began it.
+        owner: Owner,
+        /// Why.
+        failure: Failure,
+    },
+    /// Nobody acknowledged our 300 to 699 to an INVITE (Timer H).
+    NotAcknowledged {
+        /// The transaction.
+        id: ServerTransactionId,
+        /// Whoever has claimed it.
+        owner: Option<Owner>,
+    },
+    /// A server transaction is over.
+    ServerTerminated {
+        /// What it was called.
+        id: ServerTransactionId,
+        /// Whoever has claimed it.
+        owner: Option<Owner>,
+    },
+    /// A client transaction is over.
+    ClientTerminated {
+        /// What it was called.
+        id: ClientTransactionId,
+        /// Who began it.
+        owner: Owner,
+    },
+}

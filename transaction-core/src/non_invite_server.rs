@@ -1,0 +1,167 @@
+//! The non-INVITE server transaction (RFC 3261 §17.2.2, figure 8, with RFC 4320).
+//!
+//! ```text
+//!                       │ request: to TU
+//!                 ┌─────▼─────┐
+//!                 │  Trying   │ resent request: nothing to say yet
+//!                 └──┬─────┬──┘
+//!      1xx from TU   │     │ 200-699 from TU
+//!                 ┌──▼─────┼──┐
+//!                 │Proceeding │ resent request: last 1xx
+//!                 └──┬─────┬──┘
+//!                    │     │
+//!                 ┌──▼─────▼──┐
+//!                 │ Completed │ resent request: final response
+//!                 └─────┬─────┘
+//!                       │ Timer J      ┌────────────┐
+//!                       └─────────────►│ Terminated │
+//!                                      └────────────┘
+//! ```
+
+use std::io;
+use std::mem;
+use std::time::{Duration, Instant};
+
+use blether_sip_core::{Response, StatusCode};
+use bytes::Bytes;
+
+use crate::invite_server::ServerEvent;
+use crate::output::Output;
+use crate::timing::{Reliability, Timing};
+
+#[derive(Debug)]
+enum State {
+    /// Nothing was said. After `give_up` the peer has stopped waiting, and RFC 4320 §4.2 forbids a final response.
+    Trying {
+        give_up: Instant,
+    },
+    /// A 1xx was said.
+    Proceeding {
+        give_up: Instant,
+        last: Bytes,
+    },
+    /// The final response, said again to each resend until Timer J.
+    Completed {
+        timer_j: Instant,
+        last: Bytes,
+    },
+    Terminated,
+}
+
+/// The non-INVITE server transaction.
+#[derive(Debug)]
+pub struct NonInviteServerTransaction {
+    timing: Timing,
+    reliability: Reliability,
+    opened: Instant,
+    state: State,
+    output: Output<ServerEvent>,
+}
+
+impl NonInviteServerTransaction {
+    /// Opens with a request that no transaction knows.
+    pub fn new(now: Instant, timing: Timing, reliability: Reliability) -> Self {
+        let state = State::Trying { give_up: now + timing.sixty_four_t1() };
+        Self { timing, reliability, opened: now, state, output: Output::new() }
+    }
+
+    /// Takes in the request again.
+    pub fn handle_resend(&mut self) {
+        if let State::Proceeding { last, .. } | State::Completed { last, .. } = &self.state {
+            self.output.transmit(last.clone());
+        }
+    }
+
+    /// Sends a response of the user. Whether it may be sent: nothing after a final response; no 1xx but 100, and that not before
+    /// Timer E of the peer has reached T2 (RFC 4320 §4.1); no 408 (§4.2).
+    pub fn respond(&mut self, now: Instant, response: &Response) -> bool {
+        let status = response.status();
+        let too_early = now < self.opened + self.quiet_time();
+        let forbidden = status == StatusCode::REQUEST_TIMEOUT
+            || (status.is_provisional()
+                && (status != StatusCode::TRYING || (self.reliability == Reliability::Unreliable && too_early)));
+        if forbidden {
+            return false;
+        }
+        let wire = response.to_bytes();
+        let (next, sent) = match mem::replace(&mut self.state, State::Terminated) {
+            State::Trying { give_up } | State::Proceeding { give_up, .. } if status.is_provisional() => {
+                (State::Proceeding { give_up, last: wire.clone() }, true)
+            }
+            State::Trying { .. } | State::Proceeding { .. } => match self.reliability {
+                Reliability::Unreliable => {
+                    (State::Completed { timer_j: now + self.timing.sixty_four_t1(), last: wire.clone() }, true)
+                }
+                Reliability::Reliable => (State::Terminated, true),
+            },
+            unchanged => (unchanged, false),
+        };
+        self.state = next;
+        if sent {
+            self.output.transmit(wire);
+        }
+        sent
+    }
+
+    /// How long Timer E of the peer takes to reach T2: T1 + 2 × T1 + 4 × T1 and so on.
+    fn quiet_time(&self) -> Duration {
+        let mut wait = self.timing.t1;
+        let mut sum = Duration::ZERO;
+        while wait < self.timing.t2 && !wait.is_zero() {
+            sum += wait;
+            wait *= 2;
+        }
+        sum
+    }
+
+    /// Whether a final response was said.
+    pub fn is_answered(&self) -> bool {
+        matches!(self.state, State::Completed { .. } | State::Terminated)
+    }
+
+    /// Takes in that a response could not be sent (RFC 3261 §17.2.4).
+    pub fn handle_send_error(&mut self, kind: io::ErrorKind) {
+        if !matches!(self.state, State::Terminated) {
+            self.output.event(ServerEvent::SendFailed(kind));
+            self.state = State::Terminated;
+        }
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let due = match &self.state {
+            State::Trying { give_up: due }
+            | State::Proceeding { give_up: due, .. }
+            | State::Completed { timer_j: due, .. } => *due,
+            State::Terminated => return,
+        };
+        if due <= now {
+            self.state = State::Terminated;
+        }
+    }
+
+    /// The next datagram to send.
+    pub fn poll_transmit(&mut self) -> Option<Bytes> {
+        self.output.poll_transmit()
+    }
+
+    /// The next thing that the user should know.
+    pub fn poll_event(&mut self) -> Option<ServerEvent> {
+        self.output.poll_event()
+    }
+
+    /// When [`Self::handle_timeout`] has something to do.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match &self.state {
+            State::Trying { give_up: due }
+            | State::Proceeding { give_up: due, .. }
+            | State::Completed { timer_j: due, .. } => Some(*due),
+            State::Terminated => None,
+        }
+    }
+
+    /// Whether it is over: nothing matches it any more.
+    pub fn is_terminated(&self) -> bool {
+        matches!(self.state, State::Terminated)
+    }
+}

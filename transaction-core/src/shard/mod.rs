@@ -1,0 +1,249 @@
+//! The tokio half: one task that owns a UDP socket, its transactions and their timers, and calls its user.
+#![expect(clippy::disallowed_methods, reason = "the driver reads the clock for the cores, once a turn")]
+
+mod handle;
+mod tap;
+
+use std::io;
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+use blether_sip_core::{ByteStr, Response, StatusCode};
+use blether_sip_transport::{Flow, LocalAddresses, ReceiveBuffer, Transport, UdpSocket};
+use rand::rngs::StdRng;
+use tokio::sync::mpsc;
+
+pub use handle::{Rejected, ShardClosed, ShardHandle};
+pub use tap::{Direction, WireMessage, WireTap};
+
+use crate::{Counters, Event, ServerTransactionId, Transactions, TransactionsConfig};
+
+/// Datagrams and commands taken in one turn: a flood of either must not keep the other, or the timers, waiting.
+const BATCH: usize = 64;
+
+/// Peers whose facing address is remembered.
+const REMEMBERED_PEERS: usize = 4_096;
+
+/// Who uses the transactions of a shard. Called in the shard's task, one call at a time, and must not block; what takes time is
+/// answered later by the transaction's id.
+///
+/// A panic in any of these is contained: the request whose handling panicked is answered 500, and the shard goes on.
+pub trait TransactionUser: Send + 'static {
+    /// What others may ask of this user by the shard's queue.
+    type Command: Send + 'static;
+
+    /// Something has happened in a transaction.
+    fn on_event(&mut self, now: Instant, event: Event, transactions: &mut Transactions);
+
+    /// Somebody asks for something.
+    fn on_command(&mut self, now: Instant, command: Self::Command, transactions: &mut Transactions);
+}
+
+/// How a [`Shard`] behaves.
+#[derive(Clone, Debug, Default)]
+pub struct ShardConfig {
+    /// Its transactions.
+    pub transactions: TransactionsConfig,
+    /// The address that stands in Via and in every [`Flow`] in place of the one that the socket has, for a machine behind a NAT.
+    pub advertise: Option<IpAddr>,
+    /// Who is shown every datagram.
+    pub tap: Option<WireTap>,
+}
+
+/// A UDP socket, its transactions and their user.
+pub struct Shard<U: TransactionUser> {
+    socket: UdpSocket,
+    transactions: Transactions,
+    user: U,
+    commands: mpsc::Receiver<U::Command>,
+    addresses: LocalAddresses,
+    advertise: Option<IpAddr>,
+    tap: Option<WireTap>,
+    counted: Counters,
+}
+
+impl<U: TransactionUser> Shard<U> {
+    /// Puts a shard together; `make_user` gets the handle by which others reach the user.
+    pub fn new(
+        socket: UdpSocket,
+        config: ShardConfig,
+        rng: StdRng,
+        make_user: impl FnOnce(ShardHandle<U::Command>) -> U,
+    ) -> (Self, ShardHandle<U::Command>) {
+        let (handle, commands) = ShardHandle::new();
+        let shard = Self {
+            socket,
+            transactions: Transactions::new(config.transactions, rng),
+            user: make_user(handle.clone()),
+            commands,
+            addresses: LocalAddresses::new(REMEMBERED_PEERS),
+            advertise: config.advertise,
+            tap: config.tap,
+            counted: Counters::default(),
+        };
+        (shard, handle)
+    }
+
+    /// Runs until every handle is gone. Whatever a datagram or a user does, it goes on.
+    pub async fn run(mut self) {
+        let mut buffer = ReceiveBuffer::new();
+        let sleep = tokio::time::sleep_until(Instant::now().into());
+        tokio::pin!(sleep);
+        loop {
+            let due = self.transactions.poll_timeout();
+            if let Some(due) = due
+                && sleep.deadline() != due.into()
+            {
+                sleep.as_mut().reset(due.into());
+            }
+            tokio::select! {
+                ready = self.socket.readable() => match ready {
+                    Ok(()) => self.receive(&mut buffer),
+                    Err(error) => {
+                        tracing::error!(%error, "the SIP socket is gone; the shard ends");
+                        return;
+                    }
+                },
+                command = self.commands.recv() => match command {
+                    Some(command) => self.carry_out(command),
+                    None => return,
+                },
+                () = &mut sleep, if due.is_some() => {
+                    let now = Instant::now();
+                    self.transactions.handle_timeout(now);
+                    self.settle(now);
+                }
+            }
+            self.publish_counters();
+        }
+    }
+
+    /// Takes in what has arrived, at most [`BATCH`] datagrams.
+    fn receive(&mut self, buffer: &mut ReceiveBuffer) {
+        for _ in 0..BATCH {
+            match self.socket.try_receive(buffer) {
+                Ok((bytes, source)) => {
+                    let now = Instant::now();
+                    let Some(flow) = self.flow_from(source) else { continue };
+                    if let Some(tap) = &self.tap {
+                        tap.show(WireMessage { at: now, direction: Direction::Received, flow, bytes: &bytes });
+                    }
+                    self.transactions.handle_datagram(now, flow, bytes);
+                    self.settle(now);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                // An ICMP message about something that was sent before; the transaction's timers deal with the silence.
+                Err(error) => tracing::debug!(%error, "the SIP socket reports an error"),
+            }
+        }
+    }
+
+    /// Carries out a command and those behind it, at most [`BATCH`].
+    fn carry_out(&mut self, first: U::Command) {
+        self.command(first);
+        for _ in 1..BATCH {
+            match self.commands.try_recv() {
+                Ok(command) => self.command(command),
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn command(&mut self, command: U::Command) {
+        let now = Instant::now();
+        let (user, transactions) = (&mut self.user, &mut self.transactions);
+        if catch_unwind(AssertUnwindSafe(|| user.on_command(now, command, transactions))).is_err() {
+            tracing::error!("a command panicked");
+            metrics::counter!("transaction_user_panics_total").increment(1);
+        }
+        self.settle(now);
+    }
+
+    /// Sends what the transactions want sent and tells the user what has happened, until both are quiet.
+    fn settle(&mut self, now: Instant) {
+        loop {
+            while let Some(transmit) = self.transactions.poll_transmit() {
+                if let Some(tap) = &self.tap {
+                    tap.show(WireMessage {
+                        at: now,
+                        direction: Direction::Sent,
+                        flow: transmit.flow,
+                        bytes: &transmit.payload,
+                    });
+                }
+                if let Err(error) = self.socket.try_send_to(&transmit.payload, transmit.flow.remote) {
+                    self.send_failed(now, transmit, &error);
+                }
+            }
+            match self.transactions.poll_event() {
+                Some(event) => self.tell(now, event),
+                None => return,
+            }
+        }
+    }
+
+    fn send_failed(&mut self, now: Instant, transmit: crate::Transmit, error: &io::Error) {
+        tracing::debug!(flow = %transmit.flow, %error, "nothing was sent");
+        // A full send buffer is a lost datagram, which resends make good; anything else is the transaction's business.
+        if error.kind() != io::ErrorKind::WouldBlock {
+            self.transactions.handle_send_error(now, transmit.id, error.kind());
+        }
+    }
+
+    fn tell(&mut self, now: Instant, event: Event) {
+        let asked = match &event {
+            Event::Request { id, request, .. } => Some((*id, request.clone())),
+            _ => None,
+        };
+        let (user, transactions) = (&mut self.user, &mut self.transactions);
+        if catch_unwind(AssertUnwindSafe(|| user.on_event(now, event, transactions))).is_err() {
+            metrics::counter!("transaction_user_panics_total").increment(1);
+            let call_id = asked.as_ref().map_or_else(|| ByteStr::from("-"), |(_, request)| request.call_id().clone());
+            tracing::error!(%call_id, "the handling of a message panicked");
+            if let Some((id, request)) = asked {
+                self.apologise(now, id, &request);
+            }
+        }
+    }
+
+    fn apologise(&mut self, now: Instant, id: ServerTransactionId, request: &blether_sip_core::Request) {
+        let response = Response::to_request(request, StatusCode::SERVER_INTERNAL_ERROR).build();
+        if self.transactions.respond(now, id, response).is_err() {
+            tracing::debug!(call_id = %request.call_id(), "it had been answered before");
+        }
+    }
+
+    /// The flow by which a datagram came, with the address of ours that its sender sees.
+    fn flow_from(&mut self, remote: std::net::SocketAddr) -> Option<Flow> {
+        let mut local = self.socket.local_addr();
+        if let Some(advertise) = self.advertise {
+            local.set_ip(advertise);
+        } else if local.ip().is_unspecified() {
+            match self.addresses.towards(remote) {
+                Ok(ip) => local.set_ip(ip),
+                Err(error) => {
+                    tracing::debug!(%error, "a datagram from where nothing can be sent to");
+                    return None;
+                }
+            }
+        }
+        Some(Flow { transport: Transport::Udp, local, remote })
+    }
+
+    fn publish_counters(&mut self) {
+        let counters = self.transactions.counters();
+        let before = std::mem::replace(&mut self.counted, counters);
+        for (what, now, before) in [
+            ("not_sip", counters.not_sip, before.not_sip),
+            ("malformed", counters.malformed, before.malformed),
+            ("stray_response", counters.stray_responses, before.stray_responses),
+            ("no_room", counters.refused_full, before.refused_full),
+            ("keep_alive", counters.keep_alives, before.keep_alives),
+        ] {
+            if now > before {
+                metrics::counter!("transaction_datagrams_total", "what" => what).increment(now - before);
+            }
+        }
+    }
+}

@@ -1,0 +1,572 @@
+//! Many transactions: matching, timers, Via rules and bounds, still without I/O.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::io;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use blether_sip_core::{
+    ByteStr, Host, Limits, Message, Method, ParseError, Request, Response, RetryAfter, StatusCode, Via,
+};
+use blether_sip_transport::Flow;
+use bytes::Bytes;
+use rand::RngExt;
+use rand::rngs::StdRng;
+
+use crate::invite_client::ClientEvent;
+use crate::invite_server::ServerEvent;
+use crate::key::{ClientKey, ServerKey};
+use crate::slot::{Machine, Role, Slot, Slots};
+use crate::timing::{Reliability, Timing};
+use crate::{ClientTransactionId, Event, Owner, ServerTransactionId, Transmit, TransmitId};
+
+/// Seconds after which a peer may try again that was refused for lack of room: half the life of a transaction under load.
+const RETRY_AFTER: u32 = 16;
+
+/// One in this many places is kept for BYE and CANCEL, which make room.
+const RESERVE_FRACTION: usize = 10;
+
+/// How a [`Transactions`] table behaves.
+#[derive(Clone, Debug)]
+pub struct TransactionsConfig {
+    /// T1, T2 and T4.
+    pub timing: Timing,
+    /// What a message may measure.
+    pub limits: Limits,
+    /// Transactions at a time, CANCEL's included. Default 100,000: some 3,000 requests a second, each remembered for 32 s. Over nine tenths
+    /// of it only BYE and CANCEL find room; other requests get 503 with Retry-After.
+    pub max_transactions: usize,
+}
+
+impl Default for TransactionsConfig {
+    fn default() -> Self {
+        Self { timing: Timing::default(), limits: Limits::default(), max_transactions: 100_000 }
+    }
+}
+
+/// No room for a further transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{limit} transactions are in progress, which is the limit; see `limits.max_transactions`")]
+pub struct Full {
+    /// [`TransactionsConfig::max_transactions`].
+    pub limit: usize,
+}
+
+/// The transaction is over, or has had its final response: the peer has stopped waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the transaction takes no such response any more")]
+pub struct UnknownTransaction;
+
+/// How many transactions live.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TransactionCounts {
+    /// INVITE client transactions.
+    pub invite_client: usize,
+    /// Non-INVITE client transactions, those of CANCEL included.
+    pub non_invite_client: usize,
+    /// INVITE server transactions.
+    pub invite_server: usize,
+    /// Non-INVITE server transactions, those of CANCEL included.
+    pub non_invite_server: usize,
+}
+
+impl TransactionCounts {
+    /// All of them.
+    pub fn total(self) -> usize {
+        self.invite_client + self.non_invite_client + self.invite_server + self.non_invite_server
+    }
+}
+
+/// What became of the datagrams that were no matter of a transaction, and what was refused for lack of room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Datagrams that are no SIP message, or none that may be answered.
+    pub not_sip: u64,
+    /// Requests that were answered 4xx or 5xx because they cannot be read.
+    pub malformed: u64,
+    /// Responses that belong to no transaction.
+    pub stray_responses: u64,
+    /// Requests answered 503 for lack of room.
+    pub refused_full: u64,
+    /// Keep-alives: empty lines.
+    pub keep_alives: u64,
+}
+
+/// The transactions of one shard (RFC 3261 §17).
+///
+/// The contract is that of every core: after any input drain [`poll_transmit`](Self::poll_transmit), then
+/// [`poll_event`](Self::poll_event), then read [`poll_timeout`](Self::poll_timeout). Ids of transactions that are over are harmless.
+#[derive(Debug)]
+pub struct Transactions {
+    config: TransactionsConfig,
+    rng: StdRng,
+    slots: Slots,
+    clients: HashMap<ClientKey, usize>,
+    servers: HashMap<ServerKey, usize>,
+    timers: BTreeSet<(Instant, usize)>,
+    transmits: VecDeque<Transmit>,
+    events: VecDeque<Event>,
+    counts: TransactionCounts,
+    counters: Counters,
+}
+
+impl Transactions {
+    /// An empty table. `rng` makes branches and tags.
+    pub fn new(config: TransactionsConfig, rng: StdRng) -> Self {
+        Self {
+            config,
+            rng,
+            slots: Slots::default(),
+            clients: HashMap::new(),
+            servers: HashMap::new(),
+            timers: BTreeSet::new(),
+            transmits: VecDeque::new(),
+            events: VecDeque::new(),
+            counts: TransactionCounts::default(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// Takes in a datagram. What is no SIP is counted; a bad request that can be recognised is answered without a transaction; an ACK or
+    /// a response never is.
+    pub fn handle_datagram(&mut self, now: Instant, flow: Flow, bytes: Bytes) {
+        if bytes.iter().all(|&byte| byte == b'\r' || byte == b'\n' || byte == 0) {
+            self.counters.keep_alives += 1;
+            return;
+        }
+        match Message::parse(bytes, &self.config.limits) {
+            Ok(Message::Request(request)) => self.handle_request(now, flow, request),
+            Ok(Message::Response(response)) => self.handle_response(now, flow, response),
+            Err(error) => self.handle_malformed(flow, &error),
+        }
+    }
+
+    fn handle_malformed(&mut self, flow: Flow, error: &ParseError) {
+        match error.reply(flow.remote) {
+            Some(payload) => {
+                self.counters.malformed += 1;
+                tracing::debug!(source = %flow.remote, %error, "a request is refused");
+                self.transmits.push_back(Transmit { flow, payload, id: TransmitId::STATELESS });
+            }
+            None => {
+                self.counters.not_sip += 1;
+                tracing::trace!(source = %flow.remote, %error, "dropped");
+            }
+        }
+    }
+
+    fn handle_request(&mut self, now: Instant, flow: Flow, mut request: Request) {
+        note_source(&mut request, flow.remote);
+        let key = ServerKey::of(&request);
+        if *request.method() == Method::Ack {
+            return self.handle_ack(now, flow, request, &key);
+        }
+        if let Some(&index) = self.servers.get(&key) {
+            self.with(now, index, |machine| match machine {
+                Machine::InviteServer(machine) => machine.handle_resend(),
+                Machine::NonInviteServer(machine) => machine.handle_resend(),
+                Machine::InviteClient(_) | Machine::NonInviteClient(_) => {}
+            });
+            return;
+        }
+        let respond_to = response_flow(&request, flow);
+        if !self.has_room_for(request.method()) {
+            self.counters.refused_full += 1;
+            let response = Response::to_request(&request, StatusCode::SERVICE_UNAVAILABLE);
+            let payload = response.to_tag(&self.token()).header(RetryAfter::new(RETRY_AFTER)).build().to_bytes();
+            self.transmits.push_back(Transmit { flow: respond_to, payload, id: TransmitId::STATELESS });
+            return;
+        }
+        let reliability = reliability(flow);
+        let machine = match request.method() {
+            Method::Invite => Machine::invite_server(now, self.config.timing, reliability, request.clone()),
+            _ => Machine::non_invite_server(now, self.config.timing, reliability),
+        };
+        let index = self.insert(now, Slot::new(machine, respond_to, Role::Server { key: key.clone(), to_tag: None }));
+        self.servers.insert(key, index);
+        let id = ServerTransactionId(self.slots.id(index));
+        if *request.method() == Method::Cancel {
+            self.handle_cancel(now, id, &request);
+        } else {
+            self.events.push_back(Event::Request { id, request, flow });
+        }
+    }
+
+    fn handle_ack(&mut self, now: Instant, flow: Flow, ack: Request, key: &ServerKey) {
+        let for_user = match self.servers.get(key).copied() {
+            Some(index) => self
+                .with(now, index, |machine| match machine {
+                    Machine::InviteServer(machine) => machine.handle_ack(now),
+                    _ => false,
+                })
+                .unwrap_or(false),
+            // An ACK for a 2xx is a transaction of its own (RFC 3261 §13.2.2.4).
+            None => true,
+        };
+        if for_user {
+            self.events.push_back(Event::Ack { request: ack, flow });
+        }
+    }
+
+    /// Answers a CANCEL, and tells the user of the INVITE if it has not been answered (RFC 3261 §9.2).
+    fn handle_cancel(&mut self, now: Instant, id: ServerTransactionId, cancel: &Request) {
+        let invite = self.servers.get(&ServerKey::cancelled_by(cancel)).copied();
+        let status = if invite.is_some() { StatusCode::OK } else { StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST };
+        let mut response = Response::to_request(cancel, status);
+        let known_tag = invite.and_then(|index| self.slots.get(index)).and_then(Slot::to_tag);
+        let tag = known_tag.unwrap_or_else(|| self.token());
+        if let Some(index) = invite {
+            // The responses to CANCEL and to its INVITE should carry the same tag.
+            self.note_to_tag(index, &tag);
+        }
+        response = response.to_tag(&tag);
+        if self.respond(now, id, response.build()).is_err() {
+            tracing::debug!(call_id = %cancel.call_id(), "a CANCEL was not answered");
+        }
+        let Some(index) = invite else { return };
+        let unanswered = self.slots.get(index).is_some_and(|slot| match &slot.machine {
+            Machine::InviteServer(machine) => !machine.is_answered(),
+            _ => false,
+        });
+        if unanswered {
+            let owner = self.slots.get(index).and_then(|slot| slot.owner);
+            self.events.push_back(Event::Cancelled { id: ServerTransactionId(self.slots.id(index)), owner });
+        }
+    }
+
+    fn handle_response(&mut self, now: Instant, flow: Flow, response: Response) {
+        let index = ClientKey::of(&response).and_then(|key| self.clients.get(&key)).copied();
+        let Some(index) = index.filter(|&index| self.sent_by_matches(index, &response)) else {
+            self.counters.stray_responses += 1;
+            return;
+        };
+        let provisional = response.status().is_provisional();
+        if let Some(slot) = self.slots.get_mut(index) {
+            slot.heard_on = Some(flow);
+        }
+        self.with(now, index, |machine| match machine {
+            Machine::InviteClient(machine) => machine.handle_response(now, response),
+            Machine::NonInviteClient(machine) => machine.handle_response(now, response),
+            Machine::InviteServer(_) | Machine::NonInviteServer(_) => {}
+        });
+        if provisional && self.slots.get(index).is_some_and(|slot| slot.cancel_wanted) {
+            self.send_cancel(now, index);
+        }
+    }
+
+    /// A response whose topmost Via is not the one that we wrote was not meant for us (RFC 3261 §18.1.2).
+    fn sent_by_matches(&self, index: usize, response: &Response) -> bool {
+        let via = response.via();
+        self.slots.get(index).is_some_and(|slot| match &slot.role {
+            Role::Client { host, port, .. } => via.host == *host && via.port == *port,
+            Role::Server { .. } => false,
+        })
+    }
+
+    /// Sends a request by `flow` in a client transaction of its own, and tells `owner` what becomes of it. A Via with a new branch, our
+    /// address on that flow and `rport` (RFC 3581) is put in front of those that are there.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`]; nothing was sent.
+    pub fn request(
+        &mut self,
+        now: Instant,
+        mut request: Request,
+        flow: Flow,
+        owner: Owner,
+    ) -> Result<ClientTransactionId, Full> {
+        if !self.has_room_for(request.method()) {
+            return Err(Full { limit: self.config.max_transactions });
+        }
+        let via = self.new_via(flow);
+        request.push_via(via);
+        Ok(self.start_client(now, request, flow, Some(owner)))
+    }
+
+    fn start_client(
+        &mut self,
+        now: Instant,
+        request: Request,
+        flow: Flow,
+        owner: Option<Owner>,
+    ) -> ClientTransactionId {
+        let via = request.via().clone();
+        let branch = ByteStr::from(via.branch().unwrap_or_default());
+        let key = ClientKey { branch, method: request.method().clone() };
+        let role = Role::Client { key: key.clone(), host: via.host, port: via.port };
+        let machine = match request.method() {
+            Method::Invite => Machine::invite_client(now, self.config.timing, reliability(flow), request),
+            _ => Machine::non_invite_client(now, self.config.timing, reliability(flow), &request),
+        };
+        let mut slot = Slot::new(machine, flow, role);
+        slot.owner = owner;
+        let index = self.insert(now, slot);
+        self.clients.insert(key, index);
+        ClientTransactionId(self.slots.id(index))
+    }
+
+    /// Sends a response in a server transaction, to where RFC 3261 §18.2.2 and RFC 3581 §4 want it. A 2xx to INVITE may be sent again.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownTransaction`]: it is over, or takes no such response any more. RFC 4320 forbids some: 408, and a late or early 1xx, to
+    /// anything but INVITE.
+    pub fn respond(
+        &mut self,
+        now: Instant,
+        id: ServerTransactionId,
+        mut response: Response,
+    ) -> Result<(), UnknownTransaction> {
+        let index = self.slots.find(id.0).ok_or(UnknownTransaction)?;
+        if response.status() != StatusCode::TRYING {
+            let tag = match response.to().tag() {
+                Some(tag) => ByteStr::from(tag),
+                None => {
+                    let tag = self.slots.get(index).and_then(Slot::to_tag).unwrap_or_else(|| self.token());
+                    response.set_to_tag(&tag);
+                    tag
+                }
+            };
+            self.note_to_tag(index, &tag);
+        }
+        let taken = self.with(now, index, |machine| match machine {
+            Machine::InviteServer(machine) => machine.respond(now, &response),
+            Machine::NonInviteServer(machine) => machine.respond(now, &response),
+            Machine::InviteClient(_) | Machine::NonInviteClient(_) => false,
+        });
+        if taken == Some(true) { Ok(()) } else { Err(UnknownTransaction) }
+    }
+
+    /// Names who cares about a server transaction; it comes back with its events.
+    pub fn set_owner(&mut self, id: ServerTransactionId, owner: Owner) {
+        if let Some(slot) = self.slots.find(id.0).and_then(|index| self.slots.get_mut(index)) {
+            slot.owner = Some(owner);
+        }
+    }
+
+    /// Sends the ACK for a 2xx (RFC 3261 §13.2.2.4). It has no transaction: whoever hears the 2xx again calls this again.
+    pub fn acknowledge(&mut self, _now: Instant, mut ack: Request, flow: Flow) {
+        let via = self.new_via(flow);
+        ack.push_via(via);
+        self.transmits.push_back(Transmit { flow, payload: ack.to_bytes(), id: TransmitId::STATELESS });
+    }
+
+    /// Cancels an INVITE of ours (RFC 3261 §9.1): at once if a provisional response has come, else when one comes, and not at all once it
+    /// is answered. A peer that stays silent for 64 × T1 after the CANCEL is given up as [`Failure::TimedOut`](crate::Failure::TimedOut).
+    pub fn cancel(&mut self, now: Instant, id: ClientTransactionId) {
+        let Some(index) = self.slots.find(id.0) else { return };
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        let Machine::InviteClient(machine) = &slot.machine else { return };
+        if machine.is_proceeding() {
+            self.send_cancel(now, index);
+        } else {
+            slot.cancel_wanted = true;
+        }
+    }
+
+    fn send_cancel(&mut self, now: Instant, index: usize) {
+        let give_up = now + self.config.timing.sixty_four_t1();
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        let Machine::InviteClient(machine) = &mut slot.machine else { return };
+        if std::mem::replace(&mut slot.cancel_sent, true) || !machine.is_proceeding() {
+            return;
+        }
+        machine.give_up_at(give_up);
+        let (cancel, flow) = (machine.cancel_request(), slot.flow);
+        self.reschedule(index);
+        if let Some(cancel) = cancel {
+            // Its own transaction, of which nobody needs to hear: the INVITE's final response tells.
+            self.start_client(now, cancel, flow, None);
+        }
+    }
+
+    /// Takes in that what [`Self::poll_transmit`] handed out could not be sent (RFC 3261 §17.1.4, §17.2.4).
+    pub fn handle_send_error(&mut self, now: Instant, id: TransmitId, kind: io::ErrorKind) {
+        let Some(index) = id.0.and_then(|id| self.slots.find(id)) else { return };
+        self.with(now, index, |machine| match machine {
+            Machine::InviteClient(machine) => machine.handle_send_error(kind),
+            Machine::NonInviteClient(machine) => machine.handle_send_error(kind),
+            Machine::InviteServer(machine) => machine.handle_send_error(kind),
+            Machine::NonInviteServer(machine) => machine.handle_send_error(kind),
+        });
+    }
+
+    /// The next datagram to send.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.transmits.pop_front()
+    }
+
+    /// The next thing that the user should know.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// When [`Self::handle_timeout`] has something to do.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.first().map(|(due, _)| *due)
+    }
+
+    /// Does what is due, in the order in which it was due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(&(due, index)) = self.timers.first() {
+            if due > now {
+                return;
+            }
+            self.with(now, index, |machine| match machine {
+                Machine::InviteClient(machine) => machine.handle_timeout(now),
+                Machine::NonInviteClient(machine) => machine.handle_timeout(now),
+                Machine::InviteServer(machine) => machine.handle_timeout(now),
+                Machine::NonInviteServer(machine) => machine.handle_timeout(now),
+            });
+        }
+    }
+
+    /// How many transactions live.
+    pub fn counts(&self) -> TransactionCounts {
+        self.counts
+    }
+
+    /// What was dropped or refused so far.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    fn has_room_for(&self, method: &Method) -> bool {
+        let limit = self.config.max_transactions;
+        let limit =
+            if matches!(method, Method::Bye | Method::Cancel) { limit } else { limit - limit / RESERVE_FRACTION };
+        self.counts.total() < limit
+    }
+
+    fn insert(&mut self, now: Instant, slot: Slot) -> usize {
+        *count_of(&mut self.counts, &slot.machine) += 1;
+        let index = self.slots.insert(slot);
+        self.with(now, index, |_| ());
+        index
+    }
+
+    /// Lets a machine take something in, then carries out what it wants and renews its timer. `None` if it is gone.
+    fn with<T>(&mut self, _now: Instant, index: usize, input: impl FnOnce(&mut Machine) -> T) -> Option<T> {
+        let result = input(&mut self.slots.get_mut(index)?.machine);
+        self.drain(index);
+        self.reschedule(index);
+        Some(result)
+    }
+
+    fn drain(&mut self, index: usize) {
+        let id = self.slots.id(index);
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        while let Some(payload) = slot.machine.poll_transmit() {
+            self.transmits.push_back(Transmit { flow: slot.flow, payload, id: TransmitId(Some(id)) });
+        }
+        while let Some(event) = slot.machine.poll_client_event() {
+            let Some(owner) = slot.owner else { continue };
+            let id = ClientTransactionId(id);
+            self.events.push_back(match event {
+                ClientEvent::Response(response) => {
+                    Event::Response { id, owner, response, flow: slot.heard_on.unwrap_or(slot.flow) }
+                }
+                ClientEvent::Failed(failure) => Event::Failed { id, owner, failure },
+            });
+        }
+        while let Some(event) = slot.machine.poll_server_event() {
+            match event {
+                ServerEvent::NotAcknowledged => {
+                    self.events.push_back(Event::NotAcknowledged { id: ServerTransactionId(id), owner: slot.owner });
+                }
+                ServerEvent::SendFailed(kind) => {
+                    tracing::debug!(flow = %slot.flow, ?kind, "a response could not be sent");
+                }
+            }
+        }
+    }
+
+    fn reschedule(&mut self, index: usize) {
+        let id = self.slots.id(index);
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        let due = slot.machine.poll_timeout();
+        if slot.due != due {
+            if let Some(old) = slot.due {
+                self.timers.remove(&(old, index));
+            }
+            if let Some(new) = due {
+                self.timers.insert((new, index));
+            }
+            slot.due = due;
+        }
+        if !slot.machine.is_terminated() {
+            return;
+        }
+        let Some(slot) = self.slots.remove(index) else { return };
+        *count_of(&mut self.counts, &slot.machine) -= 1;
+        match slot.role {
+            Role::Client { key, .. } => {
+                self.clients.remove(&key);
+                if let Some(owner) = slot.owner {
+                    self.events.push_back(Event::ClientTerminated { id: ClientTransactionId(id), owner });
+                }
+            }
+            Role::Server { key, .. } => {
+                self.servers.remove(&key);
+                self.events.push_back(Event::ServerTerminated { id: ServerTransactionId(id), owner: slot.owner });
+            }
+        }
+    }
+
+    fn note_to_tag(&mut self, index: usize, tag: &ByteStr) {
+        if let Some(Role::Server { to_tag, .. }) = self.slots.get_mut(index).map(|slot| &mut slot.role) {
+            *to_tag = Some(ByteStr::from(&**tag));
+        }
+    }
+
+    fn new_via(&mut self, flow: Flow) -> Via {
+        let branch = format!("{}{}", Via::MAGIC_COOKIE, self.token());
+        let mut via =
+            Via::new(flow.transport.via_name(), Host::from(flow.local.ip()), Some(flow.local.port()), &branch);
+        via.set_rport(None);
+        via
+    }
+
+    /// 128 random bits, for branches and tags.
+    fn token(&mut self) -> ByteStr {
+        ByteStr::from(format!("{:032x}", self.rng.random::<u128>()))
+    }
+}
+
+fn count_of<'a>(counts: &'a mut TransactionCounts, machine: &Machine) -> &'a mut usize {
+    match machine {
+        Machine::InviteClient(_) => &mut counts.invite_client,
+        Machine::NonInviteClient(_) => &mut counts.non_invite_client,
+        Machine::InviteServer(_) => &mut counts.invite_server,
+        Machine::NonInviteServer(_) => &mut counts.non_invite_server,
+    }
+}
+
+fn reliability(flow: Flow) -> Reliability {
+    if flow.transport.is_reliable() { Reliability::Reliable } else { Reliability::Unreliable }
+}
+
+/// Notes where a request really came from (RFC 3261 §18.2.1, RFC 3581 §4).
+fn note_source(request: &mut Request, source: SocketAddr) {
+    let mut via = request.via().clone();
+    let asks_for_port = via.rport().is_some();
+    if asks_for_port {
+        via.set_rport(Some(source.port()));
+    }
+    if asks_for_port || via.host.ip() != Some(source.ip()) {
+        via.set_received(source.ip());
+        request.set_top_via(via);
+    }
+}
+
+/// Where the responses to a request go (RFC 3261 §18.2.2, RFC 3581 §4): to the address that it came from, and to the port that it came
+/// from if it asks for that, else to the one that it names. `maddr` is not followed: it would let a stranger aim our responses.
+fn response_flow(request: &Request, flow: Flow) -> Flow {
+    let via = request.via();
+    let port = match via.rport() {
+        Some(_) => flow.remote.port(),
+        None => via.port.unwrap_or(5060),
+    };
+    Flow { remote: SocketAddr::new(flow.remote.ip(), port), ..flow }
+}

@@ -1,7 +1,7 @@
 //! Every error of this crate.
 
 use blether_sip_core::sdp::SdpError;
-use blether_sip_core::{BuildError, ByteStr, HeaderError, StatusCode};
+use blether_sip_core::{BuildError, ByteStr, HeaderError, Response, StatusCode};
 
 /// Why a dialog cannot be made, or cannot make a request. The dialog stays as it was.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,6 +30,49 @@ pub enum DialogError {
     /// What the peer sent cannot be put together to a request.
     #[error("a request within the dialog cannot be built: {0}")]
     Unbuildable(BuildError),
+}
+
+/// An INVITE that makes no session; [`response`](Self::response) says why to the peer, and is to be sent in the INVITE's
+/// transaction.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the INVITE is refused with {} {}", response.status().code(), response.reason())]
+pub struct Refusal {
+    /// The final response.
+    pub response: Box<Response>,
+}
+
+impl Refusal {
+    pub(crate) fn new(response: Response) -> Self {
+        Self { response: Box::new(response) }
+    }
+
+    /// The final response, to be sent in the INVITE's transaction.
+    pub fn into_response(self) -> Response {
+        *self.response
+    }
+}
+
+/// A verb that does not fit the state that the session is in. The session goes on as it was.
+///
+/// None of these are programming errors: the network may change the state while the verb is on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerbError {
+    /// The call is not waiting for an answer: it was answered, cancelled or ended already.
+    #[error("the call is not ringing here any more (or never was)")]
+    NotRinging,
+    /// No offer of the peer waits for a verdict.
+    #[error("no offer of the peer is waiting for an answer")]
+    NoOfferPending,
+    /// The session is not confirmed yet, or over.
+    #[error("the session is not established; offers can be made between Answered or Confirmed and Ended")]
+    NotEstablished,
+    /// One offer at a time (RFC 3264 §4): the peer's, or an earlier one of ours, is not answered yet.
+    #[error("another offer is not answered yet")]
+    OfferPending,
+    /// A status that the verb cannot send.
+    #[error("a call is refused with a status of 300 to 699")]
+    NotARefusal,
 }
 
 /// Why a challenge is not answered. The request stays as it was, and the authenticator can be used on.

@@ -10,6 +10,7 @@
 //! | [`InviteSession`] | one end of a call, from the first INVITE to the last BYE |
 //! | [`Dialog`] | what both ends must know to send each other requests |
 //! | [`Negotiation`] | offers and answers, and the [`MediaPlan`] that they come to |
+//! | [`Registration`] | a contact that is kept registered |
 //! | [`ClientAuthenticator`] | answers to 401 and 407 |
 //!
 //! # The calling contract
@@ -58,6 +59,7 @@ mod dialog;
 mod error;
 mod invite;
 mod negotiation;
+mod registration;
 
 pub use client_authentication::{ClientAuthenticator, ClientCredentials};
 pub use config::{ALLOWED_METHODS, NextHop, SessionConfig};
@@ -66,4 +68,7 @@ pub use error::{AuthError, DialogError, NegotiationError, Refusal, VerbError};
 pub use invite::{EndCause, InviteSession, OutgoingInvite, Party, RequestToken, SessionEvent, SessionTransmit};
 pub use negotiation::{
     AudioFormat, MediaCapabilities, MediaPlan, NegotiatedFormat, Negotiation, PendingOffer, ReceivedOffer,
+};
+pub use registration::{
+    Registration, RegistrationConfig, RegistrationEvent, RegistrationFailure, RegistrationTransmit,
 };

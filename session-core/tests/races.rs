@@ -188,13 +188,12 @@ fn crossing_changes_are_refused_with_491_and_both_come_through_later() {
 }
 
 #[test]
-fn a_second_change_before_the_first_is_decided_is_put_off_with_500() {
+fn a_bye_that_overtakes_the_decision_on_a_change_answers_it_487() {
     let mut world = answering_after(1_000);
     world.phones[0].accepts_offers = false;
     world.at(5_000, 1, |bob, now| bob.seats[0].session.offer(now, sdp("hold")).unwrap());
     world.at(6_000, 1, |bob, now| bob.seats[0].session.end(now, EndCause::HungUp));
     world.run();
-    // The BYE ends what was undecided: the re-INVITE is answered 487.
     assert_eq!(world.times_of("alice>bob 487 INVITE"), [6_050]);
     assert_eq!(world.said(0).last(), Some(&"Ended Remote: hung up"));
     world.assert_all_over();
@@ -203,7 +202,6 @@ fn a_second_change_before_the_first_is_decided_is_put_off_with_500() {
 #[test]
 fn a_peer_that_is_gone_is_noticed_by_a_change_that_nobody_answers() {
     let mut world = answering_after(1_000);
-    world.lose("alice>bob INVITE", 0);
     world.at(5_000, 0, |alice, now| alice.seats[0].session.offer(now, sdp("hold")).unwrap());
     world.at(4_000, 1, |bob, _| bob.seats.clear());
     world.run();

@@ -6,17 +6,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use blether_session_core::{
-    ClientCredentials, InviteSession, NextHop, OutgoingInvite, Refusal, RequestToken, SessionConfig, SessionEvent,
-    SessionTransmit,
+    ClientCredentials, EndCause, InviteSession, NextHop, OutgoingInvite, Refusal, RequestToken, SessionConfig,
+    SessionEvent, SessionTransmit,
 };
 use blether_sip_core::digest::{Algorithm, Credentials, ha1};
 use blether_sip_core::{ByteStr, Limits, Message, Method, NameAddr, Request, Response, StatusCode, Uri};
 use blether_sip_transport::{Flow, Transport};
-use blether_testkit::SimulatedNetwork;
+use blether_testkit::{SimulatedNetwork, seeds};
 use blether_transaction_core::{Event, Failure, ServerTransactionId, Timer, Transactions, TransactionsConfig};
 use bytes::Bytes;
-use rand::SeedableRng as _;
 use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
 
 const SDP: &str = "Content-Type: application/sdp\r\n";
 
@@ -325,14 +325,9 @@ fn dtmf_in_info_is_passed_up_and_other_info_is_refused() {
 #[test]
 fn a_request_of_another_dialog_finds_none() {
     let mut desk = Desk::established();
-    let mut stranger = request_text("BYE", 5, 77, ";tag=ours", "", "");
-    let (id, _) = Desk::named(&mut desk.table, desk.now, &stranger);
-    stranger.headers_mut().remove(&"From".parse().unwrap());
-    let stranger = parsed(
-        String::from_utf8(request_text("BYE", 5, 77, ";tag=ours", "", "").to_bytes().to_vec())
-            .unwrap()
-            .replace("tag=theirs", "tag=strange"),
-    );
+    let text = String::from_utf8(request_text("BYE", 5, 77, ";tag=ours", "", "").to_bytes().to_vec()).unwrap();
+    let stranger = parsed(text.replace("tag=theirs", "tag=strange"));
+    let (id, stranger) = Desk::named(&mut desk.table, desk.now, &stranger);
     desk.session.handle_request(desk.now, id, stranger, flow());
     assert!(matches!(&desk.transmits()[..], [SessionTransmit::Respond { response, .. }]
         if response.status() == StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST));
@@ -502,7 +497,7 @@ fn a_challenged_bye_is_sent_again() {
     let (token, request) = desk.sent();
     desk.responds(token, answer(&request, StatusCode::OK, "b1", "answer"));
     desk.acks();
-    desk.session.end(desk.now, blether_session_core::EndCause::HungUp);
+    desk.session.end(desk.now, EndCause::HungUp);
     let (token, bye) = desk.sent();
     let challenge = r#"Digest realm="example.org", nonce="n", qop="auth""#;
     let builder = Response::to_request(&bye, StatusCode::UNAUTHORIZED);
@@ -612,15 +607,92 @@ fn a_bye_that_finds_all_our_2xx_lost_ends_the_call_out() {
 #[test]
 fn ending_twice_or_after_the_end_does_nothing() {
     let mut desk = Desk::established();
-    desk.session.end(desk.now, blether_session_core::EndCause::HungUp);
-    desk.session.end(desk.now, blether_session_core::EndCause::Failed);
+    desk.session.end(desk.now, EndCause::HungUp);
+    desk.session.end(desk.now, EndCause::Failed);
     let (token, bye) = desk.sent();
     desk.responds(token, Response::to_request(&bye, StatusCode::OK).build());
     assert_eq!(desk.ended(), "Local: hung up");
-    desk.session.end(desk.now, blether_session_core::EndCause::HungUp);
+    desk.session.end(desk.now, EndCause::HungUp);
     desk.session.ring(desk.now);
     desk.session.handle_timeout(desk.now + Duration::from_secs(1_000));
     assert!(desk.transmits().is_empty() && desk.events().is_empty());
     assert_eq!(desk.status_of("INFO", 9, "", ""), 481);
     assert!(desk.session.is_terminated());
+}
+
+/// One thing that a peer, the network or the user may do, sensible or not.
+fn anything(desk: &mut Desk, tokens: &[(RequestToken, Request)], cseq: &mut u32, rng: &mut StdRng) {
+    const STATUSES: [u16; 14] = [100, 180, 183, 200, 200, 200, 302, 401, 407, 408, 481, 487, 491, 603];
+    const METHODS: [&str; 8] = ["BYE", "INVITE", "UPDATE", "INFO", "OPTIONS", "PRACK", "REFER", "FOO"];
+    let body = if rng.random_bool(0.7) { "sdp" } else { "" };
+    let sdp = Bytes::from_static(b"sdp");
+    match rng.random_range(0..14) {
+        0..=5 if !tokens.is_empty() => {
+            let (token, request) = tokens[rng.random_range(0..tokens.len())].clone();
+            let status = StatusCode::new(STATUSES[rng.random_range(0..STATUSES.len())]).unwrap();
+            let tag = ["theirs", "b2", "b3"][rng.random_range(0..3)];
+            let challenge = r#"Digest realm="r", nonce="n", stale=true, qop="auth""#;
+            let mut response = answer(&request, status, tag, body);
+            response.headers_mut().push_raw(&"WWW-Authenticate".parse().unwrap(), challenge).unwrap();
+            desk.responds(token, response);
+        }
+        0..=5 => desk.session.ring(desk.now),
+        6 | 7 => {
+            *cseq += rng.random_range(0..2);
+            // Whatever the answer is.
+            let _ = desk.ask(
+                METHODS[rng.random_range(0..METHODS.len())],
+                *cseq,
+                if body.is_empty() { "" } else { SDP },
+                body,
+            );
+        }
+        8 => desk.acknowledge(*cseq, body),
+        9 => desk.session.end(desk.now, EndCause::HungUp),
+        10 => {
+            // Verbs that do not fit are refused; that they change nothing is what is tested.
+            let _ = desk.session.answer(desk.now, sdp.clone());
+            let _ = desk.session.offer(desk.now, sdp);
+        }
+        11 => {
+            let _ = desk.session.accept_offer(desk.now, sdp);
+            let _ = desk.session.refuse_offer(desk.now, StatusCode::NOT_ACCEPTABLE_HERE);
+        }
+        12 if !tokens.is_empty() => {
+            let (token, _) = tokens[rng.random_range(0..tokens.len())];
+            desk.session.handle_failure(desk.now, token, Failure::TimedOut(Timer::F));
+        }
+        _ => {
+            desk.now += Duration::from_millis(rng.random_range(0..20_000));
+            desk.session.handle_timeout(desk.now);
+        }
+    }
+}
+
+#[test]
+fn whatever_happens_ended_is_said_once_and_last_and_nothing_grows() {
+    for seed in seeds(1_000) {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let mut desk = match rng.random_range(0..3) {
+            0 => Desk::calling(Some("offer"), |_| {}),
+            1 => Desk::calling(None, |_| {}),
+            _ => Desk::called(&invite(SDP, "offer")).unwrap(),
+        };
+        let (mut tokens, mut ended, mut cseq) = (Vec::new(), false, 1);
+        for _ in 0..60 {
+            anything(&mut desk, &tokens, &mut cseq, &mut rng);
+            let transmits = desk.transmits();
+            assert!(transmits.len() <= 8, "seed {seed}: {transmits:?}");
+            tokens.extend(transmits.into_iter().filter_map(|transmit| match transmit {
+                SessionTransmit::Request { token, request, .. } => Some((token, request)),
+                _ => None,
+            }));
+            for event in desk.events() {
+                assert!(!ended, "seed {seed}: {event:?} after Ended");
+                ended = matches!(event, SessionEvent::Ended { .. });
+            }
+            assert_eq!(ended, desk.session.is_terminated(), "seed {seed}");
+            assert!(!ended || desk.session.poll_timeout().is_none(), "seed {seed}");
+        }
+    }
 }

@@ -12,7 +12,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use simulation::{FORK, Manner, World, sdp};
 
-/// More than the transactions' resends get through in all but one case of many thousands.
+/// Bad, but not so bad that all resends of a message would be lost.
 fn bad_network(rng: &mut StdRng) -> Impairment {
     Impairment {
         loss: rng.random_range(0.0..0.2),
@@ -90,11 +90,10 @@ fn both_sides_agree_whether_there_is_a_call() {
 #[test]
 fn every_call_ends_on_both_sides_once_someone_hangs_up() {
     for seed in seeds(200) {
-        let mut world = random_call(seed);
-        let phone = usize::from(seed % 2 == 0);
-        // The caller may have lost its call to a phone behind the fork; so whoever stands at the end hangs up.
-        for who in [phone, 0, 1, 2] {
-            world.at(150_000, who, |phone, now| {
+        let mut world = random_call(seed ^ 0x5eed);
+        let mut rng = StdRng::seed_from_u64(seed);
+        for phone in 0..3 {
+            world.at(150_000 + 40 * rng.random_range(0..5), phone, |phone, now| {
                 for seat in &mut phone.seats {
                     seat.session.end(now, EndCause::HungUp);
                 }

@@ -53,6 +53,8 @@
 //! - RFC 6086: DTMF in legacy INFO bodies; no Info packages.
 #![warn(clippy::indexing_slicing)]
 
+#[cfg(feature = "media")]
+pub mod actor;
 mod client_authentication;
 mod config;
 mod dialog;

@@ -1,0 +1,54 @@
+//! What the layer above decides about requests that belong to no call yet.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Instant;
+
+use blether_sip_core::{Request, Response};
+use blether_sip_transport::Flow;
+
+use super::{Call, CallError};
+
+/// What an application does with a call: runs inside the call's actor, never two at once for one call, and is dropped when the call
+/// ends. When it returns or drops its [`Call`], what is left of the call is hung up; an error before the call was answered refuses it
+/// with [`CallError::status`].
+pub type Handler = Box<dyn FnOnce(Call) -> HandlerFuture + Send>;
+
+/// What a [`Handler`] returns.
+pub type HandlerFuture = Pin<Box<dyn Future<Output = Result<(), CallError>> + Send>>;
+
+/// Whether an INVITE becomes a call.
+pub enum Admission {
+    /// No: this is the answer (a challenge, 404, 503, …).
+    Refuse(Box<Response>),
+    /// Yes: this runs it.
+    Accept(Handler),
+}
+
+impl Admission {
+    /// Refuses with `response`.
+    pub fn refuse(response: Response) -> Self {
+        Self::Refuse(Box::new(response))
+    }
+
+    /// Accepts with an async function that takes the [`Call`].
+    pub fn accept<F, Fut>(handler: F) -> Self
+    where
+        F: FnOnce(Call) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<(), CallError>> + Send + 'static,
+    {
+        Self::Accept(Box::new(move |call| Box::pin(handler(call))))
+    }
+}
+
+/// The user of an [`Endpoint`](super::Endpoint): says what happens to requests outside of dialogs.
+///
+/// Both methods run in the shard and must return at once; whatever waits belongs into the [`Handler`].
+pub trait Application: Send + Sync + 'static {
+    /// Decides on an INVITE that opens a call.
+    fn on_invite(&self, now: Instant, invite: &Request, flow: Flow) -> Admission;
+
+    /// Answers a request that neither belongs to a dialog nor opens a call (REGISTER, OPTIONS, MESSAGE, …). `None` means that the
+    /// method is not served: the endpoint answers OPTIONS with 200 and everything else with 405 and Allow (RFC 3261 §8.2.1).
+    fn on_request(&self, now: Instant, request: &Request, flow: Flow) -> Option<Response>;
+}

@@ -1,0 +1,474 @@
+//! The handle by which an application runs a call.
+
+use std::collections::BTreeMap;
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use blether_rtp_core::{LegEvent, LegId, LegMode, LegProcessor, LegStatistics, WorkerError, WorkerHandle};
+use blether_sip_core::{NameAddr, Request, StatusCode, Uri};
+use blether_sip_transport::Flow;
+use tokio::sync::{mpsc, oneshot};
+
+use super::mailbox::Mailbox;
+use super::media::{MediaError, MediaLeg, MediaSource};
+use crate::{ClientCredentials, EndCause, MediaCapabilities, MediaPlan, NegotiationError, NextHop, Party};
+
+/// Names one leg of a call. The leg that the call began with is [`LegKey::PRIMARY`]; when it ends, the call ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LegKey(pub(crate) u32);
+
+impl LegKey {
+    /// The leg that the call began with: the caller's for an incoming call, the dialled one for an outgoing call.
+    pub const PRIMARY: Self = Self(0);
+}
+
+/// Something that happened to a call, in the order in which it happened.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum CallEvent {
+    /// The phone at the other end of a dialled leg rings (180).
+    Ringing {
+        /// The leg.
+        leg: LegKey,
+    },
+    /// A dialled leg was answered, and its media is agreed.
+    Answered {
+        /// The leg.
+        leg: LegKey,
+        /// What was agreed.
+        plan: MediaPlan,
+    },
+    /// A dialled leg will not be answered.
+    Refused {
+        /// The leg.
+        leg: LegKey,
+        /// Why: the peer's status, 408 for a time-out, 488 when no media could be agreed, 503 when the peer could not be reached.
+        status: StatusCode,
+    },
+    /// The caller has acknowledged our answer; `plan` is there when the agreement was only made then (offer in 200, answer in ACK).
+    Confirmed {
+        /// The leg.
+        leg: LegKey,
+        /// What was agreed, if not known before.
+        plan: Option<MediaPlan>,
+    },
+    /// The peer changed the media (re-INVITE or UPDATE); it is in force.
+    MediaChanged {
+        /// The leg.
+        leg: LegKey,
+        /// What is agreed from here on.
+        plan: MediaPlan,
+    },
+    /// A leg's media worker reports something: a digit, the end of what was played, the address that was latched.
+    Media {
+        /// The leg.
+        leg: LegKey,
+        /// What it was.
+        event: LegEvent,
+    },
+    /// A leg that was answered is over, and its media is closed. The last event of the leg.
+    Ended {
+        /// The leg.
+        leg: LegKey,
+        /// Which side ended it.
+        by: Party,
+        /// Why.
+        cause: EndCause,
+        /// What its media counted, if it had media.
+        statistics: Option<Box<LegStatistics>>,
+    },
+}
+
+/// Why something could not be done with a call.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The call is over; there is nothing left to do for its handler.
+    #[error("the call has ended")]
+    Ended,
+    /// The call has no such leg, or it has ended.
+    #[error("the call has no leg {0:?}")]
+    NoSuchLeg(LegKey),
+    /// The leg is not in a state in which this makes sense, such as answering twice.
+    #[error("the leg is in no state for that: {0}")]
+    WrongState(&'static str),
+    /// Offer and answer did not come together.
+    #[error(transparent)]
+    Negotiation(#[from] NegotiationError),
+    /// No media could be opened or changed.
+    #[error(transparent)]
+    Media(#[from] MediaError),
+    /// The application gives the caller this status.
+    #[error("refused with {0:?}")]
+    Refused(StatusCode),
+}
+
+impl From<WorkerError> for CallError {
+    fn from(error: WorkerError) -> Self {
+        Self::Media(error.into())
+    }
+}
+
+impl CallError {
+    /// The status that a caller hears when its call fails for this reason before it is answered.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Negotiation(_) => StatusCode::NOT_ACCEPTABLE_HERE,
+            Self::Media(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Refused(status) => *status,
+            Self::Ended | Self::NoSuchLeg(_) | Self::WrongState(_) => StatusCode::SERVER_INTERNAL_ERROR,
+        }
+    }
+}
+
+/// Whom to dial, and how.
+#[derive(Clone, Debug)]
+pub struct Dial {
+    /// The Request-URI: for a registered phone its contact.
+    pub request_uri: Uri,
+    /// Who is calling; a tag is added.
+    pub from: NameAddr,
+    /// Who is called.
+    pub to: NameAddr,
+    /// Routes to take (RFC 3261 §8.1.1.1), such as an outbound proxy.
+    pub route: Vec<NameAddr>,
+    /// The way by which the INVITE goes.
+    pub flow: Flow,
+    /// Where later requests of the dialog go.
+    pub next_hop: NextHop,
+    /// What to answer a 401 or 407 with.
+    pub credentials: Option<ClientCredentials>,
+    /// How long it may ring; `None` leaves that to the caller.
+    pub ring_timeout: Option<Duration>,
+    /// The Max-Forwards of the INVITE: for a call passed on, one less than it came with.
+    pub max_forwards: u8,
+    /// What to offer.
+    pub media: MediaCapabilities,
+}
+
+/// What a call was placed with, for an incoming call.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    pub(crate) invite: Request,
+    pub(crate) flow: Flow,
+}
+
+/// A leg's media, held until the actor takes it over.
+pub(crate) enum Op {
+    Ring {
+        leg: LegKey,
+    },
+    Reject {
+        leg: LegKey,
+        status: StatusCode,
+    },
+    /// Agree on media for a leg of which the peer has made, or expects, an offer.
+    Negotiate {
+        leg: LegKey,
+        capabilities: MediaCapabilities,
+        media: MediaLeg,
+        reply: oneshot::Sender<Result<Option<MediaPlan>, CallError>>,
+    },
+    /// Send the 200 that `Negotiate` has prepared.
+    Answer {
+        leg: LegKey,
+        reply: oneshot::Sender<Result<(), CallError>>,
+    },
+    Dial {
+        leg: LegKey,
+        dial: Box<Dial>,
+        media: MediaLeg,
+    },
+    /// Whichever of the two ends first takes the other along.
+    Link {
+        a: LegKey,
+        b: LegKey,
+    },
+    End {
+        leg: LegKey,
+        cause: EndCause,
+    },
+}
+
+/// Ends a call from outside its handler; clones and repeated use are harmless.
+#[derive(Clone, Debug)]
+pub struct CallControl {
+    pub(crate) ops: mpsc::WeakSender<Op>,
+}
+
+impl CallControl {
+    /// Hangs up: refuses, cancels or ends each leg as its state demands. Does nothing for a call that has ended.
+    pub async fn hang_up(&self) {
+        if let Some(ops) = self.ops.upgrade() {
+            // The call may end while the request waits, which is what was wanted.
+            let _ = ops.send(Op::End { leg: LegKey::PRIMARY, cause: EndCause::HungUp }).await;
+        }
+    }
+}
+
+/// What the handle knows of a leg.
+#[derive(Debug)]
+struct LegView {
+    media: Option<LegId>,
+    plan: Option<MediaPlan>,
+    local: IpAddr,
+}
+
+/// A call, as its application sees it. There is one for each call; dropping it hangs up.
+///
+/// The call itself lives in an actor: this handle sends it requests and reads its events, so nothing here waits for the peer, but
+/// [`Self::event`].
+#[derive(Debug)]
+pub struct Call {
+    ops: mpsc::Sender<Op>,
+    events: mpsc::Receiver<CallEvent>,
+    waiting: VecDeque<CallEvent>,
+    mailbox: Mailbox,
+    source: Arc<MediaSource>,
+    worker: WorkerHandle,
+    incoming: Option<Arc<Incoming>>,
+    legs: BTreeMap<LegKey, LegView>,
+    next_leg: u32,
+}
+
+impl std::fmt::Debug for Op {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Ring { .. } => "Ring",
+            Self::Reject { .. } => "Reject",
+            Self::Negotiate { .. } => "Negotiate",
+            Self::Answer { .. } => "Answer",
+            Self::Dial { .. } => "Dial",
+            Self::Link { .. } => "Link",
+            Self::End { .. } => "End",
+        })
+    }
+}
+
+impl Call {
+    pub(crate) fn new(
+        ops: mpsc::Sender<Op>,
+        events: mpsc::Receiver<CallEvent>,
+        mailbox: Mailbox,
+        source: Arc<MediaSource>,
+        incoming: Option<Arc<Incoming>>,
+    ) -> Self {
+        let worker = source.workers.worker_for_new_call();
+        let mut legs = BTreeMap::new();
+        if let Some(incoming) = &incoming {
+            legs.insert(LegKey::PRIMARY, LegView { media: None, plan: None, local: incoming.flow.local.ip() });
+        }
+        let next_leg = legs.len() as u32;
+        Self { ops, events, waiting: VecDeque::new(), mailbox, source, worker, incoming, legs, next_leg }
+    }
+
+    /// The INVITE that opened an incoming call; `None` for a call that we place.
+    pub fn invite(&self) -> Option<&Request> {
+        self.incoming.as_deref().map(|incoming| &incoming.invite)
+    }
+
+    /// The user part of the Request-URI of an incoming call: what was dialled.
+    pub fn dialled(&self) -> Option<&str> {
+        self.invite()?.uri().as_sip()?.user.as_deref()
+    }
+
+    /// What the caller offered, or G.711 for a caller that lets us make the offer.
+    ///
+    /// # Errors
+    ///
+    /// When the caller's description cannot be read or offers no audio.
+    pub fn offered_media(&self) -> Result<MediaCapabilities, CallError> {
+        match self.invite() {
+            Some(invite) if !invite.body().is_empty() => Ok(MediaCapabilities::from_offer(invite.body())?),
+            _ => Ok(MediaCapabilities::g711()),
+        }
+    }
+
+    /// A handle that can end this call from elsewhere.
+    pub fn control(&self) -> CallControl {
+        CallControl { ops: self.ops.downgrade() }
+    }
+
+    /// Waits for the next event; `None` when the call is over. Cancel safe.
+    pub async fn event(&mut self) -> Option<CallEvent> {
+        let event = match self.waiting.pop_front() {
+            Some(event) => event,
+            None => self.next_event().await?,
+        };
+        Some(event)
+    }
+
+    async fn next_event(&mut self) -> Option<CallEvent> {
+        let event = self.events.recv().await?;
+        match &event {
+            CallEvent::Answered { leg, plan } | CallEvent::MediaChanged { leg, plan } => self.note_plan(*leg, plan),
+            CallEvent::Confirmed { leg, plan: Some(plan) } => self.note_plan(*leg, plan),
+            CallEvent::Ended { leg, .. } | CallEvent::Refused { leg, .. } => {
+                self.legs.remove(leg);
+            }
+            _ => {}
+        }
+        Some(event)
+    }
+
+    fn note_plan(&mut self, leg: LegKey, plan: &MediaPlan) {
+        if let Some(view) = self.legs.get_mut(&leg) {
+            view.plan = Some(plan.clone());
+        }
+    }
+
+    /// Waits until the call is over, dropping its events on the way.
+    pub async fn ended(&mut self) {
+        while self.event().await.is_some() {}
+    }
+
+    /// Tells the caller that it rings (180). A second call sends a second 180.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::Ended`].
+    pub async fn ring(&mut self) -> Result<(), CallError> {
+        self.send(Op::Ring { leg: LegKey::PRIMARY }).await
+    }
+
+    /// Refuses the caller with `status`, which must be a final one above 299. Does nothing once the call is answered.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::Ended`].
+    pub async fn reject(&mut self, status: StatusCode) -> Result<(), CallError> {
+        self.send(Op::Reject { leg: LegKey::PRIMARY, status }).await
+    }
+
+    /// Answers the caller with a leg that `processor` runs, and returns what was agreed. Its port is open and its leg running before
+    /// the 200 leaves.
+    ///
+    /// `capabilities` is what we are able to do; the caller's offer decides the order.
+    ///
+    /// # Errors
+    ///
+    /// When no media can be agreed or opened, and when the leg was answered before. The caller has not been told: reject or retry.
+    pub async fn answer(
+        &mut self,
+        capabilities: &MediaCapabilities,
+        processor: impl FnOnce(&MediaPlan) -> Box<dyn LegProcessor>,
+    ) -> Result<MediaPlan, CallError> {
+        let agreed = self.negotiate(LegKey::PRIMARY, capabilities).await?;
+        if let Some(plan) = &agreed {
+            self.set_processor(LegKey::PRIMARY, processor(plan)).await?;
+            self.send_answer(LegKey::PRIMARY).await?;
+            return Ok(plan.clone());
+        }
+        // The caller made no offer: its answer comes with the ACK (RFC 3261 §13.2.1), and what else happens meanwhile waits.
+        self.send_answer(LegKey::PRIMARY).await?;
+        loop {
+            let event = self.next_event().await.ok_or(CallError::Ended)?;
+            if let CallEvent::Confirmed { leg: LegKey::PRIMARY, plan: Some(plan) } = &event {
+                let plan = plan.clone();
+                self.set_processor(LegKey::PRIMARY, processor(&plan)).await?;
+                self.waiting.push_back(event);
+                return Ok(plan);
+            }
+            self.waiting.push_back(event);
+        }
+    }
+
+    /// Dials another leg. Events tell how it goes on: [`CallEvent::Ringing`], then [`CallEvent::Answered`] or
+    /// [`CallEvent::Refused`].
+    ///
+    /// # Errors
+    ///
+    /// When no media can be opened, or the call has ended.
+    pub async fn dial(&mut self, dial: Dial) -> Result<LegKey, CallError> {
+        let leg = LegKey(self.next_leg);
+        self.next_leg += 1;
+        let local = dial.flow.local.ip();
+        let media = self.open_media(leg, local, dial.media.telephone_event_payload_type()).await?;
+        self.legs.insert(leg, LegView { media: Some(media.id), plan: None, local });
+        self.send(Op::Dial { leg, dial: Box::new(dial), media }).await?;
+        Ok(leg)
+    }
+
+    /// Connects the caller with `leg`, which has been answered: answers the caller with what `leg` agreed to, if that has not been
+    /// done, and has the media worker relay between them. From here on, when one of them ends the other does too.
+    ///
+    /// # Errors
+    ///
+    /// When the caller cannot do what `leg` agreed to (488), or either has ended.
+    pub async fn bridge(&mut self, leg: LegKey) -> Result<(), CallError> {
+        let plan = self.legs.get(&leg).and_then(|view| view.plan.clone()).ok_or(CallError::NoSuchLeg(leg))?;
+        let unanswered = self.legs.get(&LegKey::PRIMARY).ok_or(CallError::Ended)?.media.is_none();
+        if unanswered {
+            self.negotiate(LegKey::PRIMARY, &MediaCapabilities::from_plan(&plan)).await?;
+        }
+        self.worker.bridge(self.media_of(LegKey::PRIMARY)?, self.media_of(leg)?).await?;
+        self.send(Op::Link { a: LegKey::PRIMARY, b: leg }).await?;
+        if unanswered {
+            self.send_answer(LegKey::PRIMARY).await?;
+        }
+        Ok(())
+    }
+
+    /// Lets `processor` run the media of `leg` from here on.
+    ///
+    /// # Errors
+    ///
+    /// When the leg has no media or has ended.
+    pub async fn set_processor(&mut self, leg: LegKey, processor: Box<dyn LegProcessor>) -> Result<(), CallError> {
+        Ok(self.worker.set_mode(self.media_of(leg)?, LegMode::Process(processor)).await?)
+    }
+
+    /// Ends one leg: cancels it while it rings, hangs it up once it is answered. Ending a leg that has ended does nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::Ended`] when the whole call is over.
+    pub async fn end_leg(&mut self, leg: LegKey, cause: EndCause) -> Result<(), CallError> {
+        self.send(Op::End { leg, cause }).await
+    }
+
+    /// Hangs up the whole call. What its legs say to that still arrives as events; hanging up twice does nothing.
+    pub async fn hang_up(&mut self) {
+        self.control().hang_up().await;
+    }
+
+    async fn negotiate(
+        &mut self,
+        leg: LegKey,
+        capabilities: &MediaCapabilities,
+    ) -> Result<Option<MediaPlan>, CallError> {
+        let local = self.legs.get(&leg).ok_or(CallError::NoSuchLeg(leg))?.local;
+        let media = self.open_media(leg, local, capabilities.telephone_event_payload_type()).await?;
+        let id = media.id;
+        let (reply, agreed) = oneshot::channel();
+        self.send(Op::Negotiate { leg, capabilities: capabilities.clone(), media, reply }).await?;
+        let plan = agreed.await.map_err(|_| CallError::Ended)??;
+        if let Some(view) = self.legs.get_mut(&leg) {
+            view.media = Some(id);
+            view.plan.clone_from(&plan);
+        }
+        if let Some(plan) = &plan {
+            self.worker.set_remote(id, plan.remote).await?;
+        }
+        Ok(plan)
+    }
+
+    async fn send_answer(&mut self, leg: LegKey) -> Result<(), CallError> {
+        let (reply, sent) = oneshot::channel();
+        self.send(Op::Answer { leg, reply }).await?;
+        sent.await.map_err(|_| CallError::Ended)?
+    }
+
+    async fn open_media(&self, leg: LegKey, local: IpAddr, telephone_event: Option<u8>) -> Result<MediaLeg, CallError> {
+        Ok(MediaLeg::open(&self.source, &self.worker, self.mailbox.clone(), leg, local, telephone_event).await?)
+    }
+
+    fn media_of(&self, leg: LegKey) -> Result<LegId, CallError> {
+        self.legs.get(&leg).and_then(|view| view.media).ok_or(CallError::NoSuchLeg(leg))
+    }
+
+    async fn send(&self, op: Op) -> Result<(), CallError> {
+        self.ops.send(op).await.map_err(|_| CallError::Ended)
+    }
+}

@@ -1,0 +1,454 @@
+//! Brings what the transaction layer says to the call that it concerns.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use blether_sip_core::{Allow, ByteStr, Method, Request, Response, RetryAfter, StatusCode};
+use blether_sip_transport::Flow;
+use blether_transaction_core::{
+    ClientTransactionId, Event, Failure, Owner, ServerTransactionId, ShardHandle, TransactionUser, Transactions,
+};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+
+use super::application::{Admission, Application, Handler};
+use super::call::{Call, Incoming, Op};
+use super::endpoint::{EndpointConfig, RequestError};
+use super::mailbox::{CallMessage, Mailbox, Urgency, mailbox};
+use super::media::MediaSource;
+use super::runner::{CallActor, Line};
+use super::{CallKey, LegKey, random_token};
+use crate::{ALLOWED_METHODS, InviteSession, RequestToken, SessionTransmit};
+
+/// Requests that an application may have queued before its call has taken them.
+const OPS: usize = 16;
+
+/// Events that may wait for an application: a busy handler sees all that matters about its legs, and digits beyond that are counted
+/// as lost.
+const EVENTS: usize = 256;
+
+/// Seconds after which a peer may try again that found no room.
+const RETRY_AFTER: u32 = 5;
+
+/// What calls and applications ask of the shard.
+pub(crate) enum Command {
+    Transmit {
+        call: CallKey,
+        leg: LegKey,
+        transmit: Box<SessionTransmit>,
+    },
+    OpenLeg {
+        call: CallKey,
+        leg: LegKey,
+        local_tag: ByteStr,
+        call_id: ByteStr,
+    },
+    CloseLeg {
+        local_tag: ByteStr,
+    },
+    /// A request reached a call after the leg that it names had ended.
+    NoSuchDialog {
+        transaction: ServerTransactionId,
+        request: Box<Request>,
+    },
+    CallStarted {
+        call: CallKey,
+        mailbox: Mailbox,
+        actor: Box<CallActor>,
+    },
+    CallEnded {
+        call: CallKey,
+    },
+    /// A request outside of any dialog, such as REGISTER.
+    Request {
+        request: Box<Request>,
+        flow: Flow,
+        reply: oneshot::Sender<Result<Response, RequestError>>,
+    },
+    /// Refuse what is new, and have every call say goodbye.
+    ShutDown,
+    /// Tells how many calls there are and how many transactions live.
+    Count {
+        reply: oneshot::Sender<(usize, usize)>,
+    },
+}
+
+impl std::fmt::Debug for Command {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Command")
+    }
+}
+
+/// Which leg a dialog identifier leads to.
+struct Dialog {
+    call: CallKey,
+    leg: LegKey,
+    call_id: ByteStr,
+}
+
+/// Who awaits what becomes of a client transaction.
+enum Waiting {
+    Leg { call: CallKey, leg: LegKey, token: RequestToken },
+    Application(oneshot::Sender<Result<Response, RequestError>>),
+}
+
+struct Client {
+    id: ClientTransactionId,
+    waiting: Waiting,
+}
+
+/// The transaction user of an endpoint.
+pub(crate) struct Dispatcher {
+    pub(super) application: Arc<dyn Application>,
+    pub(super) config: Arc<EndpointConfig>,
+    pub(super) shard: ShardHandle<Command>,
+    pub(super) media: Arc<MediaSource>,
+    pub(super) rng: StdRng,
+    pub(super) next_call: Arc<AtomicU64>,
+    calls: HashMap<CallKey, Mailbox>,
+    /// By our own tag, which is unguessable and never used twice; the Call-ID must match as well.
+    dialogs: HashMap<ByteStr, Dialog>,
+    /// The INVITEs that calls have to answer.
+    invites: HashMap<ServerTransactionId, (CallKey, LegKey)>,
+    clients: HashMap<Owner, Client>,
+    next_owner: u64,
+    actors: JoinSet<()>,
+    /// How many calls there are, for those who wait for the last to go.
+    live: watch::Sender<usize>,
+    shutting_down: bool,
+}
+
+impl Dispatcher {
+    pub(super) fn new(
+        application: Arc<dyn Application>,
+        config: Arc<EndpointConfig>,
+        shard: ShardHandle<Command>,
+        media: Arc<MediaSource>,
+        rng: StdRng,
+        next_call: Arc<AtomicU64>,
+        live: watch::Sender<usize>,
+    ) -> Self {
+        Self {
+            application,
+            config,
+            shard,
+            media,
+            rng,
+            next_call,
+            calls: HashMap::new(),
+            dialogs: HashMap::new(),
+            invites: HashMap::new(),
+            clients: HashMap::new(),
+            next_owner: 0,
+            actors: JoinSet::new(),
+            live,
+            shutting_down: false,
+        }
+    }
+}
+
+impl TransactionUser for Dispatcher {
+    type Command = Command;
+
+    fn on_event(&mut self, now: Instant, event: Event, transactions: &mut Transactions) {
+        match event {
+            Event::Request { id, request, flow } => self.on_request(now, id, request, flow, transactions),
+            Event::Ack { request, flow: _ } => {
+                // An ACK that belongs to nothing is dropped: it is never answered (RFC 3261 §17).
+                if let Some(dialog) = self.dialog_of(&request) {
+                    let (call, leg) = (dialog.call, dialog.leg);
+                    self.tell(call, CallMessage::Ack { leg, request }, Urgency::Urgent);
+                }
+            }
+            Event::Cancelled { id, .. } => {
+                if let Some(&(call, leg)) = self.invites.get(&id) {
+                    self.tell(call, CallMessage::Cancelled { leg, transaction: id }, Urgency::Urgent);
+                }
+            }
+            Event::NotAcknowledged { id, .. } => {
+                if let Some(&(call, leg)) = self.invites.get(&id) {
+                    self.tell(call, CallMessage::NotAcknowledged { leg }, Urgency::Urgent);
+                }
+            }
+            Event::Response { owner, response, flow, .. } => self.on_response(owner, response, flow),
+            Event::Failed { owner, failure, .. } => match self.clients.remove(&owner).map(|client| client.waiting) {
+                Some(Waiting::Leg { call, leg, token }) => {
+                    self.tell(call, CallMessage::Failed { leg, token, failure }, Urgency::Urgent);
+                }
+                // The application may have stopped waiting.
+                Some(Waiting::Application(reply)) => drop(reply.send(Err(RequestError::Failed(failure)))),
+                None => {}
+            },
+            Event::ServerTerminated { id, .. } => {
+                self.invites.remove(&id);
+            }
+            Event::ClientTerminated { owner, .. } => {
+                self.clients.remove(&owner);
+            }
+            // What a later version may tell is nothing that a call waits for.
+            _ => {}
+        }
+    }
+
+    fn on_command(&mut self, now: Instant, command: Command, transactions: &mut Transactions) {
+        match command {
+            Command::Transmit { call, leg, transmit } => self.transmit(now, call, leg, *transmit, transactions),
+            Command::OpenLeg { call, leg, local_tag, call_id } => {
+                self.dialogs.insert(local_tag, Dialog { call, leg, call_id });
+            }
+            Command::CloseLeg { local_tag } => {
+                self.dialogs.remove(&local_tag);
+            }
+            Command::NoSuchDialog { transaction, request } => {
+                respond(now, transactions, transaction, no_such_dialog(&request));
+            }
+            Command::CallStarted { call, mailbox, actor } => self.call_started(call, mailbox, *actor),
+            Command::CallEnded { call } => self.call_ended(call),
+            Command::Request { request, flow, reply } => {
+                let owner = self.new_owner();
+                match transactions.request(now, *request, flow, owner) {
+                    Ok(id) => {
+                        self.clients.insert(owner, Client { id, waiting: Waiting::Application(reply) });
+                    }
+                    // The application may have stopped waiting.
+                    Err(_) => drop(reply.send(Err(RequestError::Overloaded))),
+                }
+            }
+            Command::ShutDown => {
+                self.shutting_down = true;
+                for mailbox in self.calls.values() {
+                    if mailbox.try_send(CallMessage::ShutDown, Urgency::Urgent).is_err() {
+                        tracing::debug!("a call had no room for the end of everything");
+                    }
+                }
+            }
+            // Whoever asked may have stopped waiting.
+            Command::Count { reply } => drop(reply.send((self.calls.len(), transactions.counts().total()))),
+        }
+    }
+}
+
+impl Dispatcher {
+    fn on_request(
+        &mut self,
+        now: Instant,
+        id: ServerTransactionId,
+        request: Request,
+        flow: Flow,
+        transactions: &mut Transactions,
+    ) {
+        if request.to().tag().is_some() {
+            return self.in_dialog(now, id, request, flow, transactions);
+        }
+        if *request.method() == Method::Invite {
+            return self.new_call(now, id, request, flow, transactions);
+        }
+        let response = match self.application.on_request(now, &request, flow) {
+            Some(response) => response,
+            None if *request.method() == Method::Options => allowing(&request, StatusCode::OK),
+            None => allowing(&request, StatusCode::METHOD_NOT_ALLOWED),
+        };
+        respond(now, transactions, id, response);
+    }
+
+    fn in_dialog(
+        &mut self,
+        now: Instant,
+        id: ServerTransactionId,
+        request: Request,
+        flow: Flow,
+        transactions: &mut Transactions,
+    ) {
+        let Some(dialog) = self.dialog_of(&request) else {
+            return respond(now, transactions, id, no_such_dialog(&request));
+        };
+        let (call, leg) = (dialog.call, dialog.leg);
+        let urgency = if *request.method() == Method::Bye { Urgency::Urgent } else { Urgency::Normal };
+        let busy = unavailable(&request);
+        if *request.method() == Method::Invite {
+            self.invites.insert(id, (call, leg));
+        }
+        if !self.tell(call, CallMessage::Request { leg, transaction: id, request, flow }, urgency) {
+            respond(now, transactions, id, busy);
+        }
+    }
+
+    fn dialog_of(&self, request: &Request) -> Option<&Dialog> {
+        let dialog = self.dialogs.get(request.to().tag()?)?;
+        (dialog.call_id == *request.call_id()).then_some(dialog)
+    }
+
+    /// An INVITE that belongs to no call: the application's stages decide whether it becomes one.
+    fn new_call(
+        &mut self,
+        now: Instant,
+        id: ServerTransactionId,
+        request: Request,
+        flow: Flow,
+        transactions: &mut Transactions,
+    ) {
+        if self.shutting_down {
+            return respond(now, transactions, id, unavailable(&request));
+        }
+        let handler = match self.application.on_invite(now, &request, flow) {
+            Admission::Refuse(response) => return respond(now, transactions, id, *response),
+            Admission::Accept(handler) => handler,
+        };
+        if self.calls.len() >= self.config.max_calls {
+            metrics::counter!("session_calls_refused_total", "reason" => "max_calls").increment(1);
+            return respond(now, transactions, id, unavailable(&request));
+        }
+        let local_tag = random_token(&mut self.rng);
+        let contact_user = request.uri().as_sip().and_then(|uri| uri.user.clone());
+        let session_config = self.config.session_for(contact_user.as_deref(), flow);
+        let session = match InviteSession::incoming(now, session_config, id, request.clone(), flow, local_tag.clone()) {
+            Ok(session) => session,
+            Err(refusal) => return respond(now, transactions, id, *refusal.response),
+        };
+        let call = CallKey(self.next_call.fetch_add(1, Ordering::Relaxed));
+        let call_id = request.call_id().clone();
+        tracing::debug!(%call_id, %flow, "a call begins");
+        self.dialogs.insert(local_tag.clone(), Dialog { call, leg: LegKey::PRIMARY, call_id });
+        self.invites.insert(id, (call, LegKey::PRIMARY));
+        let offer = request.body().clone();
+        let (mut actor, mailbox, handle) = new_actor(self, call, Some(Incoming { invite: request, flow }));
+        actor.adopt(session, local_tag, offer, run(handler, handle));
+        self.call_started(call, mailbox, actor);
+    }
+
+    fn call_started(&mut self, call: CallKey, mailbox: Mailbox, actor: CallActor) {
+        self.calls.insert(call, mailbox);
+        self.actors.spawn(actor.run());
+        self.live.send_replace(self.calls.len());
+        metrics::counter!("session_calls_total").increment(1);
+    }
+
+    fn on_response(&mut self, owner: Owner, response: Response, flow: Flow) {
+        let provisional = response.status().is_provisional();
+        match self.clients.get(&owner).map(|client| &client.waiting) {
+            Some(&Waiting::Leg { call, leg, token }) => {
+                let urgency = if provisional { Urgency::Normal } else { Urgency::Urgent };
+                self.tell(call, CallMessage::Response { leg, token, response, flow }, urgency);
+            }
+            Some(Waiting::Application(_)) if !provisional => {
+                if let Some(Client { waiting: Waiting::Application(reply), .. }) = self.clients.remove(&owner) {
+                    // The application may have stopped waiting.
+                    drop(reply.send(Ok(response)));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn transmit(
+        &mut self,
+        now: Instant,
+        call: CallKey,
+        leg: LegKey,
+        transmit: SessionTransmit,
+        transactions: &mut Transactions,
+    ) {
+        match transmit {
+            SessionTransmit::Respond { transaction, response } => respond(now, transactions, transaction, response),
+            SessionTransmit::Acknowledge { request, flow } => transactions.acknowledge(now, request, flow),
+            SessionTransmit::Request { token, request, flow } => {
+                let owner = self.new_owner();
+                match transactions.request(now, request, flow, owner) {
+                    Ok(id) => {
+                        self.clients.insert(owner, Client { id, waiting: Waiting::Leg { call, leg, token } });
+                    }
+                    Err(_) => {
+                        let failure = Failure::Transport(std::io::ErrorKind::QuotaExceeded);
+                        self.tell(call, CallMessage::Failed { leg, token, failure }, Urgency::Urgent);
+                    }
+                }
+            }
+            SessionTransmit::Cancel { token } => {
+                let wanted = |client: &&Client| matches!(client.waiting, Waiting::Leg { call: c, leg: l, token: t } if c == call && l == leg && t == token);
+                if let Some(client) = self.clients.values().find(wanted) {
+                    transactions.cancel(now, client.id);
+                }
+            }
+        }
+    }
+
+    /// Passes a message to a call; `false` when it has no room or is gone.
+    fn tell(&self, call: CallKey, message: CallMessage, urgency: Urgency) -> bool {
+        self.calls.get(&call).is_some_and(|mailbox| mailbox.try_send(message, urgency).is_ok())
+    }
+
+    fn call_ended(&mut self, call: CallKey) {
+        self.calls.remove(&call);
+        self.live.send_replace(self.calls.len());
+        self.dialogs.retain(|_, dialog| dialog.call != call);
+        self.invites.retain(|_, (owner, _)| *owner != call);
+        // What the call still has under way ends by its own timers; nobody listens.
+        self.clients.retain(|_, client| !matches!(client.waiting, Waiting::Leg { call: c, .. } if c == call));
+        while let Some(ended) = self.actors.try_join_next() {
+            if let Err(error) = ended {
+                tracing::error!(%error, "the task of a call did not end by itself");
+            }
+        }
+    }
+
+    fn new_owner(&mut self) -> Owner {
+        self.next_owner += 1;
+        Owner(self.next_owner)
+    }
+}
+
+/// Puts together the two ends of a call: its actor and the application's handle.
+pub(super) fn new_actor(
+    parts: &mut Dispatcher,
+    key: CallKey,
+    incoming: Option<Incoming>,
+) -> (CallActor, Mailbox, Call) {
+    let rng = StdRng::from_rng(&mut parts.rng);
+    connect(key, parts.config.clone(), parts.shard.clone(), parts.media.clone(), rng, incoming)
+}
+
+pub(super) fn connect(
+    key: CallKey,
+    config: Arc<EndpointConfig>,
+    shard: ShardHandle<Command>,
+    media: Arc<MediaSource>,
+    rng: StdRng,
+    incoming: Option<Incoming>,
+) -> (CallActor, Mailbox, Call) {
+    let (mailbox, messages) = mailbox();
+    let (op_sender, ops) = mpsc::channel::<Op>(OPS);
+    let (event_sender, events) = mpsc::channel(EVENTS);
+    let call_id = incoming.as_ref().map_or_else(|| ByteStr::from("-"), |incoming| incoming.invite.call_id().clone());
+    let call = Call::new(op_sender, events, mailbox.clone(), media, incoming.map(Arc::new));
+    let line = Line { key, call_id, mailbox: messages, ops, events: event_sender };
+    let actor = CallActor::new(line, config, rng, shard);
+    (actor, mailbox, call)
+}
+
+/// Starts the handler only when it is first polled, so that a panic in its first step is contained like any other.
+fn run(handler: Handler, call: Call) -> super::HandlerFuture {
+    Box::pin(async move { handler(call).await })
+}
+
+fn respond(now: Instant, transactions: &mut Transactions, id: ServerTransactionId, response: Response) {
+    if transactions.respond(now, id, response).is_err() {
+        // The transaction has timed out meanwhile: the peer has stopped waiting.
+        metrics::counter!("session_late_responses_total").increment(1);
+    }
+}
+
+fn no_such_dialog(request: &Request) -> Response {
+    Response::to_request(request, StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST).build()
+}
+
+fn unavailable(request: &Request) -> Response {
+    Response::to_request(request, StatusCode::SERVICE_UNAVAILABLE).header(RetryAfter::new(RETRY_AFTER)).build()
+}
+
+fn allowing(request: &Request, status: StatusCode) -> Response {
+    Response::to_request(request, status).header(Allow(ALLOWED_METHODS.to_vec())).build()
+}

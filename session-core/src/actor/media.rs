@@ -1,0 +1,92 @@
+//! A call's sound: where its sockets come from, and a leg's hold on the worker that runs it.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use blether_rtp_core::{
+    Impairment, LatchPolicy, LegConfig, LegEvent, LegId, LegMode, LegStatistics, MediaWorkers, NoPort, PortAllocator,
+    WorkerError, WorkerHandle,
+};
+
+use super::LegKey;
+use super::mailbox::{CallMessage, Mailbox, Urgency};
+
+/// What every call of an endpoint draws its media from.
+#[derive(Debug)]
+pub(crate) struct MediaSource {
+    pub(crate) workers: MediaWorkers,
+    pub(crate) ports: PortAllocator,
+    pub(crate) impairment: Option<Impairment>,
+    /// Stands in the SDP in place of the address that a socket is bound to, which is then any.
+    pub(crate) advertise: Option<IpAddr>,
+}
+
+/// No media could be opened for a leg.
+#[derive(Debug, thiserror::Error)]
+pub enum MediaError {
+    /// All ports of the range are in use or in quarantine, or none could be bound.
+    #[error(transparent)]
+    NoPort(#[from] NoPort),
+    /// The media worker is overloaded or gone.
+    #[error(transparent)]
+    Worker(#[from] WorkerError),
+}
+
+/// An open RTP socket that a worker runs for one leg of a call. Dropping it closes the socket and gives the port back.
+#[derive(Debug)]
+pub(crate) struct MediaLeg {
+    pub(crate) worker: WorkerHandle,
+    pub(crate) id: LegId,
+    /// The address and port that the SDP names.
+    pub(crate) local: SocketAddr,
+    closed: bool,
+}
+
+impl MediaLeg {
+    /// Opens a port on `local` and has `worker` run it, idle. When this returns the leg runs, so an SDP may name its port.
+    pub(crate) async fn open(
+        source: &MediaSource,
+        worker: &WorkerHandle,
+        mailbox: Mailbox,
+        leg: LegKey,
+        local: IpAddr,
+        telephone_event: Option<u8>,
+    ) -> Result<Self, MediaError> {
+        let bound = source.advertise.map_or(local, unspecified);
+        let socket = source.ports.allocate(bound)?;
+        let address = SocketAddr::new(source.advertise.unwrap_or(local), socket.local_addr().port());
+        let config = LegConfig {
+            remote: None,
+            latch: LatchPolicy::default(),
+            telephone_event_payload_type: telephone_event,
+            impairment: source.impairment,
+            ..LegConfig::default()
+        };
+        let events = Box::new(move |_, event: LegEvent| {
+            // A full mailbox has counted the loss; a call that is gone needs no events.
+            let _ = mailbox.try_send(CallMessage::Media { leg, event }, Urgency::Normal);
+        });
+        let id = worker.add_leg(socket, config, LegMode::Idle, events).await?;
+        Ok(Self { worker: worker.clone(), id, local: address, closed: false })
+    }
+
+    /// Closes the leg and returns what it counted.
+    pub(crate) async fn close(mut self) -> Option<LegStatistics> {
+        self.closed = true;
+        self.worker.remove_leg(self.id).await.ok()
+    }
+}
+
+fn unspecified(like: IpAddr) -> IpAddr {
+    match like {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    }
+}
+
+impl Drop for MediaLeg {
+    fn drop(&mut self) {
+        if !self.closed {
+            self.worker.remove_leg_detached(self.id);
+        }
+    }
+}

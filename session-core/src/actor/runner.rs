@@ -1,0 +1,269 @@
+//! The actor's loop: one task that owns every leg of a call and polls its handler beside its mailbox.
+//!
+//! What each message means for the call is in `steps`; here is only what is waited for and how the call comes to its end.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::future::{Future, pending, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use blether_rtp_core::LegStatistics;
+use blether_sip_core::{ByteStr, StatusCode};
+use blether_transaction_core::{Rejected, ShardHandle};
+use rand::rngs::StdRng;
+use tokio::sync::mpsc;
+
+use super::call::{CallError, CallEvent, Op};
+use super::dispatcher::Command;
+use super::endpoint::EndpointConfig;
+use super::leg::Leg;
+use super::mailbox::CallMessage;
+use super::{CallKey, HandlerFuture, LegKey};
+use crate::EndCause;
+
+/// How long a call may exchange messages after its end was decided: 64 × T1 for an INVITE that nobody answers and again for the BYE
+/// or CANCEL, and some. Past it something does not keep its timers, and the call is dropped with an error in the log.
+const LONGEST_GOODBYE: Duration = Duration::from_secs(80);
+
+/// Work that others do for the call while it goes on.
+pub(super) type Chore = Pin<Box<dyn Future<Output = ChoreDone> + Send>>;
+
+pub(super) enum ChoreDone {
+    RemoteSet,
+    MediaClosed { leg: LegKey, statistics: Option<Box<LegStatistics>> },
+}
+
+/// The actor's ends of the queues that lead to and from it.
+pub(super) struct Line {
+    pub(super) key: CallKey,
+    pub(super) call_id: ByteStr,
+    pub(super) mailbox: mpsc::Receiver<CallMessage>,
+    pub(super) ops: mpsc::Receiver<Op>,
+    pub(super) events: mpsc::Sender<CallEvent>,
+}
+
+/// One call: all its legs, and the handler that runs it.
+pub(crate) struct CallActor {
+    pub(super) key: CallKey,
+    pub(super) call_id: ByteStr,
+    pub(super) config: Arc<EndpointConfig>,
+    pub(super) rng: StdRng,
+    pub(super) shard: ShardHandle<Command>,
+    /// What the shard is to be told, in order.
+    pub(super) outbox: VecDeque<Command>,
+    pub(super) mailbox: mpsc::Receiver<CallMessage>,
+    pub(super) ops: mpsc::Receiver<Op>,
+    pub(super) events: mpsc::Sender<CallEvent>,
+    pub(super) handler: Option<HandlerFuture>,
+    pub(super) legs: BTreeMap<LegKey, Leg>,
+    pub(super) chores: Vec<Chore>,
+    /// When the end was decided; from then on there is no handler and no new leg.
+    pub(super) ending: Option<Instant>,
+}
+
+/// What woke the actor.
+#[expect(clippy::large_enum_variant, reason = "it is moved once, and mostly the large one")]
+enum Woken {
+    Message(Option<CallMessage>),
+    Room(bool),
+    Op(Option<Op>),
+    Handler(HandlerEnd),
+    Chore(ChoreDone),
+    Timeout,
+}
+
+enum HandlerEnd {
+    Returned(Result<(), CallError>),
+    Panicked,
+}
+
+impl CallActor {
+    pub(super) fn new(line: Line, config: Arc<EndpointConfig>, rng: StdRng, shard: ShardHandle<Command>) -> Self {
+        let Line { key, call_id, mailbox, ops, events } = line;
+        Self {
+            key,
+            call_id,
+            config,
+            rng,
+            shard,
+            outbox: VecDeque::new(),
+            mailbox,
+            ops,
+            events,
+            handler: None,
+            legs: BTreeMap::new(),
+            chores: Vec::new(),
+            ending: None,
+        }
+    }
+
+    /// Lives until every leg has ended, its media is closed, and the shard has been told all there is to tell.
+    pub(crate) async fn run(mut self) {
+        if self.live().await.is_err() {
+            tracing::error!(call_id = %self.call_id, "the state of the call failed; the call is dropped");
+            metrics::counter!("session_call_panics_total").increment(1);
+        }
+        if self.shard.send(Command::CallEnded { call: self.key }).await.is_err() {
+            tracing::debug!(call_id = %self.call_id, "the shard stopped before the call");
+        }
+    }
+
+    async fn live(&mut self) -> Result<(), Panicked> {
+        loop {
+            self.contained(Self::settle)?;
+            if self.is_over() {
+                return Ok(());
+            }
+            let woken = self.wait().await;
+            self.contained(|actor| actor.handle(Instant::now(), woken))?;
+        }
+    }
+
+    /// Runs one step of the protocol cores. A panic in one ends this call and touches no other.
+    fn contained(&mut self, step: impl FnOnce(&mut Self)) -> Result<(), Panicked> {
+        catch_unwind(AssertUnwindSafe(|| step(self))).map_err(|_| Panicked)
+    }
+
+    fn is_over(&self) -> bool {
+        let Some(since) = self.ending else { return false };
+        if since.elapsed() > LONGEST_GOODBYE {
+            tracing::error!(call_id = %self.call_id, "the call did not end in {LONGEST_GOODBYE:?}; it is dropped");
+            return true;
+        }
+        self.legs.is_empty() && self.chores.is_empty() && self.outbox.is_empty()
+    }
+
+    async fn wait(&mut self) -> Woken {
+        let goodbye = self.ending.map(|since| since + LONGEST_GOODBYE);
+        let due = self.legs.values().filter_map(|leg| leg.session.poll_timeout()).chain(goodbye).min();
+        tokio::select! {
+            biased;
+            message = self.mailbox.recv() => Woken::Message(message),
+            () = sleep_until(due) => Woken::Timeout,
+            room = self.shard.room(), if !self.outbox.is_empty() => Woken::Room(room.is_ok()),
+            done = poll_chores(&mut self.chores) => Woken::Chore(done),
+            end = poll_handler(&mut self.handler) => Woken::Handler(end),
+            op = self.ops.recv(), if self.ending.is_none() => Woken::Op(op),
+        }
+    }
+
+    fn handle(&mut self, now: Instant, woken: Woken) {
+        match woken {
+            Woken::Message(Some(message)) => self.handle_message(now, message),
+            // The shard holds the other end for as long as it runs.
+            Woken::Message(None) | Woken::Room(false) => self.drop_everything(now),
+            // `settle` goes on with the outbox.
+            Woken::Room(true) => {}
+            Woken::Op(Some(op)) => self.handle_op(now, op),
+            Woken::Op(None) => self.begin_ending(now, EndCause::HungUp),
+            Woken::Handler(end) => self.handler_ended(now, end),
+            Woken::Chore(ChoreDone::RemoteSet) => {}
+            Woken::Chore(ChoreDone::MediaClosed { leg, statistics }) => self.media_closed(leg, statistics),
+            Woken::Timeout => {
+                for leg in self.legs.values_mut() {
+                    leg.session.handle_timeout(now);
+                }
+            }
+        }
+    }
+
+    /// Decides the end of the call: the handler goes, and every leg is refused, cancelled or hung up as its state demands. A second
+    /// call does nothing.
+    pub(super) fn begin_ending(&mut self, now: Instant, cause: EndCause) {
+        if self.ending.is_some() {
+            return;
+        }
+        self.ending = Some(now);
+        self.handler = None;
+        self.ops.close();
+        for leg in self.legs.values_mut() {
+            leg.session.end(now, cause);
+        }
+    }
+
+    /// The endpoint is gone: nobody is left to say goodbye through. Ports and memory come back by dropping.
+    fn drop_everything(&mut self, now: Instant) {
+        self.begin_ending(now, EndCause::Failed);
+        self.legs.clear();
+        self.outbox.clear();
+        self.chores.clear();
+    }
+
+    fn handler_ended(&mut self, now: Instant, end: HandlerEnd) {
+        self.handler = None;
+        match end {
+            // The call goes on for as long as its handle lives: the handler may have passed it on.
+            HandlerEnd::Returned(Ok(())) => {}
+            HandlerEnd::Returned(Err(CallError::Ended)) => self.begin_ending(now, EndCause::HungUp),
+            HandlerEnd::Returned(Err(error)) => {
+                tracing::info!(call_id = %self.call_id, %error, "the handler gave up");
+                self.refuse_caller(now, error.status());
+                self.begin_ending(now, EndCause::HungUp);
+            }
+            HandlerEnd::Panicked => {
+                tracing::error!(call_id = %self.call_id, "the handler panicked; its call ends, no other is touched");
+                metrics::counter!("session_handler_panics_total").increment(1);
+                self.refuse_caller(now, StatusCode::SERVER_INTERNAL_ERROR);
+                self.begin_ending(now, EndCause::HungUp);
+            }
+        }
+    }
+
+    /// Refuses the leg that the call began with, if it is an incoming one and has no final answer.
+    pub(super) fn refuse_caller(&mut self, now: Instant, status: StatusCode) {
+        if let Some(leg) = self.legs.get_mut(&LegKey::PRIMARY) {
+            leg.session.reject(now, status);
+        }
+    }
+
+    /// Sends on what the outbox holds, as far as the shard has room; `wait` waits for more room.
+    pub(super) fn flush(&mut self) {
+        while let Some(command) = self.outbox.pop_front() {
+            match self.shard.try_send_urgent(command) {
+                Ok(()) => {}
+                Err(Rejected::Full(command)) => return self.outbox.push_front(command),
+                Err(Rejected::Closed(_)) => return self.outbox.clear(),
+            }
+        }
+    }
+}
+
+/// A step of a protocol core panicked.
+struct Panicked;
+
+async fn sleep_until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => pending().await,
+    }
+}
+
+/// Waits for the first chore that is done, and takes it off the list.
+async fn poll_chores(chores: &mut Vec<Chore>) -> ChoreDone {
+    poll_fn(|context| {
+        for index in 0..chores.len() {
+            if let Some(chore) = chores.get_mut(index)
+                && let Poll::Ready(done) = chore.as_mut().poll(context)
+            {
+                drop(chores.swap_remove(index));
+                return Poll::Ready(done);
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+/// Polls the handler, containing its panics.
+async fn poll_handler(handler: &mut Option<HandlerFuture>) -> HandlerEnd {
+    let Some(future) = handler else { return pending().await };
+    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(result)) => Poll::Ready(HandlerEnd::Returned(result)),
+        Err(_) => Poll::Ready(HandlerEnd::Panicked),
+    })
+    .await
+}

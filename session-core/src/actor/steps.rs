@@ -1,0 +1,356 @@
+//! What each message, session event and request of the application means for a call.
+
+use std::time::Instant;
+
+use blether_rtp_core::LegStatistics;
+use blether_sip_core::{ByteStr, StatusCode};
+
+use super::call::{CallError, CallEvent, Dial, Op};
+use super::dispatcher::Command;
+use super::leg::{Agreement, Leg};
+use super::mailbox::CallMessage;
+use super::media::MediaLeg;
+use super::runner::{CallActor, ChoreDone};
+use super::{HandlerFuture, LegKey, random_token};
+use crate::{EndCause, InviteSession, MediaPlan, Negotiation, OutgoingInvite, Party, SessionEvent};
+
+/// Room in the event queue that digits and other reports of the media may not use, so that the end of a leg always finds a place.
+const EVENTS_RESERVED: usize = 64;
+
+impl CallActor {
+    /// Gives the call its caller: a leg that an INVITE opened.
+    pub(super) fn adopt(
+        &mut self,
+        session: InviteSession,
+        local_tag: ByteStr,
+        offer: bytes::Bytes,
+        handler: HandlerFuture,
+    ) {
+        let mut leg = Leg::new(session, local_tag, Negotiation::new(self.session_id()));
+        leg.offer = (!offer.is_empty()).then_some(offer);
+        self.legs.insert(LegKey::PRIMARY, leg);
+        self.handler = Some(handler);
+    }
+
+    pub(super) fn handle_message(&mut self, now: Instant, message: CallMessage) {
+        let key = match &message {
+            CallMessage::Request { leg, .. }
+            | CallMessage::Ack { leg, .. }
+            | CallMessage::Cancelled { leg, .. }
+            | CallMessage::NotAcknowledged { leg }
+            | CallMessage::Response { leg, .. }
+            | CallMessage::Failed { leg, .. }
+            | CallMessage::Media { leg, .. } => *leg,
+            CallMessage::ShutDown => return self.begin_ending(now, EndCause::HungUp),
+        };
+        let Some(leg) = self.legs.get_mut(&key) else {
+            // The leg ended while the message waited.
+            if let CallMessage::Request { transaction, request, .. } = message {
+                self.outbox.push_back(Command::NoSuchDialog { transaction, request: Box::new(request) });
+            }
+            return;
+        };
+        match message {
+            CallMessage::Request { transaction, request, flow, .. } => {
+                leg.session.handle_request(now, transaction, request, flow)
+            }
+            CallMessage::Ack { request, .. } => leg.session.handle_ack(now, request),
+            CallMessage::Cancelled { transaction, .. } => leg.session.handle_cancelled(now, transaction),
+            CallMessage::NotAcknowledged { .. } => leg.session.handle_not_acknowledged(now),
+            CallMessage::Response { token, response, flow, .. } => {
+                leg.session.handle_response(now, token, response, flow)
+            }
+            CallMessage::Failed { token, failure, .. } => leg.session.handle_failure(now, token, failure),
+            CallMessage::Media { leg, event } => self.emit(CallEvent::Media { leg, event }),
+            CallMessage::ShutDown => {}
+        }
+    }
+
+    /// Drains what the sessions want sent and have to say, until they are quiet, and forgets the legs that are over.
+    pub(super) fn settle(&mut self) {
+        let now = Instant::now();
+        let mut moved = true;
+        while moved {
+            moved = false;
+            for key in self.legs.keys().copied().collect::<Vec<_>>() {
+                while let Some(transmit) = self.legs.get_mut(&key).and_then(|leg| leg.session.poll_transmit()) {
+                    moved = true;
+                    self.outbox.push_back(Command::Transmit { call: self.key, leg: key, transmit: Box::new(transmit) });
+                }
+                while let Some(event) = self.legs.get_mut(&key).and_then(|leg| leg.session.poll_event()) {
+                    moved = true;
+                    self.session_event(now, key, event);
+                }
+            }
+        }
+        self.forget_finished_legs();
+        self.flush();
+    }
+
+    fn session_event(&mut self, now: Instant, key: LegKey, event: SessionEvent) {
+        let Some(leg) = self.legs.get_mut(&key) else { return };
+        match event {
+            SessionEvent::Ringing | SessionEvent::Progress { .. } => self.emit(CallEvent::Ringing { leg: key }),
+            SessionEvent::Answered { sdp } => match leg.apply_answer(sdp.as_deref().unwrap_or_default()) {
+                Ok(Some(plan)) => {
+                    self.set_remote(key, &plan);
+                    self.emit(CallEvent::Answered { leg: key, plan });
+                }
+                // A second 2xx is the session's own business: it never says `Answered` twice.
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::info!(call_id = %self.call_id, %error, "the answer agrees on nothing; hanging up");
+                    leg.refused = Some(StatusCode::NOT_ACCEPTABLE_HERE);
+                    leg.session.end(now, EndCause::Failed);
+                }
+            },
+            SessionEvent::Confirmed { sdp } => self.confirmed(now, key, sdp),
+            SessionEvent::Offer { sdp } => self.offered(now, key, &sdp),
+            SessionEvent::Refused { response } => leg.refused = Some(response.status()),
+            SessionEvent::Ended { by, cause } => {
+                leg.ended = Some((by, cause));
+                if let Some(linked) = leg.linked.take()
+                    && let Some(other) = self.legs.get_mut(&linked)
+                {
+                    other.linked = None;
+                    other.session.end(now, cause);
+                }
+                if key == LegKey::PRIMARY {
+                    self.begin_ending(now, cause);
+                }
+            }
+            SessionEvent::OfferWanted => self.offer_wanted(now, key),
+            SessionEvent::OfferAnswered { sdp: Some(sdp) } => self.offer_answered(now, key, &sdp),
+            // What was agreed stays in force, or the session has dealt with it.
+            SessionEvent::OfferAnswered { sdp: None }
+            | SessionEvent::OfferWithdrawn
+            | SessionEvent::OfferRefused { .. } => {}
+            // INFO was answered by the session; what it carries has no meaning here.
+            SessionEvent::Info { .. } => {}
+        }
+    }
+
+    fn confirmed(&mut self, now: Instant, key: LegKey, sdp: Option<bytes::Bytes>) {
+        let Some(leg) = self.legs.get_mut(&key) else { return };
+        let agreed = match sdp {
+            Some(sdp) => leg.apply_answer(&sdp),
+            None if matches!(leg.agreement, Agreement::Offered(_)) => leg.apply_answer(&[]),
+            None => Ok(None),
+        };
+        match agreed {
+            Ok(plan) => {
+                if let Some(plan) = &plan {
+                    self.set_remote(key, plan);
+                }
+                self.emit(CallEvent::Confirmed { leg: key, plan });
+            }
+            Err(error) => {
+                tracing::info!(call_id = %self.call_id, %error, "the answer in the ACK agrees on nothing; hanging up");
+                leg.session.end(now, EndCause::Failed);
+            }
+        }
+    }
+
+    /// A new offer within the session (re-INVITE, UPDATE) is answered here, with what the leg could do from the start, whatever the
+    /// handler is busy with.
+    fn offered(&mut self, now: Instant, key: LegKey, sdp: &[u8]) {
+        let Some(leg) = self.legs.get_mut(&key) else { return };
+        match leg.answer_offer(sdp) {
+            Ok((description, plan)) => {
+                // The offer may have been withdrawn meanwhile; the next one renews what is agreed.
+                if leg.session.accept_offer(now, description).is_ok() {
+                    self.set_remote(key, &plan);
+                    self.emit(CallEvent::MediaChanged { leg: key, plan });
+                }
+            }
+            Err(error) => {
+                tracing::info!(call_id = %self.call_id, %error, "a new offer is refused; what was agreed stays");
+                self.refuse_offer(now, key);
+            }
+        }
+    }
+
+    /// The peer asks for an offer of ours (a re-INVITE without one): it gets what the leg can do.
+    fn offer_wanted(&mut self, now: Instant, key: LegKey) {
+        let Some(leg) = self.legs.get_mut(&key) else { return };
+        let Some(description) = leg.offer_again() else { return self.refuse_offer(now, key) };
+        if leg.session.accept_offer(now, description).is_err() {
+            tracing::debug!(call_id = %self.call_id, "the wish for an offer was withdrawn");
+        }
+    }
+
+    fn offer_answered(&mut self, now: Instant, key: LegKey, sdp: &[u8]) {
+        let Some(leg) = self.legs.get_mut(&key) else { return };
+        match leg.apply_answer(sdp) {
+            Ok(Some(plan)) => {
+                self.set_remote(key, &plan);
+                self.emit(CallEvent::MediaChanged { leg: key, plan });
+            }
+            Ok(None) => {}
+            Err(error) => {
+                tracing::info!(call_id = %self.call_id, %error, "the answer agrees on nothing; hanging up");
+                leg.session.end(now, EndCause::Failed);
+            }
+        }
+    }
+
+    fn refuse_offer(&mut self, now: Instant, key: LegKey) {
+        if let Some(leg) = self.legs.get_mut(&key)
+            && leg.session.refuse_offer(now, StatusCode::NOT_ACCEPTABLE_HERE).is_err()
+        {
+            tracing::debug!(call_id = %self.call_id, "the offer was withdrawn before it was refused");
+        }
+    }
+
+    fn set_remote(&mut self, key: LegKey, plan: &MediaPlan) {
+        let Some(media) = self.legs.get(&key).and_then(|leg| leg.media.as_ref()) else { return };
+        let (worker, id, remote, call_id) = (media.worker.clone(), media.id, plan.remote, self.call_id.clone());
+        self.chores.push(Box::pin(async move {
+            if let Err(error) = worker.set_remote(id, remote).await {
+                tracing::warn!(%call_id, %error, "the media worker did not learn where the peer listens");
+            }
+            ChoreDone::RemoteSet
+        }));
+    }
+
+    fn forget_finished_legs(&mut self) {
+        for key in self.legs.keys().copied().collect::<Vec<_>>() {
+            let Some(leg) = self.legs.get_mut(&key) else { continue };
+            if !leg.session.is_terminated() || leg.closing {
+                continue;
+            }
+            leg.closing = true;
+            self.outbox.push_back(Command::CloseLeg { local_tag: leg.local_tag.clone() });
+            let media = leg.media.take();
+            self.chores.push(Box::pin(async move {
+                let statistics = match media {
+                    Some(media) => media.close().await.map(Box::new),
+                    None => None,
+                };
+                ChoreDone::MediaClosed { leg: key, statistics }
+            }));
+        }
+    }
+
+    pub(super) fn handle_op(&mut self, now: Instant, op: Op) {
+        match op {
+            Op::Ring { leg } => {
+                if let Some(leg) = self.legs.get_mut(&leg) {
+                    leg.session.ring(now);
+                }
+            }
+            Op::Reject { leg, status } => {
+                if let Some(leg) = self.legs.get_mut(&leg) {
+                    leg.session.reject(now, status);
+                }
+            }
+            Op::Negotiate { leg: key, capabilities, media, reply } => {
+                let agreed = match self.legs.get_mut(&key) {
+                    Some(leg) => leg.negotiate(capabilities, media).map_err(CallError::from),
+                    None => Err(CallError::NoSuchLeg(key)),
+                };
+                // The handler may have stopped waiting; the leg keeps what was agreed.
+                let _ = reply.send(agreed);
+            }
+            Op::Answer { leg: key, reply } => {
+                let sent = match self.legs.get_mut(&key) {
+                    Some(leg) => match leg.description.take() {
+                        Some(description) => {
+                            leg.session.answer(now, description).map_err(|_| CallError::WrongState("answer"))
+                        }
+                        None => Err(CallError::WrongState("nothing has been agreed to answer with")),
+                    },
+                    None => Err(CallError::NoSuchLeg(key)),
+                };
+                // As above.
+                let _ = reply.send(sent);
+            }
+            Op::Dial { leg, dial, media } => self.dial(now, leg, *dial, media),
+            Op::Link { a, b } => {
+                if self.legs.contains_key(&a) && self.legs.contains_key(&b) {
+                    self.link(a, b);
+                } else {
+                    // One has ended already and cannot take the other along any more.
+                    self.end_leg(now, a, EndCause::HungUp);
+                    self.end_leg(now, b, EndCause::HungUp);
+                }
+            }
+            Op::End { leg: LegKey::PRIMARY, cause } => self.begin_ending(now, cause),
+            Op::End { leg, cause } => self.end_leg(now, leg, cause),
+        }
+    }
+
+    fn link(&mut self, a: LegKey, b: LegKey) {
+        for (key, other) in [(a, b), (b, a)] {
+            if let Some(leg) = self.legs.get_mut(&key) {
+                leg.linked = Some(other);
+            }
+        }
+    }
+
+    fn end_leg(&mut self, now: Instant, key: LegKey, cause: EndCause) {
+        if let Some(leg) = self.legs.get_mut(&key) {
+            leg.session.end(now, cause);
+        }
+    }
+
+    fn dial(&mut self, now: Instant, key: LegKey, dial: Dial, media: MediaLeg) {
+        let local_tag = random_token(&mut self.rng);
+        // Both legs of a call have one owner: with one shard any Call-ID does, and it tells nothing about the other leg.
+        let call_id = random_token(&mut self.rng);
+        let contact_user = dial.from.uri.as_sip().and_then(|uri| uri.user.clone());
+        let mut negotiation = Negotiation::new(self.session_id());
+        let pending = negotiation.offer(&dial.media, media.local);
+        let invite = OutgoingInvite {
+            request_uri: dial.request_uri,
+            from: dial.from.with_tag(&local_tag),
+            to: dial.to,
+            call_id: call_id.clone(),
+            route: dial.route,
+            offer: Some(pending.sdp()),
+            credentials: dial.credentials,
+            flow: dial.flow,
+            next_hop: dial.next_hop,
+            max_forwards: dial.max_forwards,
+            extra: Vec::new(),
+            timeout: dial.ring_timeout,
+        };
+        let session = InviteSession::outgoing(
+            now,
+            self.config.session_for(contact_user.as_deref(), dial.flow),
+            invite,
+            rand::SeedableRng::from_rng(&mut self.rng),
+        );
+        let mut leg = Leg::new(session, local_tag.clone(), negotiation);
+        leg.agreement = Agreement::Offered(pending);
+        leg.capabilities = dial.media;
+        leg.media = Some(media);
+        self.legs.insert(key, leg);
+        self.outbox.push_back(Command::OpenLeg { call: self.key, leg: key, local_tag, call_id });
+    }
+
+    fn session_id(&mut self) -> u64 {
+        u64::from(rand::RngExt::random::<u32>(&mut self.rng))
+    }
+
+    /// Tells the application. What its queue cannot take is counted: reports of the media first, since the rest is bounded per leg.
+    pub(super) fn emit(&mut self, event: CallEvent) {
+        let report = matches!(event, CallEvent::Media { .. } | CallEvent::MediaChanged { .. });
+        if (report && self.events.capacity() <= EVENTS_RESERVED) || self.events.try_send(event).is_err() {
+            metrics::counter!("session_call_events_lost_total").increment(1);
+        }
+    }
+
+    /// The last that is heard of a leg.
+    pub(super) fn media_closed(&mut self, key: LegKey, statistics: Option<Box<LegStatistics>>) {
+        let Some(leg) = self.legs.remove(&key) else { return };
+        let (by, cause) = leg.ended.unwrap_or((Party::Local, EndCause::HungUp));
+        self.emit(match leg.refused {
+            Some(status) => CallEvent::Refused { leg: key, status },
+            None => CallEvent::Ended { leg: key, by, cause, statistics },
+        });
+        if key == LegKey::PRIMARY {
+            self.begin_ending(Instant::now(), cause);
+        }
+    }
+}

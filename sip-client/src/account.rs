@@ -1,0 +1,127 @@
+//! Who a phone is, and whom it registers with.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use blether_session_core::ClientCredentials;
+use blether_sip_core::{Host, NameAddr, SipUri, Uri};
+
+/// An account at a SIP server.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The user part of the address of record, and the name to authenticate with.
+    pub user: String,
+    /// The password. Never shown by `Debug`.
+    pub password: String,
+    /// The host part of the address of record; the server's address where it has no name.
+    pub domain: Host,
+    /// Where requests go: the registrar, which is the outbound proxy too.
+    pub server: SocketAddr,
+    /// The name that others are shown.
+    pub display_name: Option<String>,
+    /// How long a registration is asked for. Default: 10 minutes; the phone renews it before it ends.
+    pub expires: Duration,
+}
+
+impl Account {
+    /// An account at `server`, whose address is its domain.
+    pub fn new(user: impl Into<String>, password: impl Into<String>, server: SocketAddr) -> Self {
+        Self {
+            user: user.into(),
+            password: password.into(),
+            domain: Host::from(server.ip()),
+            server,
+            display_name: None,
+            expires: Duration::from_secs(600),
+        }
+    }
+
+    /// The address of record (RFC 3261 §6).
+    pub fn address_of_record(&self) -> SipUri {
+        self.uri_of(&self.user)
+    }
+
+    /// The URI of another user of the same server. A domain that is the server's own address carries its port, too: without it, the URI
+    /// would name whoever listens on 5060.
+    pub(crate) fn uri_of(&self, user: &str) -> SipUri {
+        let own_address = self.domain == Host::from(self.server.ip());
+        let port = (own_address && self.server.port() != 5060).then_some(self.server.port());
+        SipUri::new(Some(user), self.domain.clone(), port)
+    }
+
+    /// How this account calls itself in From.
+    pub(crate) fn identity(&self) -> NameAddr {
+        let identity = NameAddr::new(self.address_of_record());
+        match &self.display_name {
+            Some(name) => identity.with_display_name(name),
+            None => identity,
+        }
+    }
+
+    pub(crate) fn credentials(&self) -> ClientCredentials {
+        ClientCredentials::with_password(&self.user, &self.password)
+    }
+
+    /// What to dial when a person has typed `text`: a SIP URI as it is, anything else as a user of the account's server.
+    ///
+    /// # Errors
+    ///
+    /// The text, if it is neither.
+    pub fn target(&self, text: &str) -> Result<Uri, BadTarget> {
+        let bad = || BadTarget(text.to_owned());
+        if text.starts_with("sip:") || text.starts_with("sips:") {
+            return text.parse().map_err(|_| bad());
+        }
+        if text.contains('@') {
+            return format!("sip:{text}").parse().map_err(|_| bad());
+        }
+        if text.is_empty() || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            return Err(bad());
+        }
+        Ok(Uri::from(self.uri_of(text)))
+    }
+}
+
+/// Neither a SIP URI nor a name or number.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cannot call {0:?}: give a number, a name, or an address such as sip:bob@192.0.2.7")]
+pub struct BadTarget(pub String);
+
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account")
+            .field("user", &self.user)
+            .field("domain", &self.domain)
+            .field("server", &self.server)
+            .field("expires", &self.expires)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_person_types_becomes_an_address() {
+        let account = Account::new("alice", "secret", "192.0.2.1:5070".parse().unwrap());
+        for (typed, uri) in [
+            ("101", "sip:101@192.0.2.1:5070"),
+            ("*43", "sip:*43@192.0.2.1:5070"),
+            ("bob@example.org", "sip:bob@example.org"),
+            ("sip:bob@example.org;transport=udp", "sip:bob@example.org;transport=udp"),
+        ] {
+            assert_eq!(account.target(typed).unwrap().to_string(), uri, "{typed}");
+        }
+        for typed in ["", "two words", "sip:", "a\r\nb"] {
+            assert_eq!(account.target(typed), Err(BadTarget(typed.to_owned())));
+        }
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        let account = Account::new("alice", "secret", "192.0.2.1:5060".parse().unwrap());
+        assert!(!format!("{account:?}").contains("secret"));
+    }
+}

@@ -1,0 +1,244 @@
+//! A call as a phone sees it: sound in and out, keys, and how it ended.
+
+use std::time::{Duration, Instant};
+
+use blether_media_core::{
+    AudioLeg, AudioLegConfig, AudioLegHandle, AudioSink, AudioSource, Codec, CommandError, EchoLeg,
+};
+use blether_rtp_core::{JitterConfig, LegEvent, LegStatistics};
+use blether_session_core::actor::{Call, CallControl, CallError, CallEvent, LegKey};
+use blether_session_core::{EndCause, MediaCapabilities, MediaPlan, Party};
+use blether_sip_core::{NameAddr, StatusCode};
+
+/// What a phone can do: G.711 and telephone events.
+pub(crate) fn phone_media() -> MediaCapabilities {
+    MediaCapabilities::g711()
+}
+
+/// Where the sound of a call comes from and goes to.
+pub struct Audio {
+    /// What the other side hears.
+    pub source: Box<dyn AudioSource>,
+    /// What is done with what the other side says.
+    pub sink: Box<dyn AudioSink>,
+}
+
+/// Something that happened to a call.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum PhoneEvent {
+    /// The other phone rings.
+    Ringing,
+    /// The other side has pressed a key (RFC 4733).
+    Digit {
+        /// `0` to `9`, `*`, `#`, `A` to `D`.
+        digit: char,
+        /// How long it was held.
+        duration: Duration,
+    },
+    /// What was to be played has been played.
+    Played,
+    /// The call is over; nothing follows.
+    Ended(Summary),
+}
+
+/// How a call came to its end, and what its sound counted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Summary {
+    /// Who ended it.
+    pub by: Party,
+    /// Why.
+    pub cause: EndCause,
+    /// What the media worker counted; absent when there was no media.
+    pub statistics: Option<Box<LegStatistics>>,
+}
+
+/// Why a call was not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum NotAnswered {
+    /// The other side, or the server, said no; 408 when nobody said anything.
+    #[error("{} {}", .0.code(), .0.reason())]
+    Refused(StatusCode),
+    /// The call was over before (the caller gave up, or the endpoint stopped).
+    #[error("the call ended before it was answered")]
+    Ended,
+    /// Its sound could not be set up.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The other side chose no codec of ours.
+    #[error(transparent)]
+    Sound(#[from] NoCodec),
+}
+
+/// What was agreed on is no codec that this phone has: it offered none such.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the other side agreed to no codec that this phone has")]
+pub struct NoCodec;
+
+/// The leg that speaks and listens as `plan` says.
+fn audio_leg(plan: &MediaPlan, audio: Audio) -> Result<(AudioLeg, AudioLegHandle), NoCodec> {
+    let known = |name: &str| Codec::from_name(name);
+    let send =
+        plan.formats.iter().find_map(|format| Some((format.payload_type, known(&format.name)?))).ok_or(NoCodec)?;
+    let receive = plan.formats.iter().filter_map(|format| Some((format.receive_payload_type, known(&format.name)?)));
+    let config = AudioLegConfig {
+        send,
+        receive: receive.collect(),
+        send_events: plan.telephone_event,
+        receive_events: plan.receive_telephone_event,
+        jitter: JitterConfig::default(),
+    };
+    // The default jitter buffer does not contradict itself.
+    AudioLeg::new(Instant::now(), config, audio.source, audio.sink, rand::make_rng()).map_err(|_| NoCodec)
+}
+
+/// A call of a [`Phone`](crate::Phone). Dropping it hangs up.
+#[derive(Debug)]
+pub struct PhoneCall {
+    call: Call,
+    audio: Option<AudioLegHandle>,
+}
+
+impl PhoneCall {
+    pub(crate) fn outgoing(call: Call) -> Self {
+        Self { call, audio: None }
+    }
+
+    pub(crate) fn incoming(call: Call) -> Self {
+        Self { call, audio: None }
+    }
+
+    /// Who calls, for an incoming call.
+    pub fn from(&self) -> Option<&NameAddr> {
+        self.call.invite().map(|invite| invite.from())
+    }
+
+    /// Waits until an outgoing call is answered, and then connects `audio`. `ringing` is called once when the other phone rings.
+    ///
+    /// Dropping the future leaves the call ringing; drop the call to cancel it.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAnswered`], with the status that the server gave.
+    pub async fn answered(&mut self, audio: Audio, mut ringing: impl FnMut()) -> Result<MediaPlan, NotAnswered> {
+        loop {
+            match self.call.event().await.ok_or(NotAnswered::Ended)? {
+                CallEvent::Ringing { .. } => ringing(),
+                CallEvent::Answered { leg, plan } => {
+                    let (processor, handle) = audio_leg(&plan, audio)?;
+                    self.call.set_processor(leg, Box::new(processor)).await?;
+                    self.audio = Some(handle);
+                    return Ok(plan);
+                }
+                CallEvent::Refused { status, .. } => return Err(NotAnswered::Refused(status)),
+                CallEvent::Ended { .. } => return Err(NotAnswered::Ended),
+                _ => {}
+            }
+        }
+    }
+
+    /// Tells the caller of an incoming call that the phone rings.
+    ///
+    /// # Errors
+    ///
+    /// When the call is over.
+    pub async fn ring(&mut self) -> Result<(), CallError> {
+        self.call.ring().await
+    }
+
+    /// Answers an incoming call.
+    ///
+    /// # Errors
+    ///
+    /// When no media can be agreed (reject it then) or the call is over.
+    pub async fn answer(&mut self, audio: Audio) -> Result<MediaPlan, NotAnswered> {
+        let mut leg = Err(NoCodec);
+        let plan = self
+            .call
+            .answer(&phone_media(), |plan| match audio_leg(plan, audio) {
+                Ok((processor, handle)) => {
+                    leg = Ok(handle);
+                    Box::new(processor)
+                }
+                // It cannot be: what is agreed is a part of what this phone has. If it were, nothing would be heard.
+                Err(_) => Box::new(EchoLeg::new(rand::make_rng())),
+            })
+            .await?;
+        self.audio = Some(leg?);
+        Ok(plan)
+    }
+
+    /// Refuses an incoming call.
+    ///
+    /// # Errors
+    ///
+    /// When the call is over.
+    pub async fn reject(&mut self, status: StatusCode) -> Result<(), CallError> {
+        self.call.reject(status).await
+    }
+
+    /// Presses keys, one after another (RFC 4733): 100 ms each, 50 ms apart.
+    ///
+    /// # Errors
+    ///
+    /// When one of them is no key, the other side takes none, or the call has no sound (any more).
+    pub fn send_digits(&self, digits: &str) -> Result<(), CommandError> {
+        self.audio()?.send_dtmf(digits)
+    }
+
+    /// How long [`Self::send_digits`] takes to press these keys.
+    pub fn time_for_digits(digits: &str) -> Duration {
+        Duration::from_millis(150) * u32::try_from(digits.chars().count()).unwrap_or(u32::MAX)
+    }
+
+    /// Says something else from here on; [`PhoneEvent::Played`] tells when it is over.
+    ///
+    /// # Errors
+    ///
+    /// When the call has no sound (any more).
+    pub fn play(&self, source: Box<dyn AudioSource>) -> Result<(), CommandError> {
+        self.audio()?.play(source)
+    }
+
+    fn audio(&self) -> Result<&AudioLegHandle, CommandError> {
+        self.audio.as_ref().ok_or(CommandError::Closed)
+    }
+
+    /// Waits for what happens next; `None` after [`PhoneEvent::Ended`]. Cancel safe.
+    pub async fn event(&mut self) -> Option<PhoneEvent> {
+        loop {
+            let event = match self.call.event().await? {
+                CallEvent::Ringing { .. } => PhoneEvent::Ringing,
+                CallEvent::Media { event: LegEvent::TelephoneEvent { digit, duration }, .. } => {
+                    PhoneEvent::Digit { digit, duration }
+                }
+                CallEvent::Media { event: LegEvent::Finished, .. } => PhoneEvent::Played,
+                CallEvent::Ended { leg: LegKey::PRIMARY, by, cause, statistics } => {
+                    PhoneEvent::Ended(Summary { by, cause, statistics })
+                }
+                _ => continue,
+            };
+            return Some(event);
+        }
+    }
+
+    /// Waits for the end of the call.
+    pub async fn ended(&mut self) -> Option<Summary> {
+        loop {
+            if let PhoneEvent::Ended(summary) = self.event().await? {
+                return Some(summary);
+            }
+        }
+    }
+
+    /// Hangs up and waits until the other side knows. Hanging up a call that is over tells how it ended.
+    pub async fn hang_up(&mut self) -> Option<Summary> {
+        self.call.hang_up().await;
+        self.ended().await
+    }
+
+    /// A handle that can hang up from elsewhere.
+    pub fn control(&self) -> CallControl {
+        self.call.control()
+    }
+}

@@ -64,7 +64,7 @@ fn the_reference_changes_nothing_as_it_stands() {
 #[test]
 fn the_defaults_that_the_reference_shows_are_the_defaults() {
     let shown = uncommented(REFERENCE);
-    assert!(shown.contains("\nring_timeout = 60") && shown.contains("\nlisten = ["), "{shown}");
+    assert!(shown.contains("\nring_timeout = 60") && shown.contains("\nlisten = \"udp:"), "{shown}");
     assert_eq!(read(&shown).unwrap(), defaults_in("etc"));
 }
 
@@ -89,7 +89,7 @@ fn every_key_takes_a_value() {
     let config = read(
         r#"
         data_dir = "/var/lib/blether"
-        listen = ["udp:192.0.2.1:5060", "udp:[2001:db8::1]:5080"]
+        listen = "udp:[2001:db8::1]:5080"
         domains = ["Example.org", "2001:DB8::1"]
         realm = "example.org"
         advertise = "203.0.113.5"
@@ -103,7 +103,7 @@ fn every_key_takes_a_value() {
     )
     .unwrap();
     assert_eq!(config.data_dir, Path::new("/var/lib/blether"));
-    assert_eq!(config.listen[1].to_string(), "udp:[2001:db8::1]:5080");
+    assert_eq!(config.listen.to_string(), "udp:[2001:db8::1]:5080");
     assert_eq!(config.domains, ["example.org", "2001:db8::1"].map(|text| Host::parse(text).unwrap()));
     assert_eq!(config.realm, "example.org");
     assert_eq!(config.advertise, Some("203.0.113.5".parse().unwrap()));
@@ -122,7 +122,7 @@ fn every_key_takes_a_value() {
 
 #[test]
 fn an_unknown_key_is_told_with_the_name_that_it_is_nearest_to() {
-    assert_eq!(error("lsiten = []"), "1:1: unknown key `lsiten`; did you mean `listen`?");
+    assert_eq!(error("lsiten = 1"), "1:1: unknown key `lsiten`; did you mean `listen`?");
     assert_eq!(error("\n[calls]\n  timeout = 5"), "3:3: unknown key `timeout`; did you mean `ring_timeout`?");
     assert_eq!(error("[log]\ncolour = 1"), "2:1: unknown key `colour`; the keys here are level, format");
     assert_eq!(error("[medai]\nports = \"1\""), "1:2: unknown key `medai`; did you mean `media`?");
@@ -141,13 +141,14 @@ fn a_value_of_the_wrong_type_is_told_with_its_key() {
         "[calls]\nring_timeout = 2.5",
         "2:16: `calls.ring_timeout` must be a whole number without quotes, but here it is a number with a fraction",
     );
+    check("listen = [\"udp:0.0.0.0:5060\"]", "1:10: `listen` must be text in quotes, but here it is a list");
     check(
-        "listen = \"udp:0.0.0.0:5060\"",
-        "1:10: `listen` must be a list of texts, such as [\"…\", \"…\"], but here it is text",
+        "domains = \"example.org\"",
+        "1:11: `domains` must be a list of texts, such as [\"…\", \"…\"], but here it is text",
     );
     check(
-        "listen = [5060]",
-        "1:10: `listen` must be a list of texts, such as [\"…\", \"…\"], but here it is a whole number",
+        "domains = [5060]",
+        "1:11: `domains` must be a list of texts, such as [\"…\", \"…\"], but here it is a whole number",
     );
     check(
         "[[account]]\nuser = 100\npassword = \"12345678\"",
@@ -194,17 +195,15 @@ fn a_value_that_does_not_fit_another_names_both() {
         "2:15: `registrar.min_expires` is 60, which is above `registrar.max_expires` = 30; lower the first or raise the second"
     );
     assert_eq!(
-        error("listen = [\"udp:0.0.0.0:10000\"]"),
-        "1:10: `media.ports` = 10000-19999 holds udp:0.0.0.0:10000 of `listen`; move one of them"
+        error("listen = \"udp:0.0.0.0:10000\""),
+        "1:10: `media.ports` = 10000-19999 holds the port of `listen` = udp:0.0.0.0:10000; move one of them"
     );
 }
 
 #[test]
 fn an_address_that_is_none_is_told_with_the_form_it_has() {
     let listen = "\"5060\" is no address to listen on; write it like \"udp:0.0.0.0:5060\" or \"udp:[::]:5060\"";
-    assert_eq!(error("listen = [\"5060\"]"), format!("1:10: `listen`: {listen}"));
-    assert!(error("listen = []").contains("`listen` is empty"));
-    assert!(error("listen = [\"udp:0.0.0.0:5060\", \"udp:0.0.0.0:5060\"]").contains("names udp:0.0.0.0:5060 twice"));
+    assert_eq!(error("listen = \"5060\""), format!("1:10: `listen`: {listen}"));
     assert!(error("advertise = \"example.org\"").contains("write a numeric one"));
     assert!(error("advertise = \"0.0.0.0\"").contains("write a numeric one"));
     assert!(error("[media]\nports = \"10000\"").contains("write it like \"10000-19999\""));
@@ -251,7 +250,7 @@ fn what_is_wrong_with_a_password_never_shows_it() {
 #[test]
 fn what_is_not_toml_is_told_in_one_line_with_its_place() {
     for (text, place) in [
-        ("listen = [", "1:"),
+        ("domains = [", "1:"),
         ("[media]\nports = 10000-19999", "2:"),
         ("realm = blether", "1:9"),
         ("a = 1\na = 2", "2:1"),
@@ -285,7 +284,8 @@ fn a_file_that_cannot_be_read_is_told_with_its_path() {
 #[test]
 fn a_variable_wins_over_the_file() {
     let variables = [
-        ("BLETHER_LISTEN", "udp:127.0.0.1:5070, udp:[::1]:5070"),
+        ("BLETHER_LISTEN", "udp:127.0.0.1:5070"),
+        ("BLETHER_DOMAINS", "example.org, 192.0.2.1"),
         ("BLETHER_MEDIA_PORTS", "30000-30099"),
         ("BLETHER_CALLS_RING_TIMEOUT", "7"),
         ("BLETHER_REALM", "12345"),
@@ -294,8 +294,8 @@ fn a_variable_wins_over_the_file() {
     ];
     let config =
         with_variables("realm = \"a\"\n[calls]\nring_timeout = 9\n[log]\nlevel = \"warn\"", &variables).unwrap();
-    let listen: Vec<String> = config.listen.iter().map(ToString::to_string).collect();
-    assert_eq!(listen, ["udp:127.0.0.1:5070", "udp:[::1]:5070"]);
+    assert_eq!(config.listen.to_string(), "udp:127.0.0.1:5070");
+    assert_eq!(config.domains, ["example.org", "192.0.2.1"].map(|text| Host::parse(text).unwrap()));
     assert_eq!(config.media.ports.to_string(), "30000-30099");
     assert_eq!(config.calls.ring_timeout.as_secs(), 7);
     assert_eq!(config.realm, "12345");

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::value::Listen;
 
-/// An address of `listen` that cannot be had, as one line that says what, where and how to mend it.
+/// The address of `listen` cannot be had, told as one line that says what, where and how to mend it.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {listen}: {}", mend(listen, config, source))]
 pub struct CannotListen {

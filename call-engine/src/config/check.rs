@@ -63,19 +63,10 @@ pub(super) fn check(config: &Config) -> Result<(), Invalid> {
 }
 
 fn check_listen(config: &Config) -> Result<(), Invalid> {
-    let (listen, ports) = (&config.listen, config.media.ports);
-    if listen.is_empty() {
-        return Err(Invalid::NothingToListenOn);
-    }
+    let (listen, ports) = (config.listen, config.media.ports);
     ports.check().map_err(value("media.ports"))?;
-    for (index, one) in listen.iter().enumerate() {
-        // Port 0 is another port each time.
-        if one.address.port() != 0 && listen.iter().take(index).any(|earlier| earlier == one) {
-            return Err(Invalid::ListenTwice { address: one.to_string() });
-        }
-        if ports.contains(one.address.port()) {
-            return Err(Invalid::ListenInMediaPorts { ports: ports.to_string(), address: one.to_string() });
-        }
+    if ports.contains(listen.address.port()) {
+        return Err(Invalid::ListenInMediaPorts { ports: ports.to_string(), address: listen.to_string() });
     }
     Ok(())
 }

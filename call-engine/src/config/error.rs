@@ -147,17 +147,8 @@ pub enum Invalid {
         /// The value of that key.
         limit: u64,
     },
-    /// No socket to receive on.
-    #[error("`listen` is empty; name at least one address, such as \"udp:0.0.0.0:5060\"")]
-    NothingToListenOn,
-    /// An address that is listed twice.
-    #[error("`listen` names {address} twice; remove one of them")]
-    ListenTwice {
-        /// The address.
-        address: String,
-    },
     /// A SIP port that RTP would take.
-    #[error("`media.ports` = {ports} holds {address} of `listen`; move one of them")]
+    #[error("`media.ports` = {ports} holds the port of `listen` = {address}; move one of them")]
     ListenInMediaPorts {
         /// The range.
         ports: String,

@@ -43,8 +43,8 @@ pub const DEFAULT_DATA_DIR: &str = "blether-data";
 pub struct Config {
     /// Where the server keeps what it must remember. Default: `blether-data`; from a file: the folder of that file.
     pub data_dir: PathBuf,
-    /// The sockets that receive SIP. Default: UDP port 5060 of all IPv4 addresses, the port that phones assume.
-    pub listen: Vec<Listen>,
+    /// The socket that receives SIP. Default: UDP port 5060 of all IPv4 addresses, the port that phones assume.
+    pub listen: Listen,
     /// Host names and addresses that are ours besides the local addresses. Default: none; phones that are given the server's
     /// address need none.
     pub domains: Vec<Host>,
@@ -121,7 +121,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             data_dir: PathBuf::from(DEFAULT_DATA_DIR),
-            listen: vec![Listen::default()],
+            listen: Listen::default(),
             domains: Vec::new(),
             realm: "blether".to_owned(),
             advertise: None,

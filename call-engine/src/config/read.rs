@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
 use toml::Value;
@@ -11,7 +10,7 @@ use toml::Value;
 use super::account::{AccountConfig, Password};
 use super::error::{ConfigError, Invalid, Place, nearest};
 use super::file::{Account, File, Origin, Setting};
-use super::value::{self, Listen, ValueError};
+use super::value::{self, ValueError};
 use super::{CallsConfig, Config, LimitsConfig, LogConfig, MediaConfig, RegistrarConfig, check, environment};
 
 impl Config {
@@ -43,7 +42,7 @@ impl Reader<'_> {
         let File { data_dir, listen, domains, realm, advertise, media, registrar, limits, calls, log, account } = file;
         Ok(Config {
             data_dir: self.data_dir(data_dir, folder)?,
-            listen: self.list("listen", listen, default.listen, Listen::from_str)?,
+            listen: self.parsed("listen", listen, default.listen, str::parse)?,
             domains: self.list("domains", domains, default.domains, value::domain)?,
             realm: self.parsed("realm", realm, default.realm, |text| Ok(text.to_owned()))?,
             advertise: self.parsed("advertise", advertise, default.advertise, value::advertise)?,
@@ -238,7 +237,6 @@ impl Reader<'_> {
                 // One of the two may be a default, which stands nowhere.
                 if self.places.contains_key(key) { key.clone() } else { limit_key.clone() }
             }
-            Invalid::NothingToListenOn | Invalid::ListenTwice { .. } => "listen".to_owned(),
             Invalid::ListenInMediaPorts { .. } => {
                 if self.places.contains_key("media.ports") {
                     "media.ports".to_owned()

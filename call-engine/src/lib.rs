@@ -1,8 +1,45 @@
-//! A SIP server: registrar and B2BUA with relayed media, and the library it is made of
+//! A SIP server: registrar and B2BUA with relayed media, and the library it is made of.
+//!
+//! [`Engine`] serves a [`config::Config`]: phones register with digest authentication, calls between extensions are connected through this
+//! server's media relay, and `*43` echoes. An application adds handlers for what is dialled, and stages that every request passes:
+//!
+//! ```no_run
+//! use blether_call_engine::{Engine, config::Config};
+//! use blether_session_core::actor::CallError;
+//! use blether_sip_core::StatusCode;
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let engine = Engine::builder(Config::default())
+//!     .on_invite("9XX", |mut incoming| async move {
+//!         incoming.call.ring().await?;
+//!         Err(CallError::Refused(StatusCode::BUSY_HERE))
+//!     })
+//!     .start()
+//!     .await?;
+//! println!("listening on {}", engine.local_addr());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Features: `cli` builds the program `call-engine`, `demo` its command `demo`, which needs `blether-sip-client`; both are on by default.
+//!
+//! # RFCs
+//!
+//! RFC 3261 §10 (registrar), §8.2 and §22.4 (user agent server with digest, RFC 7616, RFC 8760), a back-to-back user agent; the layers below name
+//! theirs. Absent: proxying, TCP, TLS, storage that outlives the process.
 
 pub mod account;
+pub mod b2bua;
 pub mod config;
+#[cfg(feature = "demo")]
+pub mod demo;
+pub mod echo;
+pub mod engine;
 pub mod first_run;
 pub mod ladder;
 pub mod location;
 pub mod pattern;
+pub mod registrar;
+pub mod stage;
+
+pub use engine::{Engine, EngineBuilder, EngineError, EngineHandle, IncomingCall};

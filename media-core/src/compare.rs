@@ -24,6 +24,9 @@ const HEARD_DB: f64 = 10.0;
 /// What is counted for a segment that is as it was sent, to the last bit.
 const MAX_SNR_DB: f64 = 60.0;
 
+/// How far a segment may have moved against the rest and still count as heard: jitter buffers stretch pauses and cut them, 80 ms either way.
+const WANDER: usize = 640;
+
 /// Every how many samples the coarse search looks.
 const COARSE: usize = 8;
 
@@ -36,9 +39,10 @@ pub struct Comparison {
     pub level_difference_db: f64,
     /// Power of the sent sound over that of everything else, in dB.
     pub snr_db: f64,
-    /// The mean of the same over segments of 20 ms, each between 0 and 60 dB: a short gap spoils its own segments only.
+    /// The mean of the same over segments of 20 ms, each between 0 and 60 dB: a short gap spoils its own segments only, and a segment
+    /// that has moved by up to 80 ms is taken where it is.
     pub segmental_snr_db: f64,
-    /// The share of segments that are there with at least 10 dB.
+    /// The share of these segments that are there with at least 10 dB.
     pub coverage: f64,
 }
 
@@ -56,6 +60,7 @@ pub fn compare(sent: &[i16], heard: &[i16]) -> Option<Comparison> {
         return None;
     }
     let offset = best_offset(&sent, &padded);
+    let around = &padded[offset.saturating_sub(WANDER)..(offset + sent.len() + WANDER).min(padded.len())];
     let heard = &padded[offset..offset + sent.len()];
     let cross = dot(&sent, heard);
     let heard_energy = power(heard);
@@ -64,7 +69,7 @@ pub fn compare(sent: &[i16], heard: &[i16]) -> Option<Comparison> {
     }
     let gain = cross / energy;
     let noise: f64 = sent.iter().zip(heard).map(|(&s, &h)| square(f64::from(h) - gain * f64::from(s))).sum();
-    let (segmental_snr_db, coverage) = by_segment(&sent, heard, gain);
+    let (segmental_snr_db, coverage) = by_segment(&sent, around, offset.min(WANDER));
     Some(Comparison {
         delay: SampleRate::HZ_8000.duration_of(offset),
         level_difference_db: 20.0 * gain.log10(),
@@ -74,22 +79,37 @@ pub fn compare(sent: &[i16], heard: &[i16]) -> Option<Comparison> {
     })
 }
 
-fn by_segment(sent: &[f32], heard: &[f32], gain: f64) -> (f64, f64) {
+/// `around` is what was heard from `lead` samples before the sent sound begins to some after it ends.
+fn by_segment(sent: &[f32], around: &[f32], lead: usize) -> (f64, f64) {
     let mut sum = 0.0;
     let (mut segments, mut there) = (0_u32, 0_u32);
-    for (sent, heard) in sent.chunks_exact(SEGMENT).zip(heard.chunks_exact(SEGMENT)) {
+    for (index, sent) in sent.chunks_exact(SEGMENT).enumerate() {
         let samples: Vec<i16> = sent.iter().map(|&sample| sample as i16).collect();
         if level_dbfs(&samples) < PAUSE_DBFS {
             continue;
         }
-        let noise: f64 = sent.iter().zip(heard).map(|(&s, &h)| square(f64::from(h) - gain * f64::from(s))).sum();
-        let snr = decibels(gain * gain * power(sent), noise);
+        let place = lead + index * SEGMENT;
+        let mut snr = segment_snr(sent, &around[place..place + SEGMENT]);
+        if snr < HEARD_DB {
+            let last = (place + WANDER).min(around.len() - SEGMENT);
+            let moved = place.saturating_sub(WANDER)..=last;
+            snr = moved.map(|start| segment_snr(sent, &around[start..start + SEGMENT])).fold(snr, f64::max);
+        }
         sum += snr.clamp(0.0, MAX_SNR_DB);
         segments += 1;
         there += u32::from(snr >= HEARD_DB);
     }
     let segments = f64::from(segments.max(1));
     (sum / segments, f64::from(there) / segments)
+}
+
+/// With the segment's own best gain, as long as that is within 6 dB: what was moved elsewhere has spoiled the gain of the whole.
+fn segment_snr(sent: &[f32], heard: &[f32]) -> f64 {
+    let (cross, energy): (f32, f32) = sent.iter().zip(heard).fold((0.0, 0.0), |(c, e), (s, h)| (c + s * h, e + s * s));
+    let gain = (cross / energy.max(1.0)).clamp(0.5, 2.0);
+    let noise: f32 = sent.iter().zip(heard).map(|(s, h)| (h - gain * s) * (h - gain * s)).sum();
+    let signal: f32 = sent.iter().map(|s| gain * s * gain * s).sum();
+    decibels(signal.into(), noise.into())
 }
 
 /// The offset of `sent` in `heard` with the greatest normalised correlation.
@@ -193,6 +213,15 @@ mod tests {
         }
         let found = compare(&sent, &heard).unwrap();
         assert!(found.snr_db < 15.0 && found.coverage < 0.9 && found.coverage > 0.6, "{found:?}");
+    }
+
+    #[test]
+    fn a_pause_that_was_stretched_costs_no_coverage() {
+        let sent = speech();
+        let mut heard = through_g711(&sent);
+        heard.splice(16_000..16_000, [0; 320]);
+        let found = compare(&sent, &heard).unwrap();
+        assert!(found.coverage > 0.97 && found.snr_db < 10.0, "{found:?}");
     }
 
     #[test]

@@ -200,6 +200,15 @@ impl PhoneCall {
         self.audio()?.play(source)
     }
 
+    /// What the call's media has counted so far.
+    ///
+    /// # Errors
+    ///
+    /// When the call has no sound (any more).
+    pub async fn statistics(&self) -> Result<LegStatistics, CallError> {
+        self.call.statistics(LegKey::PRIMARY).await
+    }
+
     fn audio(&self) -> Result<&AudioLegHandle, CommandError> {
         self.audio.as_ref().ok_or(CommandError::Closed)
     }

@@ -419,6 +419,15 @@ impl Call {
         Ok(self.worker.set_mode(self.media_of(leg)?, LegMode::Process(processor)).await?)
     }
 
+    /// What the media of `leg` has counted so far.
+    ///
+    /// # Errors
+    ///
+    /// When the leg has no media or has ended.
+    pub async fn statistics(&self, leg: LegKey) -> Result<LegStatistics, CallError> {
+        Ok(self.worker.statistics(self.media_of(leg)?).await?)
+    }
+
     /// Ends one leg: cancels it while it rings, hangs it up once it is answered. Ending a leg that has ended does nothing.
     ///
     /// # Errors

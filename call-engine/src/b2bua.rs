@@ -1,0 +1,174 @@
+//! Calls between extensions: every phone of the callee rings, the first that answers is connected, the others are cancelled.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use blether_session_core::actor::{CallError, CallEvent, Dial, LegKey};
+use blether_session_core::{EndCause, NextHop};
+use blether_sip_core::{AddressOfRecord, NameAddr, StatusCode, Uri};
+
+use crate::engine::{IncomingCall, address_of};
+
+/// Rings every registered phone of `callee` and connects the caller with the first that answers.
+///
+/// The caller hears 180 as soon as one rings. When none is registered it gets 480, when nobody answers within `ring_for` 480, and when all
+/// refuse the best of their answers by RFC 3261 §16.7: a 6xx if there is one, else the lowest class.
+///
+/// # Errors
+///
+/// [`CallError::Refused`] with the status that the caller is to get; whatever else keeps the call from being connected.
+pub async fn ring_extension(
+    incoming: &mut IncomingCall,
+    callee: &AddressOfRecord,
+    ring_for: Duration,
+) -> Result<(), CallError> {
+    let bindings = incoming.engine().location().bindings(callee, Instant::now());
+    if bindings.is_empty() {
+        return Err(CallError::Refused(StatusCode::TEMPORARILY_UNAVAILABLE));
+    }
+    let max_forwards = forwards_left(incoming)?;
+    let media = incoming.call.offered_media()?;
+
+    let mut forks = Forks::default();
+    for binding in bindings.iter() {
+        let dial = Dial {
+            request_uri: Uri::from(binding.contact.clone()),
+            from: incoming.identity_towards(binding.flow),
+            to: NameAddr::new(address_of(callee.user(), binding.flow)),
+            route: Vec::new(),
+            flow: binding.flow,
+            next_hop: NextHop::Flow,
+            credentials: None,
+            ring_timeout: None,
+            max_forwards,
+            media: media.clone(),
+        };
+        match incoming.call.dial(dial).await {
+            Ok(leg) => drop(forks.ringing.insert(leg)),
+            // One phone less rings; the rest go on.
+            Err(CallError::Media(error)) => forks.refused_with(StatusCode::SERVICE_UNAVAILABLE, &error),
+            Err(error) => return Err(error),
+        }
+    }
+    let winner = forks.first_answer(incoming, ring_for).await?;
+    incoming.call.bridge(winner).await
+}
+
+/// What is left of the request's Max-Forwards for the next hop (RFC 3261 §16.3): a phone that registered our own address as its contact
+/// would otherwise make one call ring for ever.
+fn forwards_left(incoming: &IncomingCall) -> Result<u8, CallError> {
+    let came_with = incoming.call.invite().and_then(|invite| invite.max_forwards()).unwrap_or(70);
+    came_with.checked_sub(1).ok_or(CallError::Refused(StatusCode::TOO_MANY_HOPS))
+}
+
+/// The legs that ring, and the best refusal so far.
+#[derive(Default)]
+struct Forks {
+    ringing: BTreeSet<LegKey>,
+    best: Option<StatusCode>,
+}
+
+impl Forks {
+    async fn first_answer(&mut self, incoming: &mut IncomingCall, ring_for: Duration) -> Result<LegKey, CallError> {
+        let deadline = tokio::time::Instant::now() + ring_for;
+        let mut told = false;
+        while !self.ringing.is_empty() {
+            let Ok(event) = tokio::time::timeout_at(deadline, incoming.call.event()).await else {
+                self.cancel_all(incoming, EndCause::NoAnswer).await?;
+                return Err(CallError::Refused(StatusCode::TEMPORARILY_UNAVAILABLE));
+            };
+            match event.ok_or(CallError::Ended)? {
+                CallEvent::Ringing { .. } if !told => {
+                    told = true;
+                    incoming.call.ring().await?;
+                }
+                CallEvent::Answered { leg, .. } if self.ringing.remove(&leg) => {
+                    self.cancel_all(incoming, EndCause::AnsweredElsewhere).await?;
+                    return Ok(leg);
+                }
+                CallEvent::Refused { leg, status } if self.ringing.remove(&leg) => {
+                    self.note(status);
+                    // A 6xx speaks for the callee, not for one of the phones (RFC 3261 §21.6).
+                    if status.code() >= 600 {
+                        self.cancel_all(incoming, EndCause::HungUp).await?;
+                    }
+                }
+                _ => {}
+            }
+        }
+        Err(CallError::Refused(self.best.map_or(StatusCode::TEMPORARILY_UNAVAILABLE, for_the_caller)))
+    }
+
+    async fn cancel_all(&mut self, incoming: &mut IncomingCall, cause: EndCause) -> Result<(), CallError> {
+        for leg in std::mem::take(&mut self.ringing) {
+            incoming.call.end_leg(leg, cause).await?;
+        }
+        Ok(())
+    }
+
+    fn refused_with(&mut self, status: StatusCode, why: &dyn std::fmt::Display) {
+        tracing::warn!(%why, "a phone cannot be rung");
+        self.note(status);
+    }
+
+    fn note(&mut self, status: StatusCode) {
+        self.best = Some(match self.best {
+            Some(best) if rank(best) <= rank(status) => best,
+            _ => status,
+        });
+    }
+}
+
+/// Order of preference among refusals (RFC 3261 §16.7 step 6): 6xx, then the lowest class, and within it what tells most about the callee.
+fn rank(status: StatusCode) -> (u8, u16) {
+    let code = status.code();
+    let class = match code / 100 {
+        6 => 0,
+        class => class as u8,
+    };
+    // A challenge to us, and time-outs, tell the caller nothing about the callee.
+    let within = match code {
+        486 => 0,
+        401 | 407 | 408 | 415 | 420 | 484 => 2_000 + code,
+        _ => code,
+    };
+    (class, within)
+}
+
+/// What a phone said to us may not mean the same to the caller: a challenge or a redirection concerns this server alone.
+fn for_the_caller(status: StatusCode) -> StatusCode {
+    match status.code() {
+        300..=399 | 401 | 407 | 481 => StatusCode::TEMPORARILY_UNAVAILABLE,
+        _ => status,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn best_of(codes: &[u16]) -> u16 {
+        let mut forks = Forks::default();
+        for &code in codes {
+            forks.note(StatusCode::new(code).unwrap());
+        }
+        for_the_caller(forks.best.unwrap()).code()
+    }
+
+    #[test]
+    fn the_caller_hears_the_best_refusal_whatever_their_order() {
+        for (codes, best) in [
+            (&[486][..], 486),
+            (&[480, 486], 486),
+            (&[486, 480], 486),
+            (&[408, 404], 404),
+            (&[503, 486], 486),
+            (&[486, 603], 603),
+            (&[503, 500], 500),
+            (&[401], 480),
+            (&[302], 480),
+        ] {
+            assert_eq!(best_of(codes), best, "{codes:?}");
+        }
+    }
+}

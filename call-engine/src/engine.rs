@@ -1,0 +1,440 @@
+//! The server: the pipeline that a request passes, the handlers that calls are given to, and the endpoint beneath.
+
+use std::fmt;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use blether_rtp_core::{PortRange, PortRangeError};
+use blether_session_core::actor::{
+    Admission, Application, Call, CallError, Endpoint, EndpointConfig, EndpointCounts, HandlerFuture, StartError,
+};
+use blether_sip_core::{AddressOfRecord, Host, Limits, Method, NameAddr, Request, Response, StatusCode, Uri};
+use blether_sip_transport::Flow;
+use blether_transaction_core::WireTap;
+
+use crate::account::{Account, AccountError, Accounts};
+use crate::b2bua;
+use crate::config::{Config, Invalid};
+use crate::location::{Location, LocationLimits};
+use crate::pattern::{DuplicatePattern, Pattern, PatternError, Patterns};
+use crate::registrar::{Domains, Outcome, Registrar, RegistrarConfig, RegistrarConfigError};
+use crate::stage::{Authenticator, AuthenticatorConfig, ChallengeReason, Stage, StageContext, Verdict, Verification};
+
+/// The domain under which addresses of record are kept when the configuration names none. It never leaves this server but in From and To, and
+/// `.invalid` cannot be anybody else's (RFC 2606 §2).
+const UNNAMED_DOMAIN: &str = "blether.invalid";
+
+type InviteHandler = Arc<dyn Fn(IncomingCall) -> HandlerFuture + Send + Sync>;
+
+/// A call that an INVITE opened, as a handler gets it: who calls, what was dialled, and the [`Call`] itself.
+#[derive(Debug)]
+pub struct IncomingCall {
+    /// The call. Dropping it hangs up.
+    pub call: Call,
+    engine: EngineHandle,
+    caller: Option<String>,
+    dialled: String,
+}
+
+impl IncomingCall {
+    /// The account that the caller proved to be; `None` if the authentication stage was left out.
+    pub fn caller(&self) -> Option<&str> {
+        self.caller.as_deref()
+    }
+
+    /// The user part of what was dialled, without escapes.
+    pub fn dialled(&self) -> &str {
+        &self.dialled
+    }
+
+    /// The engine that the call belongs to.
+    pub fn engine(&self) -> &EngineHandle {
+        &self.engine
+    }
+
+    /// How the caller is shown to somebody who is reached by `flow`: as its account, with the address of ours that this phone knows,
+    /// so that it can call back. What the caller claims of itself is not passed on.
+    pub fn identity_towards(&self, flow: Flow) -> NameAddr {
+        self.engine.0.identity(self.caller(), flow)
+    }
+
+    /// Rings every phone of the extension that was dialled, connects the first that answers, and returns when the call is over; see
+    /// [`b2bua::ring_extension`].
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::Refused`] with 404 for an unknown extension, 480 for one that is not registered or does not answer, or what
+    /// its phones said.
+    pub async fn connect(mut self) -> Result<(), CallError> {
+        let core = self.engine.0.clone();
+        let callee = core.extension(&self.dialled).ok_or(CallError::Refused(StatusCode::NOT_FOUND))?;
+        b2bua::ring_extension(&mut self, &callee, core.ring_for).await?;
+        self.call.ended().await;
+        Ok(())
+    }
+}
+
+/// A cheap handle on a running engine's tables, for handlers.
+#[derive(Clone, Debug)]
+pub struct EngineHandle(Arc<Core>);
+
+impl EngineHandle {
+    /// Who is registered where.
+    pub fn location(&self) -> &Location {
+        &self.0.location
+    }
+
+    /// The address of record of a local extension, or `None` when there is no such account.
+    pub fn extension(&self, user: &str) -> Option<AddressOfRecord> {
+        self.0.extension(user)
+    }
+}
+
+/// What the shard and all handlers of an engine share.
+struct Core {
+    accounts: Arc<Accounts>,
+    location: Arc<Location>,
+    registrar: Registrar,
+    authenticator: Authenticator,
+    stages: Vec<Box<dyn Stage>>,
+    routes: Patterns<InviteHandler>,
+    ring_for: Duration,
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Core").field("accounts", &self.accounts.len()).finish_non_exhaustive()
+    }
+}
+
+impl Core {
+    fn extension(&self, user: &str) -> Option<AddressOfRecord> {
+        self.accounts.get(user)?;
+        self.registrar.domains().local(user)
+    }
+
+    fn identity(&self, user: Option<&str>, flow: Flow) -> NameAddr {
+        let address = address_of(user.unwrap_or("anonymous"), flow);
+        let name = user.and_then(|user| self.accounts.get(user)).and_then(Account::display_name);
+        match name {
+            Some(name) => NameAddr::new(address).with_display_name(name),
+            None => NameAddr::new(address),
+        }
+    }
+
+    /// The built-in first stage: whoever sends INVITE must have an account.
+    fn authenticate(&self, now: Instant, request: &Request, context: &mut StageContext) -> Verdict {
+        match self.authenticator.authenticate(now, request) {
+            Verification::Authenticated { user } => {
+                context.user = Some(user);
+                Verdict::Pass
+            }
+            Verification::Challenge { headers, why } => {
+                note_challenge(request, why);
+                let response = Response::to_request(request, StatusCode::UNAUTHORIZED);
+                Verdict::answer(headers.into_iter().fold(response, |response, header| response.header(header)).build())
+            }
+            Verification::Malformed { error } => Verdict::answer(
+                Response::to_request(request, StatusCode::BAD_REQUEST).reason(&error.to_string()).build(),
+            ),
+        }
+    }
+
+    /// Leads a request through every stage; `Err` is the answer that one of them gave.
+    fn pass_stages(&self, now: Instant, request: &Request, flow: Flow) -> Result<StageContext, Box<Response>> {
+        let mut context = StageContext::default();
+        let mut verdict = self.authenticate(now, request, &mut context);
+        let mut stages = self.stages.iter();
+        loop {
+            match verdict {
+                Verdict::Answer(response) => return Err(response),
+                Verdict::Pass => match stages.next() {
+                    Some(stage) => verdict = stage.inspect(now, request, flow, &mut context),
+                    None => return Ok(context),
+                },
+            }
+        }
+    }
+
+    /// The handler of what was dialled: the narrowest pattern, else the extension of that name.
+    fn route(&self, dialled: &str) -> Option<InviteHandler> {
+        if let Some(handler) = self.routes.find(dialled) {
+            return Some(handler.clone());
+        }
+        self.accounts.get(dialled)?;
+        Some(Arc::new(|incoming: IncomingCall| Box::pin(incoming.connect())))
+    }
+
+    /// The order is RFC 3261 §10.3's: the request must be for us before we ask who sends it.
+    fn register(&self, now: Instant, request: &Request, flow: Flow) -> Response {
+        self.forget_expired(now);
+        if let Err(refusal) = self.registrar.admit(request, flow) {
+            return note_registration(request, flow, self.registrar.refuse(request, refusal));
+        }
+        let context = match self.pass_stages(now, request, flow) {
+            Ok(context) => context,
+            Err(response) => return *response,
+        };
+        let Some(user) = context.user else {
+            return Response::to_request(request, StatusCode::FORBIDDEN).build();
+        };
+        note_registration(request, flow, self.registrar.register(now, SystemTime::now(), request, flow, &user))
+    }
+
+    /// Takes out the contacts that nobody refreshed. Look-ups leave them out by themselves; this gives back their memory.
+    fn forget_expired(&self, now: Instant) {
+        if self.location.next_expiry().is_some_and(|due| due <= now) {
+            for expired in self.location.sweep(now) {
+                tracing::info!(aor = %expired.aor, contact = %expired.binding.contact, "a registration has expired");
+            }
+        }
+    }
+}
+
+fn note_challenge(request: &Request, why: ChallengeReason) {
+    metrics::counter!("engine_challenges_total", "why" => why.as_str()).increment(1);
+    if why != ChallengeReason::NoCredentials {
+        tracing::info!(call_id = %request.call_id(), why = why.as_str(), "the credentials are not accepted");
+    }
+}
+
+fn note_registration(request: &Request, flow: Flow, (response, outcome): (Response, Outcome)) -> Response {
+    metrics::counter!("engine_registrations_total", "outcome" => outcome.as_str()).increment(1);
+    match &outcome {
+        Outcome::Updated { aor, contacts, .. } => {
+            tracing::info!(%aor, contacts, source = %flow.remote, "{}", outcome.as_str());
+        }
+        Outcome::Refused { refusal } => {
+            tracing::info!(call_id = %request.call_id(), source = %flow.remote, %refusal, "a registration is refused");
+        }
+        Outcome::Queried { .. } | Outcome::Challenged { .. } => {}
+    }
+    response
+}
+
+/// The address of one of our users as the peer at the other end of `flow` knows us.
+pub(crate) fn address_of(user: &str, flow: Flow) -> Uri {
+    let port = (flow.local.port() != 5060).then_some(flow.local.port());
+    Uri::from(blether_sip_core::SipUri::new(Some(user), Host::from(flow.local.ip()), port))
+}
+
+/// Serves an endpoint with the engine's tables.
+struct Server(EngineHandle);
+
+impl Application for Server {
+    fn on_invite(&self, now: Instant, invite: &Request, flow: Flow) -> Admission {
+        let core = &self.0.0;
+        let context = match core.pass_stages(now, invite, flow) {
+            Ok(context) => context,
+            Err(response) => return Admission::Refuse(response),
+        };
+        let refuse = |status| Admission::refuse(Response::to_request(invite, status).build());
+        let Some(uri) = invite.uri().as_sip() else { return refuse(StatusCode::UNSUPPORTED_URI_SCHEME) };
+        // This server passes calls on to nobody else: no open relay, whoever asks.
+        if !core.registrar.domains().contains(&uri.host, flow) {
+            return refuse(StatusCode::NOT_FOUND);
+        }
+        let Some(dialled) = uri.user_decoded() else { return refuse(StatusCode::ADDRESS_INCOMPLETE) };
+        let dialled = dialled.to_string();
+        let Some(handler) = core.route(&dialled) else { return refuse(StatusCode::NOT_FOUND) };
+        let engine = self.0.clone();
+        let caller = context.user.map(|user| user.user().to_owned());
+        tracing::info!(call_id = %invite.call_id(), caller, dialled, "a call");
+        Admission::accept(move |call| handler(IncomingCall { call, engine, caller, dialled }))
+    }
+
+    fn on_request(&self, now: Instant, request: &Request, flow: Flow) -> Option<Response> {
+        match request.method() {
+            Method::Register => Some(self.0.0.register(now, request, flow)),
+            _ => None,
+        }
+    }
+}
+
+/// Why an engine does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The configuration is not possible.
+    #[error(transparent)]
+    Config(#[from] Invalid),
+    /// An account is not possible.
+    #[error(transparent)]
+    Account(#[from] AccountError),
+    /// The registrar's intervals are not possible.
+    #[error(transparent)]
+    Registrar(#[from] RegistrarConfigError),
+    /// The range of RTP ports.
+    #[error(transparent)]
+    MediaPorts(#[from] PortRangeError),
+    /// A pattern of `on_invite` cannot be read.
+    #[error("on_invite: {0}")]
+    Pattern(#[from] PatternError),
+    /// Two handlers for the same calls.
+    #[error("on_invite: {0}")]
+    Duplicate(#[from] DuplicatePattern),
+    /// The socket or a thread.
+    #[error(transparent)]
+    Start(#[from] StartError),
+}
+
+/// Puts an [`Engine`] together.
+pub struct EngineBuilder {
+    config: Config,
+    stages: Vec<Box<dyn Stage>>,
+    routes: Result<Patterns<InviteHandler>, EngineError>,
+    media_ports: Option<PortRange>,
+    tap: Option<WireTap>,
+}
+
+impl EngineBuilder {
+    /// Adds a stage behind those that are there. The first, built in, authenticates INVITE and REGISTER by the configuration's
+    /// accounts.
+    #[must_use]
+    pub fn stage(mut self, stage: impl Stage) -> Self {
+        self.stages.push(Box::new(stage));
+        self
+    }
+
+    /// Gives calls to what matches `pattern` (see [`Pattern`]) to `handler`. The narrowest pattern wins, and any pattern wins over
+    /// the extension of that name. A pattern that cannot be read, or stands twice, makes [`Self::start`] fail.
+    ///
+    /// The handler runs in the call's actor: never twice at once for one call, on any thread, and it is dropped when the call
+    /// ends. An error before the call was answered refuses the caller with [`CallError::status`].
+    #[must_use]
+    pub fn on_invite<F, Fut>(mut self, pattern: &str, handler: F) -> Self
+    where
+        F: Fn(IncomingCall) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), CallError>> + Send + 'static,
+    {
+        let handler: InviteHandler = Arc::new(move |incoming| Box::pin(handler(incoming)));
+        self.routes = self.routes.and_then(|mut routes| {
+            routes.insert(pattern.parse::<Pattern>()?, handler)?;
+            Ok(routes)
+        });
+        self
+    }
+
+    /// Uses these RTP ports instead of the configuration's, such as [`PortRange::system_chosen`] in tests.
+    #[must_use]
+    pub fn media_ports(mut self, ports: PortRange) -> Self {
+        self.media_ports = Some(ports);
+        self
+    }
+
+    /// Shows every SIP datagram that is received or sent to `tap`, in order. It runs in the shard and must not block.
+    #[must_use]
+    pub fn tap(mut self, tap: WireTap) -> Self {
+        self.tap = Some(tap);
+        self
+    }
+
+    /// Starts the engine. Must be called on a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// When the configuration, an account or a pattern is wrong, or the configured address cannot be bound.
+    pub async fn start(self) -> Result<Engine, EngineError> {
+        self.config.check()?;
+        let config = &self.config;
+        let mut rng: rand::rngs::StdRng = rand::make_rng();
+        let accounts = config.accounts.iter().map(|account| {
+            Account::new(&account.user, &config.realm, account.password.expose(), Some(&account.display_name))
+        });
+        let accounts = Arc::new(Accounts::new(accounts.collect::<Result<Vec<_>, _>>()?)?);
+        let location = Arc::new(Location::new(LocationLimits {
+            max_contacts_per_aor: config.registrar.max_contacts,
+            ..LocationLimits::default()
+        }));
+        let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
+        let registrar = RegistrarConfig {
+            min_expires: seconds(config.registrar.min_expires),
+            max_expires: seconds(config.registrar.max_expires),
+            default_expires: seconds(config.registrar.default_expires),
+            ..RegistrarConfig::new(domains(config))
+        };
+        let core = Core {
+            authenticator: Authenticator::new(
+                AuthenticatorConfig::new(&config.realm),
+                accounts.clone(),
+                Instant::now(),
+                &mut rng,
+            ),
+            registrar: Registrar::new(registrar, location.clone(), &mut rng)?,
+            accounts,
+            location,
+            stages: self.stages,
+            routes: self.routes?,
+            ring_for: config.calls.ring_timeout,
+        };
+        let media_ports = match self.media_ports {
+            Some(ports) => ports,
+            None => PortRange::new(config.media.ports.first, config.media.ports.last)?,
+        };
+        let endpoint_config = EndpointConfig {
+            listen: config.listen.address,
+            advertise: config.advertise,
+            limits: Limits {
+                max_message: config.limits.max_message,
+                max_body: config.limits.max_body,
+                ..Limits::default()
+            },
+            max_transactions: config.limits.max_transactions,
+            max_calls: config.limits.max_calls,
+            media_workers: config.media.workers,
+            media_ports,
+            tap: self.tap,
+            ..EndpointConfig::default()
+        };
+        let handle = EngineHandle(Arc::new(core));
+        let endpoint = Endpoint::start(endpoint_config, Arc::new(Server(handle.clone()))).await?;
+        Ok(Engine { endpoint, handle })
+    }
+}
+
+fn domains(config: &Config) -> Domains {
+    let mut named = config.domains.iter().cloned();
+    let unnamed = || Host::Name(UNNAMED_DOMAIN.into());
+    let primary = named.next().unwrap_or_else(unnamed);
+    Domains::new(primary, named.chain(config.advertise.map(Host::from)))
+}
+
+/// A running server. Dropping it stops everything at once; [`Self::shut_down`] lets calls say goodbye.
+#[derive(Debug)]
+pub struct Engine {
+    endpoint: Endpoint,
+    handle: EngineHandle,
+}
+
+impl Engine {
+    /// Begins to put an engine together that serves what `config` says.
+    pub fn builder(config: Config) -> EngineBuilder {
+        EngineBuilder { config, stages: Vec::new(), routes: Ok(Patterns::new()), media_ports: None, tap: None }
+    }
+
+    /// The address of the SIP socket, with the port that the system chose.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.endpoint.local_addr()
+    }
+
+    /// The tables, as handlers see them.
+    pub fn handle(&self) -> &EngineHandle {
+        &self.handle
+    }
+
+    /// What is alive at this moment.
+    pub async fn counts(&self) -> Option<EndpointCounts> {
+        self.endpoint.counts().await
+    }
+
+    /// Waits until no call is left.
+    pub async fn idle(&self) {
+        self.endpoint.idle().await;
+    }
+
+    /// Ends every call with a BYE, a CANCEL or a refusal, for at most `patience`, and then stops.
+    pub async fn shut_down(self, patience: Duration) {
+        self.endpoint.shut_down(patience).await;
+    }
+}

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use blether_call_engine::config::{Config, ConfigError, REFERENCE};
+use blether_call_engine::stage::OfferedAlgorithms;
 use blether_sip_core::Host;
 
 const PATH: &str = "etc/call-engine.toml";
@@ -71,7 +72,9 @@ fn the_defaults_that_the_reference_shows_are_the_defaults() {
 #[test]
 fn the_reference_shows_every_key() {
     // An unknown key is answered with the keys there are: ask each section for its own.
-    for section in ["", "[media]\n", "[registrar]\n", "[limits]\n", "[calls]\n", "[log]\n", "[[account]]\n"] {
+    for section in
+        ["", "[authentication]\n", "[media]\n", "[registrar]\n", "[limits]\n", "[calls]\n", "[log]\n", "[[account]]\n"]
+    {
         let Err(ConfigError::UnknownKey { known, .. }) = read(&format!("{section}qqqqqqqq = 1")) else {
             panic!("{section} takes an unknown key")
         };
@@ -93,6 +96,7 @@ fn every_key_takes_a_value() {
         domains = ["Example.org", "2001:DB8::1"]
         realm = "example.org"
         advertise = "203.0.113.5"
+        authentication.digest = "sha256"
         media = { ports = "20000-20999", workers = 4 }
         registrar = { default_expires = 300, min_expires = 30, max_expires = 600, max_contacts = 3 }
         limits = { max_message = 4000, max_body = 2000, max_transactions = 1000, max_calls = 20 }
@@ -107,6 +111,7 @@ fn every_key_takes_a_value() {
     assert_eq!(config.domains, ["example.org", "2001:db8::1"].map(|text| Host::parse(text).unwrap()));
     assert_eq!(config.realm, "example.org");
     assert_eq!(config.advertise, Some("203.0.113.5".parse().unwrap()));
+    assert_eq!(config.authentication.digest, OfferedAlgorithms::Sha256);
     assert_eq!((config.media.ports.to_string().as_str(), config.media.workers), ("20000-20999", 4));
     assert_eq!(config.registrar.default_expires, Duration::from_secs(300));
     assert_eq!((config.registrar.min_expires.as_secs(), config.registrar.max_expires.as_secs()), (30, 600));
@@ -209,6 +214,9 @@ fn an_address_that_is_none_is_told_with_the_form_it_has() {
     assert!(error("[media]\nports = \"10000\"").contains("write it like \"10000-19999\""));
     assert!(error("domains = [\"sip:a\"]").contains("without sip:"));
     assert!(error("[log]\nlevel = \"loud\"").contains("\"loud\" is not one of error, warn, info, debug, trace"));
+    assert!(
+        error("authentication.digest = \"SHA-256\"").contains("\"SHA-256\" is not one of sha256-then-md5, sha256, md5")
+    );
     assert!(error("data_dir = \"\"").contains("the path is empty"));
     assert!(error("realm = \"\"").contains("cannot be a realm"));
 }
@@ -289,6 +297,7 @@ fn a_variable_wins_over_the_file() {
         ("BLETHER_MEDIA_PORTS", "30000-30099"),
         ("BLETHER_CALLS_RING_TIMEOUT", "7"),
         ("BLETHER_REALM", "12345"),
+        ("BLETHER_AUTHENTICATION_DIGEST", "md5"),
         ("BLETHER_LOG_LEVEL", ""),
         ("PATH", "/bin"),
     ];
@@ -299,6 +308,7 @@ fn a_variable_wins_over_the_file() {
     assert_eq!(config.media.ports.to_string(), "30000-30099");
     assert_eq!(config.calls.ring_timeout.as_secs(), 7);
     assert_eq!(config.realm, "12345");
+    assert_eq!(config.authentication.digest, OfferedAlgorithms::Md5);
     assert_eq!(config.log.level.as_str(), "warn", "an empty variable counts as not set");
 }
 

@@ -34,8 +34,20 @@ const BOUNDS: [Bounds; 10] = [
 ];
 
 pub(super) fn check(config: &Config) -> Result<(), Invalid> {
-    let Config { data_dir, listen: _, domains, realm, advertise, media, registrar, limits, calls, log: _, accounts } =
-        config;
+    let Config {
+        data_dir,
+        listen: _,
+        domains,
+        realm,
+        advertise,
+        authentication: _,
+        media,
+        registrar,
+        limits,
+        calls,
+        log: _,
+        accounts,
+    } = config;
     if data_dir.as_os_str().is_empty() {
         return Err(value("data_dir")(ValueError::EmptyPath));
     }

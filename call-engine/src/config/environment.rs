@@ -6,13 +6,14 @@ use std::ffi::OsString;
 use toml::Value;
 
 use super::error::{ConfigError, nearest};
-use super::file::{Calls, File, Limits, Log, Media, Origin, Registrar, Setting};
+use super::file::{Authentication, Calls, File, Limits, Log, Media, Origin, Registrar, Setting};
 
 const PREFIX: &str = "BLETHER_";
 
 /// Sections by name, with the keys that can be set in them; the first is the part of the file before any section.
-const SECTIONS: [(&str, &[&str]); 6] = [
+const SECTIONS: [(&str, &[&str]); 7] = [
     ("", File::KEYS),
+    ("authentication", Authentication::KEYS),
     ("media", Media::KEYS),
     ("registrar", Registrar::KEYS),
     ("limits", Limits::KEYS),
@@ -73,6 +74,7 @@ fn bare_variable(section: &str, key: &str) -> String {
 fn slot<'a>(file: &'a mut File, section: &str, key: &str) -> Option<&'a mut Option<Setting>> {
     match section {
         "" => file.slot(key),
+        "authentication" => file.authentication.slot(key),
         "media" => file.media.slot(key),
         "registrar" => file.registrar.slot(key),
         "limits" => file.limits.slot(key),

@@ -57,6 +57,7 @@ macro_rules! section {
     };
 }
 
+section!(Authentication, "a section [authentication]", [digest]);
 section!(Media, "a section [media]", [ports, workers]);
 section!(Registrar, "a section [registrar]", [default_expires, min_expires, max_expires, max_contacts]);
 section!(Limits, "a section [limits]", [max_message, max_body, max_transactions, max_calls]);
@@ -67,6 +68,7 @@ section!(
     File,
     "a table",
     [data_dir, listen, domains, realm, advertise],
+    authentication: Authentication,
     media: Media,
     registrar: Registrar,
     limits: Limits,

@@ -20,6 +20,8 @@ use std::{fs, iter};
 
 use blether_sip_core::Host;
 
+use crate::stage::OfferedAlgorithms;
+
 pub use account::{AccountConfig, Password};
 pub use bind::CannotListen;
 pub use environment::variables;
@@ -52,6 +54,8 @@ pub struct Config {
     pub realm: String,
     /// The address that stands in SIP and SDP. Default: `None`, the local address that faces each peer.
     pub advertise: Option<IpAddr>,
+    /// How phones prove who they are.
+    pub authentication: AuthenticationConfig,
     /// Ports and threads for RTP.
     pub media: MediaConfig,
     /// How registrations are granted.
@@ -64,6 +68,14 @@ pub struct Config {
     pub log: LogConfig,
     /// The phones that may register, each user once. Default: none; the first start makes two.
     pub accounts: Vec<AccountConfig>,
+}
+
+/// The section `[authentication]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuthenticationConfig {
+    /// The hashes that a phone may prove its password with. Default: SHA-256 before MD5, the order of strength in which
+    /// RFC 8760 §2.3 wants them; see [`OfferedAlgorithms::Sha256ThenMd5`] for phones that trip over the first.
+    pub digest: OfferedAlgorithms,
 }
 
 /// The section `[media]`.
@@ -125,6 +137,7 @@ impl Default for Config {
             domains: Vec::new(),
             realm: "blether".to_owned(),
             advertise: None,
+            authentication: AuthenticationConfig::default(),
             media: MediaConfig::default(),
             registrar: RegistrarConfig::default(),
             limits: LimitsConfig::default(),

@@ -11,7 +11,10 @@ use super::account::{AccountConfig, Password};
 use super::error::{ConfigError, Invalid, Place, nearest};
 use super::file::{Account, File, Origin, Setting};
 use super::value::{self, ValueError};
-use super::{CallsConfig, Config, LimitsConfig, LogConfig, MediaConfig, RegistrarConfig, check, environment};
+use super::{
+    AuthenticationConfig, CallsConfig, Config, LimitsConfig, LogConfig, MediaConfig, RegistrarConfig, check,
+    environment,
+};
 
 impl Config {
     pub(super) fn read(
@@ -39,13 +42,34 @@ impl Reader<'_> {
     fn config(&mut self, file: File) -> Result<Config, ConfigError> {
         let default = Config::default();
         let folder = self.path.parent().map(Path::to_owned).unwrap_or_default();
-        let File { data_dir, listen, domains, realm, advertise, media, registrar, limits, calls, log, account } = file;
+        let File {
+            data_dir,
+            listen,
+            domains,
+            realm,
+            advertise,
+            authentication,
+            media,
+            registrar,
+            limits,
+            calls,
+            log,
+            account,
+        } = file;
         Ok(Config {
             data_dir: self.data_dir(data_dir, folder)?,
             listen: self.parsed("listen", listen, default.listen, str::parse)?,
             domains: self.list("domains", domains, default.domains, value::domain)?,
             realm: self.parsed("realm", realm, default.realm, |text| Ok(text.to_owned()))?,
             advertise: self.parsed("advertise", advertise, default.advertise, value::advertise)?,
+            authentication: AuthenticationConfig {
+                digest: self.parsed(
+                    "authentication.digest",
+                    authentication.digest,
+                    default.authentication.digest,
+                    value::digest,
+                )?,
+            },
             media: MediaConfig {
                 ports: self.parsed("media.ports", media.ports, default.media.ports, str::parse)?,
                 workers: self.size("media.workers", media.workers, default.media.workers)?,

@@ -7,6 +7,8 @@ use std::str::FromStr;
 use blether_sip_core::Host;
 use blether_sip_transport::Transport;
 
+use crate::stage::OfferedAlgorithms;
+
 /// Why a text is not the value that was needed, and what it would look like.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ValueError {
@@ -206,6 +208,11 @@ impl FromStr for LogFormat {
             _ => Err(ValueError::Word { found: text.to_owned(), known: "text, compact" }),
         }
     }
+}
+
+/// Reads the value of `authentication.digest`.
+pub(super) fn digest(text: &str) -> Result<OfferedAlgorithms, ValueError> {
+    text.parse().map_err(|_| ValueError::Word { found: text.to_owned(), known: OfferedAlgorithms::NAMES })
 }
 
 /// Reads the value of `advertise`: `None` for `auto`.

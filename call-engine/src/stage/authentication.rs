@@ -10,6 +10,8 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -67,6 +69,9 @@ pub enum OfferedAlgorithms {
 }
 
 impl OfferedAlgorithms {
+    /// What [`FromStr`] takes and [`fmt::Display`] writes, as a list for a person.
+    pub const NAMES: &str = "sha256-then-md5, sha256, md5";
+
     /// In the order in which they are offered.
     pub fn as_slice(self) -> &'static [Algorithm] {
         match self {
@@ -76,6 +81,32 @@ impl OfferedAlgorithms {
         }
     }
 }
+
+impl fmt::Display for OfferedAlgorithms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sha256ThenMd5 => "sha256-then-md5",
+            Self::Sha256 => "sha256",
+            Self::Md5 => "md5",
+        })
+    }
+}
+
+impl FromStr for OfferedAlgorithms {
+    type Err = UnknownOffer;
+
+    fn from_str(text: &str) -> Result<Self, UnknownOffer> {
+        [Self::Sha256ThenMd5, Self::Sha256, Self::Md5]
+            .into_iter()
+            .find(|offer| offer.to_string() == text)
+            .ok_or_else(|| UnknownOffer(text.to_owned()))
+    }
+}
+
+/// A text that names no [`OfferedAlgorithms`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is not one of {known}", known = OfferedAlgorithms::NAMES)]
+pub struct UnknownOffer(pub String);
 
 /// A user who has proved to know the password. Only [`Authenticator::authenticate`] makes one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -290,8 +321,8 @@ fn names_resource(digest_uri: &ByteStr, request_uri: &Uri) -> bool {
 /// The key under which nonces are issued. `Debug` hides it.
 struct NonceKey([u8; 32]);
 
-impl std::fmt::Debug for NonceKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for NonceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("NonceKey(***)")
     }
 }

@@ -235,6 +235,17 @@ fn only_what_is_offered_is_accepted() {
 }
 
 #[test]
+fn each_offer_has_a_name_and_no_other_text_is_one() {
+    for name in OfferedAlgorithms::NAMES.split(", ") {
+        assert_eq!(name.parse::<OfferedAlgorithms>().unwrap().to_string(), name);
+    }
+    for name in ["", "MD5", "md5-then-sha256"] {
+        let line = name.parse::<OfferedAlgorithms>().unwrap_err().to_string();
+        assert_eq!(line, format!("\"{name}\" is not one of sha256-then-md5, sha256, md5"));
+    }
+}
+
+#[test]
 fn an_answer_without_protection_is_refused() {
     let changes: [fn(&mut Credentials); 4] =
         [|c| c.qop = None, |c| c.nc = None, |c| c.cnonce = None, |c| c.qop = Some("auth-int".into())];

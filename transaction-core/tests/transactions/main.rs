@@ -1,0 +1,14 @@
+//! The transactions through their public API: RFC 3261 §9, §17 and §18, RFC 3581, RFC 4320, RFC 6026.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking, its helpers too")]
+
+mod arrows;
+mod bounds;
+mod cancelling;
+mod exchange;
+mod hostile;
+mod machine;
+mod matching;
+mod open_points;
+mod shard;
+mod simulation;
+mod timers;

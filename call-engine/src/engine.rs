@@ -251,6 +251,10 @@ impl Application for Server {
             _ => None,
         }
     }
+
+    fn methods(&self) -> &[Method] {
+        &[Method::Register]
+    }
 }
 
 /// Why an engine does not start.
@@ -356,7 +360,10 @@ impl EngineBuilder {
         };
         let core = Core {
             authenticator: Authenticator::new(
-                AuthenticatorConfig::new(&config.realm),
+                AuthenticatorConfig {
+                    algorithms: config.authentication.digest,
+                    ..AuthenticatorConfig::new(&config.realm)
+                },
                 accounts.clone(),
                 Instant::now(),
                 &mut rng,

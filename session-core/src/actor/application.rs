@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Instant;
 
-use blether_sip_core::{Request, Response};
+use blether_sip_core::{Method, Request, Response};
 use blether_sip_transport::Flow;
 
 use super::{Call, CallError};
@@ -51,4 +51,9 @@ pub trait Application: Send + Sync + 'static {
     /// Answers a request that neither belongs to a dialog nor opens a call (REGISTER, OPTIONS, MESSAGE, …). `None` means that the
     /// method is not served: the endpoint answers OPTIONS with 200 and everything else with 405 and Allow (RFC 3261 §8.2.1).
     fn on_request(&self, now: Instant, request: &Request, flow: Flow) -> Option<Response>;
+
+    /// The methods that [`Self::on_request`] serves besides OPTIONS, for Allow.
+    fn methods(&self) -> &[Method] {
+        &[]
+    }
 }

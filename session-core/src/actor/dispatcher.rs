@@ -249,8 +249,8 @@ impl Dispatcher {
         }
         let response = match self.application.on_request(now, &request, flow) {
             Some(response) => response,
-            None if *request.method() == Method::Options => allowing(&request, StatusCode::OK),
-            None => allowing(&request, StatusCode::METHOD_NOT_ALLOWED),
+            None if *request.method() == Method::Options => self.allowing(&request, StatusCode::OK),
+            None => self.allowing(&request, StatusCode::METHOD_NOT_ALLOWED),
         };
         respond(now, transactions, id, response);
     }
@@ -395,6 +395,13 @@ impl Dispatcher {
         }
     }
 
+    /// A response that names what may be asked (RFC 3261 §8.2.1, §11.2).
+    fn allowing(&self, request: &Request, status: StatusCode) -> Response {
+        let mut methods = ALLOWED_METHODS.to_vec();
+        methods.extend_from_slice(self.application.methods());
+        Response::to_request(request, status).header(Allow(methods)).build()
+    }
+
     fn new_owner(&mut self) -> Owner {
         self.next_owner += 1;
         Owner(self.next_owner)
@@ -447,8 +454,4 @@ fn no_such_dialog(request: &Request) -> Response {
 
 fn unavailable(request: &Request) -> Response {
     Response::to_request(request, StatusCode::SERVICE_UNAVAILABLE).header(RetryAfter::new(RETRY_AFTER)).build()
-}
-
-fn allowing(request: &Request, status: StatusCode) -> Response {
-    Response::to_request(request, status).header(Allow(ALLOWED_METHODS.to_vec())).build()
 }

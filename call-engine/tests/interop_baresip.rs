@@ -1,0 +1,49 @@
+//! baresip calls baresip through this server, and each hears what the other plays.
+#![allow(clippy::unwrap_used, reason = "a test may fail at any step")]
+
+mod peers;
+mod server;
+
+use std::time::Duration;
+
+use peers::baresip::BaresipConfig;
+use peers::sound::{assert_heard, tune, write_wav};
+use peers::{Folder, PATIENCE, User};
+use server::Server;
+
+#[test]
+fn each_baresip_hears_the_other_and_either_may_hang_up() {
+    let folder = Folder::new("baresip");
+    let (alice, bob) = (User::new("100", "wonderland"), User::new("101", "builder-1"));
+    let server = Server::start(&[&alice, &bob]);
+    let (hers, his) = (tune(1, 6), tune(2, 6));
+    let (her_wav, his_wav) = (folder.file("hers.wav"), folder.file("his.wav"));
+    write_wav(&her_wav, &hers);
+    write_wav(&his_wav, &his);
+
+    let mut bobs = BaresipConfig::answering(folder.path(), &bob, server.address()).play(&his_wav).start();
+    let mut alices = BaresipConfig::ringing(folder.path(), &alice, server.address()).play(&her_wav).start();
+    bobs.wait_registered();
+    alices.wait_registered();
+    assert_eq!((server.contacts("100"), server.contacts("101")), (1, 1));
+
+    alices.dial(&format!("sip:101@{}", server.address()));
+    alices.wait_event("CALL_ESTABLISHED", PATIENCE);
+    alices.wait_heard(Duration::from_secs(3));
+    bobs.wait_heard(Duration::from_secs(3));
+    alices.hang_up();
+    bobs.wait_event("CALL_CLOSED", PATIENCE);
+    let left = server.after_the_calls();
+    assert_eq!((left.calls, left.media_ports), (0, 0));
+
+    assert_heard("alice", &his, &alices.heard(), 2);
+    assert_heard("bob", &hers, &bobs.heard(), 2);
+
+    alices.dial(&format!("sip:101@{}", server.address()));
+    alices.wait_event("CALL_ESTABLISHED", PATIENCE);
+    bobs.hang_up();
+    alices.wait_event("CALL_CLOSED", PATIENCE);
+    assert_eq!(server.after_the_calls().calls, 0);
+    bobs.quit();
+    alices.quit();
+}

@@ -47,13 +47,14 @@ fn the_ack_of_a_refusal_is_like_its_invite_with_the_to_of_the_response() {
         "To: <sip:bob@192.0.2.2>;tag=b",
         "Call-ID: 1@192.0.2.1",
         "CSeq: 7 ACK",
-        "Route: <sip:proxy.example;lr>",
-        "Route: <sip:second.example;lr>",
         "Content-Length: 0",
     ] {
         assert!(ack.contains(&format!("\r\n{line}\r\n")), "{line} in {ack}");
     }
     assert_eq!(ack.matches("Via:").count(), 1);
+    // In one row or in two.
+    let routes: Vec<_> = ack.lines().filter_map(|line| line.strip_prefix("Route: ")).collect();
+    assert_eq!(routes.join(", "), "<sip:proxy.example;lr>, <sip:second.example;lr>");
 }
 
 #[test]
@@ -197,8 +198,8 @@ fn a_resent_request_is_discarded_in_trying_and_answered_in_proceeding_and_comple
     run.answer(4_000, 100).at(4_001, |machine, _| machine.handle_resend());
     run.answer(4_002, 200).at(4_003, |machine, _| machine.handle_resend());
     run.at(4_004, |machine, now| assert!(!machine.respond(now, &response(Method::Options, 404)), "answered already"));
-    let expected = [(4_000, "100"), (4_001, "100"), (4_002, "200"), (4_003, "200"), (36_002, "over")];
-    assert_eq!(run.trace(), expected);
+    let trace: Vec<_> = run.trace().into_iter().filter(|(ms, _)| *ms >= 4_000).collect();
+    assert_eq!(trace, [(4_000, "100"), (4_001, "100"), (4_002, "200"), (4_003, "200"), (36_002, "over")]);
 }
 
 #[test]
@@ -206,7 +207,8 @@ fn a_response_that_cannot_be_sent_ends_proceeding_and_completed() {
     for code in [100, 200] {
         let mut run = options_server(Unreliable);
         run.answer(4_000, code).at(4_001, |machine, _| machine.handle_send_error(NetworkUnreachable));
-        assert_eq!(run.trace()[1..], [(4_001, "SendFailed(NetworkUnreachable)"), (4_001, "over")]);
+        let trace = run.trace();
+        assert_eq!(trace[trace.len() - 2..], [(4_001, "SendFailed(NetworkUnreachable)"), (4_001, "over")]);
     }
 }
 

@@ -9,7 +9,7 @@ use std::num::NonZeroU64;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Instant;
 
-use blether_sip_core::{AddressOfRecord, ByteStr, NameAddr, SipUri};
+use blether_sip_core::{AddressOfRecord, ByteStr, NameAddr, Params, SipUri, Uri};
 use blether_sip_transport::Flow;
 
 /// One contact of an address of record.
@@ -19,8 +19,10 @@ use blether_sip_transport::Flow;
 pub struct Binding {
     /// The URI of the contact: what stands in the Request-URI of a request to it.
     pub contact: SipUri,
-    /// The contact as it was registered, with its name and its parameters but `expires`: what a response lists.
-    pub registered: NameAddr,
+    /// The name that it was registered with.
+    pub display_name: Option<ByteStr>,
+    /// The parameters that it was registered with, without `expires`.
+    pub params: Params,
     /// The way its REGISTER came, and so the way that requests to it go: behind a NAT there is no other.
     pub flow: Flow,
     /// Call-ID of the REGISTER that last touched it.
@@ -31,12 +33,33 @@ pub struct Binding {
     pub q: u16,
     /// What the phone calls itself.
     pub user_agent: Option<ByteStr>,
-    /// `+sip.instance`: which device it is, whatever its address (RFC 5626 §4.1).
-    pub instance: Option<ByteStr>,
     /// When it was first registered.
     pub registered_at: Instant,
     /// From when on it is no longer there.
     pub expires_at: Instant,
+}
+
+impl Binding {
+    /// The contact as it was registered, without `expires`.
+    pub fn registered(&self) -> NameAddr {
+        NameAddr {
+            display_name: self.display_name.clone(),
+            uri: Uri::Sip(self.contact.clone()),
+            params: self.params.clone(),
+        }
+    }
+
+    /// `+sip.instance`: which device it is, whatever its address (RFC 5626 §4.1).
+    pub fn instance(&self) -> Option<&str> {
+        self.params.value("+sip.instance")
+    }
+
+    /// Whether it is the same device by the parameters of a contact: they have the same `+sip.instance`, and the same `reg-id` or
+    /// none, for a device with several ways to a registrar numbers them (RFC 5626 §4.2).
+    pub fn is_of_device(&self, params: &Params) -> bool {
+        self.instance().is_some_and(|instance| params.value("+sip.instance") == Some(instance))
+            && self.params.value("reg-id") == params.value("reg-id")
+    }
 }
 
 /// The contacts of one address of record at one moment, the most preferred first.

@@ -22,13 +22,13 @@ fn binding(now: Instant, contact: &str, seconds: u64) -> Arc<Binding> {
     let q = blether_sip_core::Contact::Address(registered.clone()).q();
     Arc::new(Binding {
         contact,
-        registered,
+        display_name: registered.display_name,
+        params: registered.params,
         flow,
         call_id: "c".into(),
         cseq: 1,
         q,
         user_agent: None,
-        instance: None,
         registered_at: now,
         expires_at: now + Duration::from_secs(seconds),
     })

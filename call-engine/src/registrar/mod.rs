@@ -4,8 +4,11 @@
 //! of record, contacts. It is told the time and does no I/O; several shards may use one registrar at once. A request is done
 //! whole or not at all, since its contacts go into the [`Location`] by one compare-and-swap.
 //!
-//! Absent: Path (RFC 3327), outbound (RFC 5626), GRUU (RFC 5627), Service-Route (RFC 3608); a request that requires one of them gets
-//! 420. Third-party registration is refused: a user registers its own address of record only.
+//! A phone that names its device (`+sip.instance`) takes the place of what the device had registered before, though under another
+//! address: a phone that was restarted or moved does not ring twice.
+//!
+//! Absent: Path (RFC 3327), outbound (RFC 5626) but for that, GRUU (RFC 5627), Service-Route (RFC 3608); a request that requires
+//! one of them gets 420. Third-party registration is refused: a user registers its own address of record only.
 
 mod domains;
 mod outcome;
@@ -15,8 +18,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use blether_sip_core::{
-    AddressOfRecord, Allow, ByteStr, Contact, Date, HeaderName, Method, MinExpires, NameAddr, Request, Require,
-    Response, RetryAfter, StatusCode, Unsupported,
+    AddressOfRecord, Allow, ByteStr, Contact, Date, HeaderName, Method, MinExpires, Request, Require, Response,
+    RetryAfter, StatusCode, Unsupported,
 };
 use blether_sip_transport::Flow;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -241,7 +244,8 @@ impl Registrar {
         }
     }
 
-    /// Step 7: each contact in turn. Contacts that are equivalent within one request override each other: the last counts.
+    /// Step 7: each contact in turn. Contacts that are equivalent within one request override each other: the last counts. A contact
+    /// takes the place of an equivalent one, and of those that its device has registered by earlier requests.
     fn with_steps(
         &self,
         now: Instant,
@@ -250,26 +254,31 @@ impl Registrar {
         steps: &[Step],
         seen: &Bindings,
     ) -> Result<(Vec<Arc<Binding>>, Changes), Refusal> {
-        if let Some(newer) = steps.iter().filter_map(|s| seen.find(&s.contact)).find(|b| is_out_of_order(b, request)) {
+        let overridden = |old: &Binding| steps.iter().any(|step| step.overrides(old));
+        if let Some(newer) = seen.iter().find(|old| overridden(old) && is_out_of_order(old, request)) {
             return Err(Refusal::OutOfOrder { cseq: request.cseq().number, seen: newer.cseq });
         }
         let mut list: Vec<Arc<Binding>> = seen.iter().cloned().collect();
         for step in steps {
-            let place = list.iter().position(|binding| binding.contact.equivalent(&step.contact));
-            let known = place.map(|at| list.remove(at));
+            // One request may list several contacts of a device; they stand beside each other.
+            let is_earlier = |old: &Binding| old.call_id != *request.call_id() || old.cseq != request.cseq().number;
+            let goes =
+                |old: &Binding| old.contact.equivalent(&step.contact) || (step.overrides(old) && is_earlier(old));
+            let place = list.iter().position(|old| goes(old));
+            list.retain(|old| !goes(old));
             if step.expires == 0 {
                 continue;
             }
             let binding = Arc::new(Binding {
                 contact: step.contact.clone(),
-                registered: step.registered.clone(),
+                display_name: step.display_name.clone(),
+                params: step.params.clone(),
                 flow,
                 call_id: request.call_id().detached(),
                 cseq: request.cseq().number,
                 q: step.q,
                 user_agent: step.user_agent.clone(),
-                instance: step.instance.clone(),
-                registered_at: known.map_or(now, |known| known.registered_at),
+                registered_at: seen.find(&step.contact).map_or(now, |known| known.registered_at),
                 expires_at: now + Duration::from_secs(u64::from(step.expires)),
             });
             list.insert(place.unwrap_or(list.len()), binding);
@@ -304,7 +313,7 @@ fn is_out_of_order(binding: &Binding, request: &Request) -> bool {
 fn listed(binding: &Binding, now: Instant) -> Contact {
     let left = binding.expires_at.saturating_duration_since(now);
     let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
-    let mut address: NameAddr = binding.registered.clone();
+    let mut address = binding.registered();
     address.params.set("expires", Some(&seconds.to_string()));
     Contact::Address(address)
 }

@@ -1,10 +1,12 @@
 //! What a REGISTER wants, before anything is looked up.
 
-use blether_sip_core::{ByteStr, Contact, Expires, NameAddr, Request, SipUri, Uri, UserAgent};
+use blether_sip_core::{ByteStr, Contact, Expires, NameAddr, Params, Request, SipUri, Uri, UserAgent};
+
+use crate::location::Binding;
 
 use super::{ONE_HOUR, Refusal, RegistrarConfig};
 
-/// Bytes of a User-Agent and of an instance that are kept: they are for people to read, and a UUID has 45.
+/// Bytes of a User-Agent that are kept: it is for people to read.
 const MAX_NOTE: usize = 128;
 
 /// What a REGISTER wants.
@@ -22,10 +24,11 @@ pub(super) enum Wanted {
 #[derive(Debug)]
 pub(super) struct Step {
     pub(super) contact: SipUri,
-    pub(super) registered: NameAddr,
+    pub(super) display_name: Option<ByteStr>,
+    /// Those of the header, without `expires`.
+    pub(super) params: Params,
     pub(super) q: u16,
     pub(super) user_agent: Option<ByteStr>,
-    pub(super) instance: Option<ByteStr>,
     /// Seconds, granted; 0 removes.
     pub(super) expires: u32,
 }
@@ -70,10 +73,14 @@ impl Step {
             return Err(Refusal::TooLong { header: "Contact", limit: config.max_text });
         }
         // Read again from a copy, so that the binding does not keep the datagram.
-        let registered: NameAddr = text.parse().map_err(|_| Refusal::ContactScheme)?;
-        let Uri::Sip(contact_uri) = registered.uri.clone() else { return Err(Refusal::ContactScheme) };
-        let instance = registered.params.value("+sip.instance").map(note);
-        Ok(Self { contact: contact_uri, registered, q: contact.q(), user_agent, instance, expires })
+        let NameAddr { display_name, uri, params } = text.parse().map_err(|_| Refusal::ContactScheme)?;
+        let Uri::Sip(contact_uri) = uri else { return Err(Refusal::ContactScheme) };
+        Ok(Self { contact: contact_uri, display_name, params, q: contact.q(), user_agent, expires })
+    }
+
+    /// Whether this takes the place of a binding: it is the same contact, or, unless this is a removal, of the same device.
+    pub(super) fn overrides(&self, old: &Binding) -> bool {
+        old.contact.equivalent(&self.contact) || (self.expires > 0 && old.is_of_device(&self.params))
     }
 }
 

@@ -166,9 +166,12 @@ fn a_binding_remembers_the_flow_and_the_phone() {
     assert_eq!(binding.contact.to_string(), "sip:alice@192.0.2.9:5062;transport=udp");
     assert_eq!((&*binding.call_id, binding.cseq, binding.q), ("c1", 7, 700));
     assert_eq!(binding.user_agent.as_deref(), Some("Deskphone 1.0"));
-    assert_eq!(binding.instance.as_deref(), Some("<urn:uuid:1>"));
+    assert_eq!(binding.instance(), Some("<urn:uuid:1>"));
     assert_eq!((binding.registered_at, binding.expires_at), (bench.now, bench.now + 60 * SECOND));
-    assert!(!binding.registered.params.has("expires"));
+    assert_eq!(
+        binding.registered().to_string(),
+        "\"Desk\" <sip:alice@192.0.2.9:5062;transport=udp>;q=0.7;+sip.instance=\"<urn:uuid:1>\""
+    );
 }
 
 #[test]
@@ -324,6 +327,82 @@ fn an_older_request_of_the_same_phone_fails_and_changes_nothing() {
     }
     assert_eq!(bench.contacts(), ["sip:a@192.0.2.9"]);
     ok(bench.alice("c1", 6, "Contact: <sip:a@192.0.2.9>;expires=0\r\n"), &[]);
+}
+
+/// A Contact line of the device with this number.
+fn device(uri: &str, number: u32, more: &str) -> String {
+    format!("Contact: <{uri}>;+sip.instance=\"<urn:uuid:{number}>\"{more}\r\n")
+}
+
+#[test]
+fn a_phone_that_was_restarted_takes_the_place_of_its_old_contact() {
+    let mut bench = Bench::new();
+    bench.alice("c0", 1, &device("sip:other@192.0.2.8", 2, ""));
+    bench.alice("c1", 80, &device("sip:a@192.0.2.9:5062", 1, ""));
+    let request =
+        register("sip:blether.example", "sip:alice@blether.example", "c2", 1, &device("sip:a@192.0.2.9:6000", 1, ""));
+    let (_, outcome) = bench.sent(&request);
+    assert_eq!(bench.contacts(), ["sip:other@192.0.2.8", "sip:a@192.0.2.9:6000"]);
+    let Outcome::Updated { changes, contacts: 2, .. } = outcome else { panic!("{outcome:?}") };
+    assert_eq!(changes, Changes { added: 1, refreshed: 0, removed: 1 });
+}
+
+#[test]
+fn a_restarted_phone_needs_no_further_room() {
+    let mut bench = Bench::with(LocationLimits { max_contacts_per_aor: 1, ..LocationLimits::default() }, |_| {});
+    for turn in 0..3 {
+        let lines = device(&format!("sip:a@192.0.2.9:{}", 5_000 + turn), 1, "");
+        assert_eq!(bench.alice(&turn.to_string(), 1, &lines).status, 200);
+    }
+    assert_eq!(bench.contacts(), ["sip:a@192.0.2.9:5002"]);
+}
+
+#[test]
+fn phones_that_do_not_say_which_device_they_are_stand_beside_each_other() {
+    let mut bench = Bench::new();
+    let lines = [BODY.to_owned(), "Contact: <sip:a@192.0.2.9>\r\n".to_owned(), device("sip:b@192.0.2.9", 1, "")];
+    for (call_id, lines) in ["c1", "c2", "c3"].iter().zip(&lines) {
+        bench.alice(call_id, 1, lines);
+    }
+    assert_eq!(bench.contacts().len(), 3);
+}
+
+#[test]
+fn the_numbered_ways_of_one_device_stand_beside_each_other() {
+    let mut bench = Bench::new();
+    bench.alice("c1", 1, &device("sip:a@192.0.2.9", 1, ";reg-id=1"));
+    bench.alice("c2", 1, &device("sip:b@192.0.2.9", 1, ";reg-id=2"));
+    bench.alice("c3", 1, &device("sip:c@192.0.2.9", 1, ";reg-id=1"));
+    assert_eq!(bench.contacts(), ["sip:c@192.0.2.9", "sip:b@192.0.2.9"]);
+}
+
+#[test]
+fn several_contacts_of_one_device_in_one_request_are_all_kept() {
+    let mut bench = Bench::new();
+    let both = |port: u16| {
+        device(&format!("sip:a@192.0.2.9:{port}"), 1, "") + &device(&format!("sip:b@192.0.2.9:{port}"), 1, "")
+    };
+    bench.alice("c1", 1, &both(5_062));
+    bench.alice("c1", 2, &both(5_062));
+    assert_eq!(bench.contacts(), ["sip:a@192.0.2.9:5062", "sip:b@192.0.2.9:5062"]);
+    bench.alice("c1", 3, &both(6_000));
+    assert_eq!(bench.contacts(), ["sip:a@192.0.2.9:6000", "sip:b@192.0.2.9:6000"]);
+}
+
+#[test]
+fn a_removal_removes_no_other_contact_of_the_device() {
+    let mut bench = Bench::new();
+    bench.alice("c1", 1, &device("sip:a@192.0.2.9:6000", 1, ""));
+    bench.alice("c1", 2, &device("sip:a@192.0.2.9:5062", 1, ";expires=0"));
+    assert_eq!(bench.contacts(), ["sip:a@192.0.2.9:6000"]);
+}
+
+#[test]
+fn an_older_request_does_not_bring_back_the_old_contact_of_its_device() {
+    let mut bench = Bench::new();
+    bench.alice("c1", 5, &device("sip:a@192.0.2.9:6000", 1, ""));
+    refused(&bench.alice("c1", 4, &device("sip:a@192.0.2.9:5062", 1, "")), 500, "CSeq 4 Out Of Order");
+    assert_eq!(bench.contacts(), ["sip:a@192.0.2.9:6000"]);
 }
 
 #[test]

@@ -133,7 +133,7 @@ impl Registrar {
         if let Err(refusal) = self.admit(request, flow) {
             return self.refuse(request, refusal);
         }
-        match authenticator.authenticate(now, request) {
+        match authenticator.authenticate(now, request, flow.remote.ip()) {
             Verification::Authenticated { user } => self.register(now, date, request, flow, &user),
             Verification::Malformed { error } => self.refuse(request, Refusal::Credentials(error)),
             Verification::Challenge { headers, why } => {

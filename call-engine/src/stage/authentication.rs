@@ -8,12 +8,15 @@
 //! From outside, a wrong password, an unknown user and an unknown algorithm are the same: the same hashes are computed, the
 //! same challenge is sent.
 
+mod fallback;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use blether_sip_core::digest::{Algorithm, Challenge, Credentials, Ha1, ha1};
@@ -24,6 +27,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
 use crate::account::Accounts;
+use fallback::{Fallback, Phone};
 
 /// Bytes of the HMAC that a nonce carries: 128 bits cannot be guessed, and keep the header short.
 const TAG_LEN: usize = 16;
@@ -60,11 +64,17 @@ impl AuthenticatorConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum OfferedAlgorithms {
     /// SHA-256 first, MD5 for phones that know no other.
+    ///
+    /// Some of those do not pass over SHA-256, as RFC 8760 §2.4 has it, but give up. One that comes again without credentials after
+    /// 5 s, and within an hour, is offered MD5 alone, and goes on being offered that while it logs in so. One that has
+    /// logged in by SHA-256 never is. Phones are told apart by their address and the user of From: two phones of one user behind one
+    /// NAT count as one. Who can keep our answers from a phone, or send in its name, can bring it to log in by MD5 before it has ever
+    /// done so by SHA-256; nothing in a datagram prevents that, and [`Self::Sha256`] does.
     #[default]
     Sha256ThenMd5,
     /// SHA-256 alone: no downgrade by someone in between, and no old phones.
     Sha256,
-    /// MD5 alone, for peers that give up at the first header that they do not know, as SIPp 3.6 does.
+    /// MD5 alone, for peers that give up at the first header that they do not know and do not come again, as SIPp 3.6 does.
     Md5,
 }
 
@@ -208,6 +218,8 @@ pub struct Authenticator {
     issued: AtomicU64,
     /// Held for one look-up. A panic under the lock can at worst leave an entry too many, so poison does not matter.
     used: Mutex<UsedNonces>,
+    /// Likewise.
+    fallback: Mutex<Fallback>,
 }
 
 #[derive(Debug)]
@@ -228,6 +240,7 @@ impl Authenticator {
             epoch: now,
             issued: AtomicU64::new(0),
             used: Mutex::new(UsedNonces { limit: config.max_used_nonces.max(1), ..UsedNonces::default() }),
+            fallback: Mutex::default(),
             accounts,
             config,
         }
@@ -235,14 +248,22 @@ impl Authenticator {
 
     /// Checks the `Authorization` of a request for this realm.
     ///
-    /// If it authenticates, the nonce count is used up by that: the same request again is a replay.
-    pub fn authenticate(&self, now: Instant, request: &Request) -> Verification {
+    /// If it authenticates, the nonce count is used up by that: the same request again is a replay. `source` is the address that it
+    /// came from; what is offered to a phone depends on what it has answered before ([`OfferedAlgorithms::Sha256ThenMd5`]).
+    /// To be called once for each transaction.
+    pub fn authenticate(&self, now: Instant, request: &Request, source: IpAddr) -> Verification {
         let Ok(all) = request.headers().all::<Authorization>() else {
             return Verification::Malformed { error: MalformedCredentials::Header };
         };
+        let phone = match self.config.algorithms {
+            OfferedAlgorithms::Sha256ThenMd5 => Phone::of(request, source),
+            OfferedAlgorithms::Sha256 | OfferedAlgorithms::Md5 => None,
+        };
+        let phone = phone.as_ref();
         let ours = |c: &Credentials| c.is_digest() && &*c.realm == self.config.realm.as_str();
         let Some(credentials) = all.into_iter().map(|header| header.0).find(ours) else {
-            return self.challenge(now, ChallengeReason::NoCredentials);
+            let md5_alone = phone.is_some_and(|phone| self.fallback().handle_no_credentials(now, phone));
+            return self.challenge(now, ChallengeReason::NoCredentials, self.offer(md5_alone));
         };
         if !names_resource(&credentials.uri, request.uri()) {
             return Verification::Malformed { error: MalformedCredentials::UriMismatch };
@@ -257,16 +278,34 @@ impl Authenticator {
         };
         let proved = credentials.verify(account.map_or(decoy, |account| account.ha1(algorithm)), request.method());
         let (true, Some(_), Some(account)) = (proved, wanted, account) else {
-            return self.challenge(now, ChallengeReason::WrongCredentials);
+            if let Some((phone, algorithm)) = phone.zip(wanted) {
+                self.fallback().handle_wrong_answer(phone, algorithm);
+            }
+            return self.challenge(now, ChallengeReason::WrongCredentials, self.offer_to(now, phone));
         };
-        match self.use_up(now, &credentials) {
-            Ok(()) => Verification::Authenticated { user: AuthenticatedUser(ByteStr::from(account.user())) },
-            Err(why) => self.challenge(now, why),
+        if let Err(why) = self.use_up(now, &credentials) {
+            return self.challenge(now, why, self.offer_to(now, phone));
         }
+        if let Some(phone) = phone.filter(|phone| phone.user() == account.user()) {
+            self.fallback().handle_log_in(now, phone, algorithm);
+        }
+        Verification::Authenticated { user: AuthenticatedUser(ByteStr::from(account.user())) }
     }
 
-    /// A challenge for a request that this server will not do without knowing who asks: a header for each algorithm, one nonce.
-    pub fn challenge(&self, now: Instant, why: ChallengeReason) -> Verification {
+    fn offer_to(&self, now: Instant, phone: Option<&Phone>) -> OfferedAlgorithms {
+        self.offer(phone.is_some_and(|phone| self.fallback().offers_md5_alone(now, phone)))
+    }
+
+    fn offer(&self, md5_alone: bool) -> OfferedAlgorithms {
+        if md5_alone { OfferedAlgorithms::Md5 } else { self.config.algorithms }
+    }
+
+    fn fallback(&self) -> MutexGuard<'_, Fallback> {
+        self.fallback.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A header for each algorithm, one nonce.
+    fn challenge(&self, now: Instant, why: ChallengeReason, offer: OfferedAlgorithms) -> Verification {
         let nonce = Nonce { issued_ms: self.milliseconds(now), number: self.issued.fetch_add(1, Ordering::Relaxed) };
         let nonce = nonce.to_text(&self.key);
         let header = |algorithm| {
@@ -275,7 +314,7 @@ impl Authenticator {
             challenge.stale = why.is_stale();
             WwwAuthenticate(challenge)
         };
-        let headers = self.config.algorithms.as_slice().iter().copied().map(header).collect();
+        let headers = offer.as_slice().iter().copied().map(header).collect();
         Verification::Challenge { headers, why }
     }
 

@@ -1,3 +1,5 @@
+use std::net::Ipv4Addr;
+
 use blether_sip_core::digest::{AlgorithmName, DigestRequest, Qop, Secret};
 use blether_sip_core::{Limits, Message, Method};
 use bytes::Bytes;
@@ -9,6 +11,7 @@ use crate::account::Account;
 
 const SECOND: Duration = Duration::from_secs(1);
 const URI: &str = "sip:blether.example";
+const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 9));
 
 fn authenticator(now: Instant, change: impl FnOnce(&mut AuthenticatorConfig)) -> Authenticator {
     let accounts = [("alice", "wonderland"), ("bob", "the builder")];
@@ -41,7 +44,7 @@ fn carrying(credentials: &Credentials) -> Request {
 
 /// The challenges for a request without credentials.
 fn challenged(authenticator: &Authenticator, now: Instant) -> Vec<Challenge> {
-    match authenticator.authenticate(now, &request(&Method::Register, URI, "")) {
+    match authenticator.authenticate(now, &request(&Method::Register, URI, ""), SOURCE) {
         Verification::Challenge { headers, why: ChallengeReason::NoCredentials } => {
             headers.into_iter().map(|header| header.0).collect()
         }
@@ -59,7 +62,7 @@ fn after(change: impl FnOnce(&mut Credentials)) -> Verification {
     let (now, authenticator) = start();
     let mut credentials = answer(&challenged(&authenticator, now)[0], "alice", "wonderland", 1);
     change(&mut credentials);
-    authenticator.authenticate(now, &carrying(&credentials))
+    authenticator.authenticate(now, &carrying(&credentials), SOURCE)
 }
 
 fn reason(verification: &Verification) -> ChallengeReason {
@@ -102,7 +105,7 @@ fn the_right_password_authenticates_by_either_algorithm() {
     for challenge in
         challenged(&authenticator, now).iter().zip([1, 2]).map(|(c, nc)| answer(c, "alice", "wonderland", nc))
     {
-        assert!(is_alice(&authenticator.authenticate(now, &carrying(&challenge))));
+        assert!(is_alice(&authenticator.authenticate(now, &carrying(&challenge), SOURCE)));
     }
 }
 
@@ -110,9 +113,9 @@ fn the_right_password_authenticates_by_either_algorithm() {
 fn a_replayed_answer_authenticates_nobody_and_is_told_to_try_again() {
     let (now, authenticator) = start();
     let request = carrying(&answer(&challenged(&authenticator, now)[0], "alice", "wonderland", 1));
-    assert!(is_alice(&authenticator.authenticate(now, &request)));
-    assert_eq!(reason(&authenticator.authenticate(now, &request)), ChallengeReason::Replay);
-    assert_eq!(reason(&authenticator.authenticate(now + SECOND, &request)), ChallengeReason::Replay);
+    assert!(is_alice(&authenticator.authenticate(now, &request, SOURCE)));
+    assert_eq!(reason(&authenticator.authenticate(now, &request, SOURCE)), ChallengeReason::Replay);
+    assert_eq!(reason(&authenticator.authenticate(now + SECOND, &request, SOURCE)), ChallengeReason::Replay);
 }
 
 #[test]
@@ -120,7 +123,8 @@ fn a_nonce_count_must_grow_but_may_skip() {
     let (now, authenticator) = start();
     let challenge = challenged(&authenticator, now).remove(0);
     for (nc, accepted) in [(0, false), (3, true), (3, false), (2, false), (4, true), (u32::MAX, true), (1, false)] {
-        let verification = authenticator.authenticate(now, &carrying(&answer(&challenge, "alice", "wonderland", nc)));
+        let verification =
+            authenticator.authenticate(now, &carrying(&answer(&challenge, "alice", "wonderland", nc)), SOURCE);
         assert_eq!(is_alice(&verification), accepted, "{nc}");
     }
 }
@@ -129,10 +133,14 @@ fn a_nonce_count_must_grow_but_may_skip() {
 fn a_wrong_answer_uses_up_no_nonce_count() {
     let (now, authenticator) = start();
     let challenge = challenged(&authenticator, now).remove(0);
-    let wrong = authenticator.authenticate(now, &carrying(&answer(&challenge, "alice", "guess", u32::MAX)));
+    let wrong = authenticator.authenticate(now, &carrying(&answer(&challenge, "alice", "guess", u32::MAX)), SOURCE);
     assert_eq!(reason(&wrong), ChallengeReason::WrongCredentials);
     assert_eq!(authenticator.used_nonces(), 0);
-    assert!(is_alice(&authenticator.authenticate(now, &carrying(&answer(&challenge, "alice", "wonderland", 1)))));
+    assert!(is_alice(&authenticator.authenticate(
+        now,
+        &carrying(&answer(&challenge, "alice", "wonderland", 1)),
+        SOURCE
+    )));
 }
 
 #[test]
@@ -149,7 +157,8 @@ fn a_nonce_that_was_not_issued_here_is_refused() {
     for nonce in forged.chain(others).filter(|nonce| *nonce != digits) {
         let mut challenge = genuine.clone();
         challenge.nonce = nonce.as_str().into();
-        let verification = authenticator.authenticate(now, &carrying(&answer(&challenge, "alice", "wonderland", 1)));
+        let verification =
+            authenticator.authenticate(now, &carrying(&answer(&challenge, "alice", "wonderland", 1)), SOURCE);
         assert_eq!(reason(&verification), ChallengeReason::ForeignNonce, "{nonce}");
     }
 }
@@ -161,7 +170,7 @@ fn a_nonce_of_another_process_is_refused() {
     let rng = &mut StdRng::seed_from_u64(8);
     let restarted = Authenticator::new(AuthenticatorConfig::new("blether"), accounts, now, rng);
     let theirs = challenged(&restarted, now).remove(0);
-    let verification = authenticator.authenticate(now, &carrying(&answer(&theirs, "alice", "wonderland", 1)));
+    let verification = authenticator.authenticate(now, &carrying(&answer(&theirs, "alice", "wonderland", 1)), SOURCE);
     assert_eq!(reason(&verification), ChallengeReason::ForeignNonce);
 }
 
@@ -171,7 +180,7 @@ fn a_nonce_is_stale_after_its_lifetime() {
     let challenge = challenged(&authenticator, now).remove(0);
     let at = |seconds: u64, nc| {
         let request = carrying(&answer(&challenge, "alice", "wonderland", nc));
-        authenticator.authenticate(now + Duration::from_secs(seconds), &request)
+        authenticator.authenticate(now + Duration::from_secs(seconds), &request, SOURCE)
     };
     assert!(is_alice(&at(300, 1)));
     assert_eq!(reason(&at(301, 2)), ChallengeReason::ExpiredNonce);
@@ -181,7 +190,8 @@ fn a_nonce_is_stale_after_its_lifetime() {
 fn wrong_password_unknown_user_and_unknown_algorithm_look_the_same() {
     let (now, authenticator) = start();
     let seen = |change: &dyn Fn(&Challenge) -> Credentials, at: Instant| {
-        let verification = authenticator.authenticate(at, &carrying(&change(&challenged(&authenticator, now)[0])));
+        let verification =
+            authenticator.authenticate(at, &carrying(&change(&challenged(&authenticator, now)[0])), SOURCE);
         assert_eq!(reason(&verification), ChallengeReason::WrongCredentials);
         let Verification::Challenge { headers, .. } = verification else { unreachable!() };
         let without_nonce = headers.into_iter().map(|mut header| {
@@ -224,7 +234,7 @@ fn only_what_is_offered_is_accepted() {
             let mut challenge = challenged(&authenticator, now).remove(0);
             challenge.algorithm = Some(AlgorithmName::Known(algorithm));
             let verification =
-                authenticator.authenticate(now, &carrying(&answer(&challenge, "alice", "wonderland", 1)));
+                authenticator.authenticate(now, &carrying(&answer(&challenge, "alice", "wonderland", 1)), SOURCE);
             assert_eq!(
                 is_alice(&verification),
                 algorithms.as_slice().contains(&algorithm),
@@ -259,7 +269,7 @@ fn an_answer_is_good_for_one_method_only() {
     let (now, authenticator) = start();
     let credentials = answer(&challenged(&authenticator, now)[0], "alice", "wonderland", 1);
     let invite = request(&Method::Invite, URI, &format!("Authorization: {credentials}\r\n"));
-    assert_eq!(reason(&authenticator.authenticate(now, &invite)), ChallengeReason::WrongCredentials);
+    assert_eq!(reason(&authenticator.authenticate(now, &invite, SOURCE)), ChallengeReason::WrongCredentials);
 }
 
 #[test]
@@ -287,7 +297,7 @@ fn the_digest_uri_may_be_an_equivalent_form_of_the_request_uri() {
         let asked = DigestRequest { method: &Method::Register, uri, cnonce: "0a4f113b", nc: 1 };
         let challenge = challenged(&authenticator, now).remove(0);
         let credentials = Credentials::answer(&challenge, "alice", &Secret::password("wonderland"), &asked).unwrap();
-        assert!(is_alice(&authenticator.authenticate(now, &carrying(&credentials))), "{uri}");
+        assert!(is_alice(&authenticator.authenticate(now, &carrying(&credentials), SOURCE)), "{uri}");
     }
 }
 
@@ -299,7 +309,7 @@ fn a_digest_uri_without_a_user_names_the_whole_server() {
         let challenge = challenged(&authenticator, now).remove(0);
         let credentials = Credentials::answer(&challenge, "alice", &Secret::password("wonderland"), &asked).unwrap();
         let invite = request(&Method::Invite, request_uri, &format!("Authorization: {credentials}\r\n"));
-        is_alice(&authenticator.authenticate(now, &invite))
+        is_alice(&authenticator.authenticate(now, &invite, SOURCE))
     };
     assert!(authorised("sip:127.0.0.1:5070", "sip:*43@127.0.0.1:5070"));
     assert!(authorised("sip:*43@127.0.0.1:5070", "sip:%2A43@127.0.0.1:5070"));
@@ -312,7 +322,7 @@ fn a_header_that_cannot_be_read_is_a_bad_request() {
     let (now, authenticator) = start();
     for header in ["Digest", "Digest username=\"alice\"", "Digest x", "Digest nonce=1,nonce=2", "="] {
         let request = request(&Method::Register, URI, &format!("Authorization: {header}\r\n"));
-        let verification = authenticator.authenticate(now, &request);
+        let verification = authenticator.authenticate(now, &request, SOURCE);
         assert_eq!(verification, Verification::Malformed { error: MalformedCredentials::Header }, "{header}");
     }
 }
@@ -325,9 +335,9 @@ fn credentials_for_others_are_passed_over() {
     elsewhere.realm = "elsewhere".into();
     let others = format!("Authorization: Basic YWxpY2U6d29uZGVybGFuZA==\r\nAuthorization: {elsewhere}\r\n");
     let alone = request(&Method::Register, URI, &others);
-    assert_eq!(reason(&authenticator.authenticate(now, &alone)), ChallengeReason::NoCredentials);
+    assert_eq!(reason(&authenticator.authenticate(now, &alone, SOURCE)), ChallengeReason::NoCredentials);
     let with_ours = request(&Method::Register, URI, &format!("{others}Authorization: {credentials}\r\n"));
-    assert!(is_alice(&authenticator.authenticate(now, &with_ours)));
+    assert!(is_alice(&authenticator.authenticate(now, &with_ours, SOURCE)));
 }
 
 #[test]
@@ -337,7 +347,7 @@ fn forgetting_a_used_nonce_lets_no_replay_in() {
     let requests: Vec<_> =
         (0..10).map(|_| carrying(&answer(&challenged(&authenticator, now)[0], "alice", "wonderland", 1))).collect();
     let unused_but_old = answer(&challenged(&authenticator, now)[0], "alice", "wonderland", 1);
-    let accepted = |request: &Request| is_alice(&authenticator.authenticate(now, request));
+    let accepted = |request: &Request| is_alice(&authenticator.authenticate(now, request, SOURCE));
     for request in &requests {
         assert!(accepted(request));
         assert!(authenticator.used_nonces() <= 3);
@@ -353,9 +363,9 @@ fn a_full_table_refuses_an_older_nonce_rather_than_forget_that_it_was_used() {
     let requests: Vec<_> =
         (0..3).map(|_| carrying(&answer(&challenged(&authenticator, now)[0], "alice", "wonderland", 1))).collect();
     for request in requests.iter().rev() {
-        assert!(is_alice(&authenticator.authenticate(now, request)));
+        assert!(is_alice(&authenticator.authenticate(now, request, SOURCE)));
     }
-    assert_eq!(reason(&authenticator.authenticate(now, &requests[0])), ChallengeReason::ExpiredNonce);
+    assert_eq!(reason(&authenticator.authenticate(now, &requests[0], SOURCE)), ChallengeReason::ExpiredNonce);
 }
 
 #[test]
@@ -363,7 +373,7 @@ fn expired_nonces_leave_the_table() {
     let (now, authenticator) = start();
     let log_in = |at: Instant| {
         let request = carrying(&answer(&challenged(&authenticator, at)[0], "alice", "wonderland", 1));
-        assert!(is_alice(&authenticator.authenticate(at, &request)));
+        assert!(is_alice(&authenticator.authenticate(at, &request, SOURCE)));
     };
     (0..5).for_each(|_| log_in(now));
     assert_eq!(authenticator.used_nonces(), 5);
@@ -376,7 +386,7 @@ fn of_the_same_request_in_many_shards_one_is_accepted() {
     let (now, authenticator) = start();
     let request = carrying(&answer(&challenged(&authenticator, now)[0], "alice", "wonderland", 1));
     let accepted = std::thread::scope(|scope| {
-        let shards = [(); 8].map(|()| scope.spawn(|| is_alice(&authenticator.authenticate(now, &request))));
+        let shards = [(); 8].map(|()| scope.spawn(|| is_alice(&authenticator.authenticate(now, &request, SOURCE))));
         shards.into_iter().map(|shard| shard.join().unwrap()).filter(|accepted| *accepted).count()
     });
     assert_eq!(accepted, 1);
@@ -390,6 +400,106 @@ fn a_user_speaks_for_its_own_address_of_record_only() {
     assert!(user.authorises_aor(&aor("sip:%61lice@blether.example")));
     assert!(!user.authorises_aor(&aor("sip:bob@blether.example")));
     assert!(!user.authorises_aor(&aor("sip:Alice@blether.example")));
+}
+
+/// Which algorithms a request without credentials gets after these seconds.
+fn offered(authenticator: &Authenticator, at: Instant) -> Vec<Algorithm> {
+    challenged(authenticator, at).iter().map(|challenge| challenge.known_algorithm().unwrap()).collect()
+}
+
+#[test]
+fn a_phone_that_gives_up_at_sha_256_logs_in_when_it_comes_again() {
+    let (now, authenticator) = start();
+    assert_eq!(offered(&authenticator, now).len(), 2);
+    // It refreshes each hour, without credentials each time.
+    for at in [40, 3_280, 6_520].map(|seconds| now + seconds * SECOND) {
+        let challenges = challenged(&authenticator, at);
+        assert_eq!(challenges.len(), 1, "MD5 alone");
+        let request = carrying(&answer(&challenges[0], "alice", "wonderland", 1));
+        assert!(is_alice(&authenticator.authenticate(at, &request, SOURCE)));
+    }
+    let wrong = carrying(&answer(&challenged(&authenticator, now)[0], "alice", "guess", 1));
+    let Verification::Challenge { headers, .. } = authenticator.authenticate(now, &wrong, SOURCE) else {
+        unreachable!()
+    };
+    assert_eq!(headers.len(), 1, "a wrong password is asked for again in the same way");
+}
+
+#[test]
+fn a_phone_that_answers_by_sha_256_is_always_offered_it() {
+    let (now, authenticator) = start();
+    for at in [0, 60, 3_000, 100_000].map(|seconds| now + seconds * SECOND) {
+        assert_eq!(offered(&authenticator, at), [Algorithm::Sha256, Algorithm::Md5]);
+        let request = carrying(&answer(&challenged(&authenticator, at)[0], "alice", "wonderland", 1));
+        assert!(is_alice(&authenticator.authenticate(at, &request, SOURCE)));
+    }
+}
+
+#[test]
+fn an_answer_by_sha_256_is_accepted_from_whom_md5_alone_is_offered() {
+    let (now, authenticator) = start();
+    let earlier = challenged(&authenticator, now).remove(0);
+    let at = now + 30 * SECOND;
+    assert_eq!(offered(&authenticator, at), [Algorithm::Md5]);
+    let request = carrying(&answer(&earlier, "alice", "wonderland", 1));
+    assert!(is_alice(&authenticator.authenticate(at, &request, SOURCE)));
+    assert_eq!(offered(&authenticator, at + 30 * SECOND).len(), 2);
+}
+
+#[test]
+fn a_captured_answer_by_sha_256_pins_nobody() {
+    let (now, authenticator) = start();
+    let captured = carrying(&answer(&challenged(&authenticator, now)[0], "alice", "wonderland", 1));
+    assert!(is_alice(&authenticator.authenticate(now, &captured, SOURCE)));
+    let elsewhere = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 1));
+    assert_eq!(reason(&authenticator.authenticate(now, &captured, elsewhere)), ChallengeReason::Replay);
+    let offered_elsewhere = |at: Instant| {
+        let Verification::Challenge { headers, .. } =
+            authenticator.authenticate(at, &request(&Method::Register, URI, ""), elsewhere)
+        else {
+            unreachable!()
+        };
+        headers.len()
+    };
+    assert_eq!([now, now + 30 * SECOND].map(offered_elsewhere), [2, 1]);
+}
+
+#[test]
+fn one_user_says_nothing_of_the_phone_of_another() {
+    let (now, authenticator) = start();
+    // Bob logs in by SHA-256 from alice's address, with her name in From.
+    let request_of_bob = carrying(&answer(&challenged(&authenticator, now)[0], "bob", "the builder", 1));
+    let verification = authenticator.authenticate(now, &request_of_bob, SOURCE);
+    assert!(matches!(verification, Verification::Authenticated { .. }));
+    assert_eq!(offered(&authenticator, now + 30 * SECOND), [Algorithm::Md5]);
+}
+
+#[test]
+fn md5_alone_is_never_offered_where_it_is_not_on_offer() {
+    let now = Instant::now();
+    let authenticator = authenticator(now, |config| config.algorithms = OfferedAlgorithms::Sha256);
+    for seconds in [0, 30, 60] {
+        assert_eq!(offered(&authenticator, now + seconds * SECOND), [Algorithm::Sha256]);
+    }
+}
+
+#[test]
+fn users_that_do_not_exist_are_offered_the_same() {
+    let (now, authenticator) = start();
+    let unknown = |at: Instant| {
+        let text = request(&Method::Register, URI, "").to_bytes();
+        let text = String::from_utf8(text.to_vec()).unwrap().replace("sip:alice@", "sip:nobody@");
+        let Message::Request(request) = Message::parse(Bytes::from(text), &Limits::default()).unwrap() else {
+            unreachable!()
+        };
+        match authenticator.authenticate(at, &request, SOURCE) {
+            Verification::Challenge { headers, .. } => headers.len(),
+            other => panic!("{other:?}"),
+        }
+    };
+    for at in [0, 4, 30, 60].map(|seconds| now + seconds * SECOND) {
+        assert_eq!(unknown(at), offered(&authenticator, at).len());
+    }
 }
 
 #[test]

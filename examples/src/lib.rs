@@ -1,1 +1,0 @@
-//! Programs that each show one task

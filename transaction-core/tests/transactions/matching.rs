@@ -286,3 +286,26 @@ fn a_request_that_cannot_be_sent_fails_its_transaction_and_no_other() {
     assert_eq!(table.log(), ["Transport(NetworkUnreachable)", "client over"]);
     assert_eq!(table.transactions.counts().non_invite_client, 1);
 }
+
+#[test]
+fn what_comes_after_a_transaction_is_over_does_not_match_it() {
+    let mut table = Table::new();
+    table.hear(branched("OPTIONS", "1"));
+    let (id, request) = table.asked();
+    table.respond(id, &request, 200);
+    table.until(32_000);
+    table.log();
+    // In between, another request takes its place in the table.
+    table.hear(branched("MESSAGE", "2"));
+    table.hear(branched("OPTIONS", "1"));
+    assert_eq!(table.log(), ["request MESSAGE", "request OPTIONS"]);
+
+    let mut table = Table::new();
+    table.ask(Method::Options);
+    table.answer_to(0, 200);
+    table.until(5_000);
+    table.ask(Method::Message);
+    table.answer_to(0, 200);
+    assert_eq!(table.log(), ["> OPTIONS", "> MESSAGE", "response 200", "client over"]);
+    assert_eq!(table.transactions.counters().stray_responses, 1);
+}

@@ -63,30 +63,43 @@ impl Account {
         ClientCredentials::with_password(&self.user, &self.password)
     }
 
-    /// What to dial when a person has typed `text`: a SIP URI as it is, anything else as a user of the account's server.
+    /// What to dial when a person has typed `text`: a SIP URI as it is, the number of a `tel:` URI or anything else as a user of the
+    /// account's server.
     ///
     /// # Errors
     ///
-    /// The text, if it is neither.
+    /// [`BadTarget`], when it is none of these.
     pub fn target(&self, text: &str) -> Result<Uri, BadTarget> {
-        let bad = || BadTarget(text.to_owned());
-        if text.starts_with("sip:") || text.starts_with("sips:") {
-            return text.parse().map_err(|_| bad());
+        let malformed = || BadTarget::Malformed(text.to_owned());
+        let (scheme, rest) = text.split_once(':').unwrap_or(("", text));
+        if scheme.eq_ignore_ascii_case("sips") {
+            return Err(BadTarget::NeedsTls(text.to_owned()));
+        }
+        if scheme.eq_ignore_ascii_case("sip") {
+            return text.parse().map_err(|_| malformed());
         }
         if text.contains('@') {
-            return format!("sip:{text}").parse().map_err(|_| bad());
+            return format!("sip:{text}").parse().map_err(|_| malformed());
         }
-        if text.is_empty() || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            return Err(bad());
+        let user = if scheme.eq_ignore_ascii_case("tel") { rest } else { text };
+        if user.is_empty() || user.chars().any(|c| c.is_whitespace() || c.is_control() || c == ':') {
+            return Err(malformed());
         }
-        Ok(Uri::from(self.uri_of(text)))
+        Ok(Uri::from(self.uri_of(user)))
     }
 }
 
-/// Neither a SIP URI nor a name or number.
+/// What cannot be called.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("cannot call {0:?}: give a number, a name, or an address such as sip:bob@192.0.2.7")]
-pub struct BadTarget(pub String);
+#[non_exhaustive]
+pub enum BadTarget {
+    /// Neither a SIP URI nor a name or number.
+    #[error("cannot call {0:?}: give a number, a name, or an address such as sip:bob@192.0.2.7")]
+    Malformed(String),
+    /// A `sips:` URI: every hop to it must be TLS (RFC 3261 §26.2.2), which this phone does not have.
+    #[error("cannot call {0:?}: sips needs TLS, which this phone does not have; try sip: in its place")]
+    NeedsTls(String),
+}
 
 impl fmt::Debug for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -111,12 +124,16 @@ mod tests {
             ("*43", "sip:*43@192.0.2.1:5070"),
             ("bob@example.org", "sip:bob@example.org"),
             ("sip:bob@example.org;transport=udp", "sip:bob@example.org;transport=udp"),
+            ("SIP:bob@example.org", "sip:bob@example.org"),
+            ("tel:+4920", "sip:+4920@192.0.2.1:5070"),
+            ("#31#", "sip:%2331%23@192.0.2.1:5070"),
         ] {
             assert_eq!(account.target(typed).unwrap().to_string(), uri, "{typed}");
         }
-        for typed in ["", "two words", "sip:", "a\r\nb"] {
-            assert_eq!(account.target(typed), Err(BadTarget(typed.to_owned())));
+        for typed in ["", "two words", "sip:", "a\r\nb", "tel:", "http://example.org"] {
+            assert_eq!(account.target(typed), Err(BadTarget::Malformed(typed.to_owned())));
         }
+        assert!(matches!(account.target("sips:bob@example.org"), Err(BadTarget::NeedsTls(_))));
     }
 
     #[test]

@@ -55,19 +55,29 @@ pub struct Summary {
 
 /// Why a call was not answered.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum NotAnswered {
-    /// The other side, or the server, said no; 408 when nobody said anything.
-    #[error("{} {}", .0.code(), .0.reason())]
+    /// The other side, or the server, said no; 408 when nobody said anything, 503 when nothing could be sent.
+    #[error("refused with {} {}", .0.code(), .0.reason())]
     Refused(StatusCode),
     /// The call was over before (the caller gave up, or the endpoint stopped).
     #[error("the call ended before it was answered")]
     Ended,
     /// Its sound could not be set up.
     #[error(transparent)]
-    Call(#[from] CallError),
+    Call(CallError),
     /// The other side chose no codec of ours.
     #[error(transparent)]
     Sound(#[from] NoCodec),
+}
+
+impl From<CallError> for NotAnswered {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Ended | CallError::NoSuchLeg(_) => Self::Ended,
+            error => Self::Call(error),
+        }
+    }
 }
 
 /// What was agreed on is no codec that this phone has: it offered none such.
@@ -113,17 +123,23 @@ impl PhoneCall {
         self.call.invite().map(|invite| invite.from())
     }
 
-    /// Waits until an outgoing call is answered, and then connects `audio`. `ringing` is called once when the other phone rings.
+    /// Waits until an outgoing call is answered, and then connects `audio`. `ringing` is called once, when the other phone rings.
     ///
-    /// Dropping the future leaves the call ringing; drop the call to cancel it.
+    /// Dropping the future leaves the call ringing, but without `audio`: hang up, or drop the call, to cancel it.
     ///
     /// # Errors
     ///
     /// [`NotAnswered`], with the status that the server gave.
-    pub async fn answered(&mut self, audio: Audio, mut ringing: impl FnMut()) -> Result<MediaPlan, NotAnswered> {
+    pub async fn answered(&mut self, audio: Audio, ringing: impl FnOnce()) -> Result<MediaPlan, NotAnswered> {
+        let mut ringing = Some(ringing);
         loop {
             match self.call.event().await.ok_or(NotAnswered::Ended)? {
-                CallEvent::Ringing { .. } => ringing(),
+                // Several phones may ring.
+                CallEvent::Ringing { .. } => {
+                    if let Some(ringing) = ringing.take() {
+                        ringing();
+                    }
+                }
                 CallEvent::Answered { leg, plan } => {
                     let (processor, handle) = audio_leg(&plan, audio)?;
                     self.call.set_processor(leg, Box::new(processor)).await?;
@@ -150,7 +166,8 @@ impl PhoneCall {
     ///
     /// # Errors
     ///
-    /// When no media can be agreed (reject it then) or the call is over.
+    /// [`NotAnswered::Ended`] when the caller has given up. With anything else the caller still waits: [`Self::reject`] it, with
+    /// [`CallError::status`] if there is one, or drop the call.
     pub async fn answer(&mut self, audio: Audio) -> Result<MediaPlan, NotAnswered> {
         let mut leg = Err(NoCodec);
         let plan = self
@@ -160,7 +177,8 @@ impl PhoneCall {
                     leg = Ok(handle);
                     Box::new(processor)
                 }
-                // It cannot be: what is agreed is a part of what this phone has. If it were, nothing would be heard.
+                // It cannot be: what is agreed is a part of what this phone has. If it were, the caller would hear itself until the call
+                // is dropped.
                 Err(_) => Box::new(EchoLeg::new(rand::make_rng())),
             })
             .await?;
@@ -213,7 +231,7 @@ impl PhoneCall {
         self.audio.as_ref().ok_or(CommandError::Closed)
     }
 
-    /// Waits for what happens next; `None` after [`PhoneEvent::Ended`]. Cancel safe.
+    /// Waits for what happens next; `None` after [`PhoneEvent::Ended`]. That a call was refused is an end, too. Cancel safe.
     pub async fn event(&mut self) -> Option<PhoneEvent> {
         loop {
             let event = match self.call.event().await? {
@@ -225,13 +243,18 @@ impl PhoneCall {
                 CallEvent::Ended { leg: LegKey::PRIMARY, by, cause, statistics } => {
                     PhoneEvent::Ended(Summary { by, cause, statistics })
                 }
+                CallEvent::Refused { leg: LegKey::PRIMARY, status } => PhoneEvent::Ended(Summary {
+                    by: Party::Remote,
+                    cause: EndCause::Rejected(status),
+                    statistics: None,
+                }),
                 _ => continue,
             };
             return Some(event);
         }
     }
 
-    /// Waits for the end of the call.
+    /// Waits for the end of the call. `None` when the end was told before.
     pub async fn ended(&mut self) -> Option<Summary> {
         loop {
             if let PhoneEvent::Ended(summary) = self.event().await? {
@@ -240,7 +263,8 @@ impl PhoneCall {
         }
     }
 
-    /// Hangs up and waits until the other side knows. Hanging up a call that is over tells how it ended.
+    /// Hangs up and waits until the other side knows: refuses, cancels or ends, as the state of the call demands. A peer that is gone is
+    /// waited for for 64 × T1 (32 s); dropping the future does not take back the hanging up. `None` when the end was told before.
     pub async fn hang_up(&mut self) -> Option<Summary> {
         self.call.hang_up().await;
         self.ended().await

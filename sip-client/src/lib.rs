@@ -5,11 +5,15 @@
 //! tone or memory is the application's choice. Everything about signalling is `blether-session-core`'s business, everything
 //! about packets `blether-rtp-core`'s.
 //!
+//! Everything runs on the caller's tokio runtime, and the sound on a thread of its own. An `Err` leaves phone and call usable, unless it says
+//! that they have ended.
+//!
 //! The feature `cli` (default) builds the headless program `sip-client`.
 //!
 //! # Example
 //!
 //! ```no_run
+//! use std::time::Duration;
 //! use blether_media_core::{NullSink, tone::{Region, Tone}};
 //! use blether_sip_client::{Account, Audio, Phone, PhoneConfig};
 //!
@@ -23,21 +27,31 @@
 //! call.answered(Audio { source: Box::new(tone), sink: Box::new(NullSink) }, || println!("it rings")).await?;
 //! call.send_digits("1234#")?;
 //! call.hang_up().await;
+//! phone.shut_down(Duration::from_secs(3)).await?;
 //! # Ok(())
 //! # }
 //! ```
 //!
 //! # RFCs
 //!
-//! What a phone needs of RFC 3261, 3264, 3550, 3551, 3581, 4733, 7616 and 8760; see the crates below for the sections. Hold,
-//! transfer, presence, TLS, SRTP and ICE are absent.
+//! What a phone needs of RFC 3261, 3264, 3550, 3551, 3581, 4733, 7616 and 8760; see the crates below for the sections.
+//!
+//! Absent: UDP is the only transport, and the server is an address (RFC 3263 is the application's business); early media is not played; a
+//! peer may put the call on hold and change the media, but what is sent stays in the codec that was agreed first; transfer, presence,
+//! SRTP and ICE.
 
 mod account;
 mod call;
 mod phone;
 mod registration;
+mod waiting;
 
 pub use account::{Account, BadTarget};
-pub use call::{Audio, NotAnswered, PhoneCall, PhoneEvent, Summary};
+pub use call::{Audio, NoCodec, NotAnswered, PhoneCall, PhoneEvent, Summary};
 pub use phone::{Phone, PhoneConfig, PhoneError};
-pub use registration::{RegisterError, Registered};
+pub use registration::{RegisterError, Registered, RegistrationState, RegistrationWatch};
+
+/// Keeps the README's example compiling.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,25 +1,26 @@
 //! A phone: one account, one socket, calls out and calls in.
 
+use std::future::pending;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use blether_rtp_core::{Impairment, PortRange};
-use blether_session_core::NextHop;
-use blether_session_core::actor::{
-    Admission, Application, Call, CallError, Dial, Endpoint, EndpointConfig, StartError,
-};
+use blether_session_core::actor::{Admission, Application, CallError, Dial, Endpoint, EndpointConfig, StartError};
+use blether_session_core::{NextHop, RegistrationFailure};
 use blether_sip_core::{NameAddr, Request, Response, StatusCode};
 use blether_sip_transport::{Flow, NoRoute};
 use blether_transaction_core::Timing;
-use tokio::sync::mpsc;
+use tokio::sync::watch;
+use tokio::time::timeout_at;
 
 use crate::account::{Account, BadTarget};
 use crate::call::{PhoneCall, phone_media};
-use crate::registration::{RegisterError, Registered, RegistrationLoop};
+use crate::registration::{RegisterError, Registered, RegistrationLoop, RegistrationState, RegistrationWatch};
+use crate::waiting::{NoPlace, WaitingCalls};
 
-/// Calls that may wait to be looked at; a phone that does not look is busy (486).
-const WAITING_CALLS: usize = 4;
+/// Calls at a time, out and in. A person has one or two; this leaves room for a program that calls many.
+const MAX_CALLS: usize = 64;
 
 /// How a [`Phone`] is set up.
 #[derive(Clone, Debug)]
@@ -54,6 +55,7 @@ impl PhoneConfig {
 
 /// Why a phone cannot do what was asked.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum PhoneError {
     /// It could not start.
     #[error(transparent)]
@@ -69,14 +71,15 @@ pub enum PhoneError {
     Call(#[from] CallError),
 }
 
-/// A phone. Dropping it ends everything at once, calls included.
+/// A phone. Dropping it ends everything at once, calls included, and tells nobody; [`Self::shut_down`] says goodbye.
 #[derive(Debug)]
 pub struct Phone {
     endpoint: Arc<Endpoint>,
     account: Arc<Account>,
     to_server: Flow,
-    calls: mpsc::Receiver<Call>,
+    waiting: Arc<WaitingCalls>,
     registration: Option<RegistrationLoop>,
+    states: watch::Sender<RegistrationState>,
 }
 
 impl Phone {
@@ -91,19 +94,21 @@ impl Phone {
             Some(listen) => listen,
             None => SocketAddr::new(blether_sip_transport::LocalAddresses::new(1).towards(server)?, 0),
         };
-        let (waiting, calls) = mpsc::channel(WAITING_CALLS);
+        let waiting = Arc::new(WaitingCalls::default());
         let only_from = (!config.accept_from_anyone).then_some(server.ip());
         let endpoint_config = EndpointConfig {
             listen,
             timing: config.timing,
             media_ports: config.media_ports,
             impairment: config.impairment,
-            max_calls: 64,
+            max_calls: MAX_CALLS,
             ..EndpointConfig::default()
         };
-        let endpoint = Arc::new(Endpoint::start(endpoint_config, Arc::new(Incoming { waiting, only_from })).await?);
+        let incoming = Incoming { waiting: waiting.clone(), only_from };
+        let endpoint = Arc::new(Endpoint::start(endpoint_config, Arc::new(incoming)).await?);
         let to_server = endpoint.flow_to(server)?;
-        Ok(Self { endpoint, account: Arc::new(config.account), to_server, calls, registration: None })
+        let (states, _) = watch::channel(RegistrationState::Unregistered);
+        Ok(Self { endpoint, account: Arc::new(config.account), to_server, waiting, registration: None, states })
     }
 
     /// The address of its SIP socket.
@@ -112,19 +117,27 @@ impl Phone {
     }
 
     /// Registers with the server and keeps the registration alive until [`Self::unregister`] or the end of the phone. Returns when the
-    /// server has answered the first time.
+    /// server has answered the first time, after 64 × T1 (32 s) at the latest. A second call registers anew.
+    ///
+    /// When the future is dropped before, the server may have registered the phone without anybody renewing it.
     ///
     /// # Errors
     ///
     /// What the server said, or that it said nothing. The phone does not try again by itself then.
     pub async fn register(&mut self) -> Result<Registered, RegisterError> {
+        let (endpoint, states) = (self.endpoint.clone(), self.states.clone());
         let (registration, registered) =
-            RegistrationLoop::start(self.endpoint.clone(), &self.account, self.to_server).await?;
+            RegistrationLoop::start(endpoint, &self.account, self.to_server, states).await?;
         self.registration = Some(registration);
         Ok(registered)
     }
 
-    /// Takes the registration back. Does nothing when there is none.
+    /// Shows whether the registration is being renewed, or was lost.
+    pub fn watch_registration(&self) -> RegistrationWatch {
+        RegistrationWatch::new(&self.states)
+    }
+
+    /// Takes the registration back, and waits for the server's word for up to 64 × T1 (32 s). Does nothing when there is none.
     ///
     /// # Errors
     ///
@@ -134,6 +147,25 @@ impl Phone {
             Some(registration) => registration.stop().await,
             None => Ok(()),
         }
+    }
+
+    /// Refuses new calls and those that nobody has looked at (480), takes the registration back, waits until every call has said
+    /// goodbye, and stops, with or without these after `patience`. Calls that the application holds it hangs up itself, or drops.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::unregister`]; [`RegistrationFailure::TimedOut`] when the server did not answer within `patience`. The phone has stopped.
+    pub async fn shut_down(mut self, patience: Duration) -> Result<(), RegisterError> {
+        let deadline = tokio::time::Instant::now() + patience;
+        self.waiting.close();
+        let removed = match timeout_at(deadline, self.unregister()).await {
+            Ok(removed) => removed,
+            Err(_) => Err(RegistrationFailure::TimedOut.into()),
+        };
+        if timeout_at(deadline, self.endpoint.idle()).await.is_err() {
+            tracing::debug!("the phone stops in the middle of a call");
+        }
+        removed
     }
 
     /// Calls `target`: a number, a name, or a SIP URI. Returns at once; the call's events tell how it goes on.
@@ -160,34 +192,44 @@ impl Phone {
         Ok(PhoneCall::outgoing(call))
     }
 
-    /// Waits for the next call. `None` never comes while the phone lives.
+    /// Waits for the next call; one whose caller has given up meanwhile is passed over. Up to four calls wait here, a further caller hears
+    /// that the phone is busy (486). `None` when the phone's endpoint has stopped, which it does not by itself. Cancel safe.
     pub async fn incoming(&mut self) -> Option<PhoneCall> {
-        Some(PhoneCall::incoming(self.calls.recv().await?))
+        Some(PhoneCall::incoming(self.waiting.next().await?))
     }
 }
 
 /// What a phone does with requests that belong to no call.
 struct Incoming {
-    waiting: mpsc::Sender<Call>,
+    waiting: Arc<WaitingCalls>,
     only_from: Option<IpAddr>,
 }
 
 impl Application for Incoming {
     fn on_invite(&self, _now: Instant, invite: &Request, flow: Flow) -> Admission {
+        let refuse = |status| Admission::refuse(Response::to_request(invite, status).build());
         if self.only_from.is_some_and(|server| server != flow.remote.ip()) {
             tracing::info!(source = %flow.remote, "a call from a stranger is refused");
-            return Admission::refuse(Response::to_request(invite, StatusCode::FORBIDDEN).build());
+            return refuse(StatusCode::FORBIDDEN);
         }
-        let Ok(place) = self.waiting.clone().try_reserve_owned() else {
-            return Admission::refuse(Response::to_request(invite, StatusCode::BUSY_HERE).build());
-        };
-        Admission::accept(|call| async move {
-            place.send(call);
-            Ok(())
-        })
+        match self.waiting.reserve() {
+            Ok(place) => Admission::accept(|call| async move {
+                place.seat(call);
+                // The end of the call ends this, and gives back the place if the call still has it.
+                pending().await
+            }),
+            Err(NoPlace::Full) => refuse(StatusCode::BUSY_HERE),
+            Err(NoPlace::Closed) => refuse(StatusCode::TEMPORARILY_UNAVAILABLE),
+        }
     }
 
     fn on_request(&self, _now: Instant, _request: &Request, _flow: Flow) -> Option<Response> {
         None
+    }
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        self.waiting.close();
     }
 }

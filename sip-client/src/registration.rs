@@ -1,16 +1,19 @@
 //! Keeps an account registered: drives the session layer's registration machine, which decides everything.
 
+use std::future::{Future, pending};
+use std::io::ErrorKind;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use blether_session_core::actor::{Endpoint, RequestError};
 use blether_session_core::{
-    DialogError, Registration, RegistrationConfig, RegistrationEvent, RegistrationFailure, RegistrationTransmit,
+    DialogError, Registration, RegistrationConfig, RegistrationEvent, RegistrationFailure, RequestToken,
 };
-use blether_sip_core::{ByteStr, Host, SipUri};
+use blether_sip_core::{ByteStr, Host, Response, SipUri, StatusCode};
 use blether_sip_transport::Flow;
 use blether_transaction_core::Failure;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::account::Account;
@@ -24,24 +27,70 @@ pub struct Registered {
 
 /// Why a phone is not registered.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RegisterError {
     /// What the server said, or that it said nothing.
     #[error(transparent)]
     Failed(#[from] RegistrationFailure),
     /// The account cannot be put into a request.
-    #[error("the account makes no REGISTER: {0}")]
+    #[error("the account makes no REGISTER: {0}; check user, domain and display name")]
     Account(#[from] DialogError),
     /// The endpoint has stopped.
     #[error("the phone has stopped")]
     Stopped,
 }
 
+/// How a phone stands with its server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RegistrationState {
+    /// It was never registered, or has taken the registration back.
+    Unregistered,
+    /// The server has (again) granted a registration.
+    Registered {
+        /// For how long; the phone renews it in time.
+        expires: Duration,
+    },
+    /// The registration could not be renewed. What was granted before may still stand for a while.
+    Lost {
+        /// Why.
+        failure: RegistrationFailure,
+        /// When the phone tries again; `None` when it does not, because the server would say the same.
+        retry_in: Option<Duration>,
+    },
+}
+
+/// Shows how a [`Phone`](crate::Phone) stands with its server. Cheap to clone; each clone sees every change for itself.
+#[derive(Clone, Debug)]
+pub struct RegistrationWatch(watch::Receiver<RegistrationState>);
+
+impl RegistrationWatch {
+    pub(crate) fn new(states: &watch::Sender<RegistrationState>) -> Self {
+        Self(states.subscribe())
+    }
+
+    /// How things stand.
+    pub fn current(&self) -> RegistrationState {
+        self.0.borrow().clone()
+    }
+
+    /// Waits for the next change, which each renewal is, and tells how things stand then: of changes in quick succession only the last is
+    /// seen. `None` when the phone is gone. Cancel safe.
+    pub async fn changed(&mut self) -> Option<RegistrationState> {
+        self.0.changed().await.ok()?;
+        Some(self.0.borrow_and_update().clone())
+    }
+}
+
 /// The task that keeps one account registered; dropping it stops refreshing and tells the server nothing.
 #[derive(Debug)]
 pub(crate) struct RegistrationLoop {
-    stop: mpsc::Sender<oneshot::Sender<()>>,
+    stop: Option<oneshot::Sender<Removed>>,
     task: JoinHandle<()>,
 }
+
+/// Whom to tell that the registration has been taken back.
+type Removed = oneshot::Sender<Result<(), RegisterError>>;
 
 impl RegistrationLoop {
     /// Registers, and goes on doing so if the first attempt succeeds.
@@ -49,6 +98,7 @@ impl RegistrationLoop {
         endpoint: Arc<Endpoint>,
         account: &Account,
         to_server: Flow,
+        states: watch::Sender<RegistrationState>,
     ) -> Result<(Self, Registered), RegisterError> {
         let config = RegistrationConfig {
             expires: account.expires,
@@ -63,23 +113,27 @@ impl RegistrationLoop {
                 to_server,
             )
         };
-        let mut driver = Driver { endpoint, registration: Registration::new(config, rand::make_rng()) };
+        let registration = Registration::new(config, rand::make_rng());
+        let mut driver = Driver { endpoint, registration, under_way: None, last: None, states };
         driver.registration.start(Instant::now())?;
-        let registered = match driver.next_event().await {
+        let event = driver.next_event().await;
+        driver.tell(&event);
+        let registered = match event {
             RegistrationEvent::Registered { expires } => Registered { expires },
             RegistrationEvent::Failed { failure, .. } => return Err(failure.into()),
             _ => return Err(RegisterError::Stopped),
         };
-        let (stop, stopped) = mpsc::channel(1);
+        let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(driver.keep(stopped));
-        Ok((Self { stop, task }, registered))
+        Ok((Self { stop: Some(stop), task }, registered))
     }
 
     /// Takes the registration back and waits until the server has answered, or has had its time to.
-    pub(crate) async fn stop(self) -> Result<(), RegisterError> {
+    pub(crate) async fn stop(mut self) -> Result<(), RegisterError> {
         let (done, removed) = oneshot::channel();
-        self.stop.send(done).await.map_err(|_| RegisterError::Stopped)?;
-        removed.await.map_err(|_| RegisterError::Stopped)
+        let stop = self.stop.take().ok_or(RegisterError::Stopped)?;
+        stop.send(done).map_err(|_| RegisterError::Stopped)?;
+        removed.await.map_err(|_| RegisterError::Stopped)?
     }
 }
 
@@ -94,78 +148,115 @@ fn registrar_of(account: &Account) -> SipUri {
     SipUri { user: None, ..account.address_of_record() }
 }
 
+/// A REGISTER that has no answer yet.
+struct UnderWay {
+    token: RequestToken,
+    answer: Pin<Box<dyn Future<Output = Result<Response, RequestError>> + Send>>,
+}
+
 struct Driver {
     endpoint: Arc<Endpoint>,
     registration: Registration,
+    under_way: Option<UnderWay>,
+    /// What became of the last REGISTER, for the one that takes the registration back: the machine does not tell.
+    last: Option<Result<StatusCode, RegistrationFailure>>,
+    states: watch::Sender<RegistrationState>,
 }
 
 impl Driver {
-    /// Does what the machine asks until it has something to say. Not cancel safe: a REGISTER on its way would be forgotten.
+    /// Does what the machine asks until it has something to say. Cancel safe.
     async fn next_event(&mut self) -> RegistrationEvent {
         loop {
-            while let Some(transmit) = self.registration.poll_transmit() {
-                self.send(transmit).await;
-            }
             if let Some(event) = self.registration.poll_event() {
                 return event;
             }
-            wait_until(self.registration.poll_timeout()).await;
-            self.registration.handle_timeout(Instant::now());
-        }
-    }
-
-    async fn send(&mut self, transmit: RegistrationTransmit) {
-        let outcome = self.endpoint.request(transmit.request, transmit.flow).await;
-        let now = Instant::now();
-        match outcome {
-            Ok(response) => self.registration.handle_response(now, transmit.token, &response),
-            Err(RequestError::Failed(failure)) => self.registration.handle_failure(now, transmit.token, failure),
-            Err(RequestError::Overloaded) => {
-                self.registration.handle_failure(
-                    now,
-                    transmit.token,
-                    Failure::Transport(std::io::ErrorKind::QuotaExceeded),
-                );
+            if let Some(transmit) = self.registration.poll_transmit() {
+                let endpoint = self.endpoint.clone();
+                let answer = Box::pin(async move { endpoint.request(transmit.request, transmit.flow).await });
+                // The machine has one REGISTER out at a time.
+                self.under_way = Some(UnderWay { token: transmit.token, answer });
+            }
+            tokio::select! {
+                (token, outcome) = answer_to(&mut self.under_way) => self.answered(token, outcome),
+                () = wait_until(self.registration.poll_timeout()) => self.registration.handle_timeout(Instant::now()),
             }
         }
     }
 
-    async fn keep(mut self, mut stopped: mpsc::Receiver<oneshot::Sender<()>>) {
+    fn answered(&mut self, token: RequestToken, outcome: Result<Response, RequestError>) {
+        self.under_way = None;
+        let now = Instant::now();
+        let failure = match outcome {
+            Ok(response) => {
+                self.last = Some(Ok(response.status()));
+                return self.registration.handle_response(now, token, &response);
+            }
+            Err(RequestError::Failed(failure)) => failure,
+            Err(RequestError::Overloaded) => Failure::Transport(ErrorKind::QuotaExceeded),
+        };
+        self.last = Some(Err(match &failure {
+            Failure::Transport(kind) => RegistrationFailure::Unreachable(*kind),
+            _ => RegistrationFailure::TimedOut,
+        }));
+        self.registration.handle_failure(now, token, failure);
+    }
+
+    async fn keep(mut self, mut stopped: oneshot::Receiver<Removed>) {
         loop {
             tokio::select! {
-                () = wait_until(self.registration.poll_timeout()) => self.registration.handle_timeout(Instant::now()),
-                done = stopped.recv() => return self.remove(done).await,
-            }
-            while let Some(transmit) = self.registration.poll_transmit() {
-                self.send(transmit).await;
-            }
-            while let Some(event) = self.registration.poll_event() {
-                match event {
-                    RegistrationEvent::Registered { expires } => tracing::debug!(?expires, "registered again"),
-                    RegistrationEvent::Failed { failure, retry_in } => {
-                        tracing::warn!(%failure, ?retry_in, "not registered")
-                    }
-                    _ => {}
+                event = self.next_event() => self.tell(&event),
+                done = &mut stopped => {
+                    let Ok(done) = done else { return };
+                    // Whoever asked may have stopped waiting.
+                    let _ = done.send(self.remove().await);
+                    return;
                 }
             }
         }
     }
 
-    async fn remove(mut self, done: Option<oneshot::Sender<()>>) {
-        let Some(done) = done else { return };
-        if let Err(error) = self.registration.unregister(Instant::now()) {
-            tracing::warn!(%error, "the registration stays until it expires");
-            return;
+    fn tell(&self, event: &RegistrationEvent) {
+        self.states.send_replace(match event {
+            RegistrationEvent::Registered { expires } => {
+                tracing::debug!(?expires, "registered");
+                RegistrationState::Registered { expires: *expires }
+            }
+            RegistrationEvent::Failed { failure, retry_in } => {
+                tracing::debug!(%failure, ?retry_in, "not registered");
+                RegistrationState::Lost { failure: failure.clone(), retry_in: *retry_in }
+            }
+            _ => RegistrationState::Unregistered,
+        });
+    }
+
+    async fn remove(mut self) -> Result<(), RegisterError> {
+        self.last = None;
+        self.registration.unregister(Instant::now())?;
+        loop {
+            let event = self.next_event().await;
+            self.tell(&event);
+            if event == RegistrationEvent::Unregistered {
+                break;
+            }
         }
-        while self.next_event().await != RegistrationEvent::Unregistered {}
-        // Whoever asked may have stopped waiting.
-        let _ = done.send(());
+        match self.last.take() {
+            Some(Ok(status)) if !status.is_success() => Err(RegistrationFailure::Refused(status).into()),
+            Some(Err(failure)) => Err(failure.into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+async fn answer_to(under_way: &mut Option<UnderWay>) -> (RequestToken, Result<Response, RequestError>) {
+    match under_way {
+        Some(UnderWay { token, answer }) => (*token, answer.await),
+        None => pending().await,
     }
 }
 
 async fn wait_until(due: Option<Instant>) {
     match due {
         Some(due) => tokio::time::sleep_until(due.into()).await,
-        None => std::future::pending().await,
+        None => pending().await,
     }
 }

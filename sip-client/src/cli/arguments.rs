@@ -1,17 +1,29 @@
 //! What can be asked for.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use blether_sip_core::Host;
 use clap::{Args, Parser, Subcommand};
 
-/// A headless SIP phone: calls, listens, registers.
-///
-/// Exit codes: 0 done; 1 something here failed; 2 wrong command line; 3 not registered; 4 the call was refused; 5 nobody answered (or
-/// called) in time.
+/// The most keys that can wait to be pressed.
+const MOST_KEYS: usize = 64;
+
+/// What the exit code says; see [`Exit`](super::Exit).
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done
+  1    something here failed: a file, a port, the network
+  2    wrong command line
+  3    the server does not take the account, or does not answer
+  4    the call was refused: busy, unknown, declined
+  5    nobody answered, or nobody called, in time
+  130  interrupted before it was done; a second Ctrl-C ends the program at once";
+
+/// A headless SIP phone: calls, listens, registers. It speaks UDP, and G.711.
 #[derive(Debug, Parser)]
-#[command(name = "sip-client", version, about, long_about)]
+#[command(name = "sip-client", version, about, after_help = EXIT_CODES)]
 pub(super) struct Arguments {
     /// Write one JSON object a line instead of text.
     #[arg(long, global = true)]
@@ -34,7 +46,7 @@ pub(super) enum Command {
         #[command(flatten)]
         audio: AudioArguments,
         /// Keys to press once the call is up (0-9, *, #, A-D).
-        #[arg(long, value_name = "KEYS")]
+        #[arg(long, value_name = "KEYS", value_parser = keys)]
         keys: Option<String>,
         /// How long it may ring.
         #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
@@ -43,16 +55,16 @@ pub(super) enum Command {
         #[arg(long, value_name = "SECONDS", value_parser = seconds)]
         talk: Option<Duration>,
     },
-    /// Register and answer calls.
+    /// Register and answer calls, one at a time; who calls meanwhile hears that the phone is busy.
     Listen {
         #[command(flatten)]
         account: AccountArguments,
         #[command(flatten)]
         audio: AudioArguments,
         /// How many calls to answer before the program ends.
-        #[arg(long, value_name = "CALLS", default_value = "1")]
+        #[arg(long, value_name = "CALLS", default_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
         calls: u32,
-        /// How long to wait for a call. Default: for ever.
+        /// How long to wait for each call. Default: for ever.
         #[arg(long, value_name = "SECONDS", value_parser = seconds)]
         wait: Option<Duration>,
         /// How long to talk. Default: until the other side hangs up.
@@ -63,7 +75,7 @@ pub(super) enum Command {
     Register {
         #[command(flatten)]
         account: AccountArguments,
-        /// Stay registered this long.
+        /// Stay registered this long, or until Ctrl-C.
         #[arg(long, value_name = "SECONDS", value_parser = seconds)]
         stay: Option<Duration>,
     },
@@ -71,24 +83,27 @@ pub(super) enum Command {
 
 #[derive(Args, Debug)]
 pub(super) struct AccountArguments {
-    /// The server: an address or name, with a port if it is not 5060.
+    /// The server: an address or name, with a port if it is not 5060. Of several addresses of a name the first IPv4 one is used.
     #[arg(long, short, value_name = "HOST[:PORT]", env = "SIP_SERVER", value_parser = server)]
-    pub(super) server: SocketAddr,
+    pub(super) server: Server,
     /// The user name.
     #[arg(long, short, value_name = "USER", env = "SIP_USER")]
     pub(super) user: String,
     /// The password; better given as SIP_PASSWORD, since other users of the machine can see command lines.
     #[arg(long, short, value_name = "PASSWORD", env = "SIP_PASSWORD", hide_env_values = true, default_value = "")]
     pub(super) password: String,
-    /// The domain of the user's address. Default: the server's address.
-    #[arg(long, value_name = "DOMAIN")]
-    pub(super) domain: Option<String>,
+    /// The domain of the user's address. Default: the server's name, or its address where that was given.
+    #[arg(long, value_name = "DOMAIN", value_parser = domain)]
+    pub(super) domain: Option<Host>,
     /// The name that others are shown.
     #[arg(long, value_name = "NAME")]
     pub(super) name: Option<String>,
-    /// How long a registration is asked for.
-    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = seconds)]
-    pub(super) expires: Duration,
+    /// How long a registration is asked for; it is renewed in time.
+    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) expires: u32,
+    /// How long to wait for the server when registering. SIP itself waits for 32; in 10, five REGISTERs have gone out.
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub(super) timeout: Duration,
     /// Where to listen. Default: a free port on the address that faces the server.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(super) listen: Option<SocketAddr>,
@@ -96,10 +111,11 @@ pub(super) struct AccountArguments {
 
 #[derive(Args, Debug)]
 pub(super) struct AudioArguments {
-    /// Say what is in this WAV file. Default: silence.
+    /// Say what is in this WAV file (PCM of any rate). Default: silence.
     #[arg(long, value_name = "WAV")]
     pub(super) play: Option<PathBuf>,
-    /// Write what is heard into this WAV file (8 kHz, mono, 16 bit).
+    /// Write what is heard into this WAV file (8 kHz, mono, 16 bit). A file that is there is replaced; with several calls, the second
+    /// is NAME-2.wav.
     #[arg(long, value_name = "WAV")]
     pub(super) record: Option<PathBuf>,
 }
@@ -109,15 +125,44 @@ fn seconds(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(number).map_err(|error| error.to_string())
 }
 
-/// The first address that the system knows for `text`.
-fn server(text: &str) -> Result<SocketAddr, String> {
-    let with_port = match text.parse::<std::net::IpAddr>() {
-        Ok(address) => return Ok(SocketAddr::new(address, 5060)),
-        Err(_) if text.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) => text.to_owned(),
-        Err(_) => format!("{text}:5060"),
+fn keys(text: &str) -> Result<String, String> {
+    match text.chars().find(|key| !matches!(key, '0'..='9' | '*' | '#' | 'A'..='D' | 'a'..='d')) {
+        Some(key) => Err(format!("{key:?} is no key; there are 0-9, *, #, A-D")),
+        None if text.len() > MOST_KEYS => Err(format!("{} keys are too many; {MOST_KEYS} can be pressed", text.len())),
+        None => Ok(text.to_owned()),
+    }
+}
+
+fn domain(text: &str) -> Result<Host, String> {
+    Host::parse(text).ok_or_else(|| "give a name or an address, such as example.org".to_owned())
+}
+
+/// Where the server is, and the name by which it was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Server {
+    pub(super) address: SocketAddr,
+    /// What the user's domain is by default. `localhost` names no domain.
+    pub(super) name: Option<Host>,
+}
+
+fn server(text: &str) -> Result<Server, String> {
+    if let Ok(ip) = text.parse::<IpAddr>() {
+        return Ok(Server { address: SocketAddr::new(ip, 5060), name: None });
+    }
+    if let Ok(address) = text.parse::<SocketAddr>() {
+        return Ok(Server { address, name: None });
+    }
+    let wrong = || "give HOST or HOST:PORT, such as 192.0.2.1 or sip.example.org:5070".to_owned();
+    let (name, port) = match text.rsplit_once(':') {
+        Some((name, port)) => (name, port.parse().map_err(|_| wrong())?),
+        None => (text, 5060),
     };
-    let mut addresses = with_port.to_socket_addrs().map_err(|error| format!("{text}: {error}"))?;
-    addresses.next().ok_or_else(|| format!("{text} has no address"))
+    let host = Host::parse(name).ok_or_else(wrong)?;
+    let found = (name, port).to_socket_addrs().map_err(|error| format!("cannot find {name}: {error}"))?;
+    let mut addresses: Vec<SocketAddr> = found.collect();
+    addresses.sort_by_key(SocketAddr::is_ipv6);
+    let address = addresses.first().copied().ok_or_else(|| format!("{name} has no address"))?;
+    Ok(Server { address, name: Some(host).filter(|_| !name.eq_ignore_ascii_case("localhost")) })
 }
 
 #[cfg(test)]
@@ -135,16 +180,34 @@ mod tests {
         for (text, address) in [
             ("192.0.2.1", "192.0.2.1:5060"),
             ("192.0.2.1:5070", "192.0.2.1:5070"),
-            ("[::1]:5070", "[::1]:5070"),
-            ("::1", "[::1]:5060"),
-            ("localhost:5070", "127.0.0.1:5070"),
+            ("[2001:db8::1]:5070", "[2001:db8::1]:5070"),
+            ("2001:db8::1", "[2001:db8::1]:5060"),
         ] {
-            let found = server(text).unwrap();
-            assert!(
-                found == address.parse().unwrap() || text == "localhost:5070" && found.port() == 5070,
-                "{text}: {found}"
-            );
+            assert_eq!(server(text), Ok(Server { address: address.parse().unwrap(), name: None }), "{text}");
         }
-        assert!(server("192.0.2.1:port").is_err());
+        for text in ["192.0.2.1:port", "sip:192.0.2.1", "user@192.0.2.1", "", "two words"] {
+            assert!(server(text).is_err_and(|error| error.contains("HOST:PORT")), "{text}");
+        }
+    }
+
+    #[test]
+    fn localhost_is_a_place_and_no_domain() {
+        let found = server("localhost:5070").unwrap();
+        assert!(found.address.ip().is_loopback() && found.address.port() == 5070, "{found:?}");
+        assert_eq!(found.name, None);
+    }
+
+    #[test]
+    fn what_is_no_key_is_named() {
+        assert_eq!(keys("0*#Da"), Ok("0*#Da".to_owned()));
+        assert!(keys("12x").is_err_and(|error| error.contains("'x'")));
+        assert!(keys(&"1".repeat(65)).is_err_and(|error| error.contains("64")));
+    }
+
+    #[test]
+    fn a_registration_for_no_time_is_none() {
+        let line = |expires| ["sip-client", "register", "-s", "192.0.2.1", "-u", "alice", "--expires", expires];
+        assert!(Arguments::try_parse_from(line("0")).is_err());
+        assert!(Arguments::try_parse_from(line("1")).is_ok());
     }
 }

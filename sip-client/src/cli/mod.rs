@@ -1,8 +1,10 @@
 //! The command line: what is asked for, and what the program says of it.
 
 mod arguments;
+mod interrupt;
 mod output;
 mod run;
+mod sound;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -21,12 +23,14 @@ pub(crate) enum Exit {
     /// Something at this end failed: a file, a port, the network.
     Failed = 1,
     // 2 is a wrong command line, from clap.
-    /// The server did not register the phone.
+    /// The server does not take the account, or does not answer.
     NotRegistered = 3,
     /// The call was refused (busy, unknown, declined).
     Refused = 4,
     /// Nobody answered, or nobody called, in time.
     NoAnswer = 5,
+    /// Somebody interrupted the program before it was done: what shells report of a process that Ctrl-C ended.
+    Interrupted = 130,
 }
 
 pub(crate) fn main() -> ExitCode {

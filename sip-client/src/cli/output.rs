@@ -1,12 +1,14 @@
 //! What the program says, as text for people or as JSON for programs.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use blether_media_core::{SampleRate, WavReport};
 use blether_session_core::{MediaPlan, Party};
+use blether_sip_client::Summary;
 use serde_json::{Value, json};
 
 use crate::cli::say;
-use blether_sip_client::Summary;
 
 /// Where events are told.
 #[derive(Debug)]
@@ -20,15 +22,24 @@ impl Output {
     }
 
     fn tell(&mut self, text: &str, event: Value) {
-        if self.json { say(&event.to_string()) } else { say(text) }
+        if self.json { say(&event.to_string()) } else { say(&printable(text)) }
+    }
+
+    /// Tells what is worth knowing, but no result.
+    fn hint(&mut self, text: &str, event: Value) {
+        if self.json { say(&event.to_string()) } else { eprintln!("sip-client: {}", printable(text)) }
     }
 
     pub(super) fn failed(&mut self, why: &str) {
-        if self.json {
-            say(&json!({"event": "failed", "reason": why}).to_string());
-        } else {
-            eprintln!("sip-client: {why}");
-        }
+        self.hint(why, json!({"event": "failed", "reason": why}));
+    }
+
+    pub(super) fn waiting(&mut self, server: SocketAddr, longest: Duration) {
+        let seconds = longest.as_secs_f64();
+        self.hint(
+            &format!("{server} has not answered yet; waiting for up to {seconds} s"),
+            json!({"event": "waiting", "server": server.to_string(), "seconds": seconds}),
+        );
     }
 
     pub(super) fn registered(&mut self, expires: Duration) {
@@ -38,6 +49,23 @@ impl Output {
 
     pub(super) fn not_registered(&mut self, why: &str) {
         self.tell(&format!("not registered: {why}"), json!({"event": "not_registered", "reason": why}));
+    }
+
+    /// A registration that stood could not be renewed.
+    pub(super) fn lost(&mut self, why: &str, retry_in: Option<Duration>) {
+        let seconds = retry_in.map(|wait| wait.as_secs());
+        let again = seconds.map_or(String::new(), |seconds| format!("; trying again in {seconds} s"));
+        self.tell(
+            &format!("not registered: {why}{again}"),
+            json!({"event": "not_registered", "reason": why, "retry": seconds}),
+        );
+    }
+
+    pub(super) fn not_unregistered(&mut self, why: &str) {
+        self.hint(
+            &format!("{why}; it forgets this phone when the registration's time is over"),
+            json!({"event": "not_unregistered", "reason": why}),
+        );
     }
 
     pub(super) fn unregistered(&mut self) {
@@ -64,8 +92,45 @@ impl Output {
         );
     }
 
-    pub(super) fn no_answer(&mut self) {
-        self.tell("no answer", json!({"event": "no_answer"}));
+    /// `status` is there when the server said so.
+    pub(super) fn no_answer(&mut self, status: Option<(u16, &str)>) {
+        match status {
+            Some((status, reason)) => self.tell(
+                &format!("no answer: {status} {reason}"),
+                json!({"event": "no_answer", "status": status, "reason": reason}),
+            ),
+            None => self.tell("no answer", json!({"event": "no_answer"})),
+        }
+    }
+
+    pub(super) fn no_call(&mut self) {
+        self.tell("no call came in time", json!({"event": "no_call"}));
+    }
+
+    pub(super) fn cancelled(&mut self) {
+        self.tell("interrupted; the call is cancelled", json!({"event": "cancelled"}));
+    }
+
+    pub(super) fn interrupted(&mut self) {
+        self.tell("interrupted", json!({"event": "interrupted"}));
+    }
+
+    pub(super) fn not_answered(&mut self, why: &str) {
+        self.tell(&format!("not answered: {why}"), json!({"event": "not_answered", "reason": why}));
+    }
+
+    pub(super) fn busy_for(&mut self, from: &str) {
+        self.tell(&format!("busy for {from}"), json!({"event": "busy", "from": from}));
+    }
+
+    pub(super) fn recorded(&mut self, report: &WavReport) {
+        let (path, seconds) = (report.path.display().to_string(), report.duration.as_secs_f64());
+        let lost = SampleRate::HZ_8000.duration_of(usize::try_from(report.overrun_samples).unwrap_or(usize::MAX));
+        let missing = if lost.is_zero() { String::new() } else { format!("; {lost:.1?} could not be written in time") };
+        self.tell(
+            &format!("{path}: {seconds:.1} s{missing}"),
+            json!({"event": "recorded", "file": path, "seconds": seconds, "missing": lost.as_secs_f64()}),
+        );
     }
 
     pub(super) fn digit(&mut self, digit: char) {
@@ -87,5 +152,20 @@ impl Output {
             &format!("ended by {by}: {cause}; {received} packets received, {lost} lost, {sent} sent"),
             json!({"event": "ended", "by": by, "cause": cause, "received": received, "lost": lost, "sent": sent}),
         );
+    }
+}
+
+/// A terminal obeys control characters, and names come from strangers.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_drive_the_terminal() {
+        assert_eq!(printable("\u{1b}[2J <sip:eve@192.0.2.7>\n"), "\u{fffd}[2J <sip:eve@192.0.2.7>\u{fffd}");
     }
 }

@@ -1,210 +1,333 @@
 //! Does what was asked for.
 
+use std::future::pending;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use blether_media_core::{AudioSink, AudioSource, Clip, NullSink, SilenceSource, WavRecording, record_wav};
-use blether_sip_client::{Account, Audio, NotAnswered, Phone, PhoneCall, PhoneConfig, PhoneEvent, RegisterError};
-use blether_sip_core::Host;
-use tokio::time::{sleep, timeout};
+use blether_sip_client::{
+    Account, NotAnswered, Phone, PhoneCall, PhoneConfig, PhoneEvent, RegisterError, RegistrationState,
+};
+use blether_sip_core::StatusCode;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::Exit;
-use super::arguments::{AccountArguments, Arguments, AudioArguments, Command};
+use super::arguments::{AccountArguments, Arguments, Command};
+use super::interrupt::Interrupt;
 use super::output::Output;
+use super::sound::{Sound, finish};
 
-/// The longest file that is played: it is held in memory.
-const LONGEST_FILE: Duration = Duration::from_secs(3_600);
+/// What a call goes on after its keys were pressed or its file was played, for the other side to hear the last of it: jitter buffers hold
+/// some tens of milliseconds, and are thrown away with the call.
+const AFTER_ALL_IS_SAID: Duration = Duration::from_millis(500);
 
-/// The longest recording.
-const LONGEST_RECORDING: Duration = Duration::from_secs(24 * 3_600);
+/// How long the other side and the server may take to say goodbye. SIP gives them 32 s; somebody is waiting for this program.
+const GOODBYE: Duration = Duration::from_secs(3);
 
-/// What the program stays after it pressed keys, for the last to be heard.
-const AFTER_KEYS: Duration = Duration::from_millis(500);
+/// After which silence of the server we say that we are waiting for it.
+const SILENCE: Duration = Duration::from_secs(3);
 
 pub(super) async fn run(arguments: Arguments, output: &mut Output) -> Result<Exit> {
+    let interrupt = Interrupt::listen().context("cannot wait for Ctrl-C")?;
     match arguments.command {
         Command::Call { target, account, audio, keys, ring, talk } => {
-            call(&target, &account, &audio, keys.as_deref(), ring, talk, output).await
+            let sound = Sound::open(&audio)?;
+            let mut desk = Desk::open(&account, interrupt, output).await?;
+            let outcome = desk.call(&target, sound, keys.as_deref(), ring, talk).await;
+            desk.leave(outcome).await
         }
         Command::Listen { account, audio, calls, wait, talk } => {
-            listen(&account, &audio, calls, wait, talk, output).await
+            let sound = Sound::open(&audio)?;
+            let mut desk = Desk::open(&account, interrupt, output).await?;
+            let outcome = desk.listen(sound, calls, wait, talk).await;
+            desk.leave(outcome).await
         }
-        Command::Register { account, stay } => register(&account, stay, output).await,
+        Command::Register { account, stay } => {
+            let mut desk = Desk::open(&account, interrupt, output).await?;
+            let outcome = desk.register(stay).await;
+            desk.leave(outcome).await
+        }
     }
 }
 
-async fn start(arguments: &AccountArguments) -> Result<Phone> {
-    let mut account = Account::new(&arguments.user, &arguments.password, arguments.server);
-    if let Some(domain) = &arguments.domain {
-        account.domain = Host::parse(domain).with_context(|| format!("{domain:?} is no domain"))?;
-    }
-    account.display_name.clone_from(&arguments.name);
-    account.expires = arguments.expires;
-    let config = PhoneConfig { listen: arguments.listen, ..PhoneConfig::new(account) };
-    Ok(Phone::start(config).await?)
+/// The phone, and the one who uses it.
+struct Desk<'a> {
+    phone: Phone,
+    account: &'a AccountArguments,
+    interrupt: Interrupt,
+    output: &'a mut Output,
 }
 
-/// Registers and says so; the exit code if that failed.
-async fn enrol(phone: &mut Phone, output: &mut Output) -> Result<Option<Exit>> {
-    match phone.register().await {
-        Ok(registered) => {
-            output.registered(registered.expires);
-            Ok(None)
+impl<'a> Desk<'a> {
+    async fn open(arguments: &'a AccountArguments, interrupt: Interrupt, output: &'a mut Output) -> Result<Self> {
+        let mut account = Account::new(&arguments.user, &arguments.password, arguments.server.address);
+        if let Some(domain) = arguments.domain.as_ref().or(arguments.server.name.as_ref()) {
+            account.domain = domain.clone();
         }
-        Err(error @ RegisterError::Failed(_)) => {
-            output.not_registered(&error.to_string());
-            Ok(Some(Exit::NotRegistered))
-        }
-        Err(error) => Err(error.into()),
+        account.display_name.clone_from(&arguments.name);
+        account.expires = Duration::from_secs(arguments.expires.into());
+        let config = PhoneConfig { listen: arguments.listen, ..PhoneConfig::new(account) };
+        Ok(Self { phone: Phone::start(config).await?, account: arguments, interrupt, output })
     }
-}
 
-async fn register(account: &AccountArguments, stay: Option<Duration>, output: &mut Output) -> Result<Exit> {
-    let mut phone = start(account).await?;
-    if let Some(exit) = enrol(&mut phone, output).await? {
-        return Ok(exit);
-    }
-    if let Some(stay) = stay {
-        tokio::select! {
-            () = sleep(stay) => {}
-            interrupted = tokio::signal::ctrl_c() => interrupted?,
+    /// Says goodbye to whoever is still there.
+    async fn leave(self, outcome: Result<Exit>) -> Result<Exit> {
+        let state = self.phone.watch_registration().current();
+        let registered = matches!(state, RegistrationState::Registered { .. });
+        match self.phone.shut_down(GOODBYE).await {
+            Ok(()) if registered => self.output.unregistered(),
+            Ok(()) => {}
+            // What was asked for is done, or has failed for another reason.
+            Err(error) => self.output.not_unregistered(&error.to_string()),
         }
+        outcome
     }
-    phone.unregister().await?;
-    output.unregistered();
-    Ok(Exit::Done)
-}
 
-async fn call(
-    target: &str,
-    account: &AccountArguments,
-    audio: &AudioArguments,
-    keys: Option<&str>,
-    ring: Duration,
-    talk: Option<Duration>,
-    output: &mut Output,
-) -> Result<Exit> {
-    let phone = start(account).await?;
-    let (sound, recording) = open(audio)?;
-    let mut call = phone.call(target).await?;
-    let plan = match timeout(ring, call.answered(sound, || output.ringing())).await {
-        Ok(Ok(plan)) => plan,
-        Ok(Err(NotAnswered::Refused(status))) => {
-            output.refused(status.code(), status.reason());
-            return Ok(if status.code() == 408 { Exit::NoAnswer } else { Exit::Refused });
-        }
-        Ok(Err(error)) => return Err(error.into()),
-        Err(_) => {
-            call.hang_up().await;
-            output.no_answer();
-            return Ok(Exit::NoAnswer);
-        }
-    };
-    output.answered(&plan);
-    if let Some(keys) = keys {
-        call.send_digits(keys).context("--keys")?;
-    }
-    let enough = talk
-        .or_else(|| keys.map(|keys| PhoneCall::time_for_digits(keys) + AFTER_KEYS).filter(|_| audio.play.is_none()));
-    converse(&mut call, enough, audio.play.is_some(), output).await?;
-    finish(recording).await?;
-    Ok(Exit::Done)
-}
-
-async fn listen(
-    account: &AccountArguments,
-    audio: &AudioArguments,
-    calls: u32,
-    wait: Option<Duration>,
-    talk: Option<Duration>,
-    output: &mut Output,
-) -> Result<Exit> {
-    let mut phone = start(account).await?;
-    if let Some(exit) = enrol(&mut phone, output).await? {
-        return Ok(exit);
-    }
-    for _ in 0..calls {
-        let incoming = match wait {
-            Some(wait) => timeout(wait, phone.incoming()).await.unwrap_or(None),
-            None => tokio::select! {
-                incoming = phone.incoming() => incoming,
-                interrupted = tokio::signal::ctrl_c() => {
-                    interrupted?;
-                    None
-                }
-            },
-        };
-        let Some(mut call) = incoming else {
-            phone.unregister().await?;
-            output.no_answer();
-            return Ok(Exit::NoAnswer);
-        };
-        output.incoming(&call.from().map_or_else(|| "nobody".to_owned(), ToString::to_string));
-        let (sound, recording) = open(audio)?;
-        let plan = call.answer(sound).await?;
-        output.answered(&plan);
-        converse(&mut call, talk, false, output).await?;
-        finish(recording).await?;
-    }
-    phone.unregister().await?;
-    output.unregistered();
-    Ok(Exit::Done)
-}
-
-/// Talks until the other side hangs up, `talk` is over, the file is played (if that is the end), or the user interrupts.
-async fn converse(call: &mut PhoneCall, talk: Option<Duration>, until_played: bool, output: &mut Output) -> Result<()> {
-    let over = async {
-        match talk {
-            Some(talk) => sleep(talk).await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::pin!(over);
-    loop {
-        tokio::select! {
-            event = call.event() => match event {
-                Some(PhoneEvent::Digit { digit, .. }) => output.digit(digit),
-                Some(PhoneEvent::Played) if until_played && talk.is_none() => break,
-                Some(PhoneEvent::Ended(summary)) => {
-                    output.ended(Some(&summary));
-                    return Ok(());
-                }
-                Some(_) => {}
+    /// Registers and says so; the exit code if there is no registration.
+    async fn enrol(&mut self) -> Result<Option<Exit>> {
+        let (server, longest) = (self.account.server.address, self.account.timeout);
+        let registered = {
+            let registering = timeout(longest, self.phone.register());
+            tokio::pin!(registering);
+            let early = tokio::select! {
+                registered = &mut registering => Some(registered),
+                () = self.interrupt.wait() => return Ok(Some(interrupted(self.output))),
+                () = sleep(SILENCE) => None,
+            };
+            match early {
+                Some(registered) => registered,
                 None => {
-                    output.ended(None);
-                    return Ok(());
+                    self.output.waiting(server, longest);
+                    tokio::select! {
+                        registered = registering => registered,
+                        () = self.interrupt.wait() => return Ok(Some(interrupted(self.output))),
+                    }
                 }
-            },
-            () = &mut over => break,
-            interrupted = tokio::signal::ctrl_c() => {
-                interrupted?;
-                break;
+            }
+        };
+        match registered {
+            Ok(Ok(registered)) => {
+                self.output.registered(registered.expires);
+                return Ok(None);
+            }
+            Ok(Err(RegisterError::Failed(failure))) => self.output.not_registered(&format!("{failure} ({server})")),
+            Ok(Err(error)) => return Err(error.into()),
+            Err(_) => self.output.not_registered(&format!(
+                "{server} did not answer within {} s; check the address, and whether the server runs",
+                longest.as_secs_f64()
+            )),
+        }
+        Ok(Some(Exit::NotRegistered))
+    }
+
+    async fn register(&mut self, stay: Option<Duration>) -> Result<Exit> {
+        if let Some(exit) = self.enrol().await? {
+            return Ok(exit);
+        }
+        let Some(stay) = stay else { return Ok(Exit::Done) };
+        let mut registration = self.phone.watch_registration();
+        let over = Instant::now() + stay;
+        loop {
+            tokio::select! {
+                () = sleep_until(over) => return Ok(Exit::Done),
+                () = self.interrupt.wait() => return Ok(Exit::Done),
+                state = registration.changed() => {
+                    if !self.still_registered(state) {
+                        return Ok(Exit::NotRegistered);
+                    }
+                }
             }
         }
     }
-    let summary = call.hang_up().await;
-    output.ended(summary.as_ref());
-    Ok(())
-}
 
-fn open(arguments: &AudioArguments) -> Result<(Audio, Option<WavRecording>)> {
-    let source: Box<dyn AudioSource> = match &arguments.play {
-        Some(path) => Box::new(Clip::load_wav(path, LONGEST_FILE).context("--play")?.play()),
-        None => Box::new(SilenceSource::endless()),
-    };
-    let (sink, recording): (Box<dyn AudioSink>, _) = match &arguments.record {
-        Some(path) => {
-            let (sink, recording) = record_wav(path, LONGEST_RECORDING).context("--record")?;
-            (Box::new(sink), Some(recording))
+    /// Says what became of the registration; whether there is hope left.
+    fn still_registered(&mut self, state: Option<RegistrationState>) -> bool {
+        match state {
+            Some(RegistrationState::Registered { expires }) => self.output.registered(expires),
+            Some(RegistrationState::Lost { failure, retry_in }) => {
+                self.output.lost(&failure.to_string(), retry_in);
+                return retry_in.is_some();
+            }
+            _ => return false,
         }
-        None => (Box::new(NullSink), None),
-    };
-    Ok((Audio { source, sink }, recording))
+        true
+    }
+
+    async fn call(
+        &mut self,
+        target: &str,
+        mut sound: Sound,
+        keys: Option<&str>,
+        ring: Duration,
+        talk: Option<Duration>,
+    ) -> Result<Exit> {
+        let plays = sound.plays();
+        let mut call = self.phone.call(target).await?;
+        let (audio, recording) = sound.next_call()?;
+        let answered = tokio::select! {
+            answered = timeout(ring, call.answered(audio, || self.output.ringing())) => Some(answered),
+            () = self.interrupt.wait() => None,
+        };
+        let exit = match answered {
+            Some(Ok(Ok(plan))) => {
+                self.output.answered(&plan);
+                let pressed = keys.map_or(Ok(()), |keys| call.send_digits(keys));
+                if let Err(error) = pressed {
+                    hang_up(&mut call).await;
+                    self.output.failed(&format!("--keys: {error}"));
+                    Exit::Failed
+                } else {
+                    let pressing = keys.filter(|_| !plays).map(PhoneCall::time_for_digits);
+                    let enough = talk.or(pressing.map(|pressing| pressing + AFTER_ALL_IS_SAID));
+                    self.converse(&mut call, enough, plays).await;
+                    Exit::Done
+                }
+            }
+            Some(Ok(Err(NotAnswered::Refused(status)))) => self.refused(status),
+            Some(Ok(Err(error))) => return Err(error.into()),
+            Some(Err(_)) => {
+                hang_up(&mut call).await;
+                self.output.no_answer(None);
+                Exit::NoAnswer
+            }
+            None => {
+                hang_up(&mut call).await;
+                self.output.cancelled();
+                Exit::Interrupted
+            }
+        };
+        if let Some(recording) = recording {
+            self.output.recorded(&finish(recording).await?);
+        }
+        Ok(exit)
+    }
+
+    fn refused(&mut self, status: StatusCode) -> Exit {
+        let (code, reason) = (status.code(), status.reason());
+        match code {
+            // Nobody is at the phone, or nobody said anything at all.
+            408 | 480 => {
+                self.output.no_answer(Some((code, reason)));
+                Exit::NoAnswer
+            }
+            // The challenge was answered, and the server does not believe it.
+            401 | 407 => {
+                self.output.refused(code, "user name or password are refused; check the account");
+                Exit::NotRegistered
+            }
+            _ => {
+                self.output.refused(code, reason);
+                Exit::Refused
+            }
+        }
+    }
+
+    async fn listen(
+        &mut self,
+        mut sound: Sound,
+        calls: u32,
+        wait: Option<Duration>,
+        talk: Option<Duration>,
+    ) -> Result<Exit> {
+        if let Some(exit) = self.enrol().await? {
+            return Ok(exit);
+        }
+        let mut registration = self.phone.watch_registration();
+        let mut answered = 0;
+        let mut deadline = wait.map(|wait| Instant::now() + wait);
+        while answered < calls {
+            let incoming = tokio::select! {
+                incoming = self.phone.incoming() => incoming,
+                () = over_at(deadline) => {
+                    self.output.no_call();
+                    return Ok(Exit::NoAnswer);
+                }
+                () = self.interrupt.wait() => return Ok(interrupted(self.output)),
+                state = registration.changed() => {
+                    if !self.still_registered(state) {
+                        return Ok(Exit::NotRegistered);
+                    }
+                    continue;
+                }
+            };
+            let mut call = incoming.context("the phone has stopped")?;
+            if self.answer(&mut call, &mut sound, talk).await? {
+                answered += 1;
+                deadline = wait.map(|wait| Instant::now() + wait);
+            }
+        }
+        Ok(Exit::Done)
+    }
+
+    /// Answers and talks; `false` when the caller was gone before, or nothing could be agreed with it.
+    async fn answer(&mut self, call: &mut PhoneCall, sound: &mut Sound, talk: Option<Duration>) -> Result<bool> {
+        self.output.incoming(&caller(call));
+        let (audio, recording) = sound.next_call()?;
+        let answered = match call.answer(audio).await {
+            Ok(plan) => {
+                self.output.answered(&plan);
+                self.converse(call, talk, false).await;
+                true
+            }
+            Err(error) => {
+                if let NotAnswered::Call(error) = &error {
+                    // The caller may be gone, which is one reason for it not to be answered.
+                    let _ = call.reject(error.status()).await;
+                }
+                self.output.not_answered(&error.to_string());
+                false
+            }
+        };
+        if let Some(recording) = recording {
+            self.output.recorded(&finish(recording).await?);
+        }
+        Ok(answered)
+    }
+
+    /// Talks until the other side hangs up, `talk` is over, the file is played (if that is the end), or somebody interrupts.
+    async fn converse(&mut self, call: &mut PhoneCall, talk: Option<Duration>, until_played: bool) {
+        let mut over = talk.map(|talk| Instant::now() + talk);
+        loop {
+            tokio::select! {
+                event = call.event() => match event {
+                    Some(PhoneEvent::Digit { digit, .. }) => self.output.digit(digit),
+                    Some(PhoneEvent::Played) if until_played && talk.is_none() => {
+                        over = Some(Instant::now() + AFTER_ALL_IS_SAID);
+                    }
+                    Some(PhoneEvent::Ended(summary)) => return self.output.ended(Some(&summary)),
+                    Some(_) => {}
+                    None => return self.output.ended(None),
+                },
+                Some(mut other) = self.phone.incoming() => {
+                    self.output.busy_for(&caller(&other));
+                    // Who has given up meanwhile need not be told.
+                    let _ = other.reject(StatusCode::BUSY_HERE).await;
+                }
+                () = over_at(over) => break,
+                () = self.interrupt.wait() => break,
+            }
+        }
+        let summary = hang_up(call).await;
+        self.output.ended(summary.as_ref());
+    }
 }
 
-/// Waits until the recording is whole; the disk is not for a runtime's thread.
-async fn finish(recording: Option<WavRecording>) -> Result<()> {
-    let Some(recording) = recording else { return Ok(()) };
-    tokio::task::spawn_blocking(move || recording.finish()).await?.context("--record")?;
-    Ok(())
+/// Hangs up, without waiting long for a peer that is gone.
+async fn hang_up(call: &mut PhoneCall) -> Option<blether_sip_client::Summary> {
+    timeout(GOODBYE, call.hang_up()).await.ok().flatten()
+}
+
+fn caller(call: &PhoneCall) -> String {
+    call.from().map_or_else(|| "nobody".to_owned(), ToString::to_string)
+}
+
+fn interrupted(output: &mut Output) -> Exit {
+    output.interrupted();
+    Exit::Interrupted
+}
+
+async fn over_at(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => pending().await,
+    }
 }

@@ -107,6 +107,15 @@ pub enum Event {
         /// Whoever has claimed it.
         owner: Option<Owner>,
     },
+    /// A response could not be sent (RFC 3261 §17.2.4). The transaction of an INVITE goes on (RFC 6026 §7.1), any other is over.
+    NotSent {
+        /// The transaction.
+        id: ServerTransactionId,
+        /// Whoever has claimed it.
+        owner: Option<Owner>,
+        /// Why.
+        kind: io::ErrorKind,
+    },
     /// A server transaction is over.
     ServerTerminated {
         /// What it was called.

@@ -1,6 +1,6 @@
 //! Requests that follow from an INVITE and go the same way: the ACK for a refusal, and CANCEL.
 
-use blether_sip_core::{Method, NameAddr, Request, Route};
+use blether_sip_core::{HeaderName, Method, NameAddr, Request};
 
 /// A request with the Request-URI, the topmost Via, From, Call-ID, CSeq number and Routes of an INVITE (RFC 3261 §17.1.1.3, §9.1).
 /// `None` for a request without Via, which no transaction has.
@@ -14,13 +14,12 @@ pub(crate) fn copy_of(invite: &Request, method: Method, to: NameAddr) -> Option<
         .to(to)
         .call_id(invite.call_id())
         .cseq(invite.cseq().number)
-        .max_forwards(70)
-        .build()
-        .ok()?;
-    for route in invite.headers().all::<Route>().ok()? {
-        request.headers_mut().push(route);
+        .max_forwards(70);
+    // As text: a Route that this end cannot read must not keep it from acknowledging.
+    for route in invite.headers().raw_all(&HeaderName::Route) {
+        request = request.raw(HeaderName::Route.as_str(), route);
     }
-    Some(request)
+    request.build().ok()
 }
 
 /// The CANCEL for an INVITE (RFC 3261 §9.1).

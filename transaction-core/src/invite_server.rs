@@ -45,7 +45,9 @@ pub enum ServerEvent {
 #[derive(Debug)]
 enum State {
     /// Nothing final was said. `trying` is when 100 is due, as long as nothing was said at all.
+    /// Only here the request is kept: it may be as large as a datagram, and a refusal is remembered for half a minute.
     Proceeding {
+        request: Box<Request>,
         trying: Option<Instant>,
         last: Option<Bytes>,
     },
@@ -71,7 +73,6 @@ enum State {
 pub struct InviteServerTransaction {
     timing: Timing,
     reliability: Reliability,
-    request: Request,
     state: State,
     output: Output<ServerEvent>,
 }
@@ -79,8 +80,8 @@ pub struct InviteServerTransaction {
 impl InviteServerTransaction {
     /// Opens with an INVITE that no transaction knows.
     pub fn new(now: Instant, timing: Timing, reliability: Reliability, request: Request) -> Self {
-        let state = State::Proceeding { trying: Some(now + TRYING_AFTER), last: None };
-        Self { timing, reliability, request, state, output: Output::new() }
+        let state = State::Proceeding { request: Box::new(request), trying: Some(now + TRYING_AFTER), last: None };
+        Self { timing, reliability, state, output: Output::new() }
     }
 
     /// Takes in the INVITE again.
@@ -117,8 +118,8 @@ impl InviteServerTransaction {
         let wire = response.to_bytes();
         let end = now + self.timing.sixty_four_t1();
         let (next, sent) = match (mem::replace(&mut self.state, State::Terminated), response.status().class()) {
-            (State::Proceeding { .. }, StatusClass::Provisional) => {
-                (State::Proceeding { trying: None, last: Some(wire.clone()) }, true)
+            (State::Proceeding { request, .. }, StatusClass::Provisional) => {
+                (State::Proceeding { request, trying: None, last: Some(wire.clone()) }, true)
             }
             (State::Proceeding { .. }, StatusClass::Success) => (State::Accepted { timer_l: end }, true),
             (State::Accepted { timer_l }, StatusClass::Success) => (State::Accepted { timer_l }, true),
@@ -141,29 +142,29 @@ impl InviteServerTransaction {
         !matches!(self.state, State::Proceeding { .. })
     }
 
-    /// The INVITE.
-    pub fn request(&self) -> &Request {
-        &self.request
+    /// The INVITE, as long as it has no final response.
+    pub fn request(&self) -> Option<&Request> {
+        match &self.state {
+            State::Proceeding { request, .. } => Some(request),
+            _ => None,
+        }
     }
 
-    /// Takes in that a response could not be sent (RFC 3261 §17.2.4): the user is told, and the transaction is over.
+    /// Takes in that a response could not be sent: the user is told, and the state stays (RFC 6026 §7.1), so that a resent INVITE is not
+    /// taken for a new one.
     pub fn handle_send_error(&mut self, kind: io::ErrorKind) {
         if !matches!(self.state, State::Terminated | State::Confirmed { .. }) {
             self.output.event(ServerEvent::SendFailed(kind));
-            // A 2xx is resent by the user, and the next attempt may go through (RFC 6026 §7.1 keeps Accepted).
-            if !matches!(self.state, State::Accepted { .. }) {
-                self.state = State::Terminated;
-            }
         }
     }
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.state = match mem::replace(&mut self.state, State::Terminated) {
-            State::Proceeding { trying: Some(due), .. } if due <= now => {
-                let wire = Response::to_request(&self.request, StatusCode::TRYING).build().to_bytes();
+            State::Proceeding { request, trying: Some(due), .. } if due <= now => {
+                let wire = Response::to_request(&request, StatusCode::TRYING).build().to_bytes();
                 self.output.transmit(wire.clone());
-                State::Proceeding { trying: None, last: Some(wire) }
+                State::Proceeding { request, trying: None, last: Some(wire) }
             }
             State::Accepted { timer_l } if timer_l <= now => State::Terminated,
             State::Completed { timer_h, .. } if timer_h <= now => {

@@ -21,16 +21,23 @@ impl ServerKey {
         Self::with_method(request, method)
     }
 
-    /// The key of the INVITE that a CANCEL wants cancelled (RFC 3261 §9.2).
-    pub(crate) fn cancelled_by(cancel: &Request) -> Self {
-        Self::with_method(cancel, Method::Invite)
+    /// The keys of what a CANCEL may want cancelled: of any method but ACK and CANCEL (RFC 3261 §9.2), INVITE first.
+    pub(crate) fn cancelled_by(cancel: &Request) -> impl Iterator<Item = Self> {
+        use Method::{Bye, Info, Invite, Message, Notify, Options, Prack, Publish, Refer, Register, Subscribe, Update};
+        [Invite, Bye, Info, Message, Notify, Options, Prack, Publish, Refer, Register, Subscribe, Update]
+            .into_iter()
+            .map(|method| Self::with_method(cancel, method))
+    }
+
+    pub(crate) fn is_rfc2543(&self) -> bool {
+        matches!(self, Self::Rfc2543 { .. })
     }
 
     fn with_method(request: &Request, method: Method) -> Self {
         let via = request.via();
         match via.branch() {
             Some(branch) if is_rfc3261(branch) => {
-                Self::Branch { branch: ByteStr::from(branch), host: via.host.clone(), port: via.port, method }
+                Self::Branch { branch: ByteStr::from(branch), host: detached(&via.host), port: via.port, method }
             }
             _ => Self::Rfc2543 {
                 uri: uri_of(request.uri()),
@@ -42,6 +49,14 @@ impl ServerKey {
                 via: Box::new(via.clone()),
             },
         }
+    }
+}
+
+/// A host of its own: a slice would keep the whole datagram for as long as the transaction lives.
+fn detached(host: &Host) -> Host {
+    match host {
+        Host::Name(name) => Host::Name(name.detached()),
+        address => address.clone(),
     }
 }
 

@@ -22,7 +22,7 @@ use std::io;
 use std::mem;
 use std::time::{Duration, Instant};
 
-use blether_sip_core::{Response, StatusCode};
+use blether_sip_core::{Request, Response, StatusCode};
 use bytes::Bytes;
 
 use crate::invite_server::ServerEvent;
@@ -31,9 +31,11 @@ use crate::timing::{Reliability, Timing};
 
 #[derive(Debug)]
 enum State {
-    /// Nothing was said. After `give_up` the peer has stopped waiting, and RFC 4320 §4.2 forbids a final response.
+    /// Nothing was said; 100 is due at `trying` (RFC 4320 §4.1). After `give_up` the peer has stopped waiting, and RFC 4320 §4.2 forbids a final response.
     Trying {
         give_up: Instant,
+        trying: Instant,
+        request: Box<Request>,
     },
     /// A 1xx was said.
     Proceeding {
@@ -53,16 +55,16 @@ enum State {
 pub struct NonInviteServerTransaction {
     timing: Timing,
     reliability: Reliability,
-    opened: Instant,
     state: State,
     output: Output<ServerEvent>,
 }
 
 impl NonInviteServerTransaction {
     /// Opens with a request that no transaction knows.
-    pub fn new(now: Instant, timing: Timing, reliability: Reliability) -> Self {
-        let state = State::Trying { give_up: now + timing.sixty_four_t1() };
-        Self { timing, reliability, opened: now, state, output: Output::new() }
+    pub fn new(now: Instant, timing: Timing, reliability: Reliability, request: Request) -> Self {
+        let (give_up, trying) = (now + timing.sixty_four_t1(), now + quiet_time(timing));
+        let state = State::Trying { give_up, trying, request: Box::new(request) };
+        Self { timing, reliability, state, output: Output::new() }
     }
 
     /// Takes in the request again.
@@ -76,7 +78,7 @@ impl NonInviteServerTransaction {
     /// Timer E of the peer has reached T2 (RFC 4320 §4.1); no 408 (§4.2).
     pub fn respond(&mut self, now: Instant, response: &Response) -> bool {
         let status = response.status();
-        let too_early = now < self.opened + self.quiet_time();
+        let too_early = matches!(self.state, State::Trying { trying, .. } if now < trying);
         let forbidden = status == StatusCode::REQUEST_TIMEOUT
             || (status.is_provisional()
                 && (status != StatusCode::TRYING || (self.reliability == Reliability::Unreliable && too_early)));
@@ -85,7 +87,7 @@ impl NonInviteServerTransaction {
         }
         let wire = response.to_bytes();
         let (next, sent) = match mem::replace(&mut self.state, State::Terminated) {
-            State::Trying { give_up } | State::Proceeding { give_up, .. } if status.is_provisional() => {
+            State::Trying { give_up, .. } | State::Proceeding { give_up, .. } if status.is_provisional() => {
                 (State::Proceeding { give_up, last: wire.clone() }, true)
             }
             State::Trying { .. } | State::Proceeding { .. } => match self.reliability {
@@ -103,17 +105,6 @@ impl NonInviteServerTransaction {
         sent
     }
 
-    /// How long Timer E of the peer takes to reach T2: T1 + 2 × T1 + 4 × T1 and so on.
-    fn quiet_time(&self) -> Duration {
-        let mut wait = self.timing.t1;
-        let mut sum = Duration::ZERO;
-        while wait < self.timing.t2 && !wait.is_zero() {
-            sum += wait;
-            wait *= 2;
-        }
-        sum
-    }
-
     /// Whether a final response was said.
     pub fn is_answered(&self) -> bool {
         matches!(self.state, State::Completed { .. } | State::Terminated)
@@ -129,15 +120,21 @@ impl NonInviteServerTransaction {
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let due = match &self.state {
-            State::Trying { give_up: due }
+        self.state = match mem::replace(&mut self.state, State::Terminated) {
+            State::Trying { give_up: due, .. }
             | State::Proceeding { give_up: due, .. }
-            | State::Completed { timer_j: due, .. } => *due,
-            State::Terminated => return,
+            | State::Completed { timer_j: due, .. }
+                if due <= now =>
+            {
+                State::Terminated
+            }
+            State::Trying { give_up, trying, request } if trying <= now => {
+                let last = Response::to_request(&request, StatusCode::TRYING).build().to_bytes();
+                self.output.transmit(last.clone());
+                State::Proceeding { give_up, last }
+            }
+            early => early,
         };
-        if due <= now {
-            self.state = State::Terminated;
-        }
     }
 
     /// The next datagram to send.
@@ -153,9 +150,8 @@ impl NonInviteServerTransaction {
     /// When [`Self::handle_timeout`] has something to do.
     pub fn poll_timeout(&self) -> Option<Instant> {
         match &self.state {
-            State::Trying { give_up: due }
-            | State::Proceeding { give_up: due, .. }
-            | State::Completed { timer_j: due, .. } => Some(*due),
+            State::Trying { give_up, trying, .. } => Some(*give_up.min(trying)),
+            State::Proceeding { give_up: due, .. } | State::Completed { timer_j: due, .. } => Some(*due),
             State::Terminated => None,
         }
     }
@@ -164,4 +160,15 @@ impl NonInviteServerTransaction {
     pub fn is_terminated(&self) -> bool {
         matches!(self.state, State::Terminated)
     }
+}
+
+/// How long Timer E of the peer takes to reach T2: T1 + 2 × T1 + 4 × T1 and so on.
+fn quiet_time(timing: Timing) -> Duration {
+    let mut wait = timing.t1;
+    let mut sum = Duration::ZERO;
+    while wait < timing.t2 && !wait.is_zero() {
+        sum = sum.saturating_add(wait);
+        wait = wait.saturating_mul(2);
+    }
+    sum
 }

@@ -37,8 +37,8 @@ impl Machine {
         Self::InviteServer(Box::new(InviteServerTransaction::new(now, timing, reliability, request)))
     }
 
-    pub(crate) fn non_invite_server(now: Instant, timing: Timing, reliability: Reliability) -> Self {
-        Self::NonInviteServer(Box::new(NonInviteServerTransaction::new(now, timing, reliability)))
+    pub(crate) fn non_invite_server(now: Instant, timing: Timing, reliability: Reliability, request: Request) -> Self {
+        Self::NonInviteServer(Box::new(NonInviteServerTransaction::new(now, timing, reliability, request)))
     }
 
     pub(crate) fn poll_transmit(&mut self) -> Option<Bytes> {

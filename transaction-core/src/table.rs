@@ -1,6 +1,7 @@
 //! Many transactions: matching, timers, Via rules and bounds, still without I/O.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -100,6 +101,7 @@ pub struct Counters {
 pub struct Transactions {
     config: TransactionsConfig,
     rng: StdRng,
+    secret: [u64; 2],
     slots: Slots,
     clients: HashMap<ClientKey, usize>,
     servers: HashMap<ServerKey, usize>,
@@ -112,9 +114,10 @@ pub struct Transactions {
 
 impl Transactions {
     /// An empty table. `rng` makes branches and tags.
-    pub fn new(config: TransactionsConfig, rng: StdRng) -> Self {
+    pub fn new(config: TransactionsConfig, mut rng: StdRng) -> Self {
         Self {
             config,
+            secret: rng.random(),
             rng,
             slots: Slots::default(),
             clients: HashMap::new(),
@@ -173,14 +176,15 @@ impl Transactions {
         if !self.has_room_for(request.method()) {
             self.counters.refused_full += 1;
             let response = Response::to_request(&request, StatusCode::SERVICE_UNAVAILABLE);
-            let payload = response.to_tag(&self.token()).header(RetryAfter::new(RETRY_AFTER)).build().to_bytes();
+            let payload =
+                response.to_tag(&self.stateless_tag(&request)).header(RetryAfter::new(RETRY_AFTER)).build().to_bytes();
             self.transmits.push_back(Transmit { flow: respond_to, payload, id: TransmitId::STATELESS });
             return;
         }
         let reliability = reliability(flow);
         let machine = match request.method() {
             Method::Invite => Machine::invite_server(now, self.config.timing, reliability, request.clone()),
-            _ => Machine::non_invite_server(now, self.config.timing, reliability),
+            _ => Machine::non_invite_server(now, self.config.timing, reliability, request.clone()),
         };
         let index = self.insert(now, Slot::new(machine, respond_to, Role::Server { key: key.clone(), to_tag: None }));
         self.servers.insert(key, index);
@@ -194,6 +198,12 @@ impl Transactions {
 
     fn handle_ack(&mut self, now: Instant, flow: Flow, ack: Request, key: &ServerKey) {
         let for_user = match self.servers.get(key).copied() {
+            // Without a branch, the To tag tells it from the ACK for another response (RFC 3261 §17.2.3).
+            Some(index)
+                if key.is_rfc2543() && self.slots.get(index).and_then(Slot::to_tag).as_deref() != ack.to().tag() =>
+            {
+                true
+            }
             Some(index) => self
                 .with(now, index, |machine| match machine {
                     Machine::InviteServer(machine) => machine.handle_ack(now),
@@ -210,7 +220,7 @@ impl Transactions {
 
     /// Answers a CANCEL, and tells the user of the INVITE if it has not been answered (RFC 3261 §9.2).
     fn handle_cancel(&mut self, now: Instant, id: ServerTransactionId, cancel: &Request) {
-        let invite = self.servers.get(&ServerKey::cancelled_by(cancel)).copied();
+        let invite = ServerKey::cancelled_by(cancel).find_map(|key| self.servers.get(&key).copied());
         let status = if invite.is_some() { StatusCode::OK } else { StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST };
         let mut response = Response::to_request(cancel, status);
         let known_tag = invite.and_then(|index| self.slots.get(index)).and_then(Slot::to_tag);
@@ -319,23 +329,37 @@ impl Transactions {
         mut response: Response,
     ) -> Result<(), UnknownTransaction> {
         let index = self.slots.find(id.0).ok_or(UnknownTransaction)?;
+        let mut tag = None;
         if response.status() != StatusCode::TRYING {
-            let tag = match response.to().tag() {
-                Some(tag) => ByteStr::from(tag),
-                None => {
-                    let tag = self.slots.get(index).and_then(Slot::to_tag).unwrap_or_else(|| self.token());
-                    response.set_to_tag(&tag);
-                    tag
-                }
-            };
-            self.note_to_tag(index, &tag);
+            if response.to().tag().is_none() {
+                let tag = self.slots.get(index).and_then(Slot::to_tag).unwrap_or_else(|| self.token());
+                response.set_to_tag(&tag);
+            }
+            tag = response.to().tag().map(ByteStr::from);
         }
         let taken = self.with(now, index, |machine| match machine {
             Machine::InviteServer(machine) => machine.respond(now, &response),
             Machine::NonInviteServer(machine) => machine.respond(now, &response),
             Machine::InviteClient(_) | Machine::NonInviteClient(_) => false,
         });
-        if taken == Some(true) { Ok(()) } else { Err(UnknownTransaction) }
+        if taken != Some(true) {
+            return Err(UnknownTransaction);
+        }
+        if let Some(tag) = tag {
+            self.note_to_tag(index, &tag);
+        }
+        Ok(())
+    }
+
+    /// Refuses an INVITE whose user is gone, if it has no final response; does nothing to any other transaction.
+    pub fn refuse(&mut self, now: Instant, id: ServerTransactionId, status: StatusCode) {
+        let Some(slot) = self.slots.find(id.0).and_then(|index| self.slots.get(index)) else { return };
+        let Machine::InviteServer(machine) = &slot.machine else { return };
+        let Some(request) = machine.request() else { return };
+        let response = Response::to_request(request, status).build();
+        if self.respond(now, id, response).is_err() {
+            tracing::debug!("an INVITE without a user was answered before");
+        }
     }
 
     /// Names who cares about a server transaction; it comes back with its events.
@@ -413,12 +437,21 @@ impl Transactions {
             if due > now {
                 return;
             }
-            self.with(now, index, |machine| match machine {
+            // Out of the list first: were the machine to panic, it would not be asked again for ever.
+            self.timers.remove(&(due, index));
+            if let Some(slot) = self.slots.get_mut(index) {
+                slot.due = None;
+            }
+            let fired = self.with(now, index, |machine| match machine {
                 Machine::InviteClient(machine) => machine.handle_timeout(now),
                 Machine::NonInviteClient(machine) => machine.handle_timeout(now),
                 Machine::InviteServer(machine) => machine.handle_timeout(now),
                 Machine::NonInviteServer(machine) => machine.handle_timeout(now),
             });
+            if fired.is_none() {
+                // Of a slot that a panic left behind: it must not hold up the others.
+                self.timers.remove(&(due, index));
+            }
         }
     }
 
@@ -476,7 +509,8 @@ impl Transactions {
                     self.events.push_back(Event::NotAcknowledged { id: ServerTransactionId(id), owner: slot.owner });
                 }
                 ServerEvent::SendFailed(kind) => {
-                    tracing::debug!(flow = %slot.flow, ?kind, "a response could not be sent");
+                    let (id, owner) = (ServerTransactionId(id), slot.owner);
+                    self.events.push_back(Event::NotSent { id, owner, kind });
                 }
             }
         }
@@ -528,6 +562,14 @@ impl Transactions {
         via
     }
 
+    /// A tag that is the same for each copy of a request, without keeping state (RFC 3261 §8.2.7), and that nobody else can make.
+    fn stateless_tag(&self, request: &Request) -> String {
+        let mut hasher = DefaultHasher::new();
+        self.secret.hash(&mut hasher);
+        (request.via().branch(), request.call_id(), request.from().tag(), request.cseq().number).hash(&mut hasher);
+        format!("{:016x}", hasher.finish())
+    }
+
     /// 128 random bits, for branches and tags.
     fn token(&mut self) -> ByteStr {
         ByteStr::from(format!("{:032x}", self.rng.random::<u128>()))
@@ -568,5 +610,8 @@ fn response_flow(request: &Request, flow: Flow) -> Flow {
         Some(_) => flow.remote.port(),
         None => via.port.unwrap_or(5060),
     };
-    Flow { remote: SocketAddr::new(flow.remote.ip(), port), ..flow }
+    // On the address as it came, which keeps the zone of a link-local one.
+    let mut remote = flow.remote;
+    remote.set_port(port);
+    Flow { remote, ..flow }
 }

@@ -22,7 +22,7 @@ impl Default for Timing {
 impl Timing {
     /// 64 × T1, by which Timers B, F, H, J (unreliable), L and M run: 32 s by default.
     pub fn sixty_four_t1(self) -> Duration {
-        self.t1 * 64
+        self.t1.saturating_mul(64)
     }
 
     /// Timer D on an unreliable transport: at least 32 s, whatever T1 is (RFC 3261 §17.1.1.2).
@@ -75,12 +75,13 @@ impl Backoff {
 
     /// The next one. It counts from `now`, not from when this one was due, so a stalled process sends no burst.
     pub(crate) fn next(self, now: Instant) -> Self {
-        let wait = (self.wait * 2).min(self.longest);
+        // Never at once again, whatever T1 and T2 are: a timer that is due as it is set fires without end.
+        let wait = self.wait.saturating_mul(2).min(self.longest).max(Duration::from_millis(1));
         Self { due: now + wait, wait, ..self }
     }
 
     /// As [`Self::next`], but the wait is the longest at once (Timer E in Proceeding, RFC 3261 §17.1.2.2).
     pub(crate) fn next_longest(self, now: Instant) -> Self {
-        Self { due: now + self.longest, wait: self.longest, ..self }
+        Self { wait: self.longest, ..self }.next(now)
     }
 }

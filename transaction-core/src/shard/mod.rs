@@ -111,7 +111,10 @@ impl<U: TransactionUser> Shard<U> {
                 },
                 () = &mut sleep, if due.is_some() => {
                     let now = Instant::now();
-                    self.transactions.handle_timeout(now);
+                    let transactions = &mut self.transactions;
+                    if catch_unwind(AssertUnwindSafe(|| transactions.handle_timeout(now))).is_err() {
+                        core_panicked(&"a timer");
+                    }
                     self.settle(now);
                 }
             }
@@ -129,7 +132,10 @@ impl<U: TransactionUser> Shard<U> {
                     if let Some(tap) = &self.tap {
                         tap.show(WireMessage { at: now, direction: Direction::Received, flow, bytes: &bytes });
                     }
-                    self.transactions.handle_datagram(now, flow, bytes);
+                    let transactions = &mut self.transactions;
+                    if catch_unwind(AssertUnwindSafe(|| transactions.handle_datagram(now, flow, bytes))).is_err() {
+                        core_panicked(&flow);
+                    }
                     self.settle(now);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
@@ -246,4 +252,10 @@ impl<U: TransactionUser> Shard<U> {
             }
         }
     }
+}
+
+/// A core must not panic; if one does, the shard goes on without what made it do so.
+fn core_panicked(culprit: &dyn std::fmt::Display) {
+    tracing::error!(%culprit, "a transaction panicked");
+    metrics::counter!("transaction_core_panics_total").increment(1);
 }

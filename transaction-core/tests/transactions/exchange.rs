@@ -136,6 +136,7 @@ impl Table {
             Event::Response { response, owner: OWNER, .. } => format!("response {}", response.status()),
             Event::Failed { failure, owner: OWNER, .. } => format!("{failure:?}"),
             Event::NotAcknowledged { owner, .. } => format!("not acknowledged {owner:?}"),
+            Event::NotSent { .. } => "not sent".to_owned(),
             Event::ServerTerminated { .. } => "server over".to_owned(),
             Event::ClientTerminated { owner: OWNER, .. } => "client over".to_owned(),
             other => panic!("not expected: {other:?}"),

@@ -96,6 +96,10 @@ impl<M: Machine> Run<M> {
         run
     }
 
+    pub(crate) fn now(&self) -> Instant {
+        self.instant(self.ms)
+    }
+
     fn instant(&self, ms: u64) -> Instant {
         self.start + Duration::from_millis(ms)
     }
@@ -172,7 +176,7 @@ pub(crate) fn invite_server(reliability: Reliability) -> Run<InviteServerTransac
 }
 
 pub(crate) fn options_server(reliability: Reliability) -> Run<NonInviteServerTransaction> {
-    Run::new(|now| NonInviteServerTransaction::new(now, Timing::default(), reliability))
+    Run::new(|now| NonInviteServerTransaction::new(now, Timing::default(), reliability, request(Method::Options)))
 }
 
 /// Says a response to a client or from the user of a server.

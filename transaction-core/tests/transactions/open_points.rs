@@ -10,17 +10,18 @@ use crate::machine::{invite_server, options_server};
 
 /// RFC 6026 §7.1: the transaction MUST remain in its state, so that a resent INVITE is not taken for a new one.
 #[test]
-fn a_response_that_cannot_be_sent_ends_an_invite_in_proceeding_and_completed() {
+fn a_response_that_cannot_be_sent_leaves_an_invite_in_proceeding_and_completed() {
     for code in [180, 486] {
         let mut run = invite_server(Unreliable);
         run.answer(1, code).at(2, |machine, _| machine.handle_send_error(NetworkUnreachable));
-        assert_eq!(run.trace().last(), Some(&(2, "over")));
+        assert_eq!(run.so_far().last(), Some(&(2, "SendFailed(NetworkUnreachable)")));
+        assert_eq!(run.at(3, |machine, _| machine.handle_resend()).so_far().last().unwrap().0, 3);
     }
 }
 
 /// RFC 3261 §17.2.4: the user SHOULD be told that its response was not sent.
 #[test]
-fn a_response_that_cannot_be_sent_is_not_told_by_the_table() {
+fn a_response_that_cannot_be_sent_is_told_by_the_table() {
     let mut table = Table::new();
     table.hear(branched("OPTIONS", "1"));
     let (id, request) = table.asked();
@@ -29,27 +30,27 @@ fn a_response_that_cannot_be_sent_is_not_told_by_the_table() {
     table.log();
     table.transactions.handle_send_error(table.now, transmit, NetworkUnreachable);
     table.drain();
-    assert_eq!(table.log(), ["server over"]);
+    assert_eq!(table.log(), ["not sent", "server over"]);
 }
 
 /// RFC 4320 §4.1: a 100 MUST be sent once Timer E of the client has reached T2, 3.5 s by default.
 #[test]
-fn a_request_that_the_user_is_slow_to_answer_gets_no_100() {
-    assert_eq!(options_server(Unreliable).trace(), [(32_000, "over")]);
+fn a_request_that_the_user_is_slow_to_answer_gets_a_100() {
+    assert_eq!(options_server(Unreliable).trace(), [(3_500, "100"), (32_000, "over")]);
 }
 
 /// RFC 3261 §9.2: a CANCEL that matches a transaction of any method is answered 200, and has no effect.
 #[test]
-fn a_cancel_of_a_request_that_is_no_invite_is_answered_481() {
+fn a_cancel_of_a_request_that_is_no_invite_is_answered_200_without_effect() {
     let mut table = Table::new();
     table.hear(branched("OPTIONS", "1"));
     table.hear(branched("CANCEL", "1"));
-    assert_eq!(table.log(), ["> 481 CANCEL", "request OPTIONS"]);
+    assert_eq!(table.log(), ["> 200 CANCEL", "request OPTIONS"]);
 }
 
 /// RFC 3261 §17.2.3: without a magic cookie, the To tag of an ACK must be that of the response.
 #[test]
-fn the_ack_of_another_response_ends_the_refusal_of_an_rfc_2543_peer() {
+fn the_ack_of_another_response_does_not_end_the_refusal_of_an_rfc_2543_peer() {
     let mut table = Table::new();
     table.hear(text("INVITE", "192.0.2.1;branch=1", ""));
     let (id, request) = table.asked();
@@ -57,24 +58,24 @@ fn the_ack_of_another_response_ends_the_refusal_of_an_rfc_2543_peer() {
     table.log();
     table.hear(text("ACK", "192.0.2.1;branch=1", ";tag=other"));
     table.until(4_999);
-    assert_eq!(table.log(), Vec::<String>::new(), "Timer G is off");
+    assert_eq!(table.log(), ["> 486 INVITE", "> 486 INVITE", "> 486 INVITE", "ack"]);
 }
 
 /// RFC 3261 §8.2.7: a stateless answer has the same To tag for each copy of its request.
 #[test]
-fn each_stateless_503_has_another_tag() {
+fn each_stateless_503_has_the_same_tag() {
     let mut table =
         Table::with(blether_transaction_core::TransactionsConfig { max_transactions: 0, ..Default::default() });
     table.hear(branched("INVITE", "1"));
     table.hear(branched("INVITE", "1"));
     let tags: Vec<_> =
         table.sent.iter().map(|sent| crate::exchange::parse(&sent.payload).to().tag().unwrap().to_owned()).collect();
-    assert_ne!(tags[0], tags[1]);
+    assert_eq!(tags[0], tags[1]);
 }
 
-/// RFC 3261 §17.2.2: a final response that comes too late is discarded; its tag is remembered all the same, and CANCEL answered with it.
+/// RFC 3261 §17.2.2: a final response that comes too late is discarded; CANCEL is answered with the tag that was sent.
 #[test]
-fn a_response_that_is_not_taken_leaves_its_tag_behind() {
+fn a_response_that_is_not_taken_leaves_nothing_behind() {
     let mut table = Table::new();
     table.hear(branched("INVITE", "1"));
     let (id, request) = table.asked();
@@ -82,7 +83,7 @@ fn a_response_that_is_not_taken_leaves_its_tag_behind() {
     let late = blether_sip_core::Response::to_request(&request, StatusCode::DECLINE).to_tag("late").build();
     assert!(table.transactions.respond(table.now, id, late).is_err());
     table.hear(branched("CANCEL", "1"));
-    assert_eq!(crate::exchange::parse(&table.sent[1].payload).to().tag(), Some("late"));
+    assert_eq!(crate::exchange::parse(&table.sent[1].payload).to().tag(), Some("u"));
 }
 
 /// ACK and CANCEL have calls of their own; as a request, an ACK is resent by Timer E.

@@ -208,3 +208,13 @@ fn a_timeout_that_comes_too_early_or_twice_does_nothing() {
     run.stalled_until(499).stalled_until(500).stalled_until(500).stalled_until(1_499);
     assert_eq!(run.so_far(), [(0, "INVITE"), (500, "INVITE")]);
 }
+
+#[test]
+fn a_t2_of_zero_fires_no_timer_without_end() {
+    let timing = Timing { t2: Duration::ZERO, ..Timing::default() };
+    let mut run = Run::new(|now| {
+        blether_transaction_core::NonInviteClientTransaction::new(now, timing, Unreliable, &request(Method::Options))
+    });
+    run.stalled_until(500);
+    assert!(blether_transaction_core::NonInviteClientTransaction::poll_timeout(&run.machine) > Some(run.now()));
+}

@@ -154,6 +154,9 @@ pub(crate) struct Incoming {
     pub(crate) flow: Flow,
 }
 
+/// Reports that wait while an answer is awaited.
+const MOST_WAITING: usize = 256;
+
 /// A leg's media, held until the actor takes it over.
 pub(crate) enum Op {
     Ring {
@@ -370,7 +373,11 @@ impl Call {
                 self.waiting.push_back(event);
                 return Ok(plan);
             }
-            self.waiting.push_back(event);
+            // Of reports, as many wait as wait elsewhere; what matters about a leg is bounded by itself.
+            let report = matches!(event, CallEvent::Media { .. } | CallEvent::Ringing { .. });
+            if !report || self.waiting.len() < MOST_WAITING {
+                self.waiting.push_back(event);
+            }
         }
     }
 
@@ -382,9 +389,10 @@ impl Call {
     /// When no media can be opened, or the call has ended.
     pub async fn dial(&mut self, dial: Dial) -> Result<LegKey, CallError> {
         let leg = LegKey(self.next_leg);
-        self.next_leg += 1;
         let local = dial.flow.local.ip();
         let media = self.open_media(leg, local, dial.media.telephone_event_payload_type()).await?;
+        // What could not be opened has used up no name: the first leg that is dialled is the primary one.
+        self.next_leg += 1;
         self.legs.insert(leg, LegView { media: Some(media.id), plan: None, local });
         self.send(Op::Dial { leg, dial: Box::new(dial), media }).await?;
         Ok(leg)
@@ -437,7 +445,8 @@ impl Call {
         self.send(Op::End { leg, cause }).await
     }
 
-    /// Hangs up the whole call. What its legs say to that still arrives as events; hanging up twice does nothing.
+    /// Hangs up the whole call; hanging up twice does nothing. For a handler this is the end: it is dropped where it next waits. Whoever
+    /// holds the call outside of a handler still gets the events of the end.
     pub async fn hang_up(&mut self) {
         self.control().hang_up().await;
     }
@@ -448,7 +457,12 @@ impl Call {
         capabilities: &MediaCapabilities,
     ) -> Result<Option<MediaPlan>, CallError> {
         let local = self.legs.get(&leg).ok_or(CallError::NoSuchLeg(leg))?.local;
-        let media = self.open_media(leg, local, capabilities.telephone_event_payload_type()).await?;
+        // The answer uses the numbers of the offer (RFC 3264 §6.1).
+        let keys = match self.invite().filter(|invite| !invite.body().is_empty()) {
+            Some(invite) => MediaCapabilities::from_offer(invite.body())?.telephone_event_payload_type(),
+            None => capabilities.telephone_event_payload_type(),
+        };
+        let media = self.open_media(leg, local, keys).await?;
         let id = media.id;
         let (reply, agreed) = oneshot::channel();
         self.send(Op::Negotiate { leg, capabilities: capabilities.clone(), media, reply }).await?;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use blether_sip_core::{Allow, ByteStr, Method, Request, Response, RetryAfter, StatusCode};
+use blether_sip_core::{Allow, ByteStr, Method, Request, Response, RetryAfter, StatusCode, Via};
 use blether_sip_transport::Flow;
 use blether_transaction_core::{
-    ClientTransactionId, Event, Failure, Owner, ServerTransactionId, ShardHandle, TransactionUser, Transactions,
+    Event, Failure, Owner, ServerTransactionId, ShardHandle, TransactionUser, Transactions,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -17,12 +17,13 @@ use tokio::task::JoinSet;
 
 use super::application::{Admission, Application, Handler};
 use super::call::{Call, Incoming, Op};
+use super::clients::{Clients, LegRequest, Unwanted, Waiting};
 use super::endpoint::{EndpointConfig, RequestError};
 use super::mailbox::{CallMessage, Mailbox, Urgency, mailbox};
 use super::media::MediaSource;
 use super::runner::{CallActor, Line};
 use super::{CallKey, LegKey, random_token};
-use crate::{ALLOWED_METHODS, InviteSession, RequestToken, SessionTransmit};
+use crate::{ALLOWED_METHODS, InviteSession, SessionTransmit};
 
 /// Requests that an application may have queued before its call has taken them.
 const OPS: usize = 16;
@@ -48,7 +49,8 @@ pub(crate) enum Command {
         call_id: ByteStr,
     },
     CloseLeg {
-        local_tag: ByteStr,
+        call: CallKey,
+        leg: LegKey,
     },
     /// A request reached a call after the leg that it names had ended.
     NoSuchDialog {
@@ -77,6 +79,19 @@ pub(crate) enum Command {
     },
 }
 
+impl Command {
+    /// Whether it ends or settles something, and so may use the room that the shard's queue reserves.
+    pub(super) fn makes_room(&self) -> bool {
+        match self {
+            Self::OpenLeg { .. } | Self::CallStarted { .. } | Self::Request { .. } | Self::Count { .. } => false,
+            Self::Transmit { transmit, .. } => {
+                !matches!(&**transmit, SessionTransmit::Request { request, .. } if *request.method() == Method::Invite)
+            }
+            Self::CloseLeg { .. } | Self::NoSuchDialog { .. } | Self::CallEnded { .. } | Self::ShutDown => true,
+        }
+    }
+}
+
 impl std::fmt::Debug for Command {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Command")
@@ -90,15 +105,13 @@ struct Dialog {
     call_id: ByteStr,
 }
 
-/// Who awaits what becomes of a client transaction.
-enum Waiting {
-    Leg { call: CallKey, leg: LegKey, token: RequestToken },
-    Application(oneshot::Sender<Result<Response, RequestError>>),
-}
-
-struct Client {
-    id: ClientTransactionId,
-    waiting: Waiting,
+/// What the shard knows of a call.
+struct Entry {
+    mailbox: Mailbox,
+    /// The legs that live, by our tags.
+    legs: HashMap<LegKey, ByteStr>,
+    /// INVITEs from the peer whose transactions live.
+    invites: Vec<ServerTransactionId>,
 }
 
 /// The transaction user of an endpoint.
@@ -109,13 +122,12 @@ pub(crate) struct Dispatcher {
     pub(super) media: Arc<MediaSource>,
     pub(super) rng: StdRng,
     pub(super) next_call: Arc<AtomicU64>,
-    calls: HashMap<CallKey, Mailbox>,
+    calls: HashMap<CallKey, Entry>,
     /// By our own tag, which is unguessable and never used twice; the Call-ID must match as well.
     dialogs: HashMap<ByteStr, Dialog>,
     /// The INVITEs that calls have to answer.
     invites: HashMap<ServerTransactionId, (CallKey, LegKey)>,
-    clients: HashMap<Owner, Client>,
-    next_owner: u64,
+    clients: Clients,
     actors: JoinSet<()>,
     /// How many calls there are, for those who wait for the last to go.
     live: watch::Sender<usize>,
@@ -142,8 +154,7 @@ impl Dispatcher {
             calls: HashMap::new(),
             dialogs: HashMap::new(),
             invites: HashMap::new(),
-            clients: HashMap::new(),
-            next_owner: 0,
+            clients: Clients::default(),
             actors: JoinSet::new(),
             live,
             shutting_down: false,
@@ -161,7 +172,7 @@ impl TransactionUser for Dispatcher {
                 // An ACK that belongs to nothing is dropped: it is never answered (RFC 3261 §17).
                 if let Some(dialog) = self.dialog_of(&request) {
                     let (call, leg) = (dialog.call, dialog.leg);
-                    self.tell(call, CallMessage::Ack { leg, request }, Urgency::Urgent);
+                    self.tell(call, CallMessage::Ack { leg, request }, Urgency::Normal);
                 }
             }
             Event::Cancelled { id, .. } => {
@@ -174,21 +185,17 @@ impl TransactionUser for Dispatcher {
                     self.tell(call, CallMessage::NotAcknowledged { leg }, Urgency::Urgent);
                 }
             }
-            Event::Response { owner, response, flow, .. } => self.on_response(owner, response, flow),
-            Event::Failed { owner, failure, .. } => match self.clients.remove(&owner).map(|client| client.waiting) {
-                Some(Waiting::Leg { call, leg, token }) => {
+            Event::Response { owner, response, flow, .. } => self.on_response(now, owner, response, flow, transactions),
+            Event::Failed { owner, failure, .. } => match self.clients.remove(owner).map(|client| client.waiting) {
+                Some(Waiting::Leg(LegRequest { call, leg, token })) => {
                     self.tell(call, CallMessage::Failed { leg, token, failure }, Urgency::Urgent);
                 }
                 // The application may have stopped waiting.
                 Some(Waiting::Application(reply)) => drop(reply.send(Err(RequestError::Failed(failure)))),
                 None => {}
             },
-            Event::ServerTerminated { id, .. } => {
-                self.invites.remove(&id);
-            }
-            Event::ClientTerminated { owner, .. } => {
-                self.clients.remove(&owner);
-            }
+            Event::ServerTerminated { id, .. } => self.invite_over(id),
+            Event::ClientTerminated { owner, .. } => drop(self.clients.remove(owner)),
             // What a later version may tell is nothing that a call waits for.
             _ => {}
         }
@@ -197,31 +204,25 @@ impl TransactionUser for Dispatcher {
     fn on_command(&mut self, now: Instant, command: Command, transactions: &mut Transactions) {
         match command {
             Command::Transmit { call, leg, transmit } => self.transmit(now, call, leg, *transmit, transactions),
-            Command::OpenLeg { call, leg, local_tag, call_id } => {
-                self.dialogs.insert(local_tag, Dialog { call, leg, call_id });
-            }
-            Command::CloseLeg { local_tag } => {
-                self.dialogs.remove(&local_tag);
-            }
+            Command::OpenLeg { call, leg, local_tag, call_id } => self.open_leg(call, leg, local_tag, &call_id),
+            Command::CloseLeg { call, leg } => self.close_leg(call, leg),
             Command::NoSuchDialog { transaction, request } => {
                 respond(now, transactions, transaction, no_such_dialog(&request));
             }
             Command::CallStarted { call, mailbox, actor } => self.call_started(call, mailbox, *actor),
-            Command::CallEnded { call } => self.call_ended(call),
+            Command::CallEnded { call } => self.call_ended(now, call, transactions),
             Command::Request { request, flow, reply } => {
-                let owner = self.new_owner();
+                let owner = self.clients.new_owner();
                 match transactions.request(now, *request, flow, owner) {
-                    Ok(id) => {
-                        self.clients.insert(owner, Client { id, waiting: Waiting::Application(reply) });
-                    }
+                    Ok(id) => self.clients.insert(owner, id, Waiting::Application(reply), None),
                     // The application may have stopped waiting.
                     Err(_) => drop(reply.send(Err(RequestError::Overloaded))),
                 }
             }
             Command::ShutDown => {
                 self.shutting_down = true;
-                for mailbox in self.calls.values() {
-                    if mailbox.try_send(CallMessage::ShutDown, Urgency::Urgent).is_err() {
+                for entry in self.calls.values() {
+                    if entry.mailbox.try_send(CallMessage::ShutDown, Urgency::Urgent).is_err() {
                         tracing::debug!("a call had no room for the end of everything");
                     }
                 }
@@ -268,12 +269,12 @@ impl Dispatcher {
         };
         let (call, leg) = (dialog.call, dialog.leg);
         let urgency = if *request.method() == Method::Bye { Urgency::Urgent } else { Urgency::Normal };
-        let busy = unavailable(&request);
-        if *request.method() == Method::Invite {
-            self.invites.insert(id, (call, leg));
-        }
+        let refusal = if self.calls.contains_key(&call) { unavailable(&request) } else { no_such_dialog(&request) };
+        let invite = *request.method() == Method::Invite;
         if !self.tell(call, CallMessage::Request { leg, transaction: id, request, flow }, urgency) {
-            respond(now, transactions, id, busy);
+            respond(now, transactions, id, refusal);
+        } else if invite {
+            self.invite_came(id, call, leg);
         }
     }
 
@@ -312,35 +313,72 @@ impl Dispatcher {
         let call = CallKey(self.next_call.fetch_add(1, Ordering::Relaxed));
         let call_id = request.call_id().clone();
         tracing::debug!(%call_id, %flow, "a call begins");
-        self.dialogs.insert(local_tag.clone(), Dialog { call, leg: LegKey::PRIMARY, call_id });
-        self.invites.insert(id, (call, LegKey::PRIMARY));
         let offer = request.body().clone();
         let (mut actor, mailbox, handle) = new_actor(self, call, Some(Incoming { invite: request, flow }));
-        actor.adopt(session, local_tag, offer, run(handler, handle));
+        actor.adopt(session, offer, run(handler, handle));
         self.call_started(call, mailbox, actor);
+        self.open_leg(call, LegKey::PRIMARY, local_tag, &call_id);
+        self.invite_came(id, call, LegKey::PRIMARY);
     }
 
     fn call_started(&mut self, call: CallKey, mailbox: Mailbox, actor: CallActor) {
-        self.calls.insert(call, mailbox);
+        self.calls.insert(call, Entry { mailbox, legs: HashMap::new(), invites: Vec::new() });
         self.actors.spawn(actor.run());
         self.live.send_replace(self.calls.len());
         metrics::counter!("session_calls_total").increment(1);
     }
 
-    fn on_response(&mut self, owner: Owner, response: Response, flow: Flow) {
-        let provisional = response.status().is_provisional();
-        match self.clients.get(&owner).map(|client| &client.waiting) {
-            Some(&Waiting::Leg { call, leg, token }) => {
-                let urgency = if provisional { Urgency::Normal } else { Urgency::Urgent };
+    fn on_response(
+        &mut self,
+        now: Instant,
+        owner: Owner,
+        response: Response,
+        flow: Flow,
+        transactions: &mut Transactions,
+    ) {
+        // A second Via names somebody else for whom this response was meant (RFC 3261 §8.1.3.3).
+        if response.headers().all::<Via>().map_or(true, |vias| vias.len() > 1) {
+            return tracing::debug!(call_id = %response.call_id(), "a response with a Via too many is dropped");
+        }
+        let status = response.status();
+        match self.clients.get(owner).map(|client| &client.waiting) {
+            Some(&Waiting::Leg(LegRequest { call, leg, token })) => {
+                let lives = self.calls.get(&call).is_some_and(|entry| entry.legs.contains_key(&leg));
+                if !lives {
+                    return self.nobody_waits(now, owner, &response, flow, transactions);
+                }
+                let urgency = if status.is_provisional() { Urgency::Normal } else { Urgency::Urgent };
                 self.tell(call, CallMessage::Response { leg, token, response, flow }, urgency);
             }
-            Some(Waiting::Application(_)) if !provisional => {
-                if let Some(Client { waiting: Waiting::Application(reply), .. }) = self.clients.remove(&owner) {
+            Some(Waiting::Application(_)) if !status.is_provisional() => {
+                if let Some(Waiting::Application(reply)) = self.clients.remove(owner).map(|client| client.waiting) {
                     // The application may have stopped waiting.
                     drop(reply.send(Ok(response)));
                 }
             }
             _ => {}
+        }
+    }
+
+    /// A 2xx that comes when its leg is gone is acknowledged and hung up (RFC 3261 §13.2.2.4).
+    fn nobody_waits(
+        &mut self,
+        now: Instant,
+        owner: Owner,
+        response: &Response,
+        flow: Flow,
+        transactions: &mut Transactions,
+    ) {
+        if !response.status().is_success() {
+            return;
+        }
+        let Some(Unwanted { ack, bye }) = self.clients.unwanted(owner, response) else { return };
+        transactions.acknowledge(now, ack, flow);
+        if let Some(bye) = bye {
+            let nobody = self.clients.new_owner();
+            if transactions.request(now, bye, flow, nobody).is_err() {
+                tracing::warn!(call_id = %response.call_id(), "no room to hang up a late answer; it ends by itself");
+            }
         }
     }
 
@@ -356,11 +394,10 @@ impl Dispatcher {
             SessionTransmit::Respond { transaction, response } => respond(now, transactions, transaction, response),
             SessionTransmit::Acknowledge { request, flow } => transactions.acknowledge(now, request, flow),
             SessionTransmit::Request { token, request, flow } => {
-                let owner = self.new_owner();
+                let owner = self.clients.new_owner();
+                let invite = (*request.method() == Method::Invite).then(|| request.clone());
                 match transactions.request(now, request, flow, owner) {
-                    Ok(id) => {
-                        self.clients.insert(owner, Client { id, waiting: Waiting::Leg { call, leg, token } });
-                    }
+                    Ok(id) => self.clients.insert(owner, id, Waiting::Leg(LegRequest { call, leg, token }), invite),
                     Err(_) => {
                         let failure = Failure::Transport(std::io::ErrorKind::QuotaExceeded);
                         self.tell(call, CallMessage::Failed { leg, token, failure }, Urgency::Urgent);
@@ -368,9 +405,8 @@ impl Dispatcher {
                 }
             }
             SessionTransmit::Cancel { token } => {
-                let wanted = |client: &&Client| matches!(client.waiting, Waiting::Leg { call: c, leg: l, token: t } if c == call && l == leg && t == token);
-                if let Some(client) = self.clients.values().find(wanted) {
-                    transactions.cancel(now, client.id);
+                if let Some(id) = self.clients.transaction_of(LegRequest { call, leg, token }) {
+                    transactions.cancel(now, id);
                 }
             }
         }
@@ -378,16 +414,51 @@ impl Dispatcher {
 
     /// Passes a message to a call; `false` when it has no room or is gone.
     fn tell(&self, call: CallKey, message: CallMessage, urgency: Urgency) -> bool {
-        self.calls.get(&call).is_some_and(|mailbox| mailbox.try_send(message, urgency).is_ok())
+        self.calls.get(&call).is_some_and(|entry| entry.mailbox.try_send(message, urgency).is_ok())
     }
 
-    fn call_ended(&mut self, call: CallKey) {
-        self.calls.remove(&call);
+    fn open_leg(&mut self, call: CallKey, leg: LegKey, local_tag: ByteStr, call_id: &ByteStr) {
+        let Some(entry) = self.calls.get_mut(&call) else { return };
+        entry.legs.insert(leg, local_tag.clone());
+        // Detached: it may be a slice of a large message.
+        self.dialogs.insert(local_tag, Dialog { call, leg, call_id: call_id.detached() });
+    }
+
+    fn close_leg(&mut self, call: CallKey, leg: LegKey) {
+        if let Some(tag) = self.calls.get_mut(&call).and_then(|entry| entry.legs.remove(&leg)) {
+            self.dialogs.remove(&tag);
+        }
+    }
+
+    fn invite_came(&mut self, id: ServerTransactionId, call: CallKey, leg: LegKey) {
+        if let Some(entry) = self.calls.get_mut(&call) {
+            entry.invites.push(id);
+            self.invites.insert(id, (call, leg));
+        }
+    }
+
+    /// The transaction of an INVITE is over. Where that is before its final response, which could not be sent, no CANCEL can reach the
+    /// call any more, so it learns of the end here; a call that was answered does not mind (RFC 3261 §17.2.4).
+    fn invite_over(&mut self, id: ServerTransactionId) {
+        let Some((call, leg)) = self.invites.remove(&id) else { return };
+        if let Some(entry) = self.calls.get_mut(&call) {
+            entry.invites.retain(|invite| *invite != id);
+        }
+        self.tell(call, CallMessage::Cancelled { leg, transaction: id }, Urgency::Urgent);
+    }
+
+    fn call_ended(&mut self, now: Instant, call: CallKey, transactions: &mut Transactions) {
+        if let Some(entry) = self.calls.remove(&call) {
+            for tag in entry.legs.values() {
+                self.dialogs.remove(tag);
+            }
+            for id in entry.invites {
+                self.invites.remove(&id);
+                // A call that broke owes its peers an answer (DESIGN §4); what has one already stays as it is.
+                transactions.refuse(now, id, StatusCode::SERVER_INTERNAL_ERROR);
+            }
+        }
         self.live.send_replace(self.calls.len());
-        self.dialogs.retain(|_, dialog| dialog.call != call);
-        self.invites.retain(|_, (owner, _)| *owner != call);
-        // What the call still has under way ends by its own timers; nobody listens.
-        self.clients.retain(|_, client| !matches!(client.waiting, Waiting::Leg { call: c, .. } if c == call));
         while let Some(ended) = self.actors.try_join_next() {
             if let Err(error) = ended {
                 tracing::error!(%error, "the task of a call did not end by itself");
@@ -400,11 +471,6 @@ impl Dispatcher {
         let mut methods = ALLOWED_METHODS.to_vec();
         methods.extend_from_slice(self.application.methods());
         Response::to_request(request, status).header(Allow(methods)).build()
-    }
-
-    fn new_owner(&mut self) -> Owner {
-        self.next_owner += 1;
-        Owner(self.next_owner)
     }
 }
 
@@ -426,12 +492,12 @@ pub(super) fn connect(
     rng: StdRng,
     incoming: Option<Incoming>,
 ) -> (CallActor, Mailbox, Call) {
-    let (mailbox, messages) = mailbox();
+    let (mailbox, messages, overrun) = mailbox();
     let (op_sender, ops) = mpsc::channel::<Op>(OPS);
     let (event_sender, events) = mpsc::channel(EVENTS);
     let call_id = incoming.as_ref().map_or_else(|| ByteStr::from("-"), |incoming| incoming.invite.call_id().clone());
     let call = Call::new(op_sender, events, mailbox.clone(), media, incoming.map(Arc::new));
-    let line = Line { key, call_id, mailbox: messages, ops, events: event_sender };
+    let line = Line { key, call_id, mailbox: messages, overrun, ops, events: event_sender };
     let actor = CallActor::new(line, config, rng, shard);
     (actor, mailbox, call)
 }

@@ -1,6 +1,6 @@
 //! One leg of a call inside its actor: the session, what was agreed for its media, and its hold on the worker.
 
-use blether_sip_core::{ByteStr, StatusCode};
+use blether_sip_core::StatusCode;
 use bytes::Bytes;
 
 use super::LegKey;
@@ -22,7 +22,6 @@ pub(crate) enum Agreement {
 /// A leg as its actor holds it.
 pub(crate) struct Leg {
     pub(crate) session: InviteSession,
-    pub(crate) local_tag: ByteStr,
     pub(crate) negotiation: Negotiation,
     pub(crate) agreement: Agreement,
     pub(crate) capabilities: MediaCapabilities,
@@ -35,6 +34,10 @@ pub(crate) struct Leg {
     pub(crate) linked: Option<LegKey>,
     /// Why the leg never became a session, once that is decided.
     pub(crate) refused: Option<StatusCode>,
+    /// It was answered: its end is `Ended`, and never `Refused`.
+    pub(crate) answered: bool,
+    /// We have dialled it: unless it is answered, its end is `Refused`.
+    pub(crate) dialled: bool,
     /// How it ended, kept until its media has been closed and the application told.
     pub(crate) ended: Option<(Party, EndCause)>,
     /// Its session is over and its media is being closed.
@@ -42,10 +45,9 @@ pub(crate) struct Leg {
 }
 
 impl Leg {
-    pub(crate) fn new(session: InviteSession, local_tag: ByteStr, negotiation: Negotiation) -> Self {
+    pub(crate) fn new(session: InviteSession, negotiation: Negotiation) -> Self {
         Self {
             session,
-            local_tag,
             negotiation,
             agreement: Agreement::None,
             capabilities: MediaCapabilities::g711(),
@@ -54,6 +56,8 @@ impl Leg {
             description: None,
             linked: None,
             refused: None,
+            answered: false,
+            dialled: false,
             ended: None,
             closing: false,
         }

@@ -1,10 +1,12 @@
 //! The queue into a call, with room kept for what ends it.
 
+use std::sync::Arc;
+
 use blether_rtp_core::LegEvent;
 use blether_sip_core::{Request, Response};
 use blether_sip_transport::Flow;
 use blether_transaction_core::{Failure, ServerTransactionId};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use super::LegKey;
 use crate::RequestToken;
@@ -13,8 +15,8 @@ use crate::RequestToken;
 /// each costs little.
 const CAPACITY: usize = 64;
 
-/// Room that only messages which end or settle something may use (responses, ACK, CANCEL, BYE), so that a flood of others cannot
-/// keep a call alive.
+/// Room that only messages which end or settle something may use (final responses, CANCEL, BYE), so that a flood of others cannot keep a
+/// call alive. An ACK is none of them: the 2xx that it answers is sent again.
 const RESERVED: usize = 24;
 
 /// One thing that happened to a call.
@@ -44,20 +46,28 @@ pub(crate) struct MailboxFull;
 
 /// The sending side; clones share one queue.
 #[derive(Clone, Debug)]
-pub(crate) struct Mailbox(mpsc::Sender<CallMessage>);
+pub(crate) struct Mailbox {
+    sender: mpsc::Sender<CallMessage>,
+    /// Told when a message that settles something is lost: the call can no longer be right, and ends.
+    overrun: Arc<Notify>,
+}
 
-pub(crate) fn mailbox() -> (Mailbox, mpsc::Receiver<CallMessage>) {
+pub(crate) fn mailbox() -> (Mailbox, mpsc::Receiver<CallMessage>, Arc<Notify>) {
     let (sender, receiver) = mpsc::channel(CAPACITY);
-    (Mailbox(sender), receiver)
+    let overrun = Arc::new(Notify::new());
+    (Mailbox { sender, overrun: overrun.clone() }, receiver, overrun)
 }
 
 impl Mailbox {
     pub(crate) fn try_send(&self, message: CallMessage, urgency: Urgency) -> Result<(), MailboxFull> {
-        if urgency == Urgency::Normal && self.0.capacity() <= RESERVED {
+        if urgency == Urgency::Normal && self.sender.capacity() <= RESERVED {
             metrics::counter!("session_mailbox_full_total").increment(1);
             return Err(MailboxFull);
         }
-        self.0.try_send(message).map_err(|_| {
+        self.sender.try_send(message).map_err(|_| {
+            if urgency == Urgency::Urgent {
+                self.overrun.notify_one();
+            }
             metrics::counter!("session_mailbox_full_total").increment(1);
             MailboxFull
         })
@@ -70,7 +80,7 @@ mod tests {
 
     #[test]
     fn what_ends_a_call_finds_room_when_the_rest_does_not() {
-        let (mailbox, _receiver) = mailbox();
+        let (mailbox, _receiver, _) = mailbox();
         let leg = LegKey::PRIMARY;
         let digit = || CallMessage::Media { leg, event: LegEvent::Finished };
         let taken = (0..CAPACITY).take_while(|_| mailbox.try_send(digit(), Urgency::Normal).is_ok()).count();

@@ -62,8 +62,12 @@ impl MediaLeg {
             ..LegConfig::default()
         };
         let events = Box::new(move |_, event: LegEvent| {
+            let urgency = match event {
+                LegEvent::ProcessorPanicked | LegEvent::SocketFailed => Urgency::Urgent,
+                _ => Urgency::Normal,
+            };
             // A full mailbox has counted the loss; a call that is gone needs no events.
-            let _ = mailbox.try_send(CallMessage::Media { leg, event }, Urgency::Normal);
+            let _ = mailbox.try_send(CallMessage::Media { leg, event }, urgency);
         });
         let id = worker.add_leg(socket, config, LegMode::Idle, events).await?;
         Ok(Self { worker: worker.clone(), id, local: address, closed: false })

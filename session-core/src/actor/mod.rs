@@ -11,6 +11,7 @@
 
 mod application;
 mod call;
+mod clients;
 mod dispatcher;
 mod endpoint;
 mod leg;

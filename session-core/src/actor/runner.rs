@@ -14,7 +14,7 @@ use blether_rtp_core::LegStatistics;
 use blether_sip_core::{ByteStr, StatusCode};
 use blether_transaction_core::{Rejected, ShardHandle};
 use rand::rngs::StdRng;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use super::call::{CallError, CallEvent, Op};
 use super::dispatcher::Command;
@@ -24,9 +24,9 @@ use super::mailbox::CallMessage;
 use super::{CallKey, HandlerFuture, LegKey};
 use crate::EndCause;
 
-/// How long a call may exchange messages after its end was decided: 64 × T1 for an INVITE that nobody answers and again for the BYE
-/// or CANCEL, and some. Past it something does not keep its timers, and the call is dropped with an error in the log.
-const LONGEST_GOODBYE: Duration = Duration::from_secs(80);
+/// How long a call may exchange messages after its end was decided, beyond 64 × T1 each for an INVITE that nobody answers, its CANCEL and
+/// a BYE. Past it something does not keep its timers, and the call is dropped with an error in the log.
+const GOODBYE_MARGIN: Duration = Duration::from_secs(8);
 
 /// Work that others do for the call while it goes on.
 pub(super) type Chore = Pin<Box<dyn Future<Output = ChoreDone> + Send>>;
@@ -41,6 +41,7 @@ pub(super) struct Line {
     pub(super) key: CallKey,
     pub(super) call_id: ByteStr,
     pub(super) mailbox: mpsc::Receiver<CallMessage>,
+    pub(super) overrun: Arc<Notify>,
     pub(super) ops: mpsc::Receiver<Op>,
     pub(super) events: mpsc::Sender<CallEvent>,
 }
@@ -55,6 +56,7 @@ pub(crate) struct CallActor {
     /// What the shard is to be told, in order.
     pub(super) outbox: VecDeque<Command>,
     pub(super) mailbox: mpsc::Receiver<CallMessage>,
+    pub(super) overrun: Arc<Notify>,
     pub(super) ops: mpsc::Receiver<Op>,
     pub(super) events: mpsc::Sender<CallEvent>,
     pub(super) handler: Option<HandlerFuture>,
@@ -73,6 +75,7 @@ enum Woken {
     Handler(HandlerEnd),
     Chore(ChoreDone),
     Timeout,
+    Overrun,
 }
 
 enum HandlerEnd {
@@ -82,7 +85,7 @@ enum HandlerEnd {
 
 impl CallActor {
     pub(super) fn new(line: Line, config: Arc<EndpointConfig>, rng: StdRng, shard: ShardHandle<Command>) -> Self {
-        let Line { key, call_id, mailbox, ops, events } = line;
+        let Line { key, call_id, mailbox, overrun, ops, events } = line;
         Self {
             key,
             call_id,
@@ -91,6 +94,7 @@ impl CallActor {
             shard,
             outbox: VecDeque::new(),
             mailbox,
+            overrun,
             ops,
             events,
             handler: None,
@@ -106,7 +110,18 @@ impl CallActor {
             tracing::error!(call_id = %self.call_id, "the state of the call failed; the call is dropped");
             metrics::counter!("session_call_panics_total").increment(1);
         }
-        if self.shard.send(Command::CallEnded { call: self.key }).await.is_err() {
+        // What came too late finds no dialog.
+        self.mailbox.close();
+        while let Ok(message) = self.mailbox.try_recv() {
+            if let CallMessage::Request { transaction, request, .. } = message {
+                self.tell_shard(Command::NoSuchDialog { transaction, request: Box::new(request) }).await;
+            }
+        }
+        self.tell_shard(Command::CallEnded { call: self.key }).await;
+    }
+
+    async fn tell_shard(&mut self, command: Command) {
+        if self.shard.send(command).await.is_err() {
             tracing::debug!(call_id = %self.call_id, "the shard stopped before the call");
         }
     }
@@ -129,19 +144,24 @@ impl CallActor {
 
     fn is_over(&self) -> bool {
         let Some(since) = self.ending else { return false };
-        if since.elapsed() > LONGEST_GOODBYE {
-            tracing::error!(call_id = %self.call_id, "the call did not end in {LONGEST_GOODBYE:?}; it is dropped");
+        if since.elapsed() > self.longest_goodbye() {
+            tracing::error!(call_id = %self.call_id, "the call did not end in {:?}; it is dropped", self.longest_goodbye());
             return true;
         }
         self.legs.is_empty() && self.chores.is_empty() && self.outbox.is_empty()
     }
 
+    fn longest_goodbye(&self) -> Duration {
+        self.config.timing.sixty_four_t1() * 3 + GOODBYE_MARGIN
+    }
+
     async fn wait(&mut self) -> Woken {
-        let goodbye = self.ending.map(|since| since + LONGEST_GOODBYE);
+        let goodbye = self.ending.map(|since| since + self.longest_goodbye());
         let due = self.legs.values().filter_map(|leg| leg.session.poll_timeout()).chain(goodbye).min();
         tokio::select! {
             biased;
             message = self.mailbox.recv() => Woken::Message(message),
+            () = self.overrun.notified() => Woken::Overrun,
             () = sleep_until(due) => Woken::Timeout,
             room = self.shard.room(), if !self.outbox.is_empty() => Woken::Room(room.is_ok()),
             done = poll_chores(&mut self.chores) => Woken::Chore(done),
@@ -152,7 +172,11 @@ impl CallActor {
 
     fn handle(&mut self, now: Instant, woken: Woken) {
         match woken {
-            Woken::Message(Some(message)) => self.handle_message(now, message),
+            Woken::Message(Some(message)) => {
+                self.handle_message(now, message);
+                // A flood of messages must not keep the timers waiting.
+                self.handle_timeouts(now);
+            }
             // The shard holds the other end for as long as it runs.
             Woken::Message(None) | Woken::Room(false) => self.drop_everything(now),
             // `settle` goes on with the outbox.
@@ -162,11 +186,14 @@ impl CallActor {
             Woken::Handler(end) => self.handler_ended(now, end),
             Woken::Chore(ChoreDone::RemoteSet) => {}
             Woken::Chore(ChoreDone::MediaClosed { leg, statistics }) => self.media_closed(leg, statistics),
-            Woken::Timeout => {
-                for leg in self.legs.values_mut() {
-                    leg.session.handle_timeout(now);
-                }
-            }
+            Woken::Overrun => self.begin_ending(now, EndCause::Failed),
+            Woken::Timeout => self.handle_timeouts(now),
+        }
+    }
+
+    fn handle_timeouts(&mut self, now: Instant) {
+        for leg in self.legs.values_mut() {
+            leg.session.handle_timeout(now);
         }
     }
 
@@ -177,7 +204,7 @@ impl CallActor {
             return;
         }
         self.ending = Some(now);
-        self.handler = None;
+        self.drop_handler();
         self.ops.close();
         for leg in self.legs.values_mut() {
             leg.session.end(now, cause);
@@ -193,7 +220,7 @@ impl CallActor {
     }
 
     fn handler_ended(&mut self, now: Instant, end: HandlerEnd) {
-        self.handler = None;
+        self.drop_handler();
         match end {
             // The call goes on for as long as its handle lives: the handler may have passed it on.
             HandlerEnd::Returned(Ok(())) => {}
@@ -212,6 +239,15 @@ impl CallActor {
         }
     }
 
+    /// Cancels the handler. What it holds may panic when it goes, and must not keep the call from saying goodbye.
+    fn drop_handler(&mut self) {
+        let handler = self.handler.take();
+        if catch_unwind(AssertUnwindSafe(|| drop(handler))).is_err() {
+            tracing::error!(call_id = %self.call_id, "the handler panicked while it was cancelled");
+            metrics::counter!("session_handler_panics_total").increment(1);
+        }
+    }
+
     /// Refuses the leg that the call began with, if it is an incoming one and has no final answer.
     pub(super) fn refuse_caller(&mut self, now: Instant, status: StatusCode) {
         if let Some(leg) = self.legs.get_mut(&LegKey::PRIMARY) {
@@ -222,7 +258,10 @@ impl CallActor {
     /// Sends on what the outbox holds, as far as the shard has room; `wait` waits for more room.
     pub(super) fn flush(&mut self) {
         while let Some(command) = self.outbox.pop_front() {
-            match self.shard.try_send_urgent(command) {
+            // A storm of dialling must not take the room of what ends calls.
+            let sent =
+                if command.makes_room() { self.shard.try_send_urgent(command) } else { self.shard.try_send(command) };
+            match sent {
                 Ok(()) => {}
                 Err(Rejected::Full(command)) => return self.outbox.push_front(command),
                 Err(Rejected::Closed(_)) => return self.outbox.clear(),
@@ -248,7 +287,7 @@ async fn poll_chores(chores: &mut Vec<Chore>) -> ChoreDone {
             if let Some(chore) = chores.get_mut(index)
                 && let Poll::Ready(done) = chore.as_mut().poll(context)
             {
-                drop(chores.swap_remove(index));
+                drop(chores.remove(index));
                 return Poll::Ready(done);
             }
         }

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use blether_rtp_core::LegStatistics;
-use blether_sip_core::{ByteStr, StatusCode};
+use blether_rtp_core::{LegEvent, LegStatistics};
+use blether_sip_core::StatusCode;
 
 use super::call::{CallError, CallEvent, Dial, Op};
 use super::dispatcher::Command;
@@ -19,14 +19,8 @@ const EVENTS_RESERVED: usize = 64;
 
 impl CallActor {
     /// Gives the call its caller: a leg that an INVITE opened.
-    pub(super) fn adopt(
-        &mut self,
-        session: InviteSession,
-        local_tag: ByteStr,
-        offer: bytes::Bytes,
-        handler: HandlerFuture,
-    ) {
-        let mut leg = Leg::new(session, local_tag, Negotiation::new(self.session_id()));
+    pub(super) fn adopt(&mut self, session: InviteSession, offer: bytes::Bytes, handler: HandlerFuture) {
+        let mut leg = Leg::new(session, Negotiation::new(self.session_id()));
         leg.offer = (!offer.is_empty()).then_some(offer);
         self.legs.insert(LegKey::PRIMARY, leg);
         self.handler = Some(handler);
@@ -61,7 +55,13 @@ impl CallActor {
                 leg.session.handle_response(now, token, response, flow)
             }
             CallMessage::Failed { token, failure, .. } => leg.session.handle_failure(now, token, failure),
-            CallMessage::Media { leg, event } => self.emit(CallEvent::Media { leg, event }),
+            CallMessage::Media { leg: key, event } => {
+                // A leg without sound is no call: it ends.
+                if matches!(event, LegEvent::ProcessorPanicked | LegEvent::SocketFailed) {
+                    leg.session.end(now, EndCause::Failed);
+                }
+                self.emit(CallEvent::Media { leg: key, event });
+            }
             CallMessage::ShutDown => {}
         }
     }
@@ -94,19 +94,22 @@ impl CallActor {
             SessionEvent::Answered { sdp } => match leg.apply_answer(sdp.as_deref().unwrap_or_default()) {
                 Ok(Some(plan)) => {
                     self.set_remote(key, &plan);
+                    if let Some(leg) = self.legs.get_mut(&key) {
+                        leg.answered = true;
+                    }
                     self.emit(CallEvent::Answered { leg: key, plan });
                 }
                 // A second 2xx is the session's own business: it never says `Answered` twice.
                 Ok(None) => {}
                 Err(error) => {
                     tracing::info!(call_id = %self.call_id, %error, "the answer agrees on nothing; hanging up");
-                    leg.refused = Some(StatusCode::NOT_ACCEPTABLE_HERE);
                     leg.session.end(now, EndCause::Failed);
+                    self.refused(key, StatusCode::NOT_ACCEPTABLE_HERE);
                 }
             },
             SessionEvent::Confirmed { sdp } => self.confirmed(now, key, sdp),
             SessionEvent::Offer { sdp } => self.offered(now, key, &sdp),
-            SessionEvent::Refused { response } => leg.refused = Some(response.status()),
+            SessionEvent::Refused { response } => self.refused(key, response.status()),
             SessionEvent::Ended { by, cause } => {
                 leg.ended = Some((by, cause));
                 if let Some(linked) = leg.linked.take()
@@ -130,10 +133,18 @@ impl CallActor {
         }
     }
 
+    /// A dialled leg will not be answered: said at once, however long its CANCEL or BYE takes.
+    fn refused(&mut self, key: LegKey, status: StatusCode) {
+        let Some(leg) = self.legs.get_mut(&key) else { return };
+        leg.refused = Some(status);
+        self.emit(CallEvent::Refused { leg: key, status });
+    }
+
     fn confirmed(&mut self, now: Instant, key: LegKey, sdp: Option<bytes::Bytes>) {
         let Some(leg) = self.legs.get_mut(&key) else { return };
         let agreed = match sdp {
             Some(sdp) => leg.apply_answer(&sdp),
+            // Our 200 made the offer, and the ACK has no answer (RFC 3261 §13.2.1): nothing is agreed.
             None if matches!(leg.agreement, Agreement::Offered(_)) => leg.apply_answer(&[]),
             None => Ok(None),
         };
@@ -220,7 +231,6 @@ impl CallActor {
                 continue;
             }
             leg.closing = true;
-            self.outbox.push_back(Command::CloseLeg { local_tag: leg.local_tag.clone() });
             let media = leg.media.take();
             self.chores.push(Box::pin(async move {
                 let statistics = match media {
@@ -246,6 +256,9 @@ impl CallActor {
             }
             Op::Negotiate { leg: key, capabilities, media, reply } => {
                 let agreed = match self.legs.get_mut(&key) {
+                    Some(leg) if leg.session.invite().is_none() => {
+                        Err(CallError::WrongState("it has been answered or has ended"))
+                    }
                     Some(leg) => leg.negotiate(capabilities, media).map_err(CallError::from),
                     None => Err(CallError::NoSuchLeg(key)),
                 };
@@ -267,7 +280,8 @@ impl CallActor {
             }
             Op::Dial { leg, dial, media } => self.dial(now, leg, *dial, media),
             Op::Link { a, b } => {
-                if self.legs.contains_key(&a) && self.legs.contains_key(&b) {
+                let lives = |key| self.legs.get(key).is_some_and(|leg| leg.ended.is_none());
+                if lives(&a) && lives(&b) {
                     self.link(a, b);
                 } else {
                     // One has ended already and cannot take the other along any more.
@@ -321,7 +335,8 @@ impl CallActor {
             invite,
             rand::SeedableRng::from_rng(&mut self.rng),
         );
-        let mut leg = Leg::new(session, local_tag.clone(), negotiation);
+        let mut leg = Leg::new(session, negotiation);
+        leg.dialled = true;
         leg.agreement = Agreement::Offered(pending);
         leg.capabilities = dial.media;
         leg.media = Some(media);
@@ -335,7 +350,8 @@ impl CallActor {
 
     /// Tells the application. What its queue cannot take is counted: reports of the media first, since the rest is bounded per leg.
     pub(super) fn emit(&mut self, event: CallEvent) {
-        let report = matches!(event, CallEvent::Media { .. } | CallEvent::MediaChanged { .. });
+        let report =
+            matches!(event, CallEvent::Media { .. } | CallEvent::MediaChanged { .. } | CallEvent::Ringing { .. });
         if (report && self.events.capacity() <= EVENTS_RESERVED) || self.events.try_send(event).is_err() {
             metrics::counter!("session_call_events_lost_total").increment(1);
         }
@@ -344,11 +360,20 @@ impl CallActor {
     /// The last that is heard of a leg.
     pub(super) fn media_closed(&mut self, key: LegKey, statistics: Option<Box<LegStatistics>>) {
         let Some(leg) = self.legs.remove(&key) else { return };
+        self.outbox.push_back(Command::CloseLeg { call: self.key, leg: key });
         let (by, cause) = leg.ended.unwrap_or((Party::Local, EndCause::HungUp));
-        self.emit(match leg.refused {
-            Some(status) => CallEvent::Refused { leg: key, status },
-            None => CallEvent::Ended { leg: key, by, cause, statistics },
-        });
+        match leg.refused {
+            // It was said when it was decided.
+            Some(_) => {}
+            None if leg.dialled && !leg.answered => {
+                let status = match cause {
+                    EndCause::Failed => StatusCode::SERVER_INTERNAL_ERROR,
+                    _ => StatusCode::REQUEST_TERMINATED,
+                };
+                self.emit(CallEvent::Refused { leg: key, status });
+            }
+            None => self.emit(CallEvent::Ended { leg: key, by, cause, statistics }),
+        }
         if key == LegKey::PRIMARY {
             self.begin_ending(Instant::now(), cause);
         }

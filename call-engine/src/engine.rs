@@ -125,8 +125,8 @@ impl Core {
     }
 
     /// The built-in first stage: whoever sends INVITE must have an account.
-    fn authenticate(&self, now: Instant, request: &Request, context: &mut StageContext) -> Verdict {
-        match self.authenticator.authenticate(now, request) {
+    fn authenticate(&self, now: Instant, request: &Request, flow: Flow, context: &mut StageContext) -> Verdict {
+        match self.authenticator.authenticate(now, request, flow.remote.ip()) {
             Verification::Authenticated { user } => {
                 context.user = Some(user);
                 Verdict::Pass
@@ -145,7 +145,7 @@ impl Core {
     /// Leads a request through every stage; `Err` is the answer that one of them gave.
     fn pass_stages(&self, now: Instant, request: &Request, flow: Flow) -> Result<StageContext, Box<Response>> {
         let mut context = StageContext::default();
-        let mut verdict = self.authenticate(now, request, &mut context);
+        let mut verdict = self.authenticate(now, request, flow, &mut context);
         let mut stages = self.stages.iter();
         loop {
             match verdict {

@@ -1,7 +1,7 @@
 //! A call that shows itself working: the server and two phones in one process, over real UDP on loopback.
 //!
 //! The phones register, one calls the other, each speaks an utterance of its own through the server's relay, keys are pressed, and
-//! the call is hung up. What each phone heard is compared with what the other said; [`Outcome::all_held`] is true only if everything
+//! the call is hung up. What each phone heard is compared with what the other said; [`Report::all_held`] is true only if everything
 //! was as it has to be.
 
 mod figures;
@@ -243,8 +243,8 @@ impl Speaker {
 
     /// What was heard, and when the listening began.
     fn heard(&self) -> Heard {
-        let sound = self.recording.as_ref().map_or_else(|| Clip::new(Vec::new()), MemoryRecording::take);
-        Heard { sound, began: self.listens.at() }
+        let sound = self.recording.as_ref().map(MemoryRecording::samples).unwrap_or_default();
+        Heard { sound: Clip::new(sound), began: self.listens.at() }
     }
 }
 

@@ -11,7 +11,7 @@ use blether_sip_transport::Flow;
 
 pub use authentication::{
     AuthenticatedUser, Authenticator, AuthenticatorConfig, ChallengeReason, MalformedCredentials, OfferedAlgorithms,
-    Verification,
+    UnknownOffer, Verification,
 };
 
 /// What the stages before have found out about a request.

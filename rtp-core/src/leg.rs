@@ -37,6 +37,34 @@ pub trait LegProcessor: Send {
     fn handle_timeout(&mut self, now: Instant);
 }
 
+/// Which ways media goes on a leg, from our side (RFC 3264 §5.1, §6.1): what offer and answer agreed on. Not to send is
+/// what makes a held peer hear silence (§8.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct MediaDirection {
+    /// Whether packets leave the leg.
+    pub send: bool,
+    /// Whether packets that come from the peer go anywhere.
+    pub receive: bool,
+}
+
+impl MediaDirection {
+    /// `sendrecv`: both ways.
+    pub const SEND_RECEIVE: Self = Self { send: true, receive: true };
+    /// `sendonly` on our side: the peer listens.
+    pub const SEND_ONLY: Self = Self { send: true, receive: false };
+    /// `recvonly` on our side: the peer has put us on hold, or has nothing to hear.
+    pub const RECEIVE_ONLY: Self = Self { send: false, receive: true };
+    /// `inactive`: neither way.
+    pub const INACTIVE: Self = Self { send: false, receive: false };
+}
+
+impl Default for MediaDirection {
+    /// Both ways, which is what an SDP means that says nothing (RFC 8866 §6.7).
+    fn default() -> Self {
+        Self::SEND_RECEIVE
+    }
+}
+
 /// What a leg tells its owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

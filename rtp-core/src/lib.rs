@@ -58,6 +58,7 @@
 //! # RFCs
 //! - RFC 3550 (RTP): packets (§5.1, §5.3.1), statistics (A.1 without probation, A.3, A.8). RTCP is absent; it is told from RTP
 //!   (RFC 5761 §4), counted and dropped.
+//! - RFC 3264: the direction of a stream is kept to (§5.1, §6.1, §8.4), see [`MediaDirection`]; what it is to be is agreed on elsewhere.
 //! - RFC 3551: the marker bit at the start of a talkspurt.
 //! - RFC 4733: DTMF events in both directions. Absent: redundancy (RFC 2198), sending events over 65 535 timestamp units, events that are states.
 //! - RFC 4961: symmetric RTP, see [`LatchPolicy`].
@@ -83,7 +84,7 @@ pub use error::{
 pub use impairment::Impairment;
 pub use jitter::{Frame, Insertion, JitterBuffer, JitterConfig, JitterStatistics};
 pub use latch::LatchPolicy;
-pub use leg::{LegEvent, LegProcessor};
+pub use leg::{LegEvent, LegProcessor, MediaDirection};
 pub use packet::{HeaderExtension, RtpHeader, RtpPacket, RtpWriter, is_rtcp, rewrite};
 pub use sequence::{RtpTimestamp, SequenceNumber, Ssrc};
 pub use statistics::{Arrival, MAX_DROPOUT, MAX_MISORDER, ReceiverStatistics, Reception};

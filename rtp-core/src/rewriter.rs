@@ -68,6 +68,11 @@ impl Rewriter {
         header
     }
 
+    /// Ends what the source was sending: its next packet, whichever that is, continues the stream as that of another source would.
+    pub(crate) fn break_off(&mut self) {
+        self.source = None;
+    }
+
     fn switch_to(&self, now: Instant, origin: u64, incoming: RtpHeader) -> Source {
         let pause = self.last.at.map_or(LEAST_STEP, |at| now.saturating_duration_since(at).max(LEAST_STEP));
         let timestamp = self.last.timestamp.plus(ticks(pause, self.clock_rate));
@@ -147,6 +152,24 @@ mod tests {
             // 500 ms of silence.
             assert_eq!(next.timestamp.distance(before.timestamp), 4_000);
         }
+    }
+
+    #[test]
+    fn after_a_break_the_stream_goes_on_by_time_without_a_gap() {
+        let mut bench = Bench::new();
+        bench.rewriter.break_off();
+        assert!(bench.pass(0, 1, 7, 10, 0).marker);
+        let last = bench.pass(20, 1, 7, 11, 160);
+        bench.rewriter.break_off();
+        bench.rewriter.break_off();
+        // 30 s of hold, in which the source has sent 1 500 packets that went nowhere.
+        let next = bench.pass(30_020, 1, 7, 1_511, 240_160);
+        assert!(next.marker);
+        assert_eq!((next.ssrc, next.sequence), (last.ssrc, last.sequence.next()));
+        assert_eq!(next.timestamp.distance(last.timestamp), 240_000);
+        let after = bench.pass(30_040, 1, 7, 1_512, 240_320);
+        assert!(!after.marker);
+        assert_eq!(after.timestamp.distance(next.timestamp), 160);
     }
 
     #[test]

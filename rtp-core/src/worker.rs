@@ -13,6 +13,7 @@ use rand::rngs::StdRng;
 use tokio::sync::oneshot;
 
 use crate::error::WorkerError;
+use crate::leg::MediaDirection;
 
 mod leg;
 mod ports;
@@ -207,6 +208,22 @@ impl WorkerHandle {
     /// [`WorkerError`]; the mode is as before then. A processor given is dropped.
     pub async fn set_mode(&self, leg: LegId, mode: LegMode) -> Result<(), WorkerError> {
         self.ask(leg, |reply| Command::SetMode { leg, mode, reply }).await
+    }
+
+    /// Changes which ways media goes on the leg, whatever its mode; from the reply on it holds. A leg begins as its [`LegConfig`] says.
+    ///
+    /// While it is not to send, nothing leaves it: what is relayed to it, made by its processor or held back by an impairment is
+    /// dropped and counted as [`Dropped::send_off`]. A processor is called as before, so its clock goes on. What is sent
+    /// afterwards continues the stream: the next sequence number, a timestamp later by the time that has passed, and the marker bit.
+    ///
+    /// While it is not to receive, what comes is counted as received and as [`Dropped::receive_off`], and goes nowhere: not to a processor,
+    /// not to another leg, and keys are not heard. The peer is still found by its packets, and its loss and jitter measured. A leg that
+    /// is relayed to shows no gap for it.
+    ///
+    /// # Errors
+    /// [`WorkerError`]; nothing has changed then.
+    pub async fn set_direction(&self, leg: LegId, direction: MediaDirection) -> Result<(), WorkerError> {
+        self.ask(leg, |reply| Command::SetDirection { leg, direction, reply }).await
     }
 
     /// Relays each of two legs of this worker to the other, from one moment on.

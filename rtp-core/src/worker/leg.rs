@@ -13,7 +13,7 @@ use super::ports::{PortLease, RtpSocket, reopen};
 use super::statistics::LegStatistics;
 use crate::impairment::{Impairer, Impairment};
 use crate::latch::{Latch, LatchPolicy, Verdict, is_reachable};
-use crate::leg::{LegEvent, LegProcessor};
+use crate::leg::{LegEvent, LegProcessor, MediaDirection};
 use crate::packet::{RtpHeader, RtpPacket, is_rtcp};
 use crate::rewriter::Rewriter;
 use crate::statistics::ReceiverStatistics;
@@ -43,6 +43,8 @@ pub struct LegConfig {
     pub remote: Option<SocketAddr>,
     /// Whether the peer may be found elsewhere.
     pub latch: LatchPolicy,
+    /// Which ways media goes at first, until [`set_direction`](crate::WorkerHandle::set_direction) says otherwise. Both by default.
+    pub direction: MediaDirection,
     /// Hertz of the timestamps. 8 000: G.711 and telephone events.
     pub clock_rate: u32,
     /// The payload type of telephone events that come from this peer. While the leg relays or is idle they are reported; a
@@ -57,6 +59,7 @@ impl Default for LegConfig {
         Self {
             remote: None,
             latch: LatchPolicy::default(),
+            direction: MediaDirection::default(),
             clock_rate: 8_000,
             telephone_event_payload_type: None,
             impairment: None,
@@ -120,6 +123,8 @@ pub(super) enum Reason {
     Rtcp,
     WrongSource,
     Idle,
+    ReceiveOff,
+    SendOff,
     NoDestination,
     SendFailed,
     Impaired,
@@ -133,9 +138,12 @@ pub(super) struct Leg {
     local: SocketAddr,
     connected: Option<SocketAddr>,
     latch: Latch,
+    direction: MediaDirection,
     pub(super) mode: LegMode,
     /// Who makes what the processor sends, to the rewriter: another number for each processor.
     pub(super) processor_origin: u64,
+    /// Who makes what is received, to the rewriter of another leg: another number after each time that nothing was to be received.
+    pub(super) relay_origin: u64,
     pub(super) rewriter: Rewriter,
     sink: EventSink,
     telephone_events: Option<(u8, EventReceiver)>,
@@ -161,8 +169,10 @@ impl Leg {
             _lease: socket.lease,
             connected: None,
             latch: Latch::new(config.latch, config.remote),
+            direction: config.direction,
             mode: LegMode::Idle,
             processor_origin: 0,
+            relay_origin: id.number,
             rewriter: Rewriter::new(clock_rate, rng),
             sink,
             telephone_events: config
@@ -195,6 +205,9 @@ impl Leg {
         self.counted.received_packets += 1;
         self.counted.received_bytes += datagram.len() as u64;
         let _place = self.reception.record(now, &packet);
+        if !self.direction.receive {
+            return Ok(self.drop_because(Reason::ReceiveOff));
+        }
         match &mut self.mode {
             LegMode::Process(processor) => {
                 guarded(|| processor.handle_packet(now, packet))?;
@@ -253,6 +266,22 @@ impl Leg {
         Ok(())
     }
 
+    /// Takes in which ways media goes from here on; `origin` is a number that was given to no source before.
+    pub(super) fn set_direction(&mut self, direction: MediaDirection, origin: u64) {
+        if !direction.send {
+            self.rewriter.break_off();
+        }
+        if !self.direction.receive && direction.receive {
+            self.relay_origin = origin;
+        }
+        self.direction = direction;
+    }
+
+    /// Whether packets may leave the leg.
+    pub(super) fn sends(&self) -> bool {
+        self.direction.send
+    }
+
     pub(super) fn set_mode(&mut self, mode: LegMode, origin: u64) -> LegMode {
         if let (LegMode::Process(_), Some((_, receiver))) = (&mode, &mut self.telephone_events) {
             // A key that is half heard is the processor's.
@@ -298,6 +327,8 @@ impl Leg {
             Reason::Rtcp => &mut dropped.rtcp,
             Reason::WrongSource => &mut dropped.wrong_source,
             Reason::Idle => &mut dropped.idle,
+            Reason::ReceiveOff => &mut dropped.receive_off,
+            Reason::SendOff => &mut dropped.send_off,
             Reason::NoDestination => &mut dropped.no_destination,
             Reason::SendFailed => &mut dropped.send_failed,
             Reason::Impaired => &mut dropped.impaired,

@@ -19,8 +19,8 @@ use super::timers::{Timer, Timers};
 use super::{NewLeg, Shared, WAKE};
 use crate::error::WorkerError;
 use crate::impairment::{Fate, Impairer};
-use crate::leg::{LegEvent, LegProcessor};
-use crate::packet::{RtpPacket, rewrite};
+use crate::leg::{LegEvent, LegProcessor, MediaDirection};
+use crate::packet::{RtpHeader, RtpPacket, rewrite};
 
 /// Datagrams that are read from one socket before the others have their turn. 32: over half a second of audio, so only a flood meets it.
 const PACKETS_PER_TURN: usize = 32;
@@ -82,6 +82,8 @@ struct Meters {
     rtcp: Counter,
     wrong_source: Counter,
     idle: Counter,
+    receive_off: Counter,
+    send_off: Counter,
     no_destination: Counter,
     send_failed: Counter,
     impaired: Counter,
@@ -99,6 +101,8 @@ impl Meters {
             rtcp: dropped("rtcp"),
             wrong_source: dropped("wrong_source"),
             idle: dropped("idle"),
+            receive_off: dropped("receive_off"),
+            send_off: dropped("send_off"),
             no_destination: dropped("no_destination"),
             send_failed: dropped("send_failed"),
             impaired: dropped("impaired"),
@@ -111,6 +115,8 @@ impl Meters {
             Reason::Rtcp => &self.rtcp,
             Reason::WrongSource => &self.wrong_source,
             Reason::Idle => &self.idle,
+            Reason::ReceiveOff => &self.receive_off,
+            Reason::SendOff => &self.send_off,
             Reason::NoDestination => &self.no_destination,
             Reason::SendFailed => &self.send_failed,
             Reason::Impaired => &self.impaired,
@@ -218,6 +224,9 @@ impl Worker {
             Command::SetMode { leg, mode, reply } => {
                 let _gone = reply.send(self.set_mode(now, leg, mode));
             }
+            Command::SetDirection { leg, direction, reply } => {
+                let _gone = reply.send(self.set_direction(now, leg, direction));
+            }
             Command::Bridge { a, b, reply } => {
                 let bridged = self
                     .find(b)
@@ -307,6 +316,18 @@ impl Worker {
         Ok(())
     }
 
+    fn set_direction(&mut self, now: Instant, id: LegId, direction: MediaDirection) -> Result<(), WorkerError> {
+        // What came before is still treated as was agreed on then.
+        self.find(id)?;
+        if self.read(now, id.key) {
+            self.make_ready(id.key);
+        }
+        self.numbers += 1;
+        let origin = self.numbers;
+        self.find(id)?.set_direction(direction, origin);
+        Ok(())
+    }
+
     fn discard(&mut self, mode: LegMode) {
         if guarded(|| drop(mode)).is_err() {
             tracing::error!(worker = self.index, "a processor panicked when it was dropped");
@@ -389,18 +410,16 @@ impl Worker {
         let Some(leg) = live(&mut self.slots, key) else { return };
         // A datagram that fills the buffer was longer, and its end is lost.
         let whole = if len < MAX_DATAGRAM { self.received.get(..len).unwrap_or_default() } else { &[] };
-        let origin = leg.id.number;
+        let origin = leg.relay_origin;
         match leg.receive(now, from, whole) {
             Ok(Step::Drop(reason)) => self.outbox.meters.dropped(reason),
             Ok(Step::Drive) => return self.drive(now, key),
             Ok(Step::Relay { to, header }) => {
                 let datagram = self.received.get_mut(..len).unwrap_or_default();
                 if let Ok(target) = find(&mut self.slots, to) {
-                    rewrite(datagram, target.rewriter.header_for(now, origin, header));
-                    self.outbox.send(now, target, datagram);
+                    self.outbox.send(now, target, origin, header, datagram);
                 } else if let Some(leg) = live(&mut self.slots, key) {
-                    leg.drop_because(Reason::NoDestination);
-                    self.outbox.meters.dropped(Reason::NoDestination);
+                    self.outbox.drop_because(leg, Reason::NoDestination);
                 }
             }
             Err(Panicked) => return self.end_panicked(key),
@@ -454,15 +473,25 @@ impl Worker {
         let Some(Delayed { leg: id, datagram }) = self.outbox.delayed.try_remove(key) else { return };
         if let Ok(leg) = find(&mut self.slots, id) {
             leg.delayed = leg.delayed.saturating_sub(1);
-            self.outbox.transmit(leg, &datagram);
+            if leg.sends() {
+                self.outbox.transmit(leg, &datagram);
+            } else {
+                self.outbox.drop_because(leg, Reason::SendOff);
+            }
         }
         self.outbox.spare.push(datagram);
     }
 }
 
 impl Outbox {
-    /// Sends a packet on a leg, unless the leg's impairment has other plans for it.
-    fn send(&mut self, now: Instant, leg: &mut Leg, datagram: &[u8]) {
+    /// Sends a packet that `origin` made, headed `header`, as part of a leg's stream, unless the leg is not to send or its impairment has
+    /// other plans for it.
+    fn send(&mut self, now: Instant, leg: &mut Leg, origin: u64, header: RtpHeader, datagram: &mut [u8]) {
+        if !leg.sends() {
+            // The stream knows nothing of it, and so shows no gap afterwards.
+            return self.drop_because(leg, Reason::SendOff);
+        }
+        rewrite(datagram, leg.rewriter.header_for(now, origin, header));
         match leg.impairer.as_mut().map(Impairer::fate) {
             None => self.transmit(leg, datagram),
             Some(Fate::Delayed(by)) if by.is_zero() => self.transmit(leg, datagram),
@@ -474,11 +503,13 @@ impl Outbox {
                 let key = self.delayed.insert(Delayed { leg: leg.id, datagram: copy });
                 self.timers.set(now + by, Timer::DelayedPacket(key));
             }
-            Some(Fate::Lost | Fate::Delayed(_)) => {
-                leg.drop_because(Reason::Impaired);
-                self.meters.dropped(Reason::Impaired);
-            }
+            Some(Fate::Lost | Fate::Delayed(_)) => self.drop_because(leg, Reason::Impaired),
         }
+    }
+
+    fn drop_because(&self, leg: &mut Leg, reason: Reason) {
+        leg.drop_because(reason);
+        self.meters.dropped(reason);
     }
 
     fn transmit(&mut self, leg: &mut Leg, datagram: &[u8]) {
@@ -550,12 +581,10 @@ fn drain(now: Instant, leg: &mut Leg, written: &mut Vec<u8>, outbox: &mut Outbox
         outputs += 1;
         let Ok(header) = RtpPacket::parse(written).map(|packet| packet.header()) else {
             tracing::debug!(leg = %leg.id, "a processor wrote what is no RTP packet");
-            leg.drop_because(Reason::SendFailed);
-            outbox.meters.dropped(Reason::SendFailed);
+            outbox.drop_because(leg, Reason::SendFailed);
             continue;
         };
-        rewrite(written, leg.rewriter.header_for(now, leg.processor_origin, header));
-        outbox.send(now, leg, written);
+        outbox.send(now, leg, leg.processor_origin, header, written);
     }
     let mut events = 0;
     while events < OUTPUTS_PER_TURN {

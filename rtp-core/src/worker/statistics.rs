@@ -36,6 +36,10 @@ pub struct Dropped {
     pub wrong_source: u64,
     /// Received while the leg was idle.
     pub idle: u64,
+    /// Received while the leg's [`MediaDirection`](crate::MediaDirection) was not to receive.
+    pub receive_off: u64,
+    /// To be sent while the leg's [`MediaDirection`](crate::MediaDirection) was not to send.
+    pub send_off: u64,
     /// To be sent while it was not known where to, or relayed to a leg that is gone.
     pub no_destination: u64,
     /// To be sent, and refused by the system.

@@ -125,6 +125,7 @@ fn the_id_of_a_leg_that_is_gone_names_no_other() {
     assert_ne!(leg.id, gone.id);
     let unknown = WorkerError::UnknownLeg;
     assert_eq!(wait(bench.worker.statistics(gone.id)), Err(unknown));
+    assert_eq!(wait(bench.worker.set_direction(gone.id, MediaDirection::INACTIVE)), Err(unknown));
     assert_eq!(wait(bench.worker.remove_leg(gone.id)), Err(unknown));
     assert_eq!(wait(bench.worker.bridge(leg.id, gone.id)), Err(unknown));
     assert_eq!(wait(bench.worker.bridge(gone.id, leg.id)), Err(unknown));

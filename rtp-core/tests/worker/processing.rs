@@ -30,7 +30,7 @@ impl LegProcessor for Echo {
 }
 
 /// Sends a packet a tick, says when it was called, and is finished after some ticks.
-struct Ticker {
+pub(crate) struct Ticker {
     next: Instant,
     left: u16,
     sent: u16,
@@ -40,6 +40,12 @@ struct Ticker {
 }
 
 const TICK: Duration = Duration::from_millis(2);
+
+impl Ticker {
+    pub(crate) fn new(ticks: u16, called: Sender<Instant>) -> Self {
+        Self { next: Instant::now() + TICK, left: ticks, sent: 0, called, owed: false, finished: false }
+    }
+}
 
 impl LegProcessor for Ticker {
     fn handle_packet(&mut self, _now: Instant, _packet: RtpPacket<'_>) {}
@@ -103,9 +109,7 @@ fn ticks_come_from_the_processors_own_timeout() {
     let alice = Phone::new();
     let config = LegConfig { remote: Some(alice.address()), ..LegConfig::default() };
     let (called, calls) = channel();
-    let next = Instant::now() + TICK;
-    let ticker = Ticker { next, left: 10, sent: 0, called, owed: false, finished: false };
-    let leg = bench.leg(config, LegMode::Process(Box::new(ticker)));
+    let leg = bench.leg(config, LegMode::Process(Box::new(Ticker::new(10, called))));
     let first = alice.hear();
     for n in 1..10 {
         assert_eq!(alice.hear().header.sequence, first.header.sequence.plus(n));
@@ -119,7 +123,7 @@ fn a_late_processor_catches_up_in_bounded_steps() {
     let bench = Bench::new();
     let (called, calls) = channel();
     let Some(past) = Instant::now().checked_sub(TICK * 23) else { return };
-    let ticker = Ticker { next: past, left: 30, sent: 0, called, owed: false, finished: false };
+    let ticker = Ticker { next: past, ..Ticker::new(30, called) };
     let leg = bench.leg(LegConfig::default(), LegMode::Process(Box::new(ticker)));
     let mut times = Vec::new();
     while times.len() < 30 {

@@ -18,6 +18,7 @@ use crate::leg::MediaDirection;
 mod leg;
 mod ports;
 mod queue;
+mod receive_errors;
 mod run;
 mod statistics;
 mod timers;

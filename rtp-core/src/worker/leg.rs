@@ -10,6 +10,7 @@ use mio::net::UdpSocket;
 use rand::Rng;
 
 use super::ports::{PortLease, RtpSocket, reopen};
+use super::receive_errors::ReceiveErrors;
 use super::statistics::LegStatistics;
 use crate::impairment::{Impairer, Impairment};
 use crate::latch::{Latch, LatchPolicy, Verdict, is_reachable};
@@ -151,6 +152,7 @@ pub(super) struct Leg {
     reception: ReceiverStatistics,
     counted: LegStatistics,
     pub(super) impairer: Option<Impairer>,
+    pub(super) receive_errors: ReceiveErrors,
     /// Packets that an impairment holds back.
     pub(super) delayed: usize,
     /// Whether the leg waits in the line of those that have packets to be read.
@@ -182,6 +184,7 @@ impl Leg {
             reception: ReceiverStatistics::new(clock_rate),
             counted: LegStatistics::default(),
             impairer: config.impairment.map(Impairer::new),
+            receive_errors: ReceiveErrors::default(),
             delayed: 0,
             is_ready: false,
             scheduled: None,
@@ -303,7 +306,7 @@ impl Leg {
     /// When something is due, but for the processor's ticks.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let key = self.telephone_events.as_ref().and_then(|(_, receiver)| receiver.poll_timeout());
-        [key, self.latch.poll_timeout()].into_iter().flatten().min()
+        [key, self.latch.poll_timeout(), self.receive_errors.poll_timeout()].into_iter().flatten().min()
     }
 
     pub(super) fn emit(&mut self, event: LegEvent) -> Result<(), Panicked> {
@@ -382,6 +385,7 @@ impl Leg {
         let placeholder = std::net::UdpSocket::bind(SocketAddr::new(self.local.ip(), 0))?;
         self.socket = UdpSocket::from_std(placeholder);
         self.socket = UdpSocket::from_std(reopen(self.local)?);
+        self.receive_errors = ReceiveErrors::default();
         watch.register(&mut self.socket, mio::Token(self.id.key), mio::Interest::READABLE)
     }
 }

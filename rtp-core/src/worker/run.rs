@@ -14,6 +14,7 @@ use slab::Slab;
 use super::leg::{EventSink, Leg, LegConfig, LegId, LegMode, Panicked, Reason, Step, guarded};
 use super::ports::RtpSocket;
 use super::queue::{Command, Reply};
+use super::receive_errors::AfterError;
 use super::statistics::LegStatistics;
 use super::timers::{Timer, Timers};
 use super::{NewLeg, Shared, WAKE};
@@ -395,11 +396,31 @@ impl Worker {
     fn read(&mut self, now: Instant, key: usize) -> bool {
         for _ in 0..PACKETS_PER_TURN {
             let Some(leg) = live(&mut self.slots, key) else { return false };
+            if leg.receive_errors.is_resting() {
+                return false;
+            }
             match leg.socket.recv_from(&mut self.received) {
-                Ok((len, from)) => self.handle_datagram(now, key, from, len),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
-                // Interrupted, or the answer to an earlier packet that met a closed port: told once, then reading goes on.
-                Err(_) => {}
+                Ok((len, from)) => {
+                    leg.receive_errors.clear();
+                    self.handle_datagram(now, key, from, len);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    leg.receive_errors.clear();
+                    return false;
+                }
+                Err(error) => match leg.receive_errors.count(now) {
+                    AfterError::ReadOn => {}
+                    AfterError::Rest => {
+                        tracing::debug!(leg = %leg.id, %error, "RTP socket gives nothing but errors; it rests");
+                        self.schedule(key, now, None);
+                        return false;
+                    }
+                    AfterError::GiveUp => {
+                        tracing::error!(leg = %leg.id, %error, "RTP socket gives nothing but errors; the leg ends");
+                        self.end(key, LegEvent::SocketFailed);
+                        return false;
+                    }
+                },
             }
         }
         true
@@ -442,6 +463,10 @@ impl Worker {
     fn handle_timer(&mut self, now: Instant, key: usize) {
         let Some(leg) = live(&mut self.slots, key) else { return };
         leg.scheduled = None;
+        if leg.receive_errors.end_rest(now) {
+            self.make_ready(key);
+        }
+        let Some(leg) = live(&mut self.slots, key) else { return };
         let later = now + CATCH_UP_PAUSE;
         match tick(now, leg, &mut self.written, &mut self.outbox) {
             // What is overdue yet waits, so that the others have their turn.

@@ -86,6 +86,11 @@ impl Server {
 
     /// Calls the phone that has registered last; nobody has answered yet.
     pub(crate) async fn dial(&self) -> Call {
+        self.dial_with(MediaCapabilities::g711()).await
+    }
+
+    /// The same, offering this.
+    pub(crate) async fn dial_with(&self, media: MediaCapabilities) -> Call {
         let binding = self.bindings.borrow().last().unwrap().clone();
         let mut call = self.endpoint.new_call().unwrap();
         let from: Uri = format!("sip:server@{}", self.address()).parse().unwrap();
@@ -99,7 +104,7 @@ impl Server {
             credentials: None,
             ring_timeout: None,
             max_forwards: 70,
-            media: MediaCapabilities::g711(),
+            media,
         };
         call.dial(dial).await.unwrap();
         call

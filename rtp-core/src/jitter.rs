@@ -29,9 +29,11 @@ pub struct JitterConfig {
     pub clock_rate: u32,
     /// The duration of one packet until the stream has shown another. 20 ms: what nearly all phones send.
     pub frame: Duration,
-    /// The least delay between a packet's arrival on the fastest way and its playing. 20 ms: one frame.
+    /// The least delay between a packet's arrival on the fastest way and its playing. 40 ms: a phone on a busy computer ticks up to 30 ms late
+    /// now and then, too seldom for the jitter to tell, and each such packet would be concealed with a delay of one frame.
     pub min_delay: Duration,
-    /// The delay before jitter has been measured. 40 ms: two frames bridge one late packet.
+    /// The delay before jitter has been measured. 60 ms: one frame more than the least, since a call's first packets are its most
+    /// uneven ones.
     pub initial_delay: Duration,
     /// The most delay. 200 ms: beyond, people talk into each other (ITU-T G.114 allows 400 ms mouth to ear in all).
     pub max_delay: Duration,
@@ -44,8 +46,8 @@ impl Default for JitterConfig {
         Self {
             clock_rate: 8_000,
             frame: Duration::from_millis(20),
-            min_delay: Duration::from_millis(20),
-            initial_delay: Duration::from_millis(40),
+            min_delay: Duration::from_millis(40),
+            initial_delay: Duration::from_millis(60),
             max_delay: Duration::from_millis(200),
             capacity: 64,
         }

@@ -43,3 +43,8 @@ pub mod registrar;
 pub mod stage;
 
 pub use engine::{Engine, EngineBuilder, EngineError, EngineHandle, IncomingCall};
+
+/// Keeps the README's example compiling.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -86,7 +86,7 @@ impl From<CallError> for NotAnswered {
 pub struct NoCodec;
 
 /// The leg that speaks and listens as `plan` says.
-fn audio_leg(plan: &MediaPlan, audio: Audio) -> Result<(AudioLeg, AudioLegHandle), NoCodec> {
+fn audio_leg(plan: &MediaPlan, audio: Audio, jitter: JitterConfig) -> Result<(AudioLeg, AudioLegHandle), NoCodec> {
     let known = |name: &str| Codec::from_name(name);
     let send =
         plan.formats.iter().find_map(|format| Some((format.payload_type, known(&format.name)?))).ok_or(NoCodec)?;
@@ -96,9 +96,9 @@ fn audio_leg(plan: &MediaPlan, audio: Audio) -> Result<(AudioLeg, AudioLegHandle
         receive: receive.collect(),
         send_events: plan.telephone_event,
         receive_events: plan.receive_telephone_event,
-        jitter: JitterConfig::default(),
+        jitter,
     };
-    // The default jitter buffer does not contradict itself.
+    // The phone has checked its jitter buffer's configuration when it started.
     AudioLeg::new(Instant::now(), config, audio.source, audio.sink, rand::make_rng()).map_err(|_| NoCodec)
 }
 
@@ -107,15 +107,12 @@ fn audio_leg(plan: &MediaPlan, audio: Audio) -> Result<(AudioLeg, AudioLegHandle
 pub struct PhoneCall {
     call: Call,
     audio: Option<AudioLegHandle>,
+    jitter: JitterConfig,
 }
 
 impl PhoneCall {
-    pub(crate) fn outgoing(call: Call) -> Self {
-        Self { call, audio: None }
-    }
-
-    pub(crate) fn incoming(call: Call) -> Self {
-        Self { call, audio: None }
+    pub(crate) fn new(call: Call, jitter: JitterConfig) -> Self {
+        Self { call, audio: None, jitter }
     }
 
     /// Who calls, for an incoming call.
@@ -141,7 +138,7 @@ impl PhoneCall {
                     }
                 }
                 CallEvent::Answered { leg, plan } => {
-                    let (processor, handle) = audio_leg(&plan, audio)?;
+                    let (processor, handle) = audio_leg(&plan, audio, self.jitter)?;
                     self.call.set_processor(leg, Box::new(processor)).await?;
                     self.audio = Some(handle);
                     return Ok(plan);
@@ -169,10 +166,10 @@ impl PhoneCall {
     /// [`NotAnswered::Ended`] when the caller has given up. With anything else the caller still waits: [`Self::reject`] it, with
     /// [`CallError::status`] if there is one, or drop the call.
     pub async fn answer(&mut self, audio: Audio) -> Result<MediaPlan, NotAnswered> {
-        let mut leg = Err(NoCodec);
+        let (mut leg, jitter) = (Err(NoCodec), self.jitter);
         let plan = self
             .call
-            .answer(&phone_media(), |plan| match audio_leg(plan, audio) {
+            .answer(&phone_media(), |plan| match audio_leg(plan, audio, jitter) {
                 Ok((processor, handle)) => {
                     leg = Ok(handle);
                     Box::new(processor)

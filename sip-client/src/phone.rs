@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use blether_rtp_core::{Impairment, PortRange};
+use blether_rtp_core::{Impairment, JitterBuffer, JitterConfig, JitterConfigError, PortRange};
 use blether_session_core::actor::{Admission, Application, CallError, Dial, Endpoint, EndpointConfig, StartError};
 use blether_session_core::{NextHop, RegistrationFailure};
 use blether_sip_core::{NameAddr, Request, Response, StatusCode};
@@ -35,6 +35,8 @@ pub struct PhoneConfig {
     pub accept_from_anyone: bool,
     /// SIP timers.
     pub timing: Timing,
+    /// How the sound that is heard is delayed to hide jitter.
+    pub jitter: JitterConfig,
     /// What is done to the sound on its way out, to show how a call fares on a bad network.
     pub impairment: Option<Impairment>,
 }
@@ -48,6 +50,7 @@ impl PhoneConfig {
             media_ports: PortRange::system_chosen(),
             accept_from_anyone: false,
             timing: Timing::default(),
+            jitter: JitterConfig::default(),
             impairment: None,
         }
     }
@@ -69,6 +72,9 @@ pub enum PhoneError {
     /// The call could not be placed.
     #[error(transparent)]
     Call(#[from] CallError),
+    /// [`PhoneConfig::jitter`] contradicts itself.
+    #[error(transparent)]
+    Jitter(#[from] JitterConfigError),
 }
 
 /// A phone. Dropping it ends everything at once, calls included, and tells nobody; [`Self::shut_down`] says goodbye.
@@ -79,6 +85,7 @@ pub struct Phone {
     to_server: Flow,
     waiting: Arc<WaitingCalls>,
     registration: Option<RegistrationLoop>,
+    jitter: JitterConfig,
     states: watch::Sender<RegistrationState>,
 }
 
@@ -90,6 +97,7 @@ impl Phone {
     /// When its address cannot be bound, or the server's cannot be reached.
     pub async fn start(config: PhoneConfig) -> Result<Self, PhoneError> {
         let server = config.account.server;
+        JitterBuffer::new(config.jitter)?;
         let listen = match config.listen {
             Some(listen) => listen,
             None => SocketAddr::new(blether_sip_transport::LocalAddresses::new(1).towards(server)?, 0),
@@ -108,7 +116,8 @@ impl Phone {
         let endpoint = Arc::new(Endpoint::start(endpoint_config, Arc::new(incoming)).await?);
         let to_server = endpoint.flow_to(server)?;
         let (states, _) = watch::channel(RegistrationState::Unregistered);
-        Ok(Self { endpoint, account: Arc::new(config.account), to_server, waiting, registration: None, states })
+        let (account, jitter) = (Arc::new(config.account), config.jitter);
+        Ok(Self { endpoint, account, to_server, waiting, registration: None, jitter, states })
     }
 
     /// The address of its SIP socket.
@@ -189,13 +198,13 @@ impl Phone {
             media: phone_media(),
         };
         call.dial(dial).await?;
-        Ok(PhoneCall::outgoing(call))
+        Ok(PhoneCall::new(call, self.jitter))
     }
 
     /// Waits for the next call; one whose caller has given up meanwhile is passed over. Up to four calls wait here, a further caller hears
     /// that the phone is busy (486). `None` when the phone's endpoint has stopped, which it does not by itself. Cancel safe.
     pub async fn incoming(&mut self) -> Option<PhoneCall> {
-        Some(PhoneCall::incoming(self.waiting.next().await?))
+        Some(PhoneCall::new(self.waiting.next().await?, self.jitter))
     }
 }
 

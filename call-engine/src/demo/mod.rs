@@ -19,7 +19,7 @@ use blether_media_core::speech::{Utterance, Voice, say};
 use blether_media_core::{
     AudioSource, Clip, CommandError, MemoryRecording, SequenceSource, SilenceSource, WavError, record_to_memory,
 };
-use blether_rtp_core::{Impairment, PortRange};
+use blether_rtp_core::{Impairment, JitterConfig, PortRange};
 use blether_session_core::actor::CallError;
 use blether_sip_client::{
     Account, Audio, NotAnswered, Phone, PhoneCall, PhoneConfig, PhoneError, PhoneEvent, RegisterError,
@@ -40,6 +40,9 @@ const DIGITS: &str = "159#";
 
 /// The whole demo ends within this, whatever happens: the promise of "half a minute" with room for the figures.
 const LONGEST: Duration = Duration::from_secs(25);
+
+/// How long the phones hold back what they hear, at least: a machine that is busy with something else may be this late, and yet nothing is lost.
+const PLAYOUT_DELAY: Duration = Duration::from_millis(100);
 
 /// Silence before each utterance, so that both phones listen when it begins.
 const BREATH: Duration = Duration::from_millis(400);
@@ -269,7 +272,8 @@ async fn start_engine(accounts: &[&AccountConfig], wire: Wire) -> Result<Engine,
 async fn start_phone(account: &AccountConfig, server: SocketAddr, options: &DemoOptions) -> Result<Phone, PhoneError> {
     let mut sip_account = Account::new(&account.user, account.password.expose(), server);
     sip_account.display_name = Some(account.display_name.clone());
-    let config = PhoneConfig { impairment: options.impairment, ..PhoneConfig::new(sip_account) };
+    let jitter = JitterConfig { min_delay: PLAYOUT_DELAY, initial_delay: PLAYOUT_DELAY, ..JitterConfig::default() };
+    let config = PhoneConfig { impairment: options.impairment, jitter, ..PhoneConfig::new(sip_account) };
     Phone::start(config).await
 }
 

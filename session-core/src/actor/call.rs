@@ -12,7 +12,7 @@ use blether_sip_transport::Flow;
 use tokio::sync::{mpsc, oneshot};
 
 use super::mailbox::Mailbox;
-use super::media::{MediaError, MediaLeg, MediaSource};
+use super::media::{MediaError, MediaLeg, MediaSource, follow_plan};
 use crate::{ClientCredentials, EndCause, MediaCapabilities, MediaPlan, NegotiationError, NextHop, Party};
 
 /// Names one leg of a call. The leg that the call began with is [`LegKey::PRIMARY`]; when it ends, the call ends.
@@ -472,7 +472,7 @@ impl Call {
             view.plan.clone_from(&plan);
         }
         if let Some(plan) = &plan {
-            self.worker.set_remote(id, plan.remote).await?;
+            follow_plan(&self.worker, id, plan).await?;
         }
         Ok(plan)
     }

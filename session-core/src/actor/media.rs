@@ -3,12 +3,13 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use blether_rtp_core::{
-    Impairment, LatchPolicy, LegConfig, LegEvent, LegId, LegMode, LegStatistics, MediaWorkers, NoPort, PortAllocator,
-    WorkerError, WorkerHandle,
+    Impairment, LatchPolicy, LegConfig, LegEvent, LegId, LegMode, LegStatistics, MediaDirection, MediaWorkers, NoPort,
+    PortAllocator, WorkerError, WorkerHandle,
 };
 
 use super::LegKey;
 use super::mailbox::{CallMessage, Mailbox, Urgency};
+use crate::MediaPlan;
 
 /// What every call of an endpoint draws its media from.
 #[derive(Debug)]
@@ -78,6 +79,13 @@ impl MediaLeg {
         self.closed = true;
         self.worker.remove_leg(self.id).await.ok()
     }
+}
+
+/// Has the worker do what was agreed: send where the peer listens, and only the ways that the two have agreed on (RFC 3264 §5.1, §6.1).
+pub(crate) async fn follow_plan(worker: &WorkerHandle, leg: LegId, plan: &MediaPlan) -> Result<(), WorkerError> {
+    worker.set_remote(leg, plan.remote).await?;
+    let direction = MediaDirection { send: plan.direction.sends(), receive: plan.direction.receives() };
+    worker.set_direction(leg, direction).await
 }
 
 fn unspecified(like: IpAddr) -> IpAddr {

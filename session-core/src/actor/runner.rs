@@ -32,7 +32,7 @@ const GOODBYE_MARGIN: Duration = Duration::from_secs(8);
 pub(super) type Chore = Pin<Box<dyn Future<Output = ChoreDone> + Send>>;
 
 pub(super) enum ChoreDone {
-    RemoteSet,
+    PlanFollowed,
     MediaClosed { leg: LegKey, statistics: Option<Box<LegStatistics>> },
 }
 
@@ -184,7 +184,7 @@ impl CallActor {
             Woken::Op(Some(op)) => self.handle_op(now, op),
             Woken::Op(None) => self.begin_ending(now, EndCause::HungUp),
             Woken::Handler(end) => self.handler_ended(now, end),
-            Woken::Chore(ChoreDone::RemoteSet) => {}
+            Woken::Chore(ChoreDone::PlanFollowed) => {}
             Woken::Chore(ChoreDone::MediaClosed { leg, statistics }) => self.media_closed(leg, statistics),
             Woken::Overrun => self.begin_ending(now, EndCause::Failed),
             Woken::Timeout => self.handle_timeouts(now),

@@ -9,7 +9,7 @@ use super::call::{CallError, CallEvent, Dial, Op};
 use super::dispatcher::Command;
 use super::leg::{Agreement, Leg};
 use super::mailbox::CallMessage;
-use super::media::MediaLeg;
+use super::media::{MediaLeg, follow_plan};
 use super::runner::{CallActor, ChoreDone};
 use super::{HandlerFuture, LegKey, random_token};
 use crate::{EndCause, InviteSession, MediaPlan, Negotiation, OutgoingInvite, Party, SessionEvent};
@@ -93,7 +93,7 @@ impl CallActor {
             SessionEvent::Ringing | SessionEvent::Progress { .. } => self.emit(CallEvent::Ringing { leg: key }),
             SessionEvent::Answered { sdp } => match leg.apply_answer(sdp.as_deref().unwrap_or_default()) {
                 Ok(Some(plan)) => {
-                    self.set_remote(key, &plan);
+                    self.follow(key, &plan);
                     if let Some(leg) = self.legs.get_mut(&key) {
                         leg.answered = true;
                     }
@@ -151,7 +151,7 @@ impl CallActor {
         match agreed {
             Ok(plan) => {
                 if let Some(plan) = &plan {
-                    self.set_remote(key, plan);
+                    self.follow(key, plan);
                 }
                 self.emit(CallEvent::Confirmed { leg: key, plan });
             }
@@ -170,7 +170,7 @@ impl CallActor {
             Ok((description, plan)) => {
                 // The offer may have been withdrawn meanwhile; the next one renews what is agreed.
                 if leg.session.accept_offer(now, description).is_ok() {
-                    self.set_remote(key, &plan);
+                    self.follow(key, &plan);
                     self.emit(CallEvent::MediaChanged { leg: key, plan });
                 }
             }
@@ -194,7 +194,7 @@ impl CallActor {
         let Some(leg) = self.legs.get_mut(&key) else { return };
         match leg.apply_answer(sdp) {
             Ok(Some(plan)) => {
-                self.set_remote(key, &plan);
+                self.follow(key, &plan);
                 self.emit(CallEvent::MediaChanged { leg: key, plan });
             }
             Ok(None) => {}
@@ -213,14 +213,14 @@ impl CallActor {
         }
     }
 
-    fn set_remote(&mut self, key: LegKey, plan: &MediaPlan) {
+    fn follow(&mut self, key: LegKey, plan: &MediaPlan) {
         let Some(media) = self.legs.get(&key).and_then(|leg| leg.media.as_ref()) else { return };
-        let (worker, id, remote, call_id) = (media.worker.clone(), media.id, plan.remote, self.call_id.clone());
+        let (worker, id, plan, call_id) = (media.worker.clone(), media.id, plan.clone(), self.call_id.clone());
         self.chores.push(Box::pin(async move {
-            if let Err(error) = worker.set_remote(id, remote).await {
-                tracing::warn!(%call_id, %error, "the media worker did not learn where the peer listens");
+            if let Err(error) = follow_plan(&worker, id, &plan).await {
+                tracing::warn!(%call_id, %error, "the media worker did not learn what was agreed");
             }
-            ChoreDone::RemoteSet
+            ChoreDone::PlanFollowed
         }));
     }
 

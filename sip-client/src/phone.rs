@@ -10,7 +10,7 @@ use blether_session_core::actor::{Admission, Application, CallError, Dial, Endpo
 use blether_session_core::{NextHop, RegistrationFailure};
 use blether_sip_core::{NameAddr, Request, Response, StatusCode};
 use blether_sip_transport::{Flow, NoRoute};
-use blether_transaction_core::Timing;
+use blether_transaction_core::{Timing, WireTap};
 use tokio::sync::watch;
 use tokio::time::timeout_at;
 
@@ -39,6 +39,8 @@ pub struct PhoneConfig {
     pub jitter: JitterConfig,
     /// What is done to the sound on its way out, to show how a call fares on a bad network.
     pub impairment: Option<Impairment>,
+    /// Who is shown every SIP message as it comes and goes. It is called in the phone's signalling task and must be quick.
+    pub tap: Option<WireTap>,
 }
 
 impl PhoneConfig {
@@ -52,6 +54,7 @@ impl PhoneConfig {
             timing: Timing::default(),
             jitter: JitterConfig::default(),
             impairment: None,
+            tap: None,
         }
     }
 }
@@ -94,7 +97,7 @@ impl Phone {
     ///
     /// # Errors
     ///
-    /// When its address cannot be bound, or the server's cannot be reached.
+    /// When its address cannot be bound, the server's cannot be reached, or the configuration contradicts itself.
     pub async fn start(config: PhoneConfig) -> Result<Self, PhoneError> {
         let server = config.account.server;
         JitterBuffer::new(config.jitter)?;
@@ -109,6 +112,7 @@ impl Phone {
             timing: config.timing,
             media_ports: config.media_ports,
             impairment: config.impairment,
+            tap: config.tap,
             max_calls: MAX_CALLS,
             ..EndpointConfig::default()
         };

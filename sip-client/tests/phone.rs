@@ -10,6 +10,7 @@ use blether_media_core::speech::{Utterance, Voice, say};
 use blether_media_core::{
     AudioSource, Clip, MemoryRecording, NullSink, SequenceSource, SilenceSource, record_to_memory,
 };
+use blether_rtp_core::JitterConfig;
 use blether_session_core::actor::{Call, CallEvent};
 use blether_session_core::{AuthError, EndCause, Party, RegistrationFailure};
 use blether_sip_client::{
@@ -22,7 +23,15 @@ use tokio::sync::mpsc;
 use server::{PASSWORD, Server, in_time, until};
 
 async fn phone_with(server: &Server, password: &str) -> Phone {
-    Phone::start(PhoneConfig::new(Account::new("alice", password, server.address()))).await.unwrap()
+    let config =
+        PhoneConfig { jitter: patient(), ..PhoneConfig::new(Account::new("alice", password, server.address())) };
+    Phone::start(config).await.unwrap()
+}
+
+/// Bears threads that are kept waiting: the tests run beside each other.
+fn patient() -> JitterConfig {
+    let delay = Duration::from_millis(100);
+    JitterConfig { min_delay: delay, initial_delay: delay, ..JitterConfig::default() }
 }
 
 async fn phone(server: &Server) -> Phone {

@@ -31,6 +31,9 @@ pub(super) struct Arguments {
     /// Say on standard error what goes on inside.
     #[arg(long, short, global = true)]
     pub(super) verbose: bool,
+    /// Show every SIP message on standard error.
+    #[arg(long, global = true)]
+    pub(super) trace: bool,
     #[command(subcommand)]
     pub(super) command: Command,
 }

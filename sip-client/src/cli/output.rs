@@ -1,11 +1,13 @@
 //! What the program says, as text for people or as JSON for programs.
 
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use blether_media_core::{SampleRate, WavReport};
 use blether_session_core::{MediaPlan, Party};
 use blether_sip_client::Summary;
+use blether_transaction_core::{Direction, WireMessage};
 use serde_json::{Value, json};
 
 use crate::cli::say;
@@ -153,6 +155,19 @@ impl Output {
             json!({"event": "ended", "by": by, "cause": cause, "received": received, "lost": lost, "sent": sent}),
         );
     }
+}
+
+/// Shows a SIP message as it came or went.
+pub(super) fn trace(message: &WireMessage<'_>) {
+    let direction = match message.direction {
+        Direction::Received => "from",
+        Direction::Sent => "to",
+    };
+    let text = String::from_utf8_lossy(message.bytes);
+    let lines: Vec<String> = text.lines().map(printable).collect();
+    let shown = format!("--- {direction} {}\n{}\n", message.flow.remote, lines.join("\n"));
+    // One write, so that nothing comes between its lines. Nobody may be reading.
+    let _ = io::stderr().write_all(shown.as_bytes());
 }
 
 /// A terminal obeys control characters, and names come from strangers.

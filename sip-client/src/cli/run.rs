@@ -8,12 +8,13 @@ use blether_sip_client::{
     Account, NotAnswered, Phone, PhoneCall, PhoneConfig, PhoneEvent, RegisterError, RegistrationState,
 };
 use blether_sip_core::StatusCode;
+use blether_transaction_core::WireTap;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::Exit;
 use super::arguments::{AccountArguments, Arguments, Command};
 use super::interrupt::Interrupt;
-use super::output::Output;
+use super::output::{Output, trace};
 use super::sound::{Sound, finish};
 
 /// What a call goes on after its keys were pressed or its file was played, for the other side to hear the last of it: jitter buffers hold
@@ -28,21 +29,22 @@ const SILENCE: Duration = Duration::from_secs(3);
 
 pub(super) async fn run(arguments: Arguments, output: &mut Output) -> Result<Exit> {
     let interrupt = Interrupt::listen().context("cannot wait for Ctrl-C")?;
+    let tap = arguments.trace.then(|| WireTap::new(|message| trace(&message)));
     match arguments.command {
         Command::Call { target, account, audio, keys, ring, talk } => {
             let sound = Sound::open(&audio)?;
-            let mut desk = Desk::open(&account, interrupt, output).await?;
+            let mut desk = Desk::open(&account, tap, interrupt, output).await?;
             let outcome = desk.call(&target, sound, keys.as_deref(), ring, talk).await;
             desk.leave(outcome).await
         }
         Command::Listen { account, audio, calls, wait, talk } => {
             let sound = Sound::open(&audio)?;
-            let mut desk = Desk::open(&account, interrupt, output).await?;
+            let mut desk = Desk::open(&account, tap, interrupt, output).await?;
             let outcome = desk.listen(sound, calls, wait, talk).await;
             desk.leave(outcome).await
         }
         Command::Register { account, stay } => {
-            let mut desk = Desk::open(&account, interrupt, output).await?;
+            let mut desk = Desk::open(&account, tap, interrupt, output).await?;
             let outcome = desk.register(stay).await;
             desk.leave(outcome).await
         }
@@ -58,14 +60,19 @@ struct Desk<'a> {
 }
 
 impl<'a> Desk<'a> {
-    async fn open(arguments: &'a AccountArguments, interrupt: Interrupt, output: &'a mut Output) -> Result<Self> {
+    async fn open(
+        arguments: &'a AccountArguments,
+        tap: Option<WireTap>,
+        interrupt: Interrupt,
+        output: &'a mut Output,
+    ) -> Result<Self> {
         let mut account = Account::new(&arguments.user, &arguments.password, arguments.server.address);
         if let Some(domain) = arguments.domain.as_ref().or(arguments.server.name.as_ref()) {
             account.domain = domain.clone();
         }
         account.display_name.clone_from(&arguments.name);
         account.expires = Duration::from_secs(arguments.expires.into());
-        let config = PhoneConfig { listen: arguments.listen, ..PhoneConfig::new(account) };
+        let config = PhoneConfig { listen: arguments.listen, tap, ..PhoneConfig::new(account) };
         Ok(Self { phone: Phone::start(config).await?, account: arguments, interrupt, output })
     }
 

@@ -49,7 +49,7 @@ pub struct Summary {
     pub by: Party,
     /// Why.
     pub cause: EndCause,
-    /// What the media worker counted; absent when there was no media.
+    /// What the media worker counted; absent when the call was never answered.
     pub statistics: Option<Box<LegStatistics>>,
 }
 
@@ -240,11 +240,14 @@ impl PhoneCall {
                 CallEvent::Ended { leg: LegKey::PRIMARY, by, cause, statistics } => {
                     PhoneEvent::Ended(Summary { by, cause, statistics })
                 }
-                CallEvent::Refused { leg: LegKey::PRIMARY, status } => PhoneEvent::Ended(Summary {
-                    by: Party::Remote,
-                    cause: EndCause::Rejected(status),
-                    statistics: None,
-                }),
+                CallEvent::Refused { leg: LegKey::PRIMARY, status } => {
+                    let (by, cause) = match status {
+                        // What answers a CANCEL (RFC 3261 §9.2), and that was ours.
+                        StatusCode::REQUEST_TERMINATED => (Party::Local, EndCause::Cancelled),
+                        _ => (Party::Remote, EndCause::Rejected(status)),
+                    };
+                    PhoneEvent::Ended(Summary { by, cause, statistics: None })
+                }
                 _ => continue,
             };
             return Some(event);

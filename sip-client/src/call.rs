@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use blether_media_core::{
     AudioLeg, AudioLegConfig, AudioLegHandle, AudioSink, AudioSource, Codec, CommandError, EchoLeg,
 };
-use blether_rtp_core::{JitterConfig, LegEvent, LegStatistics};
-use blether_session_core::actor::{Call, CallControl, CallError, CallEvent, LegKey};
+use blether_rtp_core::{JitterConfig, LegEvent, LegStatistics, WorkerError};
+use blether_session_core::actor::{Call, CallControl, CallError, CallEvent, LegKey, MediaError};
 use blether_session_core::{EndCause, MediaCapabilities, MediaPlan, Party};
 use blether_sip_core::{NameAddr, StatusCode};
 
@@ -73,11 +73,14 @@ pub enum NotAnswered {
 
 impl From<CallError> for NotAnswered {
     fn from(error: CallError) -> Self {
-        match error {
-            CallError::Ended | CallError::NoSuchLeg(_) => Self::Ended,
-            error => Self::Call(error),
-        }
+        if is_end(&error) { Self::Ended } else { Self::Call(error) }
     }
+}
+
+/// Whether the error says that the call is over: its leg is gone, here or at the media worker.
+fn is_end(error: &CallError) -> bool {
+    let gone = matches!(error, CallError::Media(MediaError::Worker(WorkerError::UnknownLeg)));
+    gone || matches!(error, CallError::Ended | CallError::NoSuchLeg(_))
 }
 
 /// What was agreed on is no codec that this phone has: it offered none such.
@@ -139,8 +142,12 @@ impl PhoneCall {
                 }
                 CallEvent::Answered { leg, plan } => {
                     let (processor, handle) = audio_leg(&plan, audio, self.jitter)?;
-                    self.call.set_processor(leg, Box::new(processor)).await?;
-                    self.audio = Some(handle);
+                    match self.call.set_processor(leg, Box::new(processor)).await {
+                        Ok(()) => self.audio = Some(handle),
+                        // It was answered and is over already; its events tell how.
+                        Err(error) if is_end(&error) => {}
+                        Err(error) => return Err(error.into()),
+                    }
                     return Ok(plan);
                 }
                 CallEvent::Refused { status, .. } => return Err(NotAnswered::Refused(status)),

@@ -18,6 +18,7 @@ use blether_sip_client::{
     Registered, RegistrationState,
 };
 use blether_sip_core::StatusCode;
+use blether_transaction_core::Timing;
 use tokio::sync::mpsc;
 
 use server::{PASSWORD, Server, in_time, until};
@@ -125,6 +126,22 @@ async fn a_wrong_password_registers_nothing_and_is_named() {
     assert!(error.to_string().contains("password"), "{error}");
     assert!(matches!(phone.watch_registration().current(), RegistrationState::Lost { retry_in: None, .. }));
     assert!(server.bindings(0).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_goes_away_is_noticed_and_tried_again() {
+    let server = Server::granting(2).await;
+    let account = Account::new("alice", PASSWORD, server.address());
+    let timing = Timing { t1: Duration::from_millis(5), ..Timing::default() };
+    let mut phone = Phone::start(PhoneConfig { timing, ..PhoneConfig::new(account) }).await.unwrap();
+    in_time("the registration", phone.register()).await.unwrap();
+    let mut watch = phone.watch_registration();
+    drop(server);
+    let lost = in_time("the loss", watch.changed()).await;
+    assert!(matches!(lost, Some(RegistrationState::Lost { retry_in: Some(_), .. })), "{lost:?}");
+    let error = in_time("the end of patience", phone.unregister()).await.unwrap_err();
+    assert!(matches!(error, RegisterError::Failed(RegistrationFailure::TimedOut)), "{error}");
+    assert_eq!(watch.current(), RegistrationState::Unregistered, "it is kept no longer");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

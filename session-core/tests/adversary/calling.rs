@@ -1,12 +1,15 @@
 //! The adversary is called.
 
+use std::sync::{Arc, Mutex, mpsc as blocking};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use blether_session_core::actor::CallEvent;
 use blether_sip_core::{Method, StatusCode};
+use tokio::sync::mpsc;
 
-use super::endpoint::{dial, nothing_left, phone, until};
-use super::peer::{Adversary, Dialog};
+use super::endpoint::{dial, in_time, nothing_left, phone, until};
+use super::peer::{Adversary, Dialog, sdp};
 
 const PROGRESS: StatusCode = StatusCode::SESSION_PROGRESS;
 
@@ -144,5 +147,50 @@ async fn an_answer_that_crosses_the_cancel_is_acknowledged_and_hung_up() {
     let bye = peer.hear_request(Method::Bye).await;
     assert_eq!(bye.to().tag(), Some("a"));
     peer.reply(&bye, StatusCode::OK).await;
+    nothing_left(&phone).await;
+}
+
+/// Wakes nobody, but holds up whoever would until it is let go.
+struct HoldUp {
+    reached: mpsc::UnboundedSender<()>,
+    go: Mutex<blocking::Receiver<()>>,
+}
+
+impl Wake for HoldUp {
+    fn wake(self: Arc<Self>) {
+        self.reached.send(()).unwrap();
+        tokio::task::block_in_place(|| self.go.lock().unwrap().recv()).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_that_find_a_call_at_its_very_end_are_answered() {
+    let phone = phone().await;
+    let mut peer = Adversary::facing(&phone).await;
+    let (mut call, invite) = dial(&phone, &mut peer, None).await;
+    let answer = peer.response(&invite, StatusCode::OK, "a");
+    peer.say(answer.clone()).await;
+    until(&mut call, "the answer", |event| matches!(event, CallEvent::Answered { .. })).await;
+
+    // The call stands still when it tells of its end: it takes in nothing more, and its mailbox is still open.
+    let (reached, mut is_reached) = mpsc::unbounded_channel();
+    let (let_go, go) = blocking::channel();
+    let waker = Waker::from(Arc::new(HoldUp { reached, go: Mutex::new(go) }));
+    let mut event = Box::pin(call.event());
+    assert!(event.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    let mut dialog = Dialog::of_callee(&invite, &answer);
+    peer.hang_up(&mut dialog).await;
+    in_time("the end to be told", is_reached.recv()).await.unwrap();
+    let late: Vec<_> = (2..12).map(|version| peer.reinvite(&mut dialog, sdp(40_000, version, ""))).collect();
+    for request in &late {
+        peer.say(request.clone()).await;
+    }
+    // When this is answered, all that was said before is in the mailbox.
+    let fence = peer.request(Method::Options).build().unwrap();
+    assert_eq!(peer.ask(fence).await.status(), StatusCode::OK);
+    let_go.send(()).unwrap();
+    for request in &late {
+        assert_eq!(peer.hear_final(request).await.status(), StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST);
+    }
     nothing_left(&phone).await;
 }

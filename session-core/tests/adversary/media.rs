@@ -9,6 +9,7 @@ use blether_rtp_core::{LegEvent, LegProcessor, RtpPacket};
 use blether_session_core::actor::{Call, CallError, LegKey};
 use blether_sip_core::StatusCode;
 use blether_sip_core::sdp::Direction;
+use bytes::Bytes;
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, watch};
 
@@ -121,8 +122,8 @@ async fn answering_twice_keeps_the_port_of_the_first_answer() {
     nothing_left(&server).await;
 }
 
-/// Holds the call with a re-INVITE that has the attribute line `hold`, and resumes it with one that has none.
-async fn is_silent_while_held(hold: &str, answered: Direction) {
+/// Holds the call with a re-INVITE that offers what `hold` makes for the port, and resumes it with an ordinary one.
+async fn is_silent_while_held(hold: impl FnOnce(u16) -> Bytes, answered: Direction) {
     let (counter, mut said) = Counter::new();
     let counter = Arc::new(Mutex::new(Some(counter)));
     let server = serve(move |mut call: Call| {
@@ -139,7 +140,7 @@ async fn is_silent_while_held(hold: &str, answered: Direction) {
     let (mut dialog, _) = peer.call(ear.port()).await;
     ear.hear().await;
 
-    let reinvite = peer.reinvite(&mut dialog, sdp(ear.port(), 2, &format!("{hold}\r\n")));
+    let reinvite = peer.reinvite(&mut dialog, hold(ear.port()));
     let held = peer.ask(reinvite).await;
     assert_eq!((held.status(), described(&held).media[0].direction()), (StatusCode::OK, answered));
     peer.acknowledge(&mut dialog).await;
@@ -165,10 +166,19 @@ async fn is_silent_while_held(hold: &str, answered: Direction) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_peer_that_makes_the_call_inactive_hears_nothing_until_it_resumes() {
-    is_silent_while_held("a=inactive", Direction::Inactive).await;
+    is_silent_while_held(|port| sdp(port, 2, "a=inactive\r\n"), Direction::Inactive).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_peer_that_holds_with_sendonly_hears_nothing_until_it_resumes() {
-    is_silent_while_held("a=sendonly", Direction::RecvOnly).await;
+    is_silent_while_held(|port| sdp(port, 2, "a=sendonly\r\n"), Direction::RecvOnly).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_that_holds_as_rfc_2543_has_it_hears_nothing_until_it_resumes() {
+    let nowhere = |port| {
+        let description = String::from_utf8(sdp(port, 2, "").into()).unwrap();
+        description.replace("c=IN IP4 127.0.0.1", "c=IN IP4 0.0.0.0").into()
+    };
+    is_silent_while_held(nowhere, Direction::RecvOnly).await;
 }

@@ -10,9 +10,7 @@ use std::time::Duration;
 
 use blether_media_core::compare::compare;
 use blether_media_core::speech::{Utterance, Voice, say};
-use blether_media_core::{
-    AudioSource, Clip, MemoryRecording, NullSink, SequenceSource, SilenceSource, record_to_memory,
-};
+use blether_media_core::{AudioSource, Clip, MemoryRecording, SequenceSource, SilenceSource, record_to_memory};
 use blether_rtp_core::JitterConfig;
 use blether_session_core::{AuthError, Party, RegistrationFailure};
 use blether_sip_client::{Account, Audio, NotAnswered, Phone, PhoneCall, PhoneConfig, PhoneEvent, RegisterError};
@@ -85,11 +83,11 @@ fn speech(clip: &Clip) -> (Audio, MemoryRecording) {
     let (sink, recording) = record_to_memory(Duration::from_secs(60));
     let parts: [Box<dyn AudioSource>; 2] =
         [Box::new(clip.play()), Box::new(SilenceSource::lasting(Duration::from_millis(500)))];
-    (Audio { source: Box::new(SequenceSource::new(parts)), sink: Box::new(sink) }, recording)
+    (Audio::new(SequenceSource::new(parts), sink), recording)
 }
 
 fn silence() -> Audio {
-    Audio { source: Box::new(SilenceSource::endless()), sink: Box::new(NullSink) }
+    Audio::silent()
 }
 
 async fn played(call: &mut PhoneCall) {

@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use blether_media_core::compare::compare;
 use blether_media_core::speech::{Utterance, Voice, say};
-use blether_media_core::{
-    AudioSource, Clip, MemoryRecording, NullSink, SequenceSource, SilenceSource, record_to_memory,
-};
+use blether_media_core::{AudioSource, Clip, MemoryRecording, SequenceSource, SilenceSource, record_to_memory};
 use blether_rtp_core::JitterConfig;
 use blether_session_core::actor::{Call, CallEvent};
 use blether_session_core::{AuthError, EndCause, Party, RegistrationFailure};
@@ -46,7 +44,7 @@ async fn registered_phone(server: &Server) -> Phone {
 }
 
 fn silence() -> Audio {
-    Audio { source: Box::new(SilenceSource::endless()), sink: Box::new(NullSink) }
+    Audio::silent()
 }
 
 /// Says `clip` and a moment of silence, in which the last of it comes back, and remembers what is heard.
@@ -54,7 +52,7 @@ fn speech(clip: &Clip) -> (Audio, MemoryRecording) {
     let (sink, recording) = record_to_memory(Duration::from_secs(60));
     let parts: [Box<dyn AudioSource>; 2] =
         [Box::new(clip.play()), Box::new(SilenceSource::lasting(Duration::from_millis(500)))];
-    (Audio { source: Box::new(SequenceSource::new(parts)), sink: Box::new(sink) }, recording)
+    (Audio::new(SequenceSource::new(parts), sink), recording)
 }
 
 #[track_caller]

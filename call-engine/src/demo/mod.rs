@@ -233,10 +233,7 @@ impl Speaker {
         self.recording = Some(recording);
         let breath: Box<dyn AudioSource> = Box::new(SilenceSource::lasting(BREATH));
         let speech = SequenceSource::new([breath, Box::new(self.utterance.play())]);
-        Audio {
-            source: Box::new(Timed::new(speech, self.speaks.clone())),
-            sink: Box::new(Timed::new(sink, self.listens.clone())),
-        }
+        Audio::new(Timed::new(speech, self.speaks.clone()), Timed::new(sink, self.listens.clone()))
     }
 
     /// What was said, and when its first sample left.

@@ -314,6 +314,9 @@ impl CallActor {
         let local_tag = random_token(&mut self.rng);
         // Both legs of a call have one owner: with one shard any Call-ID does, and it tells nothing about the other leg.
         let call_id = random_token(&mut self.rng);
+        if key == LegKey::PRIMARY {
+            self.call_id = call_id.clone();
+        }
         let contact_user = dial.from.uri.as_sip().and_then(|uri| uri.user.clone());
         let mut negotiation = Negotiation::new(self.session_id());
         let pending = negotiation.offer(&dial.media, media.local);

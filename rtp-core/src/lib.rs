@@ -87,7 +87,7 @@ pub use latch::LatchPolicy;
 pub use leg::{LegEvent, LegProcessor, MediaDirection};
 pub use packet::{HeaderExtension, RtpHeader, RtpPacket, RtpWriter, is_rtcp, rewrite};
 pub use sequence::{RtpTimestamp, SequenceNumber, Ssrc};
-pub use statistics::{Arrival, MAX_DROPOUT, MAX_MISORDER, ReceiverStatistics, Reception};
+pub use statistics::{Arrival, MAX_DROPOUT, MAX_MISORDER, ReceiverStatistics, Reception, StreamReport};
 pub use telephone_event::{EventPacket, EventReceiver, EventSender, EventSenderConfig, ReceivedEvent, TelephoneEvent};
 pub use worker::{
     Dropped, EventSink, LegConfig, LegId, LegMode, LegStatistics, MediaWorkers, PortAllocator, PortRange, RtpSocket,

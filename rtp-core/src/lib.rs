@@ -72,20 +72,25 @@ mod latch;
 mod leg;
 mod packet;
 mod rewriter;
+mod rtcp;
 mod sequence;
 mod statistics;
 mod telephone_event;
 mod worker;
 
 pub use error::{
-    ImpairmentError, JitterConfigError, NoPort, PacketError, PortRangeError, SendEventError, TelephoneEventError,
-    WorkerError, WriteError,
+    ImpairmentError, JitterConfigError, NoPort, PacketError, PortRangeError, RtcpError, SendEventError,
+    TelephoneEventError, WorkerError, WriteError,
 };
 pub use impairment::Impairment;
 pub use jitter::{Frame, Insertion, JitterBuffer, JitterConfig, JitterStatistics};
 pub use latch::LatchPolicy;
 pub use leg::{LegEvent, LegProcessor, MediaDirection};
 pub use packet::{HeaderExtension, RtpHeader, RtpPacket, RtpWriter, is_rtcp, rewrite};
+pub use rtcp::{
+    Cname, CompoundWriter, Goodbye, NtpTimestamp, PeerReport, ReceiverReport, ReportBlock, RtcpCompound, RtcpConfig,
+    RtcpPacket, RtcpSession, RtcpStatistics, SdesChunk, SdesItem, SenderInfo, SenderReport, SourceDescription,
+};
 pub use sequence::{RtpTimestamp, SequenceNumber, Ssrc};
 pub use statistics::{Arrival, MAX_DROPOUT, MAX_MISORDER, ReceiverStatistics, Reception, StreamReport};
 pub use telephone_event::{EventPacket, EventReceiver, EventSender, EventSenderConfig, ReceivedEvent, TelephoneEvent};

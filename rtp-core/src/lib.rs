@@ -71,6 +71,7 @@ mod jitter;
 mod latch;
 mod leg;
 mod packet;
+mod quality;
 mod rewriter;
 mod rtcp;
 mod sequence;
@@ -87,6 +88,7 @@ pub use jitter::{Frame, Insertion, JitterBuffer, JitterConfig, JitterStatistics}
 pub use latch::LatchPolicy;
 pub use leg::{LegEvent, LegProcessor, MediaDirection};
 pub use packet::{HeaderExtension, RtpHeader, RtpPacket, RtpWriter, is_rtcp, rewrite};
+pub use quality::{Equipment, Path, Quality};
 pub use rtcp::{
     Cname, CompoundWriter, Goodbye, NtpTimestamp, PeerReport, ReceiverReport, ReportBlock, RtcpCompound, RtcpConfig,
     RtcpPacket, RtcpSession, RtcpStatistics, SdesChunk, SdesItem, SenderInfo, SenderReport, SourceDescription,

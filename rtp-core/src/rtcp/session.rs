@@ -227,6 +227,12 @@ impl RtcpSession {
         heard
     }
 
+    /// Whose RTP packets came last.
+    #[must_use]
+    pub fn peer(&self) -> Option<Ssrc> {
+        self.reception.ssrc()
+    }
+
     /// What was received.
     #[must_use]
     pub fn reception(&self) -> Reception {

@@ -8,3 +8,4 @@ mod failure;
 mod ports;
 mod processing;
 mod relaying;
+mod rtcp;

@@ -21,6 +21,7 @@ mod queue;
 mod receive_errors;
 mod rtcp;
 mod run;
+mod silence;
 mod statistics;
 mod timers;
 

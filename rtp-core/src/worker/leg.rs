@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mio::net::UdpSocket;
 use rand::rngs::StdRng;
@@ -14,6 +14,7 @@ use super::ports::{PortLease, RtpSocket, reopen};
 use super::receive_errors::ReceiveErrors;
 use super::rtcp::LegRtcp;
 use super::rtp_token;
+use super::silence::Silence;
 use super::statistics::LegStatistics;
 use crate::impairment::{Impairer, Impairment};
 use crate::latch::{Latch, LatchPolicy, Verdict, is_reachable};
@@ -54,6 +55,10 @@ pub struct LegConfig {
     /// The payload type of telephone events that come from this peer. While the leg relays or is idle they are reported; a
     /// processor reports its own.
     pub telephone_event_payload_type: Option<u8>,
+    /// A leg whose peer is to be heard, and whose address is known, tells [`LegEvent::Silent`] when no RTP has come for so long: since the last packet, or since
+    /// both became true. `None` for never. 30 s by default: phones that leave out silence still refresh their comfort noise more often, and an owner
+    /// that ends the call then does so before most callers would have.
+    pub silent_after: Option<Duration>,
     /// A bad network towards this peer, made on purpose, for RTP.
     pub impairment: Option<Impairment>,
 }
@@ -66,6 +71,7 @@ impl Default for LegConfig {
             direction: MediaDirection::default(),
             clock_rate: 8_000,
             telephone_event_payload_type: None,
+            silent_after: Some(Duration::from_secs(30)),
             impairment: None,
         }
     }
@@ -154,6 +160,7 @@ pub(super) struct Leg {
     sink: EventSink,
     telephone_events: Option<(u8, EventReceiver)>,
     clock_rate: u32,
+    silence: Silence,
     counted: LegStatistics,
     pub(super) impairer: Option<Impairer>,
     pub(super) receive_errors: ReceiveErrors,
@@ -196,6 +203,7 @@ impl Leg {
                 .telephone_event_payload_type
                 .map(|payload_type| (payload_type, EventReceiver::new(clock_rate))),
             clock_rate,
+            silence: Silence::new(now, config.silent_after),
             counted: LegStatistics::default(),
             impairer: config.impairment.map(Impairer::new),
             receive_errors: ReceiveErrors::default(),
@@ -203,13 +211,15 @@ impl Leg {
             is_ready: false,
             scheduled: None,
         };
-        leg.follow_peer();
+        leg.follow_peer(now);
         leg
     }
 
-    /// Takes in where the peer is.
-    fn follow_peer(&mut self) {
-        self.rtcp.follow(self.latch.remote());
+    /// Takes in where the peer is, and whether it is to be heard.
+    fn follow_peer(&mut self, now: Instant) {
+        let remote = self.latch.remote();
+        self.rtcp.follow(remote);
+        self.silence.expect(now, self.direction.receive && remote.is_some());
     }
 
     /// Looks at a datagram that came at `now`, and gives it to the processor if there is one.
@@ -224,7 +234,7 @@ impl Leg {
             Verdict::Refuse => return Ok(self.drop_because(Reason::WrongSource)),
             Verdict::Accept => {}
             Verdict::Moved(from) => {
-                self.follow_peer();
+                self.follow_peer(now);
                 self.emit(LegEvent::Latched { from })?;
             }
         }
@@ -234,6 +244,9 @@ impl Leg {
         let _place = self.rtcp.received(now, &packet);
         if !self.direction.receive {
             return Ok(self.drop_because(Reason::ReceiveOff));
+        }
+        if self.silence.heard(now) {
+            self.emit(LegEvent::Heard)?;
         }
         match &mut self.mode {
             LegMode::Process(processor) => {
@@ -293,12 +306,12 @@ impl Leg {
             self.hear_everybody(watch)?;
         }
         self.connect_when_settled(now);
-        self.follow_peer();
+        self.follow_peer(now);
         Ok(())
     }
 
     /// Takes in which ways media goes from here on; `origin` is a number that was given to no source before.
-    pub(super) fn set_direction(&mut self, direction: MediaDirection, origin: u64) {
+    pub(super) fn set_direction(&mut self, now: Instant, direction: MediaDirection, origin: u64) {
         if !direction.send {
             self.rewriter.break_off();
         }
@@ -306,6 +319,7 @@ impl Leg {
             self.relay_origin = origin;
         }
         self.direction = direction;
+        self.follow_peer(now);
     }
 
     /// Whether packets may leave the leg.
@@ -325,6 +339,9 @@ impl Leg {
     /// Does what is due at `now`, but for the processor's ticks and the reports.
     pub(super) fn handle_timeout(&mut self, now: Instant) -> Result<(), Panicked> {
         self.connect_when_settled(now);
+        if self.silence.handle_timeout(now) {
+            self.emit(LegEvent::Silent)?;
+        }
         if let Some((_, receiver)) = &mut self.telephone_events {
             receiver.handle_timeout(now);
         }
@@ -335,7 +352,7 @@ impl Leg {
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let key = self.telephone_events.as_ref().and_then(|(_, receiver)| receiver.poll_timeout());
         let report = Some(self.rtcp.poll_timeout());
-        let others = [self.latch.poll_timeout(), self.receive_errors.poll_timeout()];
+        let others = [self.latch.poll_timeout(), self.receive_errors.poll_timeout(), self.silence.poll_timeout()];
         others.into_iter().chain([key, report]).flatten().min()
     }
 

@@ -361,7 +361,8 @@ impl Worker {
         }
         self.numbers += 1;
         let origin = self.numbers;
-        self.find(id)?.set_direction(direction, origin);
+        self.find(id)?.set_direction(now, direction, origin);
+        self.schedule(id.key, now, None);
         Ok(())
     }
 

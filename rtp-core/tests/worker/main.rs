@@ -9,3 +9,4 @@ mod ports;
 mod processing;
 mod relaying;
 mod rtcp;
+mod silence;

@@ -229,6 +229,7 @@ impl Stream {
     fn place(&mut self, sequence: SequenceNumber) -> Arrival {
         let ahead = sequence.0.wrapping_sub(self.max.0);
         let behind = self.max.0.wrapping_sub(sequence.0);
+        let mut counts_as_found = true;
         let arrival = if ahead == 0 {
             Arrival::Duplicate
         } else if ahead < MAX_DROPOUT {
@@ -244,7 +245,7 @@ impl Stream {
             let before = self.seen;
             self.seen |= bit;
             if before & bit == 0 {
-                self.fill(behind);
+                counts_as_found = self.fill(behind);
                 Arrival::Reordered
             } else {
                 Arrival::Duplicate
@@ -256,20 +257,19 @@ impl Stream {
             return Arrival::OutOfRange;
         };
         self.received += 1;
-        if arrival != Arrival::Duplicate {
+        if arrival != Arrival::Duplicate && counts_as_found {
             self.unique += 1;
         }
         arrival
     }
 
     /// Takes in that the packet `behind` places before the newest is not missing after all: the run that it was missing in becomes shorter, two
-    /// runs, or none.
-    fn fill(&mut self, behind: u16) {
+    /// runs, or none. False when nobody had missed it: it is from before the first packet that was received.
+    fn fill(&mut self, behind: u16) -> bool {
         let span = self.extended_max() - u64::from(self.base.0);
         let missing = |place: u64| place < span && self.seen & (1u128 << (place % 128)) == 0;
         if u64::from(behind) > span {
-            // From before the first packet that was received: nobody had missed it.
-            return;
+            return false;
         }
         // `behind` is at least 1, and the newest packet is not missing.
         match (missing(u64::from(behind) - 1), missing(u64::from(behind) + 1)) {
@@ -277,6 +277,7 @@ impl Stream {
             (false, false) => self.bursts = self.bursts.saturating_sub(1),
             _ => {}
         }
+        true
     }
 
     fn counts(&self) -> Counts {
@@ -437,6 +438,16 @@ mod tests {
     }
 
     #[test]
+    fn a_packet_from_before_the_first_one_does_not_hide_a_loss() {
+        let mut bench = Bench::new();
+        for sequence in [10, 8, 12] {
+            bench.hear(0, sequence, 0);
+        }
+        let report = bench.statistics.report();
+        assert_eq!((report.expected, report.received, report.lost, report.loss_bursts), (3, 3, 1, 1));
+    }
+
+    #[test]
     fn fraction_lost_is_of_the_interval_in_256ths() {
         let mut bench = Bench::new();
         for sequence in [1, 2, 3, 5, 6, 7, 8] {
@@ -562,7 +573,11 @@ mod tests {
     proptest! {
         #[test]
         fn no_stream_of_packets_makes_the_figures_contradict_each_other(
-            packets in proptest::collection::vec((0u32..3, any::<u16>(), any::<u32>(), 0u64..1_000), 0..300),
+            // Numbers anywhere, and numbers close together.
+            packets in proptest::collection::vec(
+                (0u32..3, prop_oneof![any::<u16>(), 0u16..50], any::<u32>(), 0u64..1_000),
+                0..300,
+            ),
         ) {
             let mut bench = Bench::new();
             let mut at = 0;

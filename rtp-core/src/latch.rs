@@ -172,7 +172,10 @@ impl RtcpLatch {
             return;
         }
         let reachable = rtp.filter(|remote| is_reachable(*remote));
-        let after = reachable.and_then(|rtp| Some(SocketAddr::new(rtp.ip(), rtp.port().checked_add(1)?)));
+        let after = reachable.and_then(|mut address| {
+            address.set_port(address.port().checked_add(1)?);
+            Some(address)
+        });
         *self = Self { rtp, current: after, ..Self::new(self.policy) };
     }
 
@@ -182,18 +185,22 @@ impl RtcpLatch {
     }
 
     /// Whether what comes from an address is the peer's. It may come from another port than expected, once, when it comes from the host
-    /// that the RTP comes from and `speaks_for_the_stream`: that is a stronger sign than two packets in sequence, so there is no window.
+    /// that the RTP comes from, nothing good came from where it was expected, and `speaks_for_the_stream`: that is a stronger sign than two packets in sequence, so there is no window.
     pub(crate) fn hear(&mut self, from: SocketAddr, speaks_for_the_stream: impl FnOnce() -> bool) -> bool {
         if self.current == Some(from) {
-            self.settled = true;
             return true;
         }
         let may_move = self.policy != LatchPolicy::Strict && !self.settled;
         if !may_move || self.rtp.is_none_or(|rtp| rtp.ip() != from.ip()) || !speaks_for_the_stream() {
             return false;
         }
-        (self.current, self.settled) = (Some(from), true);
+        self.current = Some(from);
         true
+    }
+
+    /// Takes in that what came was the peer's indeed: from here on it comes from nowhere else.
+    pub(crate) fn settle(&mut self) {
+        self.settled = true;
     }
 }
 
@@ -346,12 +353,14 @@ mod tests {
         assert!(!latch.hear(at("192.0.2.7:7000"), || false));
         assert!(latch.hear(at("192.0.2.7:7000"), || true));
         assert_eq!(latch.remote(), Some(at("192.0.2.7:7000")));
+        latch.settle();
         assert!(!latch.hear(at("192.0.2.7:61001"), || true), "once");
         // The same again changes nothing; where the RTP goes, it begins anew.
         latch.follow(Some(at("192.0.2.7:61000")));
         assert_eq!(latch.remote(), Some(at("192.0.2.7:7000")));
         latch.follow(Some(at("192.0.2.7:62000")));
         assert!(latch.hear(at("192.0.2.7:62001"), || false), "where it was expected, nothing is asked");
+        latch.settle();
         assert!(!latch.hear(at("192.0.2.7:7000"), || true));
         for nowhere in ["192.0.2.7:65535", "0.0.0.0:4000", "192.0.2.7:0"] {
             latch.follow(Some(at(nowhere)));

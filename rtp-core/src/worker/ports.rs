@@ -209,10 +209,12 @@ struct Pair {
 impl Pair {
     fn open(address: SocketAddr) -> io::Result<Self> {
         let (socket, local) = open(address)?;
-        let odd = local.port().checked_add(1).filter(|_| local.port().is_multiple_of(2));
+        let odd = if local.port().is_multiple_of(2) { local.port().checked_add(1) } else { None };
         // The system has chosen an odd port: the same as if one of the two were taken.
         let odd = odd.ok_or(io::ErrorKind::AddrInUse)?;
-        let (rtcp, _) = open(SocketAddr::new(local.ip(), odd))?;
+        let mut next = local;
+        next.set_port(odd);
+        let (rtcp, _) = open(next)?;
         Ok(Self { socket, rtcp, local })
     }
 }

@@ -48,7 +48,11 @@ impl LegRtcp {
             let sender = RtcpCompound::parse(datagram).ok().and_then(|compound| compound.sender());
             sender.is_some() && sender == session.peer()
         };
-        self.latch.hear(from, speaks_for_the_stream) && self.session.handle_datagram(now, datagram).is_ok()
+        let taken = self.latch.hear(from, speaks_for_the_stream) && self.session.handle_datagram(now, datagram).is_ok();
+        if taken {
+            self.latch.settle();
+        }
+        taken
     }
 
     /// Sends the report that is due at `now`, if one is and it is known where to; says whether one went.

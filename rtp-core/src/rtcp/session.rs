@@ -20,6 +20,8 @@ const PROBABLE_SIZE: usize = 52 + 28;
 const REMEMBERED_REPORTS: usize = 4;
 /// Intervals after which a member that was not heard is gone (§6.3.5).
 const INTERVALS_BEFORE_TIMEOUT: u32 = 5;
+/// How far behind the newest packet one may be and still be one that was overtaken: what [`MAX_MISORDER`](crate::MAX_MISORDER) packets last.
+const LONGEST_OVERTAKEN: Duration = Duration::from_secs(2);
 /// How much later than possible a report may claim to have been answered: what ticks and drifting clocks of two hosts add up to. More means that
 /// the peer's figures are wrong, and nothing is measured.
 const CLOCK_TOLERANCE: Duration = Duration::from_millis(10);
@@ -141,7 +143,13 @@ impl RtcpSession {
         let octets = u32::try_from(packet.payload().len()).unwrap_or(u32::MAX);
         self.sent_octets = self.sent_octets.wrapping_add(octets);
         let timestamp = packet.timestamp();
-        if self.newest.is_none_or(|(newest, _)| timestamp.is_after(newest)) {
+        // One that was overtaken says nothing of what time it is, nor does the report of a key, which bears the time of its beginning. One that
+        // is further behind is of a sender that has set its clock.
+        let late = |newest: RtpTimestamp| {
+            let behind = duration_of(newest.0.wrapping_sub(timestamp.0), self.clock_rate);
+            behind <= LONGEST_OVERTAKEN
+        };
+        if self.newest.is_none_or(|(newest, _)| !late(newest)) {
             self.newest = Some((timestamp, now));
         }
         self.sent_lately[0] = true;

@@ -261,6 +261,21 @@ fn a_sender_report_counts_what_was_sent_and_tells_its_timestamp_of_that_moment()
 }
 
 #[test]
+fn the_timestamp_of_a_sender_report_follows_a_clock_that_is_set_and_no_packet_that_was_overtaken() {
+    let mut bench = Bench::new(OURS);
+    let mut rtp_after = |sequences: &[u16]| {
+        sequences.iter().for_each(|sequence| bench.send(*sequence));
+        let sent_at = bench.at_ms;
+        let report = bench.report();
+        let RtcpPacket::SenderReport(report) = parsed(&report)[0] else { panic!() };
+        report.info.rtp.0.wrapping_sub(u32::try_from(bench.at_ms - sent_at).unwrap() * 8)
+    };
+    assert_eq!(rtp_after(&[1_000, 999, 950]), 160_000);
+    assert_eq!(rtp_after(&[1_500, 100]), 16_000);
+    assert_eq!(rtp_after(&[30_000]), 4_800_000);
+}
+
+#[test]
 fn a_report_block_is_made_of_what_came_since_the_one_before() {
     let mut bench = Bench::new(OURS);
     for sequence in [1, 2, 4, 5] {

@@ -213,6 +213,7 @@ pub(crate) fn is_reachable(remote: SocketAddr) -> bool {
 mod tests {
     use super::*;
     use crate::packet::RtpHeader;
+    use proptest::prelude::*;
 
     const SIGNALLED: &str = "10.0.0.1:4000";
     const REAL: &str = "192.0.2.7:61000";
@@ -374,5 +375,30 @@ mod tests {
         latch.follow(Some("192.0.2.7:61000".parse().unwrap()));
         assert!(!latch.hear("192.0.2.7:7000".parse().unwrap(), || true));
         assert!(latch.hear("192.0.2.7:61001".parse().unwrap(), || false));
+    }
+
+    proptest! {
+        #[test]
+        fn reports_go_to_no_host_but_that_of_the_rtp_and_settled_ones_stay(
+            steps in proptest::collection::vec((0u8..3, 1u16..6, any::<bool>(), 0u8..4), 0..60),
+        ) {
+            let mut latch = RtcpLatch::new(LatchPolicy::default());
+            let (mut rtp, mut settled) = (None, None);
+            for (host, port, speaks, step) in steps {
+                let from = SocketAddr::from(([192, 0, 2, host + 1], port));
+                if step == 0 {
+                    if rtp != Some(from) {
+                        settled = None;
+                    }
+                    rtp = Some(from);
+                    latch.follow(rtp);
+                } else if latch.hear(from, || speaks) && step == 1 {
+                    latch.settle();
+                    settled = Some(from);
+                }
+                prop_assert_eq!(latch.remote().map(|at| at.ip()), rtp.map(|at| at.ip()));
+                prop_assert!(settled.is_none() || latch.remote() == settled);
+            }
+        }
     }
 }

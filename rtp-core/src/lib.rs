@@ -7,8 +7,8 @@
 //! a [`LegProcessor`]; its RTCP is its own, and is relayed to nobody. What a payload means is left to the crates above, what an SDP says too.
 //!
 //! # Calling contract
-//! In the cores `now` is an argument that never runs backwards, randomness comes from a generator that is given to them, and nothing
-//! blocks. After any change: drain what can be polled, then read `poll_timeout`; `handle_timeout` too early or twice does nothing. Whatever a peer can
+//! In the cores `now` is an argument that never runs backwards, the time of day is another, randomness comes from a generator that is given to them, and
+//! nothing blocks. After any change: drain what can be polled, then read `poll_timeout`; `handle_timeout` too early or twice does nothing. Whatever a peer can
 //! make grow has a bound. An error concerns the input; the object works on. The driver half reads the clock itself; a panic in a processor or an
 //! event sink ends that leg and no other.
 //!
@@ -92,7 +92,7 @@ pub use jitter::{Frame, Insertion, JitterBuffer, JitterConfig, JitterStatistics}
 pub use latch::LatchPolicy;
 pub use leg::{LegEvent, LegProcessor, MediaDirection};
 pub use packet::{HeaderExtension, RtpHeader, RtpPacket, RtpWriter, is_rtcp, rewrite};
-pub use quality::{Equipment, Path, Quality};
+pub use quality::{Equipment, MediaPath, Quality};
 pub use rtcp::{
     Cname, CompoundWriter, Goodbye, NtpTimestamp, PeerReport, ReceiverReport, ReportBlock, RtcpCompound, RtcpConfig,
     RtcpPacket, RtcpSession, RtcpStatistics, SdesChunk, SdesItem, SenderInfo, SenderReport, SourceDescription,

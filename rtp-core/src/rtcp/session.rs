@@ -87,6 +87,23 @@ pub struct RtcpStatistics {
 /// It is told of each RTP packet, sent or received, and of each datagram of RTCP. When [`poll_timeout`](Self::poll_timeout) says so,
 /// [`handle_timeout`](Self::handle_timeout) is called, and then [`poll_transmit`](Self::poll_transmit) writes a report if one is due. `wall`
 /// is the time of day; only the NTP timestamps that are sent depend on it, so setting the clock spoils no measurement.
+///
+/// ```
+/// use std::time::{Instant, SystemTime};
+/// use blether_rtp_core::{RtcpCompound, RtcpConfig, RtcpSession, Ssrc};
+/// use rand::{SeedableRng, rngs::StdRng};
+///
+/// let config = RtcpConfig { ssrc: Ssrc(7), ..RtcpConfig::default() };
+/// let mut session = RtcpSession::new(Instant::now(), config, StdRng::seed_from_u64(1));
+/// let mut report = Vec::new();
+/// while report.is_empty() {
+///     let due = session.poll_timeout();
+///     session.handle_timeout(due);
+///     session.poll_transmit(due, SystemTime::now(), &mut report);
+/// }
+/// assert_eq!(RtcpCompound::parse(&report)?.sender(), Some(Ssrc(7)));
+/// # Ok::<(), blether_rtp_core::RtcpError>(())
+/// ```
 #[derive(Debug)]
 pub struct RtcpSession {
     ssrc: Ssrc,

@@ -64,6 +64,7 @@ impl Silence {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn silence() -> (impl Fn(u64) -> Instant, Silence) {
         let start = Instant::now();
@@ -109,6 +110,49 @@ mod tests {
         silence.expect(at(150), true);
         assert_eq!(told_at(&mut silence), None);
         assert!(silence.heard(at(160)));
+    }
+
+    #[derive(Debug, Clone)]
+    enum Told {
+        Expect(bool),
+        Heard,
+        Time(u64),
+    }
+
+    proptest! {
+        #[test]
+        fn silence_and_its_end_take_turns_and_silence_lasts_as_long_as_it_says(
+            told in proptest::collection::vec(
+                prop_oneof![any::<bool>().prop_map(Told::Expect), Just(Told::Heard), (0u64..40).prop_map(Told::Time)],
+                0..200,
+            ),
+        ) {
+            let (at, mut silence) = silence();
+            let (mut second, mut last, mut silent, mut expected) = (0, 0, false, false);
+            for told in told {
+                match told {
+                    Told::Expect(yes) => {
+                        silence.expect(at(second), yes);
+                        expected = yes;
+                    }
+                    // A leg that is not to receive tells nobody of what comes.
+                    Told::Heard if expected => {
+                        prop_assert_eq!(silence.heard(at(second)), silent);
+                        (last, silent) = (second, false);
+                    }
+                    Told::Heard => {}
+                    Told::Time(seconds) => {
+                        second += seconds;
+                        if silence.handle_timeout(at(second)) {
+                            prop_assert!(!silent && expected && second >= last + 30);
+                            silent = true;
+                        }
+                        prop_assert!(silence.poll_timeout().is_none_or(|due| due > at(second)));
+                        prop_assert_eq!(silence.poll_timeout().is_some(), expected && !silent);
+                    }
+                }
+            }
+        }
     }
 
     #[test]

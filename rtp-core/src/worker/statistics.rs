@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::quality::{Equipment, Path, Quality};
+use crate::quality::{Equipment, MediaPath, Quality};
 use crate::rtcp::RtcpStatistics;
 use crate::statistics::Reception;
 
@@ -42,7 +42,7 @@ impl LegStatistics {
         if self.reception.expected == 0 {
             return None;
         }
-        let path = Path {
+        let path = MediaPath {
             delay: round_trip / 2 + jitter_buffer,
             loss: self.reception.loss_ratio(),
             burst_ratio: self.reception.burst_ratio().unwrap_or(1.0),
@@ -60,7 +60,7 @@ impl LegStatistics {
             return None;
         }
         let loss = f64::from(peer.cumulative_lost) / self.sent_packets as f64;
-        let path = Path { delay: round_trip / 2 + jitter_buffer, loss, burst_ratio: 1.0 };
+        let path = MediaPath { delay: round_trip / 2 + jitter_buffer, loss, burst_ratio: 1.0 };
         Some(Quality::estimate(path, equipment))
     }
 }
@@ -104,7 +104,7 @@ mod tests {
         leg.rtcp.round_trip = Some(Duration::from_millis(80));
         let here = leg.quality_here(buffer, Equipment::G711_CONCEALED).unwrap();
         // 100 ms and 1 % loss.
-        let expected = Path { delay: Duration::from_millis(100), loss: 0.01, burst_ratio: 1.0 };
+        let expected = MediaPath { delay: Duration::from_millis(100), loss: 0.01, burst_ratio: 1.0 };
         assert_eq!(here, Quality::estimate(expected, Equipment::G711_CONCEALED));
         assert!((4.2..4.4).contains(&here.mean_opinion_score()), "{here:?}");
         assert_eq!(leg.quality_at_peer(buffer, Equipment::G711), None);

@@ -224,6 +224,9 @@ impl RtcpSession {
 
     /// Does what is due at `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
+        if now < self.schedule.next() {
+            return;
+        }
         let who = self.membership(now);
         if self.schedule.expire(now, who) {
             self.due = true;

@@ -10,9 +10,6 @@ use crate::packet::RtpPacket;
 use crate::rtcp::{RtcpCompound, RtcpSession, RtcpStatistics};
 use crate::statistics::{Arrival, Reception};
 
-/// Bytes that a report and a goodbye need; a buffer of so many does not grow.
-const REPORT_CAPACITY: usize = 128;
-
 #[derive(Debug)]
 pub(super) struct LegRtcp {
     /// Never connected: a report every few seconds is not worth it, and the peer's port may turn out to be another.
@@ -59,13 +56,14 @@ impl LegRtcp {
     pub(super) fn handle_timeout(&mut self, now: Instant) -> bool {
         self.session.handle_timeout(now);
         let Some(remote) = self.latch.remote() else { return false };
-        let mut report = Vec::with_capacity(REPORT_CAPACITY);
+        // Takes memory only when a report is due, which is seldom; this is called at each tick of a processor.
+        let mut report = Vec::new();
         self.session.poll_transmit(now, SystemTime::now(), &mut report) && self.send(remote, &report)
     }
 
     pub(super) fn goodbye(&mut self, now: Instant) -> bool {
         let Some(remote) = self.latch.remote() else { return false };
-        let mut report = Vec::with_capacity(REPORT_CAPACITY);
+        let mut report = Vec::new();
         self.session.goodbye(now, SystemTime::now(), &mut report) && self.send(remote, &report)
     }
 

@@ -73,14 +73,9 @@ pub const ALLOWED_METHODS: [Method; 7] =
 #[cfg(test)]
 mod tests {
     use super::*;
-    use blether_sip_transport::Transport;
 
     fn flow() -> Flow {
-        Flow {
-            transport: Transport::Udp,
-            local: "192.0.2.1:5060".parse().unwrap(),
-            remote: "198.51.100.7:31234".parse().unwrap(),
-        }
+        Flow::udp("192.0.2.1:5060".parse().unwrap(), "198.51.100.7:31234".parse().unwrap())
     }
 
     fn remote(next_hop: NextHop, uri: &str) -> String {

@@ -12,13 +12,13 @@
 //! ```
 //! use std::time::{Duration, Instant};
 //! use blether_sip_core::{Method, NameAddr, Request, Uri};
-//! use blether_sip_transport::{Flow, Transport};
+//! use blether_sip_transport::Flow;
 //! use blether_transaction_core::{Event, Failure, Owner, Timer, Transactions, TransactionsConfig};
 //! use rand::SeedableRng;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let mut transactions = Transactions::new(TransactionsConfig::default(), rand::rngs::StdRng::seed_from_u64(1));
-//! let flow = Flow { transport: Transport::Udp, local: "192.0.2.1:5060".parse()?, remote: "192.0.2.2:5060".parse()? };
+//! let flow = Flow::udp("192.0.2.1:5060".parse()?, "192.0.2.2:5060".parse()?);
 //! let bob: Uri = "sip:bob@192.0.2.2".parse()?;
 //! let options = Request::builder(Method::Options, bob.clone())
 //!     .from(NameAddr::new("sip:alice@192.0.2.1".parse::<Uri>()?).with_tag("a"))

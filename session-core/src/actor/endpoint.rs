@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use blether_rtp_core::{Impairment, MediaWorkers, PortAllocator, PortRange};
 use blether_sip_core::{ByteStr, Host, Limits, Request, Response, SipUri};
-use blether_sip_transport::{BindError, Flow, LocalAddresses, NoRoute, Transport, UdpSocket};
+use blether_sip_transport::{BindError, Flow, LocalAddresses, NoRoute, UdpSocket};
 use blether_transaction_core::{Failure, Shard, ShardConfig, ShardHandle, Timing, TransactionsConfig, WireTap};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -190,7 +190,7 @@ impl Endpoint {
         } else {
             self.local.ip()
         };
-        Ok(Flow { transport: Transport::Udp, local: SocketAddr::new(ip, self.local.port()), remote })
+        Ok(Flow::udp(SocketAddr::new(ip, self.local.port()), remote))
     }
 
     /// Begins a call of ours: no leg is dialled yet. The handle is the call: dropping it hangs up.

@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use blether_sip_core::{ByteStr, Response, StatusCode};
-use blether_sip_transport::{Flow, LocalAddresses, ReceiveBuffer, Transport, UdpSocket};
+use blether_sip_transport::{Flow, LocalAddresses, ReceiveBuffer, UdpSocket};
 use rand::rngs::StdRng;
 use tokio::sync::mpsc;
 
@@ -234,7 +234,7 @@ impl<U: TransactionUser> Shard<U> {
                 }
             }
         }
-        Some(Flow { transport: Transport::Udp, local, remote })
+        Some(Flow::udp(local, remote))
     }
 
     fn publish_counters(&mut self) {

@@ -310,8 +310,8 @@ impl CallActor {
 
     fn dial(&mut self, now: Instant, key: LegKey, dial: Dial, media: MediaLeg) {
         let local_tag = random_token(&mut self.rng);
-        // Both legs of a call have one owner: with one shard any Call-ID does, and it tells nothing about the other leg.
-        let call_id = random_token(&mut self.rng);
+        // Both legs of a call have one owner. It tells nothing about the other leg but that.
+        let call_id = self.router.new_call_id(&mut self.rng);
         let contact_user = dial.from.uri.as_sip().and_then(|uri| uri.user.clone());
         let mut negotiation = Negotiation::new(self.session_id());
         let pending = negotiation.offer(&dial.media, media.local);

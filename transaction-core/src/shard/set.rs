@@ -21,6 +21,7 @@ pub struct Streams {
 
 /// The shards of an endpoint (DESIGN: N sockets on one port, each message handled by the shard that owns its Call-ID).
 pub struct Shards<U: TransactionUser> {
+    ownership: Ownership,
     shards: Vec<Shard<U>>,
     streams: Option<(TcpListener, Connections)>,
 }
@@ -58,7 +59,12 @@ impl<U: TransactionUser> Shards<U> {
                 (shard, handle)
             })
             .unzip();
-        (Self { shards, streams }, handles)
+        (Self { ownership, shards, streams }, handles)
+    }
+
+    /// Which of them owns what.
+    pub fn ownership(&self) -> Ownership {
+        self.ownership
     }
 
     /// Runs each shard as a task of its own until every handle to it is gone. Must be called on a tokio runtime.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use blether_sip_core::{ByteStr, Method, SipUri, Uri};
-use blether_sip_transport::Flow;
+use blether_sip_transport::{Flow, Transport};
 use blether_transaction_core::Timing;
 
 /// What the sessions of one user agent have in common. Shared by `Arc`; a user agent that faces several networks has one for
@@ -55,15 +55,33 @@ pub enum NextHop {
 impl NextHop {
     /// The flow for a request with this topmost Route or, without one, this Request-URI.
     pub(crate) fn flow(self, heard_on: Flow, first_hop: &Uri) -> Flow {
-        let routed: Option<SocketAddr> = match self {
-            Self::Flow => None,
-            Self::Routed => first_hop.as_sip().and_then(SipUri::socket_addr),
+        let Some((transport, remote)) = first_hop.as_sip().and_then(|uri| address_of(uri, heard_on)) else {
+            return heard_on;
         };
-        match routed {
-            Some(remote) if remote.is_ipv4() == heard_on.local.is_ipv4() => Flow { remote, ..heard_on },
-            _ => heard_on,
+        match (self, heard_on.transport) {
+            (Self::Routed, _) if remote == heard_on.remote && transport == heard_on.transport => heard_on,
+            (Self::Routed, _) => Flow { transport, remote, connection: None, ..heard_on },
+            // By the connection for as long as it lives. What is opened when it is gone leads to where the peer listens, which is not where
+            // the connection came from; and never to another host.
+            (Self::Flow, Transport::Tcp) if heard_on.connection.is_some() && remote.ip() == heard_on.remote.ip() => {
+                Flow { remote, ..heard_on }
+            }
+            (Self::Flow, _) => heard_on,
         }
     }
+}
+
+/// The transport and the address that a URI with a numeric host names (RFC 3263 §4.1, §4.2: UDP where it names none), if they can be
+/// reached from where the peer was heard.
+fn address_of(uri: &SipUri, heard_on: Flow) -> Option<(Transport, SocketAddr)> {
+    let remote = uri.socket_addr().filter(|remote| remote.is_ipv4() == heard_on.local.is_ipv4())?;
+    let transport = match uri.params.value("transport") {
+        None => Transport::Udp,
+        Some(name) if name.eq_ignore_ascii_case("udp") => Transport::Udp,
+        Some(name) if name.eq_ignore_ascii_case("tcp") => Transport::Tcp,
+        Some(_) => return None,
+    };
+    Some((transport, remote))
 }
 
 /// The methods that a session understands: what `Allow` says of us (RFC 3261 §20.5).
@@ -73,14 +91,9 @@ pub const ALLOWED_METHODS: [Method; 7] =
 #[cfg(test)]
 mod tests {
     use super::*;
-    use blether_sip_transport::Transport;
 
     fn flow() -> Flow {
-        Flow {
-            transport: Transport::Udp,
-            local: "192.0.2.1:5060".parse().unwrap(),
-            remote: "198.51.100.7:31234".parse().unwrap(),
-        }
+        Flow::udp("192.0.2.1:5060".parse().unwrap(), "198.51.100.7:31234".parse().unwrap())
     }
 
     fn remote(next_hop: NextHop, uri: &str) -> String {
@@ -96,6 +109,29 @@ mod tests {
     fn a_numeric_target_is_where_a_routed_request_goes() {
         assert_eq!(remote(NextHop::Routed, "sip:alice@203.0.113.9:5070;lr"), "203.0.113.9:5070");
         assert_eq!(remote(NextHop::Routed, "sip:alice@203.0.113.9"), "203.0.113.9:5060");
+    }
+
+    fn by_connection() -> Flow {
+        let connection = Some(blether_sip_transport::ConnectionId::new(7));
+        Flow { transport: Transport::Tcp, connection, ..flow() }
+    }
+
+    #[test]
+    fn a_routed_request_goes_by_the_transport_that_its_target_names() {
+        let to = |uri: &str| NextHop::Routed.flow(by_connection(), &uri.parse().unwrap());
+        let (local, remote) = (flow().local, "203.0.113.9:5070".parse().unwrap());
+        assert_eq!(to("sip:alice@203.0.113.9:5070;transport=TCP"), Flow::tcp(local, remote));
+        assert_eq!(to("sip:alice@203.0.113.9:5070"), Flow::udp(local, remote));
+        assert_eq!(to("sip:alice@203.0.113.9:5070;transport=tls"), by_connection());
+        assert_eq!(to("sip:alice@198.51.100.7:31234;transport=tcp"), by_connection());
+    }
+
+    #[test]
+    fn when_its_connection_is_gone_a_phone_is_reached_where_it_listens_and_nobody_else_is() {
+        let to = |uri: &str| NextHop::Flow.flow(by_connection(), &uri.parse().unwrap());
+        let listening = "198.51.100.7:5060".parse().unwrap();
+        assert_eq!(to("sip:alice@198.51.100.7;transport=tcp"), Flow { remote: listening, ..by_connection() });
+        assert_eq!(to("sip:alice@10.0.0.5:5060;transport=tcp"), by_connection());
     }
 
     #[test]

@@ -457,7 +457,6 @@ fn seconds(duration: Duration) -> u32 {
 mod tests {
     use super::*;
     use blether_sip_core::HeaderName;
-    use blether_sip_transport::Transport;
     use blether_testkit::SimulatedNetwork;
     use blether_transaction_core::Timer;
 
@@ -468,11 +467,7 @@ mod tests {
 
     impl Desk {
         fn with(change: impl FnOnce(&mut RegistrationConfig)) -> Self {
-            let flow = Flow {
-                transport: Transport::Udp,
-                local: "192.0.2.1:5060".parse().unwrap(),
-                remote: "192.0.2.9:5060".parse().unwrap(),
-            };
+            let flow = Flow::udp("192.0.2.1:5060".parse().unwrap(), "192.0.2.9:5060".parse().unwrap());
             let mut config = RegistrationConfig::new(
                 "sip:example.org".parse().unwrap(),
                 "<sip:alice@example.org>".parse().unwrap(),

@@ -11,7 +11,7 @@ use blether_session_core::{
 };
 use blether_sip_core::digest::{Algorithm, Credentials, ha1};
 use blether_sip_core::{ByteStr, Limits, Message, Method, NameAddr, Request, Response, StatusCode, Uri};
-use blether_sip_transport::{Flow, Transport};
+use blether_sip_transport::Flow;
 use blether_testkit::{SimulatedNetwork, seeds};
 use blether_transaction_core::{Event, Failure, ServerTransactionId, Timer, Transactions, TransactionsConfig};
 use bytes::Bytes;
@@ -22,7 +22,7 @@ const SDP: &str = "Content-Type: application/sdp\r\n";
 
 fn flow() -> Flow {
     let address = |text: &str| text.parse::<SocketAddr>().unwrap();
-    Flow { transport: Transport::Udp, local: address("192.0.2.1:5060"), remote: address("192.0.2.9:5060") }
+    Flow::udp(address("192.0.2.1:5060"), address("192.0.2.9:5060"))
 }
 
 fn config() -> Arc<SessionConfig> {

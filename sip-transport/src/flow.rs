@@ -8,6 +8,8 @@ use std::net::SocketAddr;
 pub enum Transport {
     /// UDP: unreliable, one message a datagram.
     Udp,
+    /// TCP: reliable, messages one after the other, each with a Content-Length.
+    Tcp,
 }
 
 impl Transport {
@@ -15,42 +17,83 @@ impl Transport {
     pub fn is_reliable(self) -> bool {
         match self {
             Self::Udp => false,
+            Self::Tcp => true,
         }
     }
 
-    /// The name that stands in a Via header (RFC 3261 §20.42): `UDP`.
+    /// The name that stands in a Via header (RFC 3261 §20.42): `UDP`, `TCP`.
     pub fn via_name(self) -> &'static str {
         match self {
             Self::Udp => "UDP",
+            Self::Tcp => "TCP",
         }
     }
 }
 
 impl fmt::Display for Transport {
-    /// Writes the name as it stands in a URI's `transport` parameter and in the configuration: `udp`.
+    /// Writes the name as it stands in a URI's `transport` parameter and in the configuration: `udp`, `tcp`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Udp => "udp",
+            Self::Tcp => "tcp",
         })
     }
 }
 
-/// The way by which a peer is reached: the protocol and the two addresses (the 3-tuple of RFC 5626 §3 and our own side).
+/// Names one connection; never used twice in a process's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectionId(u64);
+
+impl ConnectionId {
+    /// The connection with this number.
+    pub fn new(number: u64) -> Self {
+        Self(number)
+    }
+}
+
+impl fmt::Display for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.0)
+    }
+}
+
+/// The way by which a peer is reached: the protocol and the two addresses (the 3-tuple of RFC 5626 §3 and our own side), and for what came
+/// by a connection, which one.
 ///
 /// A message that arrives names the flow it came by; what is sent by the same flow leaves from the address and port that the
-/// peer already talks to, which is what lets it through a NAT.
+/// peer already talks to, which is what lets it through a NAT. Where that connection is gone, another one to `remote` is used or opened
+/// (RFC 3261 §18.1.1, §18.2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Flow {
     /// The protocol.
     pub transport: Transport,
-    /// Our address and port, as the peer can reach them: never a wildcard address.
+    /// Our address and port, as the peer can reach them: never a wildcard address. Of a connection that we opened it is the port where we
+    /// listen, not the one that the connection happens to have.
     pub local: SocketAddr,
     /// The peer's address and port, as seen from here.
     pub remote: SocketAddr,
+    /// The connection; `None` for UDP, and where any connection to `remote` will do.
+    pub connection: Option<ConnectionId>,
+}
+
+impl Flow {
+    /// The flow of datagrams between two addresses.
+    pub fn udp(local: SocketAddr, remote: SocketAddr) -> Self {
+        Self { transport: Transport::Udp, local, remote, connection: None }
+    }
+
+    /// The flow by whatever TCP connection leads to `remote`, opened if there is none.
+    pub fn tcp(local: SocketAddr, remote: SocketAddr) -> Self {
+        Self { transport: Transport::Tcp, local, remote, connection: None }
+    }
 }
 
 impl fmt::Display for Flow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}>{}", self.transport, self.local, self.remote)
+        write!(f, "{}:{}>{}", self.transport, self.local, self.remote)?;
+        match self.connection {
+            Some(connection) => write!(f, "{connection}"),
+            None => Ok(()),
+        }
     }
 }

@@ -1,7 +1,11 @@
-//! Sockets for SIP: UDP datagrams in and out, the [`Flow`] by which a peer is reached, and which local address faces it.
+//! Sockets for SIP: UDP datagrams and TCP connections in and out, the [`Flow`] by which a peer is reached, and which local address faces it.
 //!
 //! This crate moves bytes. What a header means, which transaction a message belongs to and where a response goes are the
-//! business of the layers above; it does not know that it carries SIP.
+//! business of the layers above; it knows of SIP where a message on a stream ends ([`Framer`]) and where its Call-ID stands
+//! ([`find_call_id`]), by which messages are shared out among shards.
+//!
+//! The [`Framer`] has no I/O: receive bytes, then poll frames until it is quiet. [`Connections`] is the driver for TCP: one task a connection,
+//! messages and ends handed to a [`StreamUser`], sending by [`Flow`] whoever opened the connection.
 //!
 //! # Example
 //!
@@ -24,13 +28,22 @@
 //!
 //! # RFCs
 //!
-//! RFC 3261 §18 as far as UDP goes (its header rules are in `blether-transaction-core`). TCP, TLS, WebSocket and RFC 3263
-//! are absent.
+//! RFC 3261 §18 as far as UDP and TCP go (its header rules are in `blether-transaction-core`), §20.14; RFC 5626 §3.5.1: pings are answered,
+//! and none are sent. TLS, WebSocket, RFC 3263 and the `alias` of RFC 5923 are absent.
+#![warn(clippy::indexing_slicing)]
 
+mod connection_table;
 mod flow;
+mod framer;
 mod local;
+mod rows;
+mod tcp;
 mod udp;
 
-pub use flow::{Flow, Transport};
+pub use connection_table::ConnectionLimits;
+pub use flow::{ConnectionId, Flow, Transport};
+pub use framer::{Frame, Framer, FramerLimits, FramingError};
 pub use local::{LocalAddresses, NoRoute};
+pub use rows::find_call_id;
+pub use tcp::{CloseReason, Connections, LocalEnd, Room, StreamEvent, StreamUser, TcpListener};
 pub use udp::{BindError, ReceiveBuffer, UdpSocket};

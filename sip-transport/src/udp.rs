@@ -6,14 +6,18 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
+use crate::Transport;
+
 /// What the kernel is asked to hold of datagrams that arrive while the process is away: some 4,000 messages of 1 kB. The kernel
 /// grants less where `net.core.rmem_max` says so.
 const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
 
 /// A listening socket could not be made.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on udp:{address}")]
+#[error("cannot listen on {transport}:{address}")]
 pub struct BindError {
+    /// The protocol.
+    pub transport: Transport,
     /// The address that was asked for.
     pub address: SocketAddr,
     /// What the kernel said; [`io::ErrorKind::AddrInUse`] when another process has the port.
@@ -51,10 +55,33 @@ impl UdpSocket {
     ///
     /// [`BindError`] when the address is taken, not ours or not allowed.
     pub fn bind(address: SocketAddr) -> Result<Self, BindError> {
-        Self::bind_io(address).map_err(|source| BindError { address, source })
+        Self::bind_io(address, false).map_err(|source| BindError { transport: Transport::Udp, address, source })
     }
 
-    fn bind_io(address: SocketAddr) -> io::Result<Self> {
+    /// Binds `count` sockets (at least one) to the same address, among which the kernel shares the peers out (`SO_REUSEPORT`); with port 0
+    /// all have the one port that the system chose. Nobody else can join them: the first is bound alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::bind`]; `Unsupported` where the system has no such option and `count` is over one.
+    pub fn bind_shared(address: SocketAddr, count: usize) -> Result<Vec<Self>, BindError> {
+        let bind = || -> io::Result<Vec<Self>> {
+            let first = Self::bind_io(address, false)?;
+            let local = first.local;
+            let mut sockets = vec![first];
+            if count > 1 {
+                // Only from here on: a socket that had the option when it was bound could share a port of somebody else's.
+                sockets.iter().try_for_each(|socket| reuse_port(&SockRef::from(&socket.inner)))?;
+            }
+            for _ in 1..count {
+                sockets.push(Self::bind_io(local, true)?);
+            }
+            Ok(sockets)
+        };
+        bind().map_err(|source| BindError { transport: Transport::Udp, address, source })
+    }
+
+    fn bind_io(address: SocketAddr, shared: bool) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
         socket.set_nonblocking(true)?;
         if address.is_ipv6() {
@@ -63,6 +90,9 @@ impl UdpSocket {
         }
         if let Err(error) = socket.set_recv_buffer_size(RECEIVE_BUFFER) {
             tracing::debug!(%error, "the system's default receive buffer stays");
+        }
+        if shared {
+            reuse_port(&SockRef::from(&socket))?;
         }
         socket.bind(&address.into())?;
         let inner = tokio::net::UdpSocket::from_std(socket.into())?;
@@ -133,6 +163,16 @@ impl UdpSocket {
     }
 }
 
+#[cfg(unix)]
+fn reuse_port(socket: &SockRef<'_>) -> io::Result<()> {
+    socket.set_reuse_port(true)
+}
+
+#[cfg(not(unix))]
+fn reuse_port(_socket: &SockRef<'_>) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,6 +183,34 @@ mod tests {
         let error = UdpSocket::bind(first.local_addr()).unwrap_err();
         assert_eq!(error.source.kind(), io::ErrorKind::AddrInUse);
         assert!(error.to_string().contains(&first.local_addr().to_string()), "{error}");
+    }
+
+    #[tokio::test]
+    async fn sockets_that_share_a_port_get_each_peer_once_and_let_nobody_in() {
+        let shared = UdpSocket::bind_shared("127.0.0.1:0".parse().unwrap(), 3).unwrap();
+        let local = shared[0].local_addr();
+        assert!(shared.iter().all(|socket| socket.local_addr() == local));
+        assert_eq!(UdpSocket::bind_shared(local, 2).unwrap_err().source.kind(), io::ErrorKind::AddrInUse);
+        let peers: Vec<_> = (0..64).map(|_| UdpSocket::bind("127.0.0.1:0".parse().unwrap()).unwrap()).collect();
+        for peer in &peers {
+            peer.try_send_to(b"x", local).unwrap();
+        }
+        let (mut buffer, mut heard, mut busy) = (ReceiveBuffer::new(), Vec::new(), 0);
+        while heard.len() < peers.len() {
+            let [a, b, c] = &shared[..] else { panic!("not three") };
+            tokio::select! { _ = a.readable() => {}, _ = b.readable() => {}, _ = c.readable() => {} }
+            for socket in &shared {
+                let before = heard.len();
+                while let Ok((_, source)) = socket.try_receive(&mut buffer) {
+                    heard.push(source);
+                }
+                busy += usize::from(heard.len() > before);
+            }
+        }
+        heard.sort();
+        heard.dedup();
+        assert_eq!(heard.len(), peers.len());
+        assert!(busy > 1, "only one socket has heard anything");
     }
 
     #[tokio::test]

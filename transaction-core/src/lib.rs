@@ -1,8 +1,9 @@
 //! SIP transactions (RFC 3261 §17, RFC 6026): the four machines, a table that matches messages to them, and the shard that drives it.
 //!
 //! The machines and [`Transactions`] are sans-IO: they are told datagrams, requests, responses and the time, and asked for datagrams,
-//! events and the next time. A [`Shard`] owns a socket and drives one table for a [`TransactionUser`]. What a dialog is, is the business of
-//! the layer above.
+//! events and the next time. A [`Shard`] owns a socket and drives one table for a [`TransactionUser`]; [`Shards`] are several behind one port,
+//! with TCP, where each message goes to the shard that owns its Call-ID ([`Ownership`]). What a dialog is, is the business of the layer
+//! above.
 //!
 //! The contract: after any input drain `poll_transmit`, drain `poll_event`, then read `poll_timeout`. `handle_timeout` too early or
 //! twice does nothing; too late, resends restart from `now`, so a stalled process sends no burst. `now` never runs backwards.
@@ -12,13 +13,13 @@
 //! ```
 //! use std::time::{Duration, Instant};
 //! use blether_sip_core::{Method, NameAddr, Request, Uri};
-//! use blether_sip_transport::{Flow, Transport};
+//! use blether_sip_transport::Flow;
 //! use blether_transaction_core::{Event, Failure, Owner, Timer, Transactions, TransactionsConfig};
 //! use rand::SeedableRng;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let mut transactions = Transactions::new(TransactionsConfig::default(), rand::rngs::StdRng::seed_from_u64(1));
-//! let flow = Flow { transport: Transport::Udp, local: "192.0.2.1:5060".parse()?, remote: "192.0.2.2:5060".parse()? };
+//! let flow = Flow::udp("192.0.2.1:5060".parse()?, "192.0.2.2:5060".parse()?);
 //! let bob: Uri = "sip:bob@192.0.2.2".parse()?;
 //! let options = Request::builder(Method::Options, bob.clone())
 //!     .from(NameAddr::new("sip:alice@192.0.2.1".parse::<Uri>()?).with_tag("a"))
@@ -41,8 +42,8 @@
 //!
 //! # RFCs
 //!
-//! RFC 3261 §9, §17, §18.1.2, §18.2.1, §18.2.2; RFC 3581; RFC 4320; RFC 6026. Absent: TCP and the switch to it (§18.1.1), RFC 3263
-//! targets, merged requests (§8.2.2.2).
+//! RFC 3261 §9, §17, §18.1.2, §18.2.1, §18.2.2, §18.3; RFC 3581; RFC 4320; RFC 6026. Absent: the switch to TCP for what is too large for a
+//! datagram (§18.1.1), RFC 3263 targets, the answer to merged requests (§8.2.2.2; they meet in one table).
 #![warn(clippy::indexing_slicing)]
 
 mod event;
@@ -64,7 +65,8 @@ pub use invite_server::{InviteServerTransaction, ServerEvent};
 pub use non_invite_client::NonInviteClientTransaction;
 pub use non_invite_server::NonInviteServerTransaction;
 pub use shard::{
-    Direction, Rejected, Shard, ShardClosed, ShardConfig, ShardHandle, TransactionUser, WireMessage, WireTap,
+    Direction, Ownership, Rejected, Router, RunningShards, Shard, ShardClosed, ShardConfig, ShardHandle, ShardIndex,
+    Shards, Streams, TransactionUser, Way, WireMessage, WireTap,
 };
 pub use table::{Counters, Full, TransactionCounts, Transactions, TransactionsConfig, UnknownTransaction};
 pub use timing::{Reliability, Timer, Timing};

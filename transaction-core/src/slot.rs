@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use blether_sip_core::{ByteStr, Host, Request};
-use blether_sip_transport::Flow;
+use blether_sip_transport::{ConnectionId, Flow};
 use bytes::Bytes;
 use slab::Slab;
 
@@ -100,6 +100,8 @@ pub(crate) struct Slot {
     pub(crate) machine: Machine,
     /// Where its datagrams go.
     pub(crate) flow: Flow,
+    /// The connection by which the last of them went, for a client transaction.
+    pub(crate) sent_by: Option<ConnectionId>,
     /// The way by which the last response came.
     pub(crate) heard_on: Option<Flow>,
     pub(crate) role: Role,
@@ -113,7 +115,17 @@ pub(crate) struct Slot {
 
 impl Slot {
     pub(crate) fn new(machine: Machine, flow: Flow, role: Role) -> Self {
-        Self { machine, flow, heard_on: None, role, owner: None, due: None, cancel_wanted: false, cancel_sent: false }
+        Self {
+            machine,
+            flow,
+            sent_by: None,
+            heard_on: None,
+            role,
+            owner: None,
+            due: None,
+            cancel_wanted: false,
+            cancel_sent: false,
+        }
     }
 
     pub(crate) fn to_tag(&self) -> Option<ByteStr> {

@@ -1,5 +1,7 @@
 //! Many transactions: matching, timers, Via rules and bounds, still without I/O.
 
+mod streams;
+
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
@@ -9,7 +11,7 @@ use std::time::Instant;
 use blether_sip_core::{
     ByteStr, Host, Limits, Message, Method, ParseError, Request, Response, RetryAfter, StatusCode, Via,
 };
-use blether_sip_transport::Flow;
+use blether_sip_transport::{ConnectionId, Flow};
 use bytes::Bytes;
 use rand::RngExt;
 use rand::rngs::StdRng;
@@ -105,6 +107,8 @@ pub struct Transactions {
     slots: Slots,
     clients: HashMap<ClientKey, usize>,
     servers: HashMap<ServerKey, usize>,
+    /// The client transactions that have sent something by a connection.
+    by_connection: HashMap<ConnectionId, BTreeSet<usize>>,
     timers: BTreeSet<(Instant, usize)>,
     transmits: VecDeque<Transmit>,
     events: VecDeque<Event>,
@@ -122,6 +126,7 @@ impl Transactions {
             slots: Slots::default(),
             clients: HashMap::new(),
             servers: HashMap::new(),
+            by_connection: HashMap::new(),
             timers: BTreeSet::new(),
             transmits: VecDeque::new(),
             events: VecDeque::new(),
@@ -130,7 +135,7 @@ impl Transactions {
         }
     }
 
-    /// Takes in a datagram. What is no SIP is counted; a bad request that can be recognised is answered without a transaction; an ACK or
+    /// Takes in a datagram, or a message from a stream. What is no SIP is counted; a bad request that can be recognised is answered without a transaction; an ACK or
     /// a response never is.
     pub fn handle_datagram(&mut self, now: Instant, flow: Flow, bytes: Bytes) {
         if bytes.iter().all(|&byte| byte == b'\r' || byte == b'\n' || byte == 0) {
@@ -534,6 +539,9 @@ impl Transactions {
         }
         let Some(slot) = self.slots.remove(index) else { return };
         *count_of(&mut self.counts, &slot.machine) -= 1;
+        if let Some(connection) = slot.sent_by {
+            self.forget_sent_by(connection, index);
+        }
         match slot.role {
             Role::Client { key, .. } => {
                 self.clients.remove(&key);
@@ -604,11 +612,13 @@ fn note_source(request: &mut Request, source: SocketAddr) {
 
 /// Where the responses to a request go (RFC 3261 §18.2.2, RFC 3581 §4): to the address that it came from, and to the port that it came
 /// from if it asks for that, else to the one that it names. `maddr` is not followed: it would let a stranger aim our responses.
+///
+/// On a stream they go back by the connection; the port that the request names is where another one is opened if that is gone.
 fn response_flow(request: &Request, flow: Flow) -> Flow {
     let via = request.via();
     let port = match via.rport() {
-        Some(_) => flow.remote.port(),
-        None => via.port.unwrap_or(5060),
+        Some(_) if !flow.transport.is_reliable() => flow.remote.port(),
+        _ => via.port.unwrap_or(5060),
     };
     // On the address as it came, which keeps the zone of a link-local one.
     let mut remote = flow.remote;

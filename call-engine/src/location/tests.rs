@@ -1,7 +1,6 @@
 use std::time::Duration;
 
 use blether_sip_core::Uri;
-use blether_sip_transport::Transport;
 
 use super::*;
 
@@ -14,11 +13,7 @@ fn aor(user: &str) -> AddressOfRecord {
 fn binding(now: Instant, contact: &str, seconds: u64) -> Arc<Binding> {
     let registered: NameAddr = contact.parse().unwrap();
     let Uri::Sip(contact) = registered.uri.clone() else { panic!("not a SIP URI") };
-    let flow = Flow {
-        transport: Transport::Udp,
-        local: "192.0.2.1:5060".parse().unwrap(),
-        remote: "192.0.2.9:5062".parse().unwrap(),
-    };
+    let flow = Flow::udp("192.0.2.1:5060".parse().unwrap(), "192.0.2.9:5062".parse().unwrap());
     let q = blether_sip_core::Contact::Address(registered.clone()).q();
     Arc::new(Binding {
         contact,

@@ -1,6 +1,5 @@
 use blether_sip_core::digest::{Credentials, DigestRequest, Secret};
 use blether_sip_core::{Host, Limits, Message, Uri, WwwAuthenticate};
-use blether_sip_transport::Transport;
 use bytes::Bytes;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
@@ -35,7 +34,7 @@ fn host(name: &str) -> Host {
 
 fn flow() -> Flow {
     let (local, remote) = ("192.0.2.1:5060".parse().unwrap(), "203.0.113.7:40404".parse().unwrap());
-    Flow { transport: Transport::Udp, local, remote }
+    Flow::udp(local, remote)
 }
 
 fn date() -> SystemTime {

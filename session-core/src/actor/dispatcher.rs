@@ -8,7 +8,7 @@ use std::time::Instant;
 use blether_sip_core::{Allow, ByteStr, Method, Request, Response, RetryAfter, StatusCode, Via};
 use blether_sip_transport::Flow;
 use blether_transaction_core::{
-    Event, Failure, Owner, ServerTransactionId, ShardHandle, TransactionUser, Transactions,
+    Event, Failure, Owner, Router, ServerTransactionId, ShardHandle, TransactionUser, Transactions,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -114,11 +114,18 @@ struct Entry {
     invites: Vec<ServerTransactionId>,
 }
 
-/// The transaction user of an endpoint.
+/// The shard in which a call lives.
+#[derive(Clone, Debug)]
+pub(crate) struct Home {
+    pub(super) router: Router,
+    pub(super) shard: ShardHandle<Command>,
+}
+
+/// The transaction user of one shard of an endpoint.
 pub(crate) struct Dispatcher {
     pub(super) application: Arc<dyn Application>,
     pub(super) config: Arc<EndpointConfig>,
-    pub(super) shard: ShardHandle<Command>,
+    pub(super) home: Home,
     pub(super) media: Arc<MediaSource>,
     pub(super) rng: StdRng,
     pub(super) next_call: Arc<AtomicU64>,
@@ -129,8 +136,8 @@ pub(crate) struct Dispatcher {
     invites: HashMap<ServerTransactionId, (CallKey, LegKey)>,
     clients: Clients,
     actors: JoinSet<()>,
-    /// How many calls there are, for those who wait for the last to go.
-    live: watch::Sender<usize>,
+    /// How many calls there are in all shards, for the limit and for those who wait for the last to go.
+    live: Arc<watch::Sender<usize>>,
     shutting_down: bool,
 }
 
@@ -138,16 +145,16 @@ impl Dispatcher {
     pub(super) fn new(
         application: Arc<dyn Application>,
         config: Arc<EndpointConfig>,
-        shard: ShardHandle<Command>,
+        home: Home,
         media: Arc<MediaSource>,
         rng: StdRng,
         next_call: Arc<AtomicU64>,
-        live: watch::Sender<usize>,
+        live: Arc<watch::Sender<usize>>,
     ) -> Self {
         Self {
             application,
             config,
-            shard,
+            home,
             media,
             rng,
             next_call,
@@ -159,6 +166,13 @@ impl Dispatcher {
             live,
             shutting_down: false,
         }
+    }
+}
+
+impl Drop for Dispatcher {
+    /// What it still has goes with it.
+    fn drop(&mut self) {
+        self.live.send_modify(|live| *live = live.saturating_sub(self.calls.len()));
     }
 }
 
@@ -299,7 +313,7 @@ impl Dispatcher {
             Admission::Refuse(response) => return respond(now, transactions, id, *response),
             Admission::Accept(handler) => handler,
         };
-        if self.calls.len() >= self.config.max_calls {
+        if *self.live.borrow() >= self.config.max_calls {
             metrics::counter!("session_calls_refused_total", "reason" => "max_calls").increment(1);
             return respond(now, transactions, id, unavailable(&request));
         }
@@ -324,7 +338,7 @@ impl Dispatcher {
     fn call_started(&mut self, call: CallKey, mailbox: Mailbox, actor: CallActor) {
         self.calls.insert(call, Entry { mailbox, legs: HashMap::new(), invites: Vec::new() });
         self.actors.spawn(actor.run());
-        self.live.send_replace(self.calls.len());
+        self.live.send_modify(|live| *live += 1);
         metrics::counter!("session_calls_total").increment(1);
     }
 
@@ -457,8 +471,8 @@ impl Dispatcher {
                 // A call that broke owes its peers an answer (DESIGN §4); what has one already stays as it is.
                 transactions.refuse(now, id, StatusCode::SERVER_INTERNAL_ERROR);
             }
+            self.live.send_modify(|live| *live = live.saturating_sub(1));
         }
-        self.live.send_replace(self.calls.len());
         while let Some(ended) = self.actors.try_join_next() {
             if let Err(error) = ended {
                 tracing::error!(%error, "the task of a call did not end by itself");
@@ -481,13 +495,13 @@ pub(super) fn new_actor(
     incoming: Option<Incoming>,
 ) -> (CallActor, Mailbox, Call) {
     let rng = StdRng::from_rng(&mut parts.rng);
-    connect(key, parts.config.clone(), parts.shard.clone(), parts.media.clone(), rng, incoming)
+    connect(key, parts.config.clone(), parts.home.clone(), parts.media.clone(), rng, incoming)
 }
 
 pub(super) fn connect(
     key: CallKey,
     config: Arc<EndpointConfig>,
-    shard: ShardHandle<Command>,
+    home: Home,
     media: Arc<MediaSource>,
     rng: StdRng,
     incoming: Option<Incoming>,
@@ -498,7 +512,7 @@ pub(super) fn connect(
     let call_id = incoming.as_ref().map_or_else(|| ByteStr::from("-"), |incoming| incoming.invite.call_id().clone());
     let call = Call::new(op_sender, events, mailbox.clone(), media, incoming.map(Arc::new));
     let line = Line { key, call_id, mailbox: messages, overrun, ops, events: event_sender };
-    let actor = CallActor::new(line, config, rng, shard);
+    let actor = CallActor::new(line, config, rng, home);
     (actor, mailbox, call)
 }
 

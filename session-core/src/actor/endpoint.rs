@@ -1,4 +1,4 @@
-//! A SIP endpoint: a shard of the transaction layer, the media workers, and the calls between them.
+//! A SIP endpoint: the shards of the transaction layer, the media workers, and the calls between them.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,25 +7,34 @@ use std::time::Duration;
 
 use blether_rtp_core::{Impairment, MediaWorkers, PortAllocator, PortRange};
 use blether_sip_core::{ByteStr, Host, Limits, Request, Response, SipUri};
-use blether_sip_transport::{BindError, Flow, LocalAddresses, NoRoute, Transport, UdpSocket};
-use blether_transaction_core::{Failure, Shard, ShardConfig, ShardHandle, Timing, TransactionsConfig, WireTap};
+use blether_sip_transport::{
+    BindError, ConnectionLimits, Flow, FramerLimits, LocalAddresses, NoRoute, TcpListener, Transport, UdpSocket,
+};
+use blether_transaction_core::{
+    Failure, Ownership, Router, RunningShards, ShardConfig, ShardHandle, ShardIndex, Shards, Streams, Timing,
+    TransactionsConfig, WireTap,
+};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::sync::{oneshot, watch};
-use tokio::task::JoinHandle;
 
 use super::CallKey;
 use super::application::Application;
 use super::call::{Call, CallError};
-use super::dispatcher::{Command, Dispatcher, connect};
+use super::dispatcher::{Command, Dispatcher, Home, connect};
 use super::media::MediaSource;
 use crate::SessionConfig;
 
 /// How an [`Endpoint`] is set up.
 #[derive(Clone, Debug)]
 pub struct EndpointConfig {
-    /// Where it listens; port 0 lets the system choose.
+    /// Where it listens for UDP and, if `tcp` is there, on the same port for TCP; port 0 lets the system choose.
     pub listen: SocketAddr,
+    /// Tasks that share the SIP work among them, each with its own part of the Call-IDs: as many as the processors that SIP may use.
+    /// Default: 1, which a phone needs, and some thousand messages a second.
+    pub shards: usize,
+    /// What TCP connections may cost; `None` (the default) for an endpoint without TCP. What a message may measure is said by `limits`.
+    pub tcp: Option<ConnectionLimits>,
     /// What it calls itself in User-Agent and Server.
     pub user_agent: String,
     /// T1, T2 and T4 (RFC 3261 §17.1.1.1).
@@ -45,9 +54,9 @@ pub struct EndpointConfig {
     pub end_when_silent: Option<Duration>,
     /// The address that stands in SIP and SDP instead of the one that faces the peer, for a machine behind a NAT.
     pub advertise: Option<IpAddr>,
-    /// Transactions at a time; see [`TransactionsConfig::max_transactions`].
+    /// Transactions at a time, in all shards together, of which each has an equal part; see [`TransactionsConfig::max_transactions`].
     pub max_transactions: usize,
-    /// Who is shown every SIP datagram.
+    /// Who is shown every SIP message.
     pub tap: Option<WireTap>,
 }
 
@@ -55,6 +64,8 @@ impl Default for EndpointConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            shards: 1,
+            tcp: None,
             user_agent: concat!("Blether/", env!("CARGO_PKG_VERSION")).to_owned(),
             timing: Timing::default(),
             limits: Limits::default(),
@@ -73,7 +84,10 @@ impl Default for EndpointConfig {
 impl EndpointConfig {
     /// What a session needs to know that talks over `flow`.
     pub(super) fn session_for(&self, contact_user: Option<&str>, flow: Flow) -> Arc<SessionConfig> {
-        let contact = SipUri::new(contact_user, Host::from(flow.local.ip()), Some(flow.local.port()));
+        let mut contact = SipUri::new(contact_user, Host::from(flow.local.ip()), Some(flow.local.port()));
+        if flow.transport != Transport::Udp {
+            contact.params.set("transport", Some(&flow.transport.to_string()));
+        }
         Arc::new(SessionConfig {
             timing: self.timing,
             user_agent: ByteStr::from(self.user_agent.as_str()),
@@ -85,7 +99,7 @@ impl EndpointConfig {
 /// An endpoint could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The SIP socket.
+    /// A SIP socket.
     #[error(transparent)]
     Bind(#[from] BindError),
     /// The media threads.
@@ -111,6 +125,8 @@ pub struct EndpointCounts {
     pub calls: usize,
     /// Transactions that have not terminated.
     pub transactions: usize,
+    /// TCP connections that are open.
+    pub connections: usize,
     /// RTP ports in use (not those in quarantine).
     pub media_ports: usize,
 }
@@ -119,28 +135,33 @@ pub struct EndpointCounts {
 #[derive(Debug)]
 pub struct Endpoint {
     config: Arc<EndpointConfig>,
-    shard: ShardHandle<Command>,
+    /// In the order of their indices.
+    shards: Vec<ShardHandle<Command>>,
+    ownership: Ownership,
     local: SocketAddr,
     addresses: Mutex<LocalAddresses>,
     media: Arc<MediaSource>,
     next_call: Arc<AtomicU64>,
     calls: watch::Receiver<usize>,
     rng: Mutex<StdRng>,
-    task: JoinHandle<()>,
+    running: RunningShards,
 }
+
+/// Ports that are tried for one that is free for UDP and for TCP, where the system chooses.
+const PORTS_TRIED: usize = 16;
 
 /// Peers whose facing address is remembered for outgoing requests.
 const REMEMBERED_PEERS: usize = 4_096;
 
 impl Endpoint {
-    /// Opens the socket, starts the media workers and serves `application`.
+    /// Opens the sockets, starts the media workers and serves `application`.
     ///
     /// # Errors
     ///
     /// When the address cannot be bound or a thread cannot be started.
     pub async fn start(config: EndpointConfig, application: Arc<dyn Application>) -> Result<Self, StartError> {
-        let socket = UdpSocket::bind(config.listen)?;
-        let local = socket.local_addr();
+        let (sockets, streams) = open_sockets(&config)?;
+        let local = sockets.first().map_or(config.listen, UdpSocket::local_addr);
         let workers = MediaWorkers::start(config.media_workers).map_err(StartError::Media)?;
         let ports = PortAllocator::new(config.media_ports);
         let media = Arc::new(MediaSource {
@@ -157,41 +178,53 @@ impl Endpoint {
             transactions: TransactionsConfig {
                 timing: config.timing,
                 limits: config.limits.clone(),
-                max_transactions: config.max_transactions,
+                max_transactions: config.max_transactions.div_ceil(sockets.len().max(1)),
             },
             advertise: config.advertise,
             tap: config.tap.clone(),
         };
         let (live, calls) = watch::channel(0);
-        let dispatcher_rng = StdRng::from_rng(&mut rng);
-        let (shard, handle) = Shard::new(socket, shard_config, StdRng::from_rng(&mut rng), |handle| {
-            Dispatcher::new(application, config.clone(), handle, media.clone(), dispatcher_rng, next_call.clone(), live)
+        let live = Arc::new(live);
+        let mut shards_rng = StdRng::from_rng(&mut rng);
+        let (shards, handles) = Shards::new(sockets, streams, &shard_config, &mut shards_rng, |router, shard| {
+            let (application, home, rng) = (application.clone(), Home { router, shard }, StdRng::from_rng(&mut rng));
+            Dispatcher::new(application, config.clone(), home, media.clone(), rng, next_call.clone(), live.clone())
         });
-        let task = tokio::spawn(shard.run());
         Ok(Self {
             config,
-            shard: handle,
+            shards: handles,
+            ownership: shards.ownership(),
             local,
             addresses: Mutex::new(LocalAddresses::new(REMEMBERED_PEERS)),
             media,
             next_call,
             calls,
             rng: Mutex::new(rng),
-            task,
+            running: shards.spawn(),
         })
     }
 
-    /// The address of the SIP socket, with the port that the system chose.
+    /// The address of the SIP sockets, with the port that the system chose.
     pub fn local_addr(&self) -> SocketAddr {
         self.local
     }
 
-    /// The flow by which `remote` is reached, with the address of ours that faces it.
+    /// The flow by which `remote` is reached over UDP, with the address of ours that faces it.
     ///
     /// # Errors
     ///
     /// [`NoRoute`] when the system has no way there.
     pub fn flow_to(&self, remote: SocketAddr) -> Result<Flow, NoRoute> {
+        self.flow_over(Transport::Udp, remote)
+    }
+
+    /// The flow by which `remote` is reached over a transport. Over TCP, a connection is opened when something is sent and there is none;
+    /// without [`EndpointConfig::tcp`] sending fails.
+    ///
+    /// # Errors
+    ///
+    /// [`NoRoute`] when the system has no way there.
+    pub fn flow_over(&self, transport: Transport, remote: SocketAddr) -> Result<Flow, NoRoute> {
         let ip: IpAddr = if let Some(advertise) = self.config.advertise {
             advertise
         } else if self.local.ip().is_unspecified() {
@@ -199,7 +232,8 @@ impl Endpoint {
         } else {
             self.local.ip()
         };
-        Ok(Flow { transport: Transport::Udp, local: SocketAddr::new(ip, self.local.port()), remote })
+        let local = SocketAddr::new(ip, self.local.port());
+        Ok(Flow { transport, local, remote, connection: None })
     }
 
     /// Begins a call of ours: no leg is dialled yet. The handle is the call: dropping it hangs up.
@@ -209,11 +243,15 @@ impl Endpoint {
     /// [`CallError::Ended`] when the endpoint has stopped or is overloaded.
     pub fn new_call(&self) -> Result<Call, CallError> {
         let key = CallKey(self.next_call.fetch_add(1, Ordering::Relaxed));
+        // One after the other; the Call-IDs of its legs follow the shard.
+        let count = self.ownership.shards();
+        let index = ShardIndex(u16::try_from(key.0 % u64::from(count)).unwrap_or_default());
+        let shard = self.shards.get(usize::from(index.0)).ok_or(CallError::Ended)?.clone();
+        let home = Home { router: Router::new(self.ownership, index), shard };
         let rng = StdRng::from_rng(&mut *self.rng.lock().unwrap_or_else(PoisonError::into_inner));
-        let (actor, mailbox, call) =
-            connect(key, self.config.clone(), self.shard.clone(), self.media.clone(), rng, None);
+        let (actor, mailbox, call) = connect(key, self.config.clone(), home.clone(), self.media.clone(), rng, None);
         let started = Command::CallStarted { call: key, mailbox, actor: Box::new(actor) };
-        self.shard.try_send(started).map_err(|_| CallError::Ended)?;
+        home.shard.try_send(started).map_err(|_| CallError::Ended)?;
         Ok(call)
     }
 
@@ -224,8 +262,11 @@ impl Endpoint {
     /// When nobody answers in 64 × T1, nothing can be sent, or the endpoint is overloaded.
     pub async fn request(&self, request: Request, flow: Flow) -> Result<Response, RequestError> {
         let (reply, response) = oneshot::channel();
+        // Its responses come to the owner of its Call-ID.
+        let owner = usize::from(self.ownership.owner_of(request.call_id().as_bytes()).0);
+        let shard = self.shards.get(owner).ok_or(RequestError::Overloaded)?;
         let command = Command::Request { request: Box::new(request), flow, reply };
-        self.shard.try_send(command).map_err(|_| RequestError::Overloaded)?;
+        shard.try_send(command).map_err(|_| RequestError::Overloaded)?;
         response.await.map_err(|_| RequestError::Overloaded)?
     }
 
@@ -241,30 +282,53 @@ impl Endpoint {
 
     /// Waits until no call is left, or the endpoint has stopped.
     pub async fn idle(&self) {
-        // An error means that the shard is gone, and every call with it.
+        // An error means that the shards are gone, and every call with it.
         let _ = self.calls.clone().wait_for(|calls| *calls == 0).await;
     }
 
     /// Refuses new calls, ends those that are there with BYE, CANCEL or a refusal, and stops when the last is gone or `patience` is over.
     pub async fn shut_down(self, patience: Duration) {
-        if self.shard.send(Command::ShutDown).await.is_ok()
-            && tokio::time::timeout(patience, self.idle()).await.is_err()
-        {
+        let mut runs = false;
+        for shard in &self.shards {
+            runs |= shard.send(Command::ShutDown).await.is_ok();
+        }
+        if runs && tokio::time::timeout(patience, self.idle()).await.is_err() {
             tracing::warn!("calls were left after {patience:?}; they are dropped");
         }
     }
 
     /// What is alive at this moment; `None` when the endpoint has stopped.
     pub async fn counts(&self) -> Option<EndpointCounts> {
-        let (reply, counts) = oneshot::channel();
-        self.shard.try_send(Command::Count { reply }).ok()?;
-        let (calls, transactions) = counts.await.ok()?;
-        Some(EndpointCounts { calls, transactions, media_ports: self.media.ports.in_use() })
+        let (mut calls, mut transactions) = (0, 0);
+        for shard in &self.shards {
+            let (reply, counts) = oneshot::channel();
+            shard.try_send(Command::Count { reply }).ok()?;
+            let (more_calls, more_transactions) = counts.await.ok()?;
+            (calls, transactions) = (calls + more_calls, transactions + more_transactions);
+        }
+        let connections = self.running.connections();
+        Some(EndpointCounts { calls, transactions, connections, media_ports: self.media.ports.in_use() })
     }
 }
 
-impl Drop for Endpoint {
-    fn drop(&mut self) {
-        self.task.abort();
+/// Binds a UDP socket a shard and, if wanted, the TCP listener, all on one port.
+fn open_sockets(config: &EndpointConfig) -> Result<(Vec<UdpSocket>, Option<Streams>), BindError> {
+    let mut tries = if config.listen.port() == 0 { PORTS_TRIED } else { 1 };
+    loop {
+        tries -= 1;
+        let sockets = UdpSocket::bind_shared(config.listen, config.shards)?;
+        let Some(mut limits) = config.tcp else { return Ok((sockets, None)) };
+        limits.framer = FramerLimits {
+            max_header_section: config.limits.max_start_line.saturating_add(config.limits.max_header_section),
+            max_message: config.limits.max_message,
+        };
+        let mut address = config.listen;
+        address.set_port(sockets.first().map_or(address.port(), |socket| socket.local_addr().port()));
+        match TcpListener::bind(address) {
+            Ok(listener) => return Ok((sockets, Some(Streams { listener, limits }))),
+            // Somebody else has that port for TCP.
+            Err(error) if tries == 0 || error.source.kind() != std::io::ErrorKind::AddrInUse => return Err(error),
+            Err(_) => {}
+        }
     }
 }

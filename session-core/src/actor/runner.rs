@@ -12,12 +12,12 @@ use std::time::{Duration, Instant};
 
 use blether_rtp_core::LegStatistics;
 use blether_sip_core::{ByteStr, StatusCode};
-use blether_transaction_core::{Rejected, ShardHandle};
+use blether_transaction_core::{Rejected, Router, ShardHandle};
 use rand::rngs::StdRng;
 use tokio::sync::{Notify, mpsc};
 
 use super::call::{CallError, CallEvent, Op};
-use super::dispatcher::Command;
+use super::dispatcher::{Command, Home};
 use super::endpoint::EndpointConfig;
 use super::leg::Leg;
 use super::mailbox::CallMessage;
@@ -53,6 +53,8 @@ pub(crate) struct CallActor {
     pub(super) config: Arc<EndpointConfig>,
     pub(super) rng: StdRng,
     pub(super) shard: ShardHandle<Command>,
+    /// The place of that shard among the others.
+    pub(super) router: Router,
     /// What the shard is to be told, in order.
     pub(super) outbox: VecDeque<Command>,
     pub(super) mailbox: mpsc::Receiver<CallMessage>,
@@ -84,7 +86,7 @@ enum HandlerEnd {
 }
 
 impl CallActor {
-    pub(super) fn new(line: Line, config: Arc<EndpointConfig>, rng: StdRng, shard: ShardHandle<Command>) -> Self {
+    pub(super) fn new(line: Line, config: Arc<EndpointConfig>, rng: StdRng, Home { router, shard }: Home) -> Self {
         let Line { key, call_id, mailbox, overrun, ops, events } = line;
         Self {
             key,
@@ -92,6 +94,7 @@ impl CallActor {
             config,
             rng,
             shard,
+            router,
             outbox: VecDeque::new(),
             mailbox,
             overrun,

@@ -328,8 +328,8 @@ impl CallActor {
 
     fn dial(&mut self, now: Instant, key: LegKey, dial: Dial, media: MediaLeg) {
         let local_tag = random_token(&mut self.rng);
-        // Both legs of a call have one owner: with one shard any Call-ID does, and it tells nothing about the other leg.
-        let call_id = random_token(&mut self.rng);
+        // Both legs of a call have one owner. It tells nothing about the other leg but that.
+        let call_id = self.router.new_call_id(&mut self.rng);
         if key == LegKey::PRIMARY {
             self.call_id = call_id.clone();
         }

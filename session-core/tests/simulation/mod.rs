@@ -14,7 +14,7 @@ use blether_session_core::{
     SessionTransmit,
 };
 use blether_sip_core::{ByteStr, Limits, Message, NameAddr, Request, Response, SipUri, StatusCode, Uri};
-use blether_sip_transport::{Flow, Transport};
+use blether_sip_transport::Flow;
 use blether_testkit::SimulatedNetwork;
 use blether_transaction_core::{
     ClientTransactionId, Event, Owner, ServerTransactionId, Transactions, TransactionsConfig,
@@ -133,7 +133,7 @@ impl Phone {
     }
 
     pub(crate) fn flow(&self, remote: SocketAddr) -> Flow {
-        Flow { transport: Transport::Udp, local: self.address, remote }
+        Flow::udp(self.address, remote)
     }
 
     /// The INVITE of a call to this address.

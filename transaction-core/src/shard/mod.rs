@@ -1,23 +1,32 @@
-//! The tokio half: one task that owns a UDP socket, its transactions and their timers, and calls its user.
+//! The tokio half: a task that owns a UDP socket, its transactions and their timers, and calls its user; and many of them as one endpoint.
 #![expect(clippy::disallowed_methods, reason = "the driver reads the clock for the cores, once a turn")]
 
 mod handle;
+mod inlet;
+mod ownership;
+mod set;
 mod tap;
 
 use std::io;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Instant;
 
 use blether_sip_core::{ByteStr, Response, StatusCode};
-use blether_sip_transport::{Flow, LocalAddresses, ReceiveBuffer, Transport, UdpSocket};
+use blether_sip_transport::{Connections, Flow, LocalAddresses, ReceiveBuffer, StreamEvent, Transport, UdpSocket};
+use bytes::Bytes;
 use rand::rngs::StdRng;
 use tokio::sync::mpsc;
 
+use inlet::{Inlets, Outlet, inlet};
+
 pub use handle::{Rejected, ShardClosed, ShardHandle};
+pub use ownership::{Ownership, Router, ShardIndex, Way};
+pub use set::{RunningShards, Shards, Streams};
 pub use tap::{Direction, WireMessage, WireTap};
 
-use crate::{Counters, Event, ServerTransactionId, Transactions, TransactionsConfig};
+use crate::{Counters, Event, ServerTransactionId, Transactions, TransactionsConfig, Transmit};
 
 /// Datagrams and commands taken in one turn: a flood of either must not keep the other, or the timers, waiting.
 const BATCH: usize = 64;
@@ -51,12 +60,18 @@ pub struct ShardConfig {
     pub tap: Option<WireTap>,
 }
 
-/// A UDP socket, its transactions and their user.
+/// A UDP socket, its transactions and their user: an endpoint of its own, or one of several ([`Shards`]).
 pub struct Shard<U: TransactionUser> {
     socket: UdpSocket,
     transactions: Transactions,
     user: U,
     commands: mpsc::Receiver<U::Command>,
+    router: Router,
+    /// The ways to the other shards, if there are others.
+    inlets: Option<Arc<Inlets>>,
+    /// What other shards and connections pass to this one.
+    outlet: Outlet,
+    connections: Option<Connections>,
     addresses: LocalAddresses,
     advertise: Option<IpAddr>,
     tap: Option<WireTap>,
@@ -64,25 +79,43 @@ pub struct Shard<U: TransactionUser> {
 }
 
 impl<U: TransactionUser> Shard<U> {
-    /// Puts a shard together; `make_user` gets the handle by which others reach the user.
+    /// Puts a shard together that is alone; `make_user` gets the handle by which others reach the user.
     pub fn new(
         socket: UdpSocket,
         config: ShardConfig,
-        rng: StdRng,
+        mut rng: StdRng,
         make_user: impl FnOnce(ShardHandle<U::Command>) -> U,
     ) -> (Self, ShardHandle<U::Command>) {
         let (handle, commands) = ShardHandle::new();
-        let shard = Self {
+        let (_, outlet) = inlet();
+        let router = Router::new(Ownership::new(1, &mut rng), ShardIndex(0));
+        let user = make_user(handle.clone());
+        (Self::assemble(socket, config, rng, router, user, commands, outlet), handle)
+    }
+
+    fn assemble(
+        socket: UdpSocket,
+        config: ShardConfig,
+        rng: StdRng,
+        router: Router,
+        user: U,
+        commands: mpsc::Receiver<U::Command>,
+        outlet: Outlet,
+    ) -> Self {
+        Self {
             socket,
             transactions: Transactions::new(config.transactions, rng),
-            user: make_user(handle.clone()),
+            user,
             commands,
+            router,
+            inlets: None,
+            outlet,
+            connections: None,
             addresses: LocalAddresses::new(REMEMBERED_PEERS),
             advertise: config.advertise,
             tap: config.tap,
             counted: Counters::default(),
-        };
-        (shard, handle)
+        }
     }
 
     /// Runs until every handle is gone. Whatever a datagram or a user does, it goes on.
@@ -105,6 +138,8 @@ impl<U: TransactionUser> Shard<U> {
                         return;
                     }
                 },
+                // Alone, it has no inlet, and this branch is over at once.
+                Some(event) = self.outlet.next() => self.take_passed(event),
                 command = self.commands.recv() => match command {
                     Some(command) => self.carry_out(command),
                     None => return,
@@ -129,18 +164,63 @@ impl<U: TransactionUser> Shard<U> {
                 Ok((bytes, source)) => {
                     let now = Instant::now();
                     let Some(flow) = self.flow_from(source) else { continue };
-                    if let Some(tap) = &self.tap {
-                        tap.show(WireMessage { at: now, direction: Direction::Received, flow, bytes: &bytes });
+                    match (self.router.route(&bytes), &self.inlets) {
+                        (Way::Pass { to, urgent }, Some(inlets)) => {
+                            inlets.pass(to, StreamEvent::Message { flow, bytes }, urgent);
+                        }
+                        _ => self.take_in(now, flow, bytes),
                     }
-                    let transactions = &mut self.transactions;
-                    if catch_unwind(AssertUnwindSafe(|| transactions.handle_datagram(now, flow, bytes))).is_err() {
-                        core_panicked(&flow);
-                    }
-                    self.settle(now);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 // An ICMP message about something that was sent before; the transaction's timers deal with the silence.
                 Err(error) => tracing::debug!(%error, "the SIP socket reports an error"),
+            }
+        }
+    }
+
+    fn take_in(&mut self, now: Instant, flow: Flow, bytes: Bytes) {
+        if let Some(tap) = &self.tap {
+            tap.show(WireMessage { at: now, direction: Direction::Received, flow, bytes: &bytes });
+        }
+        self.contained(now, &flow, |transactions| transactions.handle_datagram(now, flow, bytes));
+    }
+
+    /// Lets the transactions take something in, and deals with what comes of it.
+    fn contained(&mut self, now: Instant, flow: &Flow, input: impl FnOnce(&mut Transactions)) {
+        let transactions = &mut self.transactions;
+        if catch_unwind(AssertUnwindSafe(|| input(transactions))).is_err() {
+            core_panicked(flow);
+        }
+        self.settle(now);
+    }
+
+    /// Takes in what others have passed, at most [`BATCH`].
+    fn take_passed(&mut self, first: StreamEvent) {
+        self.take_event(first);
+        for _ in 1..BATCH {
+            match self.outlet.try_next() {
+                Some(event) => self.take_event(event),
+                None => break,
+            }
+        }
+        self.outlet.announce_room();
+    }
+
+    fn take_event(&mut self, event: StreamEvent) {
+        let now = Instant::now();
+        match event {
+            StreamEvent::Message { flow, bytes } => self.take_in(now, flow, bytes),
+            StreamEvent::Unframed { flow, error } => {
+                if let Some(tap) = &self.tap {
+                    tap.show(WireMessage { at: now, direction: Direction::Received, flow, bytes: error.head() });
+                }
+                self.contained(now, &flow, |transactions| transactions.handle_unframed(flow, &error));
+            }
+            StreamEvent::Closed { flow, reason } => {
+                let Some(connection) = flow.connection else { return };
+                self.contained(now, &flow, |transactions| {
+                    transactions.handle_closed(now, connection, reason.kind());
+                });
             }
         }
     }
@@ -178,9 +258,7 @@ impl<U: TransactionUser> Shard<U> {
                         bytes: &transmit.payload,
                     });
                 }
-                if let Err(error) = self.socket.try_send_to(&transmit.payload, transmit.flow.remote) {
-                    self.send_failed(now, transmit, &error);
-                }
+                self.send(now, transmit);
             }
             match self.transactions.poll_event() {
                 Some(event) => self.tell(now, event),
@@ -189,12 +267,22 @@ impl<U: TransactionUser> Shard<U> {
         }
     }
 
-    fn send_failed(&mut self, now: Instant, transmit: crate::Transmit, error: &io::Error) {
-        tracing::debug!(flow = %transmit.flow, %error, "nothing was sent");
-        // A full send buffer is a lost datagram, which resends make good; anything else is the transaction's business.
-        if error.kind() != io::ErrorKind::WouldBlock {
-            self.transactions.handle_send_error(now, transmit.id, error.kind());
-        }
+    fn send(&mut self, now: Instant, Transmit { flow, payload, id }: Transmit) {
+        let kind = match (flow.transport, &self.connections) {
+            (Transport::Udp, _) => match self.socket.try_send_to(&payload, flow.remote) {
+                // A full send buffer is a lost datagram, which resends make good; anything else is the transaction's business.
+                Ok(()) => return,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) => error.kind(),
+            },
+            (Transport::Tcp, Some(connections)) => match connections.try_send(&flow, payload) {
+                Ok(connection) => return self.transactions.sent_by(id, connection),
+                Err(kind) => kind,
+            },
+            (Transport::Tcp, None) => io::ErrorKind::Unsupported,
+        };
+        tracing::debug!(%flow, %kind, "nothing was sent");
+        self.transactions.handle_send_error(now, id, kind);
     }
 
     fn tell(&mut self, now: Instant, event: Event) {
@@ -234,7 +322,7 @@ impl<U: TransactionUser> Shard<U> {
                 }
             }
         }
-        Some(Flow { transport: Transport::Udp, local, remote })
+        Some(Flow::udp(local, remote))
     }
 
     fn publish_counters(&mut self) {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use blether_sip_core::{Limits, Message, Method, Request, Response, StatusCode};
-use blether_sip_transport::{Flow, Transport};
+use blether_sip_transport::Flow;
 use blether_testkit::SimulatedNetwork;
 use blether_transaction_core::{
     ClientTransactionId, Event, Owner, ServerTransactionId, Transactions, TransactionsConfig, Transmit,
@@ -16,7 +16,7 @@ pub(crate) const OWNER: Owner = Owner(42);
 
 pub(crate) fn flow() -> Flow {
     let (local, remote) = ("192.0.2.2:5060".parse().unwrap(), "192.0.2.1:5060".parse().unwrap());
-    Flow { transport: Transport::Udp, local, remote }
+    Flow::udp(local, remote)
 }
 
 /// A request as a peer at 192.0.2.1 writes it.

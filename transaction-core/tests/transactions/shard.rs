@@ -134,8 +134,7 @@ async fn a_request_may_be_answered_later_by_its_id_and_gets_a_100_meanwhile() {
 async fn a_request_of_ours_is_sent_and_its_response_told() {
     let mut peer = Peer::of_shard_on("127.0.0.1:0");
     let remote = peer.socket.local_addr();
-    let flow =
-        blether_sip_transport::Flow { transport: blether_sip_transport::Transport::Udp, local: peer.shard, remote };
+    let flow = blether_sip_transport::Flow::udp(peer.shard, remote);
     peer.handle.try_send(Command::Ask(Box::new(flow))).unwrap();
     let request = parse_request(&peer.hear().await);
     assert_eq!(request.via().port, Some(peer.shard.port()));

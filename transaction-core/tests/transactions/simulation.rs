@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use blether_sip_core::{Method, Request, Response, StatusCode, Uri};
-use blether_sip_transport::{Flow, Transport};
+use blether_sip_transport::Flow;
 use blether_testkit::{Impairment, SimulatedNetwork, seeds};
 use blether_transaction_core::{
     ClientTransactionId, Event, Owner, ServerTransactionId, Transactions, TransactionsConfig,
@@ -53,7 +53,7 @@ struct Side {
 
 impl Side {
     fn new(network: &mut SimulatedNetwork, local: &str, remote: &str) -> Self {
-        let flow = Flow { transport: Transport::Udp, local: local.parse().unwrap(), remote: remote.parse().unwrap() };
+        let flow = Flow::udp(local.parse().unwrap(), remote.parse().unwrap());
         let transactions = Transactions::new(TransactionsConfig::default(), network.rng());
         let mut side = Self {
             transactions,

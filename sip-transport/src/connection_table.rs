@@ -1,0 +1,275 @@
+//! Which connections there are, and which has to go: without I/O.
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use crate::{ConnectionId, Flow, FramerLimits};
+
+/// What connections may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionLimits {
+    /// Connections at a time. Default 10,000: each needs a file descriptor and some 2 kB. The one that is idle the longest makes room.
+    pub max_connections: usize,
+    /// Connections at a time with one address. Default 256: an office behind one NAT. That address's own idle the longest makes room.
+    pub max_per_peer: usize,
+    /// How long a connection may be idle. Default 10 minutes: five times what RFC 5626 §4.4.1 wants between keep-alives, and long enough
+    /// for any transaction (RFC 3261 §18 asks for at least 32 s).
+    pub idle_timeout: Duration,
+    /// How long a stranger may take to the end of its first message, and anybody to the end of one that has begun. Default 32 s: what
+    /// comes later belongs to no transaction any more.
+    pub message_timeout: Duration,
+    /// How long opening a connection may take. Default 10 s.
+    pub connect_timeout: Duration,
+    /// How long a peer may take no byte of what waits for it. Default 32 s.
+    pub write_timeout: Duration,
+    /// What may wait to be written to one connection, in bytes. Default 1 MiB: some thousand messages. Over it the peer does not read, and
+    /// the connection is closed.
+    pub max_queued: usize,
+    /// What a message may measure.
+    pub framer: FramerLimits,
+}
+
+impl Default for ConnectionLimits {
+    fn default() -> Self {
+        Self {
+            max_connections: 10_000,
+            max_per_peer: 256,
+            idle_timeout: Duration::from_secs(600),
+            message_timeout: Duration::from_secs(32),
+            connect_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(32),
+            max_queued: 1024 * 1024,
+            framer: FramerLimits::default(),
+        }
+    }
+}
+
+/// The order in which connections have to go: strangers that have not yet sent a message first, then by how long they are idle.
+type Rank = (bool, Instant, ConnectionId);
+
+#[derive(Debug)]
+struct Entry<T> {
+    remote: SocketAddr,
+    known: bool,
+    used: Instant,
+    connection: T,
+}
+
+/// The connections that live, each with what its driver needs of it (`T`).
+#[derive(Debug)]
+pub(crate) struct ConnectionTable<T> {
+    limits: ConnectionLimits,
+    last: u64,
+    entries: HashMap<ConnectionId, Entry<T>>,
+    by_remote: HashMap<SocketAddr, BTreeSet<ConnectionId>>,
+    by_peer: HashMap<IpAddr, BTreeSet<Rank>>,
+    ranks: BTreeSet<Rank>,
+}
+
+impl<T> ConnectionTable<T> {
+    pub(crate) fn new(limits: ConnectionLimits) -> Self {
+        Self {
+            limits,
+            last: 0,
+            entries: HashMap::new(),
+            by_remote: HashMap::new(),
+            by_peer: HashMap::new(),
+            ranks: BTreeSet::new(),
+        }
+    }
+
+    /// Enters a connection; `known` are those that we open. Where a limit is reached, another one goes, which is given back to be closed.
+    pub(crate) fn open(
+        &mut self,
+        now: Instant,
+        remote: SocketAddr,
+        known: bool,
+        connection: T,
+    ) -> (ConnectionId, Option<T>) {
+        let of_peer = self.by_peer.get(&remote.ip());
+        let victim = if of_peer.is_some_and(|ranks| ranks.len() >= self.limits.max_per_peer.max(1)) {
+            of_peer.and_then(BTreeSet::first)
+        } else if self.entries.len() >= self.limits.max_connections.max(1) {
+            self.ranks.first()
+        } else {
+            None
+        };
+        let evicted = victim.map(|&(.., id)| id).and_then(|id| self.close(id));
+        self.last += 1;
+        let id = ConnectionId::new(self.last);
+        self.entries.insert(id, Entry { remote, known, used: now, connection });
+        self.by_remote.entry(remote).or_default().insert(id);
+        self.rank(remote.ip(), (known, now, id));
+        (id, evicted)
+    }
+
+    /// The connection by which `flow` goes: the one that it names, else any to the same address (RFC 3261 §18.1.1, §18.2.2).
+    pub(crate) fn find(&self, flow: &Flow) -> Option<(ConnectionId, &T)> {
+        let named = flow.connection.filter(|id| self.entries.contains_key(id));
+        let id = named.or_else(|| self.by_remote.get(&flow.remote)?.last().copied())?;
+        Some((id, &self.entries.get(&id)?.connection))
+    }
+
+    /// Something has gone by a connection; `heard` tells that it was a message from the peer.
+    pub(crate) fn used(&mut self, now: Instant, id: ConnectionId, heard: bool) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let (peer, old) = (entry.remote.ip(), (entry.known, entry.used, id));
+        entry.known |= heard;
+        entry.used = entry.used.max(now);
+        let new = (entry.known, entry.used, id);
+        if old != new {
+            self.unrank(peer, old);
+            self.rank(peer, new);
+        }
+    }
+
+    /// When a connection will have been idle for too long; `None` when it is not there.
+    pub(crate) fn expires_at(&self, id: ConnectionId) -> Option<Instant> {
+        let entry = self.entries.get(&id)?;
+        let patience = if entry.known { self.limits.idle_timeout } else { self.limits.message_timeout };
+        Some(entry.used + patience)
+    }
+
+    pub(crate) fn close(&mut self, id: ConnectionId) -> Option<T> {
+        let entry = self.entries.remove(&id)?;
+        self.unrank(entry.remote.ip(), (entry.known, entry.used, id));
+        if let Some(ids) = self.by_remote.get_mut(&entry.remote) {
+            ids.remove(&id);
+            if ids.is_empty() {
+                self.by_remote.remove(&entry.remote);
+            }
+        }
+        Some(entry.connection)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Takes all of them out.
+    pub(crate) fn drain(&mut self) -> Vec<T> {
+        self.by_remote.clear();
+        self.by_peer.clear();
+        self.ranks.clear();
+        self.entries.drain().map(|(_, entry)| entry.connection).collect()
+    }
+
+    fn rank(&mut self, peer: IpAddr, rank: Rank) {
+        self.ranks.insert(rank);
+        self.by_peer.entry(peer).or_default().insert(rank);
+    }
+
+    fn unrank(&mut self, peer: IpAddr, rank: Rank) {
+        self.ranks.remove(&rank);
+        if let Some(ranks) = self.by_peer.get_mut(&peer) {
+            ranks.remove(&rank);
+            if ranks.is_empty() {
+                self.by_peer.remove(&peer);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Bench {
+        table: ConnectionTable<&'static str>,
+        start: Instant,
+    }
+
+    impl Bench {
+        fn new(max_connections: usize, max_per_peer: usize) -> Self {
+            let limits = ConnectionLimits { max_connections, max_per_peer, ..ConnectionLimits::default() };
+            Self { table: ConnectionTable::new(limits), start: Instant::now() }
+        }
+
+        fn at(&self, seconds: u64) -> Instant {
+            self.start + Duration::from_secs(seconds)
+        }
+
+        fn accept(&mut self, seconds: u64, remote: &str, name: &'static str) -> (ConnectionId, Option<&'static str>) {
+            self.table.open(self.at(seconds), remote.parse().unwrap(), false, name)
+        }
+
+        fn hear(&mut self, seconds: u64, id: ConnectionId) {
+            self.table.used(self.at(seconds), id, true);
+        }
+
+        fn assert_empty(&self) {
+            assert_eq!(self.table.len(), 0);
+            assert!(self.table.ranks.is_empty() && self.table.by_peer.is_empty() && self.table.by_remote.is_empty());
+        }
+    }
+
+    fn flow(remote: &str, connection: Option<ConnectionId>) -> Flow {
+        Flow { connection, ..Flow::tcp("192.0.2.1:5060".parse().unwrap(), remote.parse().unwrap()) }
+    }
+
+    #[test]
+    fn a_flow_goes_by_its_own_connection_and_by_any_other_to_the_same_address_once_that_is_gone() {
+        let mut bench = Bench::new(10, 10);
+        let (first, _) = bench.accept(0, "192.0.2.9:4000", "first");
+        let (second, _) = bench.accept(0, "192.0.2.9:4000", "second");
+        let by = |bench: &Bench, id| bench.table.find(&flow("192.0.2.9:4000", id)).map(|(_, name)| *name);
+        assert_eq!(by(&bench, Some(first)), Some("first"));
+        assert_eq!(by(&bench, None), Some("second"));
+        bench.table.close(first);
+        assert_eq!(by(&bench, Some(first)), Some("second"));
+        bench.table.close(second);
+        assert_eq!(by(&bench, Some(first)), None);
+        bench.assert_empty();
+    }
+
+    #[test]
+    fn when_all_places_are_taken_the_one_idle_the_longest_goes() {
+        let mut bench = Bench::new(2, 10);
+        let (a, _) = bench.accept(0, "192.0.2.1:1", "a");
+        let (b, _) = bench.accept(1, "192.0.2.2:1", "b");
+        bench.hear(2, a);
+        bench.hear(3, b);
+        bench.hear(4, a);
+        assert_eq!(bench.accept(5, "192.0.2.3:1", "c").1, Some("b"));
+        assert_eq!(bench.table.len(), 2);
+    }
+
+    #[test]
+    fn a_stranger_that_has_said_nothing_goes_before_whoever_has() {
+        let mut bench = Bench::new(2, 10);
+        let (phone, _) = bench.accept(0, "192.0.2.1:1", "phone");
+        bench.hear(0, phone);
+        bench.accept(100, "192.0.2.2:1", "silent");
+        assert_eq!(bench.accept(101, "192.0.2.3:1", "another").1, Some("silent"));
+        // However many more come, the phone stays.
+        assert_eq!(bench.accept(102, "192.0.2.4:1", "third").1, Some("another"));
+        assert!(bench.table.find(&flow("192.0.2.1:1", None)).is_some());
+    }
+
+    #[test]
+    fn a_peer_with_too_many_connections_loses_one_of_its_own() {
+        let mut bench = Bench::new(10, 2);
+        let (other, _) = bench.accept(0, "192.0.2.9:1", "other");
+        bench.hear(0, other);
+        bench.accept(1, "192.0.2.1:1", "first");
+        bench.accept(2, "192.0.2.1:2", "second");
+        assert_eq!(bench.accept(3, "192.0.2.1:3", "third").1, Some("first"));
+        assert_eq!(bench.table.len(), 3);
+    }
+
+    #[test]
+    fn a_connection_expires_when_it_is_idle_and_a_silent_stranger_sooner() {
+        let mut bench = Bench::new(10, 10);
+        let (id, _) = bench.accept(0, "192.0.2.1:1", "a");
+        assert_eq!(bench.table.expires_at(id), Some(bench.at(32)));
+        // What we send to it does not make it known.
+        bench.table.used(bench.at(5), id, false);
+        assert_eq!(bench.table.expires_at(id), Some(bench.at(37)));
+        bench.hear(10, id);
+        assert_eq!(bench.table.expires_at(id), Some(bench.at(610)));
+        bench.table.close(id);
+        assert_eq!(bench.table.expires_at(id), None);
+        bench.assert_empty();
+    }
+}

@@ -1,0 +1,330 @@
+//! TCP: the connections of an endpoint, whoever opened them.
+
+mod connection;
+mod listener;
+mod outbound;
+
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use bytes::Bytes;
+use tokio::net::TcpStream;
+
+pub use listener::TcpListener;
+
+use self::outbound::Outbound;
+use crate::connection_table::ConnectionTable;
+use crate::{ConnectionId, ConnectionLimits, Flow, FramingError, Transport};
+
+/// Why a connection is no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// The peer closed it.
+    #[error("the peer closed it")]
+    Peer,
+    /// Nothing went by it for [`ConnectionLimits::idle_timeout`], or a message was not whole in [`ConnectionLimits::message_timeout`].
+    #[error("it was idle")]
+    Idle,
+    /// Another one needed its place.
+    #[error("it made room for another")]
+    Evicted,
+    /// The peer does not take what is written: [`ConnectionLimits::write_timeout`] or [`ConnectionLimits::max_queued`].
+    #[error("the peer does not read")]
+    Stalled,
+    /// What it sent could not be cut into messages.
+    #[error("what came by it is no sequence of messages")]
+    Framing,
+    /// It could not be opened.
+    #[error("it could not be opened: {0}")]
+    NotOpened(io::ErrorKind),
+    /// It broke.
+    #[error("it broke: {0}")]
+    Broken(io::ErrorKind),
+    /// The endpoint stops.
+    #[error("the endpoint stops")]
+    Stopped,
+}
+
+impl CloseReason {
+    /// What this is to a transaction that had something on its way by the connection (RFC 3261 §17.1.4).
+    pub fn kind(self) -> io::ErrorKind {
+        match self {
+            Self::NotOpened(kind) | Self::Broken(kind) => kind,
+            Self::Peer | Self::Framing => io::ErrorKind::ConnectionReset,
+            Self::Stalled => io::ErrorKind::TimedOut,
+            Self::Idle | Self::Evicted | Self::Stopped => io::ErrorKind::ConnectionAborted,
+        }
+    }
+}
+
+/// What a connection tells its user.
+#[derive(Clone, Debug)]
+pub enum StreamEvent {
+    /// A whole message has come.
+    Message {
+        /// The way by which it came.
+        flow: Flow,
+        /// The message.
+        bytes: Bytes,
+    },
+    /// Something came that is no message; the connection closes a second later, which leaves time for an answer.
+    Unframed {
+        /// The way by which it came.
+        flow: Flow,
+        /// What is wrong with it.
+        error: Box<FramingError>,
+    },
+    /// The connection is no more: what was sent by it may not have arrived.
+    Closed {
+        /// What it was.
+        flow: Flow,
+        /// Why.
+        reason: CloseReason,
+    },
+}
+
+/// Waits until there may be room.
+pub type Room<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+/// Who takes in what comes by connections. Called in the connections' tasks, many at a time.
+pub trait StreamUser: Send + Sync + 'static {
+    /// Takes in an event without waiting, or gives it back when there is no room. The connection is not read meanwhile, so that its peer
+    /// is slowed down by TCP itself.
+    ///
+    /// # Errors
+    ///
+    /// The event, to be offered again once there is [`Self::room`].
+    fn try_take(&self, event: StreamEvent) -> Result<(), StreamEvent>;
+
+    /// Waits until the event may find room.
+    fn room<'a>(&'a self, event: &'a StreamEvent) -> Room<'a>;
+}
+
+/// Our side of connections that we open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LocalEnd {
+    /// Where we listen for TCP: its port stands in the [`Flow`] of a connection that we open, and so in Via and Contact, and its address,
+    /// if it is none for all, is where the connection leaves from. `None`: the connection's own address.
+    pub listening: Option<SocketAddr>,
+    /// The address that stands in a [`Flow`] in place of the one that the socket has.
+    pub advertise: Option<IpAddr>,
+}
+
+/// The connections of an endpoint: opened by us or by the peer makes no difference (RFC 3261 §18). Clones share them.
+///
+/// The last clone going does not close them; [`close_all`](Self::close_all) does.
+#[derive(Clone)]
+pub struct Connections {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    /// `None` once [`Connections::close_all`] was called.
+    table: Mutex<Option<ConnectionTable<Arc<Outbound>>>>,
+    limits: ConnectionLimits,
+    local: LocalEnd,
+    user: Arc<dyn StreamUser>,
+}
+
+impl std::fmt::Debug for Connections {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connections").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+impl Connections {
+    /// None yet. `user` is told what comes by them.
+    pub fn new(limits: ConnectionLimits, local: LocalEnd, user: Arc<dyn StreamUser>) -> Self {
+        let table = Mutex::new(Some(ConnectionTable::new(limits)));
+        Self { shared: Arc::new(Shared { table, limits, local, user }) }
+    }
+
+    /// Queues a message for the connection that `flow` names, else for one to the same address, else for a new one, which is opened; says
+    /// which one it was. Never waits. Must be called on a tokio runtime.
+    ///
+    /// That it was queued does not mean that it arrives: [`StreamEvent::Closed`] tells of every connection's end.
+    ///
+    /// # Errors
+    ///
+    /// `TimedOut` when the peer has not read what was sent before, `NotConnected` after [`Self::close_all`], `Unsupported` for a flow of
+    /// another transport.
+    pub fn try_send(&self, flow: &Flow, payload: Bytes) -> Result<ConnectionId, io::ErrorKind> {
+        if flow.transport != Transport::Tcp {
+            return Err(io::ErrorKind::Unsupported);
+        }
+        let now = Instant::now();
+        let mut guard = self.table();
+        let table = guard.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+        if let Some((id, outbound)) = table.find(flow) {
+            if !outbound.push(payload, self.shared.limits.max_queued) {
+                outbound.close(CloseReason::Stalled);
+                table.close(id);
+                return Err(CloseReason::Stalled.kind());
+            }
+            table.used(now, id, false);
+            return Ok(id);
+        }
+        let outbound = Arc::new(Outbound::default());
+        if !outbound.push(payload, self.shared.limits.max_queued) {
+            return Err(io::ErrorKind::FileTooLarge);
+        }
+        let id = self.enter(table, now, flow.remote, true, &outbound);
+        drop(guard);
+        let (connections, remote, local) = (self.clone(), flow.remote, flow.local);
+        tokio::spawn(async move {
+            let wanted = Flow { connection: Some(id), ..Flow::tcp(local, remote) };
+            let (flow, reason) = match connections.connect(remote, &outbound).await {
+                Ok(stream) => {
+                    let flow = connections.flow_of(id, &stream, remote, true).unwrap_or(wanted);
+                    (flow, connection::run(&connections, flow, &stream, &outbound).await)
+                }
+                Err(reason) => (wanted, reason),
+            };
+            connections.closed(flow, reason).await;
+        });
+        Ok(id)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.table().as_ref().map_or(0, ConnectionTable::len)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Closes all, and lets no other be opened.
+    pub fn close_all(&self) {
+        let table = self.table().take();
+        for outbound in table.map(|mut table| table.drain()).unwrap_or_default() {
+            outbound.close(CloseReason::Stopped);
+        }
+    }
+
+    /// Whether [`Self::close_all`] was called.
+    fn is_stopped(&self) -> bool {
+        self.table().is_none()
+    }
+
+    /// Takes over a connection that a peer has opened.
+    fn accept(&self, stream: TcpStream, remote: SocketAddr) {
+        let outbound = Arc::new(Outbound::default());
+        let mut guard = self.table();
+        let Some(table) = guard.as_mut() else { return };
+        let id = self.enter(table, Instant::now(), remote, false, &outbound);
+        drop(guard);
+        let connections = self.clone();
+        tokio::spawn(async move {
+            let Ok(flow) = connections.flow_of(id, &stream, remote, false) else {
+                // It was closed before it was looked at: nobody has seen it.
+                if let Some(table) = connections.table().as_mut() {
+                    table.close(id);
+                }
+                return;
+            };
+            let reason = connection::run(&connections, flow, &stream, &outbound).await;
+            // A peer that hears of the end first may come back before it is known here.
+            connections.forget(id);
+            drop(stream);
+            connections.closed(flow, reason).await;
+        });
+    }
+
+    fn enter(
+        &self,
+        table: &mut ConnectionTable<Arc<Outbound>>,
+        now: Instant,
+        remote: SocketAddr,
+        known: bool,
+        outbound: &Arc<Outbound>,
+    ) -> ConnectionId {
+        let (id, evicted) = table.open(now, remote, known, outbound.clone());
+        if let Some(evicted) = evicted {
+            metrics::counter!("sip_transport_connections_evicted_total").increment(1);
+            evicted.close(CloseReason::Evicted);
+        }
+        metrics::counter!("sip_transport_connections_total", "by" => if known { "us" } else { "peer" }).increment(1);
+        metrics::gauge!("sip_transport_connections").set(table.len() as f64);
+        id
+    }
+
+    async fn connect(&self, remote: SocketAddr, outbound: &Outbound) -> Result<TcpStream, CloseReason> {
+        let opening = async {
+            let socket =
+                if remote.is_ipv4() { tokio::net::TcpSocket::new_v4() } else { tokio::net::TcpSocket::new_v6() }?;
+            if let Some(listening) = self.shared.local.listening
+                && !listening.ip().is_unspecified()
+                && listening.is_ipv4() == remote.is_ipv4()
+            {
+                socket.bind(SocketAddr::new(listening.ip(), 0))?;
+            }
+            socket.connect(remote).await
+        };
+        tokio::select! {
+            opened = tokio::time::timeout(self.shared.limits.connect_timeout, opening) => match opened {
+                Ok(Ok(stream)) => Ok(stream),
+                Ok(Err(error)) => Err(CloseReason::NotOpened(error.kind())),
+                Err(_) => Err(CloseReason::NotOpened(io::ErrorKind::TimedOut)),
+            },
+            reason = outbound.closing() => Err(reason),
+        }
+    }
+
+    fn flow_of(&self, id: ConnectionId, stream: &TcpStream, remote: SocketAddr, opened: bool) -> io::Result<Flow> {
+        let mut local = stream.local_addr()?;
+        if let (true, Some(listening)) = (opened, self.shared.local.listening) {
+            local.set_port(listening.port());
+        }
+        if let Some(advertise) = self.shared.local.advertise {
+            local.set_ip(advertise);
+        }
+        Ok(Flow { connection: Some(id), ..Flow::tcp(local, remote) })
+    }
+
+    /// Nothing is sent by it from here on.
+    fn forget(&self, id: ConnectionId) {
+        if let Some(table) = self.table().as_mut() {
+            table.close(id);
+            metrics::gauge!("sip_transport_connections").set(table.len() as f64);
+        }
+    }
+
+    async fn closed(&self, flow: Flow, reason: CloseReason) {
+        tracing::debug!(%flow, %reason, "a connection is closed");
+        if let Some(id) = flow.connection {
+            self.forget(id);
+        }
+        if reason != CloseReason::Stopped {
+            self.tell(StreamEvent::Closed { flow, reason }).await;
+        }
+    }
+
+    /// Waits for as long as the user has no room.
+    async fn tell(&self, mut event: StreamEvent) {
+        while let Err(back) = self.shared.user.try_take(event) {
+            event = back;
+            self.shared.user.room(&event).await;
+        }
+    }
+
+    fn used(&self, id: ConnectionId, heard: bool) {
+        if let Some(table) = self.table().as_mut() {
+            table.used(Instant::now(), id, heard);
+        }
+    }
+
+    fn expires_at(&self, id: ConnectionId) -> Option<Instant> {
+        self.table().as_ref()?.expires_at(id)
+    }
+
+    fn table(&self) -> MutexGuard<'_, Option<ConnectionTable<Arc<Outbound>>>> {
+        self.shared.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,103 @@
+//! What waits to be written to a connection, and whether it is to be closed.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+
+use super::CloseReason;
+
+/// A queue bounded in bytes, between whoever sends and the connection's task.
+#[derive(Debug, Default)]
+pub(super) struct Outbound {
+    state: Mutex<State>,
+    written: Notify,
+    closed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    queue: VecDeque<Bytes>,
+    /// Of what is in the queue and of what is being written.
+    bytes: usize,
+    closing: Option<CloseReason>,
+}
+
+impl Outbound {
+    /// Queues a message; `false` when more than `limit` bytes would wait.
+    pub(super) fn push(&self, payload: Bytes, limit: usize) -> bool {
+        let mut state = self.state();
+        let bytes = state.bytes.saturating_add(payload.len());
+        if bytes > limit {
+            return false;
+        }
+        state.bytes = bytes;
+        state.queue.push_back(payload);
+        self.written.notify_one();
+        true
+    }
+
+    /// Waits for the next message to write. What was taken before counts until then. Cancel safe.
+    pub(super) async fn next(&self) -> Bytes {
+        loop {
+            if let Some(payload) = self.state().queue.pop_front() {
+                return payload;
+            }
+            self.written.notified().await;
+        }
+    }
+
+    /// What [`Self::next`] gave has been written.
+    pub(super) fn done(&self, payload: &Bytes) {
+        let mut state = self.state();
+        state.bytes = state.bytes.saturating_sub(payload.len());
+    }
+
+    /// Has the connection's task close it.
+    pub(super) fn close(&self, reason: CloseReason) {
+        self.state().closing.get_or_insert(reason);
+        self.closed.notify_one();
+    }
+
+    /// Waits until the connection is to be closed. Cancel safe.
+    pub(super) async fn closing(&self) -> CloseReason {
+        loop {
+            let closing = self.state().closing;
+            if let Some(reason) = closing {
+                return reason;
+            }
+            self.closed.notified().await;
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_being_written_counts_until_it_is_written() {
+        let outbound = Outbound::default();
+        assert!(outbound.push(Bytes::from_static(b"12345"), 8));
+        assert!(!outbound.push(Bytes::from_static(b"6789"), 8));
+        let first = outbound.next().await;
+        assert!(!outbound.push(Bytes::from_static(b"6789"), 8));
+        outbound.done(&first);
+        assert!(outbound.push(Bytes::from_static(b"6789"), 8));
+        assert_eq!(outbound.next().await, "6789");
+    }
+
+    #[tokio::test]
+    async fn the_first_reason_to_close_stays() {
+        let outbound = Outbound::default();
+        outbound.close(CloseReason::Evicted);
+        outbound.close(CloseReason::Stopped);
+        assert_eq!(outbound.closing().await, CloseReason::Evicted);
+        assert_eq!(outbound.closing().await, CloseReason::Evicted);
+    }
+}

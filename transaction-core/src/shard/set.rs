@@ -1,0 +1,106 @@
+//! All shards of an endpoint, and the connections that they share.
+
+use std::sync::Arc;
+
+use blether_sip_transport::{ConnectionLimits, Connections, LocalEnd, TcpListener, UdpSocket};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use tokio::task::JoinSet;
+
+use super::inlet::{Inlets, inlet};
+use super::{Ownership, Router, Shard, ShardConfig, ShardHandle, ShardIndex, TransactionUser};
+
+/// What an endpoint needs to speak TCP.
+#[derive(Debug)]
+pub struct Streams {
+    /// Where peers connect to; its port should be that of the UDP sockets.
+    pub listener: TcpListener,
+    /// What connections may cost, for all shards together.
+    pub limits: ConnectionLimits,
+}
+
+/// The shards of an endpoint (DESIGN: N sockets on one port, each message handled by the shard that owns its Call-ID).
+pub struct Shards<U: TransactionUser> {
+    ownership: Ownership,
+    shards: Vec<Shard<U>>,
+    streams: Option<(TcpListener, Connections)>,
+}
+
+impl<U: TransactionUser> Shards<U> {
+    /// Puts together one shard a socket; the sockets share a port ([`UdpSocket::bind_shared`]). `make_user` is called once a shard, with the
+    /// place of the shard and the handle by which others reach its user. The handles are in the order of the sockets, by [`ShardIndex`].
+    ///
+    /// The limits of `config` hold for each shard.
+    pub fn new(
+        sockets: Vec<UdpSocket>,
+        streams: Option<Streams>,
+        config: &ShardConfig,
+        rng: &mut StdRng,
+        mut make_user: impl FnMut(Router, ShardHandle<U::Command>) -> U,
+    ) -> (Self, Vec<ShardHandle<U::Command>>) {
+        let ownership = Ownership::new(sockets.len(), rng);
+        let (inlets, outlets): (Vec<_>, Vec<_>) = sockets.iter().map(|_| inlet()).unzip();
+        let inlets = Arc::new(Inlets { ownership, inlets });
+        let streams = streams.map(|Streams { listener, limits }| {
+            let local = LocalEnd { listening: Some(listener.local_addr()), advertise: config.advertise };
+            (listener, Connections::new(limits, local, inlets.clone()))
+        });
+        let connections = streams.as_ref().map(|(_, connections)| connections);
+        let (shards, handles) = (0..)
+            .zip(sockets.into_iter().zip(outlets))
+            .map(|(index, (socket, outlet))| {
+                let (handle, commands) = ShardHandle::new();
+                let router = Router::new(ownership, ShardIndex(index));
+                let user = make_user(router, handle.clone());
+                let mut shard =
+                    Shard::assemble(socket, config.clone(), StdRng::from_rng(rng), router, user, commands, outlet);
+                shard.inlets = Some(inlets.clone());
+                shard.connections = connections.cloned();
+                (shard, handle)
+            })
+            .unzip();
+        (Self { ownership, shards, streams }, handles)
+    }
+
+    /// Which of them owns what.
+    pub fn ownership(&self) -> Ownership {
+        self.ownership
+    }
+
+    /// Runs each shard as a task of its own until every handle to it is gone. Must be called on a tokio runtime.
+    #[must_use = "dropping it stops the shards"]
+    pub fn spawn(self) -> RunningShards {
+        let mut tasks = JoinSet::new();
+        for shard in self.shards {
+            tasks.spawn(shard.run());
+        }
+        let connections = self.streams.map(|(listener, connections)| {
+            tasks.spawn(listener.run(connections.clone()));
+            connections
+        });
+        RunningShards { _tasks: tasks, connections }
+    }
+}
+
+/// Shards that run. Dropping it stops them at once, and closes every connection.
+#[derive(Debug)]
+pub struct RunningShards {
+    /// Dropping it aborts them.
+    _tasks: JoinSet<()>,
+    connections: Option<Connections>,
+}
+
+impl RunningShards {
+    /// How many connections there are.
+    pub fn connections(&self) -> usize {
+        self.connections.as_ref().map_or(0, Connections::len)
+    }
+}
+
+impl Drop for RunningShards {
+    fn drop(&mut self) {
+        if let Some(connections) = &self.connections {
+            connections.close_all();
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! What is different on connections: they end, and what comes by them may be no message.
+
+use std::io;
+use std::time::Instant;
+
+use blether_sip_core::{Message, Response, StatusCode};
+use blether_sip_transport::{ConnectionId, Flow, FramingError};
+
+use super::{Transactions, note_source, response_flow};
+use crate::slot::Role;
+use crate::{Transmit, TransmitId};
+
+impl Transactions {
+    /// Notes by which connection something went that [`Self::poll_transmit`] handed out, so that its end can be told to the transaction.
+    pub fn sent_by(&mut self, id: TransmitId, connection: ConnectionId) {
+        let Some(index) = id.0.and_then(|id| self.slots.find(id)) else { return };
+        let Some(slot) = self.slots.get_mut(index).filter(|slot| matches!(slot.role, Role::Client { .. })) else {
+            return;
+        };
+        let before = slot.sent_by.replace(connection);
+        if before == Some(connection) {
+            return;
+        }
+        if let Some(before) = before {
+            self.forget_sent_by(before, index);
+        }
+        self.by_connection.entry(connection).or_default().insert(index);
+    }
+
+    /// Takes in that a connection has ended: what went by it may not have arrived, which is a transport error to the client transactions
+    /// that have heard nothing (RFC 3261 §17.1.4). The others go on: a response finds its way by another connection (RFC 3261 §18.2.2).
+    pub fn handle_closed(&mut self, now: Instant, connection: ConnectionId, kind: io::ErrorKind) {
+        for index in self.by_connection.remove(&connection).unwrap_or_default() {
+            if let Some(slot) = self.slots.get_mut(index) {
+                slot.sent_by = None;
+                let id = TransmitId(Some(self.slots.id(index)));
+                self.handle_send_error(now, id, kind);
+            }
+        }
+    }
+
+    /// Answers a request that could not be cut out of its stream (RFC 3261 §18.3): 513 when it is too large, else 400. What is no request,
+    /// or an ACK, is only counted.
+    pub fn handle_unframed(&mut self, flow: Flow, error: &FramingError) {
+        let (status, reason) = match error {
+            FramingError::HeaderSectionTooLarge { .. } | FramingError::MessageTooLarge { .. } => {
+                (StatusCode::MESSAGE_TOO_LARGE, "Message Too Large")
+            }
+            FramingError::NoContentLength { .. } => (StatusCode::BAD_REQUEST, "Missing Content-Length header"),
+            FramingError::BadContentLength { .. } => (StatusCode::BAD_REQUEST, "Bad Content-Length header"),
+        };
+        match Message::parse(error.head().clone(), &self.config.limits) {
+            Ok(Message::Request(mut request)) if *request.method() != blether_sip_core::Method::Ack => {
+                self.counters.malformed += 1;
+                note_source(&mut request, flow.remote);
+                let tag = self.stateless_tag(&request);
+                let response = Response::to_request(&request, status).reason(reason).to_tag(&tag).build();
+                let (flow, payload) = (response_flow(&request, flow), response.to_bytes());
+                self.transmits.push_back(Transmit { flow, payload, id: TransmitId::STATELESS });
+            }
+            Ok(_) => self.counters.not_sip += 1,
+            Err(error) => self.handle_malformed(flow, &error),
+        }
+    }
+
+    pub(super) fn forget_sent_by(&mut self, connection: ConnectionId, index: usize) {
+        if let Some(indices) = self.by_connection.get_mut(&connection) {
+            indices.remove(&index);
+            if indices.is_empty() {
+                self.by_connection.remove(&connection);
+            }
+        }
+    }
+}

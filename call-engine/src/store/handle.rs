@@ -19,7 +19,7 @@ use crate::location::{Bindings, Location};
 /// Call records that one question may ask for: reading them keeps the store from writing.
 const MAX_CDRS_ASKED: u32 = 1_000;
 
-/// What a REGISTER has done to the contacts of an address of record.
+/// What a REGISTER has done to the contacts of an address of record; see [`Changes::touched`](crate::registrar::Changes::touched).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Touched {
     /// Nothing: it has asked for them.

@@ -1,6 +1,7 @@
 //! Tests of the stores and of the writer over them, with what they share.
 
 mod conformance;
+mod crash;
 mod failure;
 mod writing;
 

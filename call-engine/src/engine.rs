@@ -8,7 +8,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use blether_rtp_core::{PortRange, PortRangeError};
 use blether_session_core::actor::{
-    Admission, Application, Call, CallError, Endpoint, EndpointConfig, EndpointCounts, HandlerFuture, StartError,
+    Admission, Answer, Application, Call, CallError, Endpoint, EndpointConfig, EndpointCounts, HandlerFuture,
+    Responder, StartError,
 };
 use blether_sip_core::{AddressOfRecord, Host, Limits, Method, NameAddr, Request, Response, StatusCode, Uri};
 use blether_sip_transport::Flow;
@@ -245,10 +246,10 @@ impl Application for Server {
         Admission::accept(move |call| handler(IncomingCall { call, engine, caller, dialled }))
     }
 
-    fn on_request(&self, now: Instant, request: &Request, flow: Flow) -> Option<Response> {
+    fn on_request(&self, now: Instant, request: &Request, flow: Flow, _responder: Responder) -> Answer {
         match request.method() {
-            Method::Register => Some(self.0.0.register(now, request, flow)),
-            _ => None,
+            Method::Register => Answer::now(self.0.0.register(now, request, flow)),
+            _ => Answer::NotServed,
         }
     }
 

@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 
 use blether_rtp_core::PortRange;
 use blether_session_core::actor::{
-    Admission, Application, Call, CallError, CallEvent, Dial, Endpoint, EndpointConfig, EndpointCounts, HandlerFuture,
-    LegKey,
+    Admission, Answer, Application, Call, CallError, CallEvent, Dial, Endpoint, EndpointConfig, EndpointCounts,
+    HandlerFuture, LegKey, Responder,
 };
 use blether_session_core::{MediaCapabilities, NextHop};
-use blether_sip_core::{NameAddr, Request, Response, StatusCode, Uri};
+use blether_sip_core::{Method, NameAddr, Request, Response, StatusCode, Uri};
 use blether_sip_transport::Flow;
 use tokio::sync::{mpsc, oneshot};
 
@@ -34,8 +34,8 @@ where
         Admission::Accept(Box::new(move |call| handler(call)))
     }
 
-    fn on_request(&self, _now: Instant, _request: &Request, _flow: Flow) -> Option<Response> {
-        None
+    fn on_request(&self, _now: Instant, _request: &Request, _flow: Flow, _responder: Responder) -> Answer {
+        Answer::NotServed
     }
 }
 
@@ -307,4 +307,47 @@ async fn protocol_work_goes_on_while_a_handler_waits() {
     drop(call);
     nothing_left(&server).await;
     nothing_left(&phone).await;
+}
+
+/// Answers MESSAGE from a task of its own, once it is told to.
+struct Later(Mutex<Option<tokio::sync::oneshot::Receiver<()>>>);
+
+impl Application for Later {
+    fn on_invite(&self, _now: Instant, invite: &Request, _flow: Flow) -> Admission {
+        Admission::refuse(Response::to_request(invite, StatusCode::NOT_FOUND).build())
+    }
+
+    fn on_request(&self, _now: Instant, request: &Request, _flow: Flow, responder: Responder) -> Answer {
+        let Some(told) = self.0.lock().unwrap().take() else { return Answer::NotServed };
+        let response = Response::to_request(request, StatusCode::OK).build();
+        tokio::spawn(async move {
+            told.await.unwrap();
+            responder.respond(response);
+        });
+        Answer::Later
+    }
+}
+
+#[tokio::test]
+async fn a_request_may_be_answered_when_what_it_depends_on_is_done() {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let server = Endpoint::start(config(), Arc::new(Later(Mutex::new(Some(told))))).await.unwrap();
+    let phone = phone().await;
+    let flow = phone.flow_to(server.local_addr()).unwrap();
+    let to = NameAddr::new(format!("sip:bob@{}", server.local_addr()).parse::<Uri>().unwrap());
+    let message = |call_id| {
+        let request = Request::builder(Method::Message, to.uri.clone()).from(to.clone().with_tag("1")).to(to.clone());
+        request.call_id(call_id).cseq(1).max_forwards(70).build().unwrap()
+    };
+    let first = phone.request(message("first"), flow);
+    tokio::pin!(first);
+    // The second is answered by the endpoint, while the first waits.
+    let second = tokio::select! {
+        biased;
+        answer = &mut first => panic!("answered too early: {answer:?}"),
+        answer = phone.request(message("second"), flow) => answer.unwrap(),
+    };
+    assert_eq!(second.status(), StatusCode::METHOD_NOT_ALLOWED);
+    tell.send(()).unwrap();
+    assert_eq!(in_time("the answer", first).await.unwrap().status(), StatusCode::OK);
 }

@@ -15,7 +15,7 @@ use rand::rngs::StdRng;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
-use super::application::{Admission, Application, Handler};
+use super::application::{Admission, Answer, Application, Handler, Responder};
 use super::call::{Call, Incoming, Op};
 use super::clients::{Clients, LegRequest, Unwanted, Waiting};
 use super::endpoint::{EndpointConfig, RequestError};
@@ -57,6 +57,11 @@ pub(crate) enum Command {
         transaction: ServerTransactionId,
         request: Box<Request>,
     },
+    /// The answer of an application that took its time.
+    Respond {
+        transaction: ServerTransactionId,
+        response: Box<Response>,
+    },
     CallStarted {
         call: CallKey,
         mailbox: Mailbox,
@@ -87,7 +92,11 @@ impl Command {
             Self::Transmit { transmit, .. } => {
                 !matches!(&**transmit, SessionTransmit::Request { request, .. } if *request.method() == Method::Invite)
             }
-            Self::CloseLeg { .. } | Self::NoSuchDialog { .. } | Self::CallEnded { .. } | Self::ShutDown => true,
+            Self::CloseLeg { .. }
+            | Self::NoSuchDialog { .. }
+            | Self::Respond { .. }
+            | Self::CallEnded { .. }
+            | Self::ShutDown => true,
         }
     }
 }
@@ -209,6 +218,7 @@ impl TransactionUser for Dispatcher {
             Command::NoSuchDialog { transaction, request } => {
                 respond(now, transactions, transaction, no_such_dialog(&request));
             }
+            Command::Respond { transaction, response } => respond(now, transactions, transaction, *response),
             Command::CallStarted { call, mailbox, actor } => self.call_started(call, mailbox, *actor),
             Command::CallEnded { call } => self.call_ended(now, call, transactions),
             Command::Request { request, flow, reply } => {
@@ -248,10 +258,12 @@ impl Dispatcher {
         if *request.method() == Method::Invite {
             return self.new_call(now, id, request, flow, transactions);
         }
-        let response = match self.application.on_request(now, &request, flow) {
-            Some(response) => response,
-            None if *request.method() == Method::Options => self.allowing(&request, StatusCode::OK),
-            None => self.allowing(&request, StatusCode::METHOD_NOT_ALLOWED),
+        let responder = Responder::new(self.shard.clone(), id);
+        let response = match self.application.on_request(now, &request, flow, responder) {
+            Answer::Now(response) => *response,
+            Answer::Later => return,
+            Answer::NotServed if *request.method() == Method::Options => self.allowing(&request, StatusCode::OK),
+            Answer::NotServed => self.allowing(&request, StatusCode::METHOD_NOT_ALLOWED),
         };
         respond(now, transactions, id, response);
     }

@@ -24,7 +24,7 @@ mod steps;
 use rand::RngExt;
 use rand::rngs::StdRng;
 
-pub use application::{Admission, Application, Handler, HandlerFuture};
+pub use application::{Admission, Answer, Application, Handler, HandlerFuture, Responder};
 pub use call::{Call, CallControl, CallError, CallEvent, Dial, LegKey};
 pub use endpoint::{Endpoint, EndpointConfig, EndpointCounts, RequestError, StartError};
 pub use media::MediaError;

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use blether_rtp_core::PortRange;
 use blether_session_core::actor::{
-    Admission, Answer, Application, Call, CallError, CallEvent, Dial, Endpoint, EndpointConfig, EndpointCounts,
-    HandlerFuture, LegKey, Responder,
+    Admission, Answer, Application, Call, CallEnd, CallError, CallEvent, CallWitness, Dial, Endpoint, EndpointConfig,
+    EndpointCounts, HandlerFuture, LegKey, Responder,
 };
-use blether_session_core::{MediaCapabilities, NextHop};
+use blether_session_core::{EndCause, MediaCapabilities, NextHop, Party};
 use blether_sip_core::{Method, NameAddr, Request, Response, StatusCode, Uri};
 use blether_sip_transport::Flow;
 use tokio::sync::{mpsc, oneshot};
@@ -30,8 +30,7 @@ where
     F: Fn(Call) -> HandlerFuture + Send + Sync + Clone + 'static,
 {
     fn on_invite(&self, _now: Instant, _invite: &Request, _flow: Flow) -> Admission {
-        let handler = self.0.clone();
-        Admission::Accept(Box::new(move |call| handler(call)))
+        Admission::accept(self.0.clone())
     }
 
     fn on_request(&self, _now: Instant, _request: &Request, _flow: Flow, _responder: Responder) -> Answer {
@@ -350,4 +349,80 @@ async fn a_request_may_be_answered_when_what_it_depends_on_is_done() {
     assert_eq!(second.status(), StatusCode::METHOD_NOT_ALLOWED);
     tell.send(()).unwrap();
     assert_eq!(in_time("the answer", first).await.unwrap().status(), StatusCode::OK);
+}
+
+/// What a witness was told.
+#[derive(Debug, PartialEq)]
+enum Told {
+    Answering,
+    Ended { leg: LegKey, by: Party, cause: EndCause, answered: bool },
+}
+
+struct Witness {
+    told: tokio::sync::mpsc::UnboundedSender<Told>,
+    /// Lets the 200 go.
+    allowed: Arc<tokio::sync::Notify>,
+}
+
+impl CallWitness for Witness {
+    fn answering(&self) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
+        self.told.send(Told::Answering).unwrap();
+        let allowed = self.allowed.clone();
+        Box::pin(async move { allowed.notified().await })
+    }
+
+    fn ended(&self, end: CallEnd) {
+        let CallEnd { leg, by, cause, answered, .. } = end;
+        self.told.send(Told::Ended { leg, by, cause, answered }).unwrap();
+    }
+}
+
+/// Answers every call with an echo, in front of a witness.
+struct Witnessed(tokio::sync::mpsc::UnboundedSender<Told>, Arc<tokio::sync::Notify>);
+
+impl Application for Witnessed {
+    fn on_invite(&self, _now: Instant, _invite: &Request, _flow: Flow) -> Admission {
+        Admission::accept(|mut call| async move {
+            answer_with_echo(&mut call).await?;
+            pending().await
+        })
+        .witnessed_by(Arc::new(Witness { told: self.0.clone(), allowed: self.1.clone() }))
+    }
+
+    fn on_request(&self, _now: Instant, _request: &Request, _flow: Flow, _responder: Responder) -> Answer {
+        Answer::NotServed
+    }
+}
+
+#[tokio::test]
+async fn a_witness_holds_the_answer_back_and_learns_of_the_end_whatever_the_handler_does() {
+    let (told, mut hears) = tokio::sync::mpsc::unbounded_channel();
+    let allowed = Arc::new(tokio::sync::Notify::new());
+    let server = Endpoint::start(config(), Arc::new(Witnessed(told, allowed.clone()))).await.unwrap();
+    let phone = phone().await;
+    let primary = LegKey::PRIMARY;
+
+    let mut call = dial(&phone, &server, "echo").await;
+    assert_eq!(in_time("the answer to come", hears.recv()).await, Some(Told::Answering));
+    allowed.notify_one();
+    until(&mut call, "the answer", is_answered).await;
+    call.hang_up().await;
+    let end = in_time("the end", hears.recv()).await;
+    assert_eq!(end, Some(Told::Ended { leg: primary, by: Party::Remote, cause: EndCause::HungUp, answered: true }));
+
+    // Given up before the 200 has left: it was not answered.
+    let mut call = dial(&phone, &server, "echo").await;
+    assert_eq!(in_time("the answer to come", hears.recv()).await, Some(Told::Answering));
+    call.hang_up().await;
+    let end = in_time("the end", hears.recv()).await;
+    assert_eq!(end, Some(Told::Ended { leg: primary, by: Party::Remote, cause: EndCause::Cancelled, answered: false }));
+
+    // The endpoint goes without a goodbye.
+    let mut call = dial(&phone, &server, "echo").await;
+    assert_eq!(in_time("the answer to come", hears.recv()).await, Some(Told::Answering));
+    allowed.notify_one();
+    until(&mut call, "the answer", is_answered).await;
+    drop(server);
+    let end = in_time("the end", hears.recv()).await;
+    assert_eq!(end, Some(Told::Ended { leg: primary, by: Party::Local, cause: EndCause::Failed, answered: true }));
 }

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Instant;
 
 use blether_sip_core::{Method, Request, Response};
@@ -9,7 +10,7 @@ use blether_sip_transport::Flow;
 use blether_transaction_core::{ServerTransactionId, ShardHandle};
 
 use super::dispatcher::Command;
-use super::{Call, CallError};
+use super::{Call, CallError, CallWitness};
 
 /// What an application does with a call: runs inside the call's actor, never two at once for one call, and is dropped when the call
 /// ends. When it returns or drops its [`Call`], what is left of the call is hung up; an error before the call was answered refuses it
@@ -23,8 +24,13 @@ pub type HandlerFuture = Pin<Box<dyn Future<Output = Result<(), CallError>> + Se
 pub enum Admission {
     /// No: this is the answer (a challenge, 404, 503, …).
     Refuse(Box<Response>),
-    /// Yes: this runs it.
-    Accept(Handler),
+    /// Yes.
+    Accept {
+        /// Runs it.
+        handler: Handler,
+        /// Learns of its answer and its end.
+        witness: Option<Arc<dyn CallWitness>>,
+    },
 }
 
 impl Admission {
@@ -39,7 +45,16 @@ impl Admission {
         F: FnOnce(Call) -> Fut + Send + 'static,
         Fut: Future<Output = Result<(), CallError>> + Send + 'static,
     {
-        Self::Accept(Box::new(move |call| Box::pin(handler(call))))
+        Self::Accept { handler: Box::new(move |call| Box::pin(handler(call))), witness: None }
+    }
+
+    /// Has `witness` learn of the call's answer and its end; of a refusal it does not.
+    #[must_use]
+    pub fn witnessed_by(self, witness: Arc<dyn CallWitness>) -> Self {
+        match self {
+            Self::Accept { handler, .. } => Self::Accept { handler, witness: Some(witness) },
+            Self::Refuse(_) => self,
+        }
     }
 }
 

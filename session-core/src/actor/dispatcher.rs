@@ -22,8 +22,9 @@ use super::endpoint::{EndpointConfig, RequestError};
 use super::mailbox::{CallMessage, Mailbox, Urgency, mailbox};
 use super::media::MediaSource;
 use super::runner::{CallActor, Line};
+use super::witness::Witnessed;
 use super::{CallKey, LegKey, random_token};
-use crate::{ALLOWED_METHODS, InviteSession, SessionTransmit};
+use crate::{ALLOWED_METHODS, EndCause, InviteSession, Party, SessionTransmit};
 
 /// Requests that an application may have queued before its call has taken them.
 const OPS: usize = 16;
@@ -307,12 +308,15 @@ impl Dispatcher {
         if self.shutting_down {
             return respond(now, transactions, id, unavailable(&request));
         }
-        let handler = match self.application.on_invite(now, &request, flow) {
+        let (handler, witness) = match self.application.on_invite(now, &request, flow) {
             Admission::Refuse(response) => return respond(now, transactions, id, *response),
-            Admission::Accept(handler) => handler,
+            Admission::Accept { handler, witness } => (handler, witness),
         };
+        let mut witnessed = Witnessed::new(witness.clone());
         if self.calls.len() >= self.config.max_calls {
             metrics::counter!("session_calls_refused_total", "reason" => "max_calls").increment(1);
+            let cause = EndCause::Rejected(StatusCode::SERVICE_UNAVAILABLE);
+            witnessed.ended(now, LegKey::PRIMARY, Party::Local, cause);
             return respond(now, transactions, id, unavailable(&request));
         }
         let local_tag = random_token(&mut self.rng);
@@ -320,13 +324,18 @@ impl Dispatcher {
         let session_config = self.config.session_for(contact_user.as_deref(), flow);
         let session = match InviteSession::incoming(now, session_config, id, request.clone(), flow, local_tag.clone()) {
             Ok(session) => session,
-            Err(refusal) => return respond(now, transactions, id, *refusal.response),
+            Err(refusal) => {
+                let cause = EndCause::Rejected(refusal.response.status());
+                witnessed.ended(now, LegKey::PRIMARY, Party::Local, cause);
+                return respond(now, transactions, id, *refusal.response);
+            }
         };
         let call = CallKey(self.next_call.fetch_add(1, Ordering::Relaxed));
         let call_id = request.call_id().clone();
         tracing::debug!(%call_id, %flow, "a call begins");
         let offer = request.body().clone();
-        let (mut actor, mailbox, handle) = new_actor(self, call, Some(Incoming { invite: request, flow }));
+        let (mut actor, mailbox, handle) = new_actor(self, call, Some(Incoming { invite: request, flow, witness }));
+        actor.witnessed = witnessed;
         actor.adopt(session, offer, run(handler, handle));
         self.call_started(call, mailbox, actor);
         self.open_leg(call, LegKey::PRIMARY, local_tag, &call_id);

@@ -20,6 +20,7 @@ mod media;
 mod runner;
 mod sound;
 mod steps;
+mod witness;
 
 use rand::RngExt;
 use rand::rngs::StdRng;
@@ -29,6 +30,7 @@ pub use call::{Call, CallControl, CallError, CallEvent, Dial, LegKey};
 pub use endpoint::{Endpoint, EndpointConfig, EndpointCounts, RequestError, StartError};
 pub use media::MediaError;
 pub use sound::Audio;
+pub use witness::{CallEnd, CallWitness};
 
 use blether_sip_core::ByteStr;
 

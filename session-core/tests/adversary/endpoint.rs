@@ -29,8 +29,7 @@ where
     F: Fn(Call) -> HandlerFuture + Send + Sync + Clone + 'static,
 {
     fn on_invite(&self, _now: Instant, _invite: &Request, _flow: Flow) -> Admission {
-        let handler = self.0.clone();
-        Admission::Accept(Box::new(move |call| handler(call)))
+        Admission::accept(self.0.clone())
     }
 
     fn on_request(&self, _now: Instant, _request: &Request, _flow: Flow, _responder: Responder) -> Answer {

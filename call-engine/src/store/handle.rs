@@ -115,6 +115,10 @@ impl StoreHandle {
         };
         let cdr = Arc::new(cdr.bounded());
         let admitted = self.shared.admit(now, waiter, |backlog| backlog.cdr_changed(now, cdr));
+        if self.questions.is_closed() {
+            // Nobody is left to write it.
+            self.shared.log_cdrs();
+        }
         async move {
             match admitted {
                 Admitted::Now(_, written) => written,

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use blether_sip_core::digest::{Algorithm, Ha1, ha1};
 
+use crate::store::AccountRecord;
+
 /// One user of this server. It holds hashes for the realm, never the password.
 #[derive(Debug, Clone)]
 pub struct Account {
@@ -45,6 +47,29 @@ impl Account {
             md5: ha1(Algorithm::Md5, user, realm, password),
             sha256: ha1(Algorithm::Sha256, user, realm, password),
         })
+    }
+
+    /// Makes an account from what a store holds.
+    ///
+    /// # Errors
+    /// The user name cannot stand in a digest.
+    pub fn from_record(record: AccountRecord) -> Result<Self, AccountError> {
+        let AccountRecord { user, realm: _, display_name, md5, sha256 } = record;
+        if user.is_empty() || user.contains(|c: char| c == ':' || c.is_control()) {
+            return Err(AccountError::User(user));
+        }
+        Ok(Self { user: user.into(), display_name: display_name.map(Into::into), md5, sha256 })
+    }
+
+    /// What a store holds of this account, whose hashes are for `realm`.
+    pub fn to_record(&self, realm: &str) -> AccountRecord {
+        AccountRecord {
+            user: self.user().to_owned(),
+            realm: realm.to_owned(),
+            display_name: self.display_name().map(str::to_owned),
+            md5: self.md5.clone(),
+            sha256: self.sha256.clone(),
+        }
     }
 
     /// The name that the user types into a phone, and the user of the address of record. Case matters (RFC 3261 §19.1.4).
@@ -133,6 +158,18 @@ mod tests {
         for algorithm in [Algorithm::Md5, Algorithm::Sha256] {
             assert_eq!(*alice.ha1(algorithm), ha1(algorithm, "alice", "blether", "wonderland"));
         }
+    }
+
+    #[test]
+    fn an_account_from_the_store_is_the_one_that_was_put_there() {
+        let alice = Account::new("alice", "blether", "wonderland", Some("Alice")).unwrap();
+        let again = Account::from_record(alice.to_record("blether")).unwrap();
+        assert_eq!((again.user(), again.display_name()), (alice.user(), alice.display_name()));
+        for algorithm in [Algorithm::Md5, Algorithm::Sha256] {
+            assert_eq!(again.ha1(algorithm), alice.ha1(algorithm));
+        }
+        let colon = AccountRecord { user: "a:b".into(), ..alice.to_record("blether") };
+        assert_eq!(Account::from_record(colon).unwrap_err(), AccountError::User("a:b".into()));
     }
 
     #[test]

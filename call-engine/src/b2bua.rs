@@ -1,6 +1,6 @@
 //! Calls between extensions: every phone of the callee rings, the first that answers is connected, the others are cancelled.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use blether_session_core::actor::{CallError, CallEvent, Dial, LegKey};
@@ -30,6 +30,7 @@ pub async fn ring_extension(
     let media = incoming.call.offered_media()?;
 
     let mut forks = Forks::default();
+    let mut contacts = BTreeMap::new();
     for binding in bindings.iter() {
         let dial = Dial {
             request_uri: Uri::from(binding.contact.clone()),
@@ -44,13 +45,19 @@ pub async fn ring_extension(
             media: media.clone(),
         };
         match incoming.call.dial(dial).await {
-            Ok(leg) => drop(forks.ringing.insert(leg)),
+            Ok(leg) => {
+                forks.ringing.insert(leg);
+                contacts.insert(leg, &binding.contact);
+            }
             // One phone less rings; the rest go on.
             Err(CallError::Media(error)) => forks.refused_with(StatusCode::SERVICE_UNAVAILABLE, &error),
             Err(error) => return Err(error),
         }
     }
     let winner = forks.first_answer(incoming, ring_for).await?;
+    if let Some(contact) = contacts.get(&winner) {
+        incoming.set_answered_by(&contact.to_string());
+    }
     incoming.call.bridge(winner).await
 }
 

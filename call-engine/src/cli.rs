@@ -35,6 +35,7 @@ pub(crate) async fn serve(config_file: Option<PathBuf>, data_dir: Option<PathBuf
     let advertise = config.advertise;
     let engine = Engine::builder(config)
         .on_invite(echo::EXTENSION, echo::echo)
+        .durable()
         .start()
         .await
         .map_err(|error| explain(error, listen, &path))?;

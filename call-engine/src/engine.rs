@@ -1,19 +1,26 @@
 //! The server: the pipeline that a request passes, the handlers that calls are given to, and the endpoint beneath.
 
+mod record;
+mod storage;
+
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use blether_rtp_core::{PortRange, PortRangeError};
 use blether_session_core::actor::{
-    Admission, Application, Call, CallError, Endpoint, EndpointConfig, EndpointCounts, HandlerFuture, StartError,
+    Admission, Answer, Application, Call, CallError, Endpoint, EndpointConfig, EndpointCounts, HandlerFuture,
+    Responder, StartError,
 };
 use blether_sip_core::{AddressOfRecord, Host, Limits, Method, NameAddr, Request, Response, StatusCode, Uri};
 use blether_sip_transport::Flow;
 use blether_transaction_core::WireTap;
 
+use self::record::{CallRecord, CallRecords};
 use crate::account::{Account, AccountError, Accounts};
 use crate::b2bua;
 use crate::config::{Config, Invalid};
@@ -21,6 +28,7 @@ use crate::location::{Location, LocationLimits};
 use crate::pattern::{DuplicatePattern, Pattern, PatternError, Patterns};
 use crate::registrar::{Domains, Outcome, Registrar, RegistrarConfig, RegistrarConfigError};
 use crate::stage::{Authenticator, AuthenticatorConfig, ChallengeReason, Stage, StageContext, Verdict, Verification};
+use crate::store::{Admitted, StoreError, StoreHandle, Waiter, Written};
 
 /// The domain under which addresses of record are kept when the configuration names none. It never leaves this server but in From and To, and
 /// `.invalid` cannot be anybody else's (RFC 2606 §2).
@@ -28,14 +36,36 @@ const UNNAMED_DOMAIN: &str = "blether.invalid";
 
 type InviteHandler = Arc<dyn Fn(IncomingCall) -> HandlerFuture + Send + Sync>;
 
+/// Who takes the calls to what was dialled.
+#[derive(Clone)]
+struct Route {
+    handler: InviteHandler,
+    /// The pattern that it was given for; an extension has none.
+    pattern: Option<Arc<str>>,
+}
+
+/// How long the writer of the store gets, at the end, for what is left to write: as much as it may have collected while it waited for a lock.
+const STORE_GOODBYE: Duration = Duration::from_secs(5);
+
+/// How long the ends of calls that were dropped may take to be recorded: their tasks are told, and need to run once.
+const RECORDS_GOODBYE: Duration = Duration::from_secs(1);
+
 /// A call that an INVITE opened, as a handler gets it: who calls, what was dialled, and the [`Call`] itself.
-#[derive(Debug)]
 pub struct IncomingCall {
     /// The call. Dropping it hangs up.
     pub call: Call,
     engine: EngineHandle,
+    record: Arc<CallRecord>,
     caller: Option<String>,
     dialled: String,
+}
+
+impl fmt::Debug for IncomingCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { call, caller, dialled, .. } = self;
+        let mut shown = f.debug_struct("IncomingCall");
+        shown.field("call", call).field("caller", caller).field("dialled", dialled).finish_non_exhaustive()
+    }
 }
 
 impl IncomingCall {
@@ -58,6 +88,11 @@ impl IncomingCall {
     /// so that it can call back. What the caller claims of itself is not passed on.
     pub fn identity_towards(&self, flow: Flow) -> NameAddr {
         self.engine.0.identity(self.caller(), flow)
+    }
+
+    /// Who stands in the call's record as having answered, in place of the pattern of the handler: such as the contact that was connected.
+    pub fn set_answered_by(&self, who: &str) {
+        self.record.set_answered_by(who);
     }
 
     /// Rings every phone of the extension that was dialled, connects the first that answers, and returns when the call is over; see
@@ -86,6 +121,11 @@ impl EngineHandle {
         &self.0.location
     }
 
+    /// The store: how it does, and the call records in it.
+    pub fn store(&self) -> &StoreHandle {
+        &self.0.store
+    }
+
     /// The address of record of a local extension, or `None` when there is no such account.
     pub fn extension(&self, user: &str) -> Option<AddressOfRecord> {
         self.0.extension(user)
@@ -96,10 +136,12 @@ impl EngineHandle {
 struct Core {
     accounts: Arc<Accounts>,
     location: Arc<Location>,
+    store: StoreHandle,
+    records: Arc<CallRecords>,
     registrar: Registrar,
     authenticator: Authenticator,
     stages: Vec<Box<dyn Stage>>,
-    routes: Patterns<InviteHandler>,
+    routes: Patterns<Route>,
     ring_for: Duration,
 }
 
@@ -159,34 +201,44 @@ impl Core {
     }
 
     /// The handler of what was dialled: the narrowest pattern, else the extension of that name.
-    fn route(&self, dialled: &str) -> Option<InviteHandler> {
-        if let Some(handler) = self.routes.find(dialled) {
-            return Some(handler.clone());
+    fn route(&self, dialled: &str) -> Option<Route> {
+        if let Some(route) = self.routes.find(dialled) {
+            return Some(route.clone());
         }
         self.accounts.get(dialled)?;
-        Some(Arc::new(|incoming: IncomingCall| Box::pin(incoming.connect())))
+        let handler: InviteHandler = Arc::new(|incoming: IncomingCall| Box::pin(incoming.connect()));
+        Some(Route { handler, pattern: None })
     }
 
-    /// The order is RFC 3261 §10.3's: the request must be for us before we ask who sends it.
-    fn register(&self, now: Instant, request: &Request, flow: Flow) -> Response {
+    /// The order is RFC 3261 §10.3's: the request must be for us before we ask who sends it. A 200 waits until what it lists is written.
+    fn register(&self, now: Instant, request: &Request, flow: Flow, responder: Responder) -> Answer {
         self.forget_expired(now);
         if let Err(refusal) = self.registrar.admit(request, flow) {
-            return note_registration(request, flow, self.registrar.refuse(request, refusal));
+            let (response, outcome) = self.registrar.refuse(request, refusal);
+            note_registration(request, flow, &outcome);
+            return Answer::now(response);
         }
         let context = match self.pass_stages(now, request, flow) {
             Ok(context) => context,
-            Err(response) => return *response,
+            Err(response) => return Answer::Now(response),
         };
         let Some(user) = context.user else {
-            return Response::to_request(request, StatusCode::FORBIDDEN).build();
+            return Answer::now(Response::to_request(request, StatusCode::FORBIDDEN).build());
         };
-        note_registration(request, flow, self.registrar.register(now, SystemTime::now(), request, flow, &user))
+        let (response, outcome) = self.registrar.register(now, SystemTime::now(), request, flow, &user);
+        note_registration(request, flow, &outcome);
+        let Some((aor, touched)) = outcome.touched() else { return Answer::now(response) };
+        match self.store.registered(now, aor, touched, Registered { responder, response }) {
+            Admitted::Now(Registered { response, .. }, _) => Answer::now(response),
+            Admitted::Later => Answer::Later,
+        }
     }
 
     /// Takes out the contacts that nobody refreshed. Look-ups leave them out by themselves; this gives back their memory.
     fn forget_expired(&self, now: Instant) {
         if self.location.next_expiry().is_some_and(|due| due <= now) {
             for expired in self.location.sweep(now) {
+                self.store.expired(now, &expired.aor);
                 tracing::info!(aor = %expired.aor, contact = %expired.binding.contact, "a registration has expired");
             }
         }
@@ -200,9 +252,22 @@ fn note_challenge(request: &Request, why: ChallengeReason) {
     }
 }
 
-fn note_registration(request: &Request, flow: Flow, (response, outcome): (Response, Outcome)) -> Response {
+/// The 200 to a REGISTER, while what it lists is being written.
+struct Registered {
+    responder: Responder,
+    response: Response,
+}
+
+impl Waiter for Registered {
+    fn written(self: Box<Self>, _: Written) {
+        // While the store fails, registrations go on from memory.
+        self.responder.respond(self.response);
+    }
+}
+
+fn note_registration(request: &Request, flow: Flow, outcome: &Outcome) {
     metrics::counter!("engine_registrations_total", "outcome" => outcome.as_str()).increment(1);
-    match &outcome {
+    match outcome {
         Outcome::Updated { aor, contacts, .. } => {
             tracing::info!(%aor, contacts, source = %flow.remote, "{}", outcome.as_str());
         }
@@ -211,7 +276,6 @@ fn note_registration(request: &Request, flow: Flow, (response, outcome): (Respon
         }
         Outcome::Queried { .. } | Outcome::Challenged { .. } => {}
     }
-    response
 }
 
 /// The address of one of our users as the peer at the other end of `flow` knows us.
@@ -238,17 +302,23 @@ impl Application for Server {
         }
         let Some(dialled) = uri.user_decoded() else { return refuse(StatusCode::ADDRESS_INCOMPLETE) };
         let dialled = dialled.to_string();
-        let Some(handler) = core.route(&dialled) else { return refuse(StatusCode::NOT_FOUND) };
+        let Some(Route { handler, pattern }) = core.route(&dialled) else { return refuse(StatusCode::NOT_FOUND) };
         let engine = self.0.clone();
         let caller = context.user.map(|user| user.user().to_owned());
         tracing::info!(call_id = %invite.call_id(), caller, dialled, "a call");
-        Admission::accept(move |call| handler(IncomingCall { call, engine, caller, dialled }))
+        let record = core.records.begin(SystemTime::now(), invite.call_id(), caller.as_deref(), &dialled);
+        if let Some(pattern) = pattern {
+            record.set_answered_by(&pattern);
+        }
+        let witness = record.clone();
+        Admission::accept(move |call| handler(IncomingCall { call, engine, record, caller, dialled }))
+            .witnessed_by(witness)
     }
 
-    fn on_request(&self, now: Instant, request: &Request, flow: Flow) -> Option<Response> {
+    fn on_request(&self, now: Instant, request: &Request, flow: Flow, responder: Responder) -> Answer {
         match request.method() {
-            Method::Register => Some(self.0.0.register(now, request, flow)),
-            _ => None,
+            Method::Register => self.0.0.register(now, request, flow, responder),
+            _ => Answer::NotServed,
         }
     }
 
@@ -278,6 +348,17 @@ pub enum EngineError {
     /// Two handlers for the same calls.
     #[error("on_invite: {0}")]
     Duplicate(#[from] DuplicatePattern),
+    /// The data folder cannot be made.
+    #[error("{}: cannot make this folder: {source}; name another as `data_dir`", path.display())]
+    DataFolder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The store cannot be opened or read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The socket or a thread.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -287,9 +368,10 @@ pub enum EngineError {
 pub struct EngineBuilder {
     config: Config,
     stages: Vec<Box<dyn Stage>>,
-    routes: Result<Patterns<InviteHandler>, EngineError>,
+    routes: Result<Patterns<Route>, EngineError>,
     media_ports: Option<PortRange>,
     tap: Option<WireTap>,
+    durable: bool,
 }
 
 impl EngineBuilder {
@@ -314,7 +396,9 @@ impl EngineBuilder {
     {
         let handler: InviteHandler = Arc::new(move |incoming| Box::pin(handler(incoming)));
         self.routes = self.routes.and_then(|mut routes| {
-            routes.insert(pattern.parse::<Pattern>()?, handler)?;
+            let pattern: Pattern = pattern.parse()?;
+            let name = Some(Arc::from(pattern.as_str()));
+            routes.insert(pattern, Route { handler, pattern: name })?;
             Ok(routes)
         });
         self
@@ -334,14 +418,24 @@ impl EngineBuilder {
         self
     }
 
+    /// Keeps registrations and call records in the database `blether.db` in the configuration's `data_dir`: a changed contact is written before
+    /// its REGISTER is answered, a call record when its call is answered and when it ends, and the next start finds them. Without this they are
+    /// gone with the engine. Accounts are the configuration's in both cases.
+    #[must_use]
+    pub fn durable(mut self) -> Self {
+        self.durable = true;
+        self
+    }
+
     /// Starts the engine. Must be called on a tokio runtime.
     ///
     /// # Errors
     ///
-    /// When the configuration, an account or a pattern is wrong, or the configured address cannot be bound.
+    /// When the configuration, an account or a pattern is wrong, the store cannot be read, or the configured address cannot be bound.
     pub async fn start(self) -> Result<Engine, EngineError> {
         self.config.check()?;
         let config = &self.config;
+        let routes = self.routes?;
         let mut rng: rand::rngs::StdRng = rand::make_rng();
         let accounts = config.accounts.iter().map(|account| {
             Account::new(&account.user, &config.realm, account.password.expose(), Some(&account.display_name))
@@ -358,7 +452,14 @@ impl EngineBuilder {
             default_expires: seconds(config.registrar.default_expires),
             ..RegistrarConfig::new(domains(config))
         };
+        let registrar = Registrar::new(registrar, location.clone(), &mut rng)?;
+        let store = match self.durable {
+            true => storage::durable(&config.data_dir, location.clone()).await?,
+            false => storage::in_memory(location.clone()).await?,
+        };
         let core = Core {
+            records: Arc::new(CallRecords::new(store.clone(), &mut rng)),
+            store,
             authenticator: Authenticator::new(
                 AuthenticatorConfig {
                     algorithms: config.authentication.digest,
@@ -368,11 +469,11 @@ impl EngineBuilder {
                 Instant::now(),
                 &mut rng,
             ),
-            registrar: Registrar::new(registrar, location.clone(), &mut rng)?,
+            registrar,
             accounts,
             location,
             stages: self.stages,
-            routes: self.routes?,
+            routes,
             ring_for: config.calls.ring_timeout,
         };
         let media_ports = match self.media_ports {
@@ -418,7 +519,8 @@ pub struct Engine {
 impl Engine {
     /// Begins to put an engine together that serves what `config` says.
     pub fn builder(config: Config) -> EngineBuilder {
-        EngineBuilder { config, stages: Vec::new(), routes: Ok(Patterns::new()), media_ports: None, tap: None }
+        let routes = Ok(Patterns::new());
+        EngineBuilder { config, stages: Vec::new(), routes, media_ports: None, tap: None, durable: false }
     }
 
     /// The address of the SIP socket, with the port that the system chose.
@@ -441,8 +543,16 @@ impl Engine {
         self.endpoint.idle().await;
     }
 
-    /// Ends every call with a BYE, a CANCEL or a refusal, for at most `patience`, and then stops.
+    /// Ends every call with a BYE, a CANCEL or a refusal, for at most `patience`, has the store take in what is left, and stops.
     pub async fn shut_down(self, patience: Duration) {
-        self.endpoint.shut_down(patience).await;
+        let Self { endpoint, handle } = self;
+        endpoint.shut_down(patience).await;
+        let Core { records, store, .. } = &*handle.0;
+        if tokio::time::timeout(RECORDS_GOODBYE, records.all_ended()).await.is_err() {
+            tracing::warn!(
+                "calls have not ended after {RECORDS_GOODBYE:?}; their records are marked interrupted at the next start"
+            );
+        }
+        store.close(STORE_GOODBYE).await;
     }
 }

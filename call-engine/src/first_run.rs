@@ -89,7 +89,8 @@ fn document(accounts: &[AccountConfig]) -> String {
     text
 }
 
-fn create_private_folder(path: &Path) -> io::Result<()> {
+/// Makes a folder for its owner alone, and those above it, if it is not there.
+pub(crate) fn create_private_folder(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

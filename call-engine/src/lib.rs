@@ -24,10 +24,11 @@
 //! # RFCs
 //!
 //! RFC 3261 §10 (registrar), §8.2 and §22.4 (user agent server with digest, RFC 7616, RFC 8760), a back-to-back user agent; the layers below name
-//! theirs. Absent: proxying, TCP, TLS, storage that outlives the process.
+//! theirs. Absent: proxying, TCP, TLS.
 
 pub mod account;
 pub mod b2bua;
+pub mod cdr;
 pub mod config;
 #[cfg(feature = "demo")]
 pub mod demo;
@@ -39,6 +40,7 @@ pub mod location;
 pub mod pattern;
 pub mod registrar;
 pub mod stage;
+pub mod store;
 
 // What handlers and stages are written with, so that an application needs this crate alone.
 pub use blether_media_core as media;

@@ -12,6 +12,8 @@ use std::time::Instant;
 use blether_sip_core::{AddressOfRecord, ByteStr, NameAddr, Params, SipUri, Uri};
 use blether_sip_transport::Flow;
 
+use crate::store::{Moment, StoredBindings};
+
 /// One contact of an address of record.
 ///
 /// Text in it should not share memory with the datagram that it came in: a binding lives for an hour.
@@ -213,6 +215,35 @@ impl Location {
             return Err(SwapError::Full { limit: self.limits.max_aors });
         }
         Ok(table.replace(aor, contacts))
+    }
+
+    /// All contacts that have not expired by `now`, by address of record.
+    pub fn all(&self, now: Instant) -> Vec<(AddressOfRecord, Arc<Bindings>)> {
+        let sets: Vec<_> = self.read().by_aor.iter().map(|(aor, set)| (aor.clone(), Arc::clone(set))).collect();
+        let live = sets.into_iter().map(|(aor, set)| (aor, set.live(now)));
+        live.filter(|(_, set)| !set.is_empty()).collect()
+    }
+
+    /// Puts stored contacts in, at the start: how many are there since, and how many are not, because they cannot be read or are beyond the
+    /// limits. What has expired counts as neither.
+    pub fn restore(&self, stored: &[StoredBindings], moment: Moment) -> (usize, usize) {
+        let (mut restored, mut dropped) = (0, 0);
+        for StoredBindings { aor, contacts } in stored {
+            let read = contacts.iter().map(|contact| contact.to_binding(moment));
+            let (read, unreadable): (Vec<_>, Vec<_>) = read.partition(Option::is_some);
+            dropped += unreadable.len();
+            let mut live: Vec<_> =
+                read.into_iter().flatten().filter(|binding| moment.now < binding.expires_at).map(Arc::new).collect();
+            // The most preferred come first, and those stay.
+            dropped += live.len().saturating_sub(self.limits.max_contacts_per_aor);
+            live.truncate(self.limits.max_contacts_per_aor);
+            let count = live.len();
+            match self.compare_and_swap(aor, None, live) {
+                Ok(_) => restored += count,
+                Err(_) => dropped += count,
+            }
+        }
+        (restored, dropped)
     }
 
     /// Removes what has expired by `now` and says what that was, in the order of expiry.

@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 
 use blether_rtp_core::PortRange;
 use blether_session_core::actor::{
-    Admission, Application, Call, CallError, CallEvent, Dial, Endpoint, EndpointConfig, EndpointCounts, HandlerFuture,
-    LegKey,
+    Admission, Answer, Application, Call, CallEnd, CallError, CallEvent, CallWitness, Dial, Endpoint, EndpointConfig,
+    EndpointCounts, HandlerFuture, LegKey, Responder,
 };
-use blether_session_core::{MediaCapabilities, NextHop, Party};
-use blether_sip_core::{NameAddr, Request, Response, StatusCode, Uri};
+use blether_session_core::{EndCause, MediaCapabilities, NextHop, Party};
+use blether_sip_core::{Method, NameAddr, Request, Response, StatusCode, Uri};
 use blether_sip_transport::Flow;
 use tokio::sync::{mpsc, oneshot};
 
@@ -30,12 +30,11 @@ where
     F: Fn(Call) -> HandlerFuture + Send + Sync + Clone + 'static,
 {
     fn on_invite(&self, _now: Instant, _invite: &Request, _flow: Flow) -> Admission {
-        let handler = self.0.clone();
-        Admission::Accept(Box::new(move |call| handler(call)))
+        Admission::accept(self.0.clone())
     }
 
-    fn on_request(&self, _now: Instant, _request: &Request, _flow: Flow) -> Option<Response> {
-        None
+    fn on_request(&self, _now: Instant, _request: &Request, _flow: Flow, _responder: Responder) -> Answer {
+        Answer::NotServed
     }
 }
 
@@ -327,4 +326,123 @@ async fn a_call_of_which_nothing_is_heard_any_more_ends() {
     let end = until(&mut call, "the BYE", is_ended).await;
     assert!(matches!(end, CallEvent::Ended { by: Party::Remote, .. }), "{end:?}");
     nothing_left(&server).await;
+}
+
+/// Answers MESSAGE from a task of its own, once it is told to.
+struct Later(Mutex<Option<tokio::sync::oneshot::Receiver<()>>>);
+
+impl Application for Later {
+    fn on_invite(&self, _now: Instant, invite: &Request, _flow: Flow) -> Admission {
+        Admission::refuse(Response::to_request(invite, StatusCode::NOT_FOUND).build())
+    }
+
+    fn on_request(&self, _now: Instant, request: &Request, _flow: Flow, responder: Responder) -> Answer {
+        let Some(told) = self.0.lock().unwrap().take() else { return Answer::NotServed };
+        let response = Response::to_request(request, StatusCode::OK).build();
+        tokio::spawn(async move {
+            told.await.unwrap();
+            responder.respond(response);
+        });
+        Answer::Later
+    }
+}
+
+#[tokio::test]
+async fn a_request_may_be_answered_when_what_it_depends_on_is_done() {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let server = Endpoint::start(config(), Arc::new(Later(Mutex::new(Some(told))))).await.unwrap();
+    let phone = phone().await;
+    let flow = phone.flow_to(server.local_addr()).unwrap();
+    let to = NameAddr::new(format!("sip:bob@{}", server.local_addr()).parse::<Uri>().unwrap());
+    let message = |call_id| {
+        let request = Request::builder(Method::Message, to.uri.clone()).from(to.clone().with_tag("1")).to(to.clone());
+        request.call_id(call_id).cseq(1).max_forwards(70).build().unwrap()
+    };
+    let first = phone.request(message("first"), flow);
+    tokio::pin!(first);
+    // The second is answered by the endpoint, while the first waits.
+    let second = tokio::select! {
+        biased;
+        answer = &mut first => panic!("answered too early: {answer:?}"),
+        answer = phone.request(message("second"), flow) => answer.unwrap(),
+    };
+    assert_eq!(second.status(), StatusCode::METHOD_NOT_ALLOWED);
+    tell.send(()).unwrap();
+    assert_eq!(in_time("the answer", first).await.unwrap().status(), StatusCode::OK);
+}
+
+/// What a witness was told.
+#[derive(Debug, PartialEq)]
+enum Told {
+    Answering,
+    Ended { leg: LegKey, by: Party, cause: EndCause, answered: bool },
+}
+
+struct Witness {
+    told: tokio::sync::mpsc::UnboundedSender<Told>,
+    /// Lets the 200 go.
+    allowed: Arc<tokio::sync::Notify>,
+}
+
+impl CallWitness for Witness {
+    fn answering(&self) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
+        self.told.send(Told::Answering).unwrap();
+        let allowed = self.allowed.clone();
+        Box::pin(async move { allowed.notified().await })
+    }
+
+    fn ended(&self, end: CallEnd) {
+        let CallEnd { leg, by, cause, answered, .. } = end;
+        self.told.send(Told::Ended { leg, by, cause, answered }).unwrap();
+    }
+}
+
+/// Answers every call with an echo, in front of a witness.
+struct Witnessed(tokio::sync::mpsc::UnboundedSender<Told>, Arc<tokio::sync::Notify>);
+
+impl Application for Witnessed {
+    fn on_invite(&self, _now: Instant, _invite: &Request, _flow: Flow) -> Admission {
+        Admission::accept(|mut call| async move {
+            answer_with_echo(&mut call).await?;
+            pending().await
+        })
+        .witnessed_by(Arc::new(Witness { told: self.0.clone(), allowed: self.1.clone() }))
+    }
+
+    fn on_request(&self, _now: Instant, _request: &Request, _flow: Flow, _responder: Responder) -> Answer {
+        Answer::NotServed
+    }
+}
+
+#[tokio::test]
+async fn a_witness_holds_the_answer_back_and_learns_of_the_end_whatever_the_handler_does() {
+    let (told, mut hears) = tokio::sync::mpsc::unbounded_channel();
+    let allowed = Arc::new(tokio::sync::Notify::new());
+    let server = Endpoint::start(config(), Arc::new(Witnessed(told, allowed.clone()))).await.unwrap();
+    let phone = phone().await;
+    let primary = LegKey::PRIMARY;
+
+    let mut call = dial(&phone, &server, "echo").await;
+    assert_eq!(in_time("the answer to come", hears.recv()).await, Some(Told::Answering));
+    allowed.notify_one();
+    until(&mut call, "the answer", is_answered).await;
+    call.hang_up().await;
+    let end = in_time("the end", hears.recv()).await;
+    assert_eq!(end, Some(Told::Ended { leg: primary, by: Party::Remote, cause: EndCause::HungUp, answered: true }));
+
+    // Given up before the 200 has left: it was not answered.
+    let mut call = dial(&phone, &server, "echo").await;
+    assert_eq!(in_time("the answer to come", hears.recv()).await, Some(Told::Answering));
+    call.hang_up().await;
+    let end = in_time("the end", hears.recv()).await;
+    assert_eq!(end, Some(Told::Ended { leg: primary, by: Party::Remote, cause: EndCause::Cancelled, answered: false }));
+
+    // The endpoint goes without a goodbye.
+    let mut call = dial(&phone, &server, "echo").await;
+    assert_eq!(in_time("the answer to come", hears.recv()).await, Some(Told::Answering));
+    allowed.notify_one();
+    until(&mut call, "the answer", is_answered).await;
+    drop(server);
+    let end = in_time("the end", hears.recv()).await;
+    assert_eq!(end, Some(Told::Ended { leg: primary, by: Party::Local, cause: EndCause::Failed, answered: true }));
 }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use blether_rtp_core::{Impairment, JitterBuffer, JitterConfig, JitterConfigError, PortRange};
-use blether_session_core::actor::{Admission, Application, CallError, Dial, Endpoint, EndpointConfig, StartError};
+use blether_session_core::actor::{
+    Admission, Answer, Application, CallError, Dial, Endpoint, EndpointConfig, Responder, StartError,
+};
 use blether_session_core::{NextHop, RegistrationFailure};
 use blether_sip_core::{NameAddr, Request, Response, StatusCode};
 use blether_sip_transport::{Flow, NoRoute};
@@ -249,8 +251,8 @@ impl Application for Incoming {
         }
     }
 
-    fn on_request(&self, _now: Instant, _request: &Request, _flow: Flow) -> Option<Response> {
-        None
+    fn on_request(&self, _now: Instant, _request: &Request, _flow: Flow, _responder: Responder) -> Answer {
+        Answer::NotServed
     }
 }
 

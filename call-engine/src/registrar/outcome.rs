@@ -4,6 +4,7 @@ use blether_sip_core::{AddressOfRecord, ByteStr, StatusCode};
 
 use crate::location::{Binding, Bindings};
 use crate::stage::{ChallengeReason, MalformedCredentials};
+use crate::store::Touched;
 use std::sync::Arc;
 
 /// What has happened to a REGISTER.
@@ -39,6 +40,16 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Whose contacts a 200 lists, and what was done to them: its answer waits for
+    /// [`StoreHandle::registered`](crate::store::StoreHandle::registered). `None` for every other answer, which waits for nothing.
+    pub fn touched(&self) -> Option<(&AddressOfRecord, Touched)> {
+        match self {
+            Self::Queried { aor, .. } => Some((aor, Touched::Nothing)),
+            Self::Updated { aor, changes, .. } => Some((aor, changes.touched())),
+            Self::Challenged { .. } | Self::Refused { .. } => None,
+        }
+    }
+
     /// A name for logs and counters.
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -58,18 +69,37 @@ pub struct Changes {
     pub added: usize,
     /// Contacts that were there before.
     pub refreshed: usize,
+    /// Those of the refreshed of which more has changed than when they expire: the way to them, say, or a parameter.
+    pub altered: usize,
     /// Contacts that are no longer there.
     pub removed: usize,
 }
 
 impl Changes {
+    /// What this means for the store: a refresh that only moves the expiry may be written after it is answered.
+    pub fn touched(self) -> Touched {
+        match self {
+            Self { added: 0, refreshed: 0, removed: 0, .. } => Touched::Nothing,
+            Self { added: 0, removed: 0, altered: 0, .. } => Touched::Expiry,
+            _ => Touched::Contacts,
+        }
+    }
+
     pub(super) fn between(before: &Bindings, after: &[Arc<Binding>]) -> Self {
         let touched = |b: &&Arc<Binding>| !before.iter().any(|old| Arc::ptr_eq(old, b));
         let is_known = |b: &&Arc<Binding>| before.find(&b.contact).is_some();
         let refreshed = after.iter().filter(touched).filter(is_known).count();
+        let is_altered = |b: &&Arc<Binding>| before.find(&b.contact).is_some_and(|old| is_altered(old, b));
+        let altered = after.iter().filter(touched).filter(is_altered).count();
         let added = after.iter().filter(touched).count() - refreshed;
-        Self { added, refreshed, removed: (before.len() + added).saturating_sub(after.len()) }
+        Self { added, refreshed, altered, removed: (before.len() + added).saturating_sub(after.len()) }
     }
+}
+
+/// Whether more has changed than what every refresh changes.
+fn is_altered(old: &Binding, new: &Binding) -> bool {
+    let refreshed = Binding { cseq: new.cseq, expires_at: new.expires_at, ..old.clone() };
+    refreshed != *new
 }
 
 /// Why a REGISTER is refused. The text is the reason phrase of the response.

@@ -8,6 +8,7 @@ use super::*;
 use crate::account::{Account, Accounts};
 use crate::location::LocationLimits;
 use crate::stage::{AuthenticatorConfig, ChallengeReason, MalformedCredentials};
+use crate::store::Touched;
 
 const SECOND: Duration = Duration::from_secs(1);
 const BODY: &str = "Contact: <sip:alice@192.0.2.9:5062>\r\n";
@@ -285,7 +286,7 @@ fn one_request_can_add_refresh_and_remove() {
     let (answer, outcome) = bench.sent(&request);
     assert_eq!(answer.contacts.len(), 3);
     let Outcome::Updated { changes, .. } = outcome else { panic!("{outcome:?}") };
-    assert_eq!(changes, Changes { added: 1, refreshed: 1, removed: 1 });
+    assert_eq!(changes, Changes { added: 1, refreshed: 1, altered: 0, removed: 1 });
 }
 
 #[test]
@@ -343,7 +344,7 @@ fn a_phone_that_was_restarted_takes_the_place_of_its_old_contact() {
     let (_, outcome) = bench.sent(&request);
     assert_eq!(bench.contacts(), ["sip:other@192.0.2.8", "sip:a@192.0.2.9:6000"]);
     let Outcome::Updated { changes, contacts: 2, .. } = outcome else { panic!("{outcome:?}") };
-    assert_eq!(changes, Changes { added: 1, refreshed: 0, removed: 1 });
+    assert_eq!(changes, Changes { added: 1, removed: 1, ..Changes::default() });
 }
 
 #[test]
@@ -654,4 +655,24 @@ fn intervals_that_contradict_each_other_are_refused_at_the_start() {
     assert_eq!(made(60, 30, 3_600), Err(RegistrarConfigError::Order { min: 60, default: 30, max: 3_600 }));
     assert_eq!(made(60, 7_200, 3_600), Err(RegistrarConfigError::Order { min: 60, default: 7_200, max: 3_600 }));
     assert_eq!(made(3_601, 7_200, 7_200), Err(RegistrarConfigError::MinOverAnHour(3_601)));
+}
+
+#[test]
+fn only_a_refresh_that_moves_nothing_but_the_expiry_may_be_written_late() {
+    let mut bench = Bench::new();
+    let mut touched = |call_id: &str, cseq: u32, lines: &str| {
+        let request = register("sip:blether.example", "sip:alice@blether.example", call_id, cseq, lines);
+        let (_, outcome) = bench.sent(&request);
+        outcome.touched().map(|(aor, touched)| (aor.user().to_owned(), touched)).unwrap()
+    };
+    let is = |touched: Touched| ("alice".to_owned(), touched);
+    assert_eq!(touched("c1", 1, BODY), is(Touched::Contacts), "added");
+    assert_eq!(touched("c1", 2, BODY), is(Touched::Expiry));
+    assert_eq!(touched("c1", 3, "Contact: <sip:alice@192.0.2.9:5062>;expires=90\r\n"), is(Touched::Expiry));
+    assert_eq!(touched("c1", 4, "Contact: <sip:alice@192.0.2.9:5062>;q=0.5\r\n"), is(Touched::Contacts), "altered");
+    assert_eq!(touched("c2", 1, "Contact: <sip:alice@192.0.2.9:5062>;q=0.5\r\n"), is(Touched::Contacts), "restarted");
+    assert_eq!(touched("c2", 2, ""), is(Touched::Nothing));
+    assert_eq!(touched("c2", 3, "Contact: *\r\nExpires: 0\r\n"), is(Touched::Contacts), "removed");
+    let refused = Outcome::Refused { refusal: Refusal::Contended };
+    assert_eq!(refused.touched(), None);
 }

@@ -2,12 +2,15 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Instant;
 
 use blether_sip_core::{Method, Request, Response};
 use blether_sip_transport::Flow;
+use blether_transaction_core::{ServerTransactionId, ShardHandle};
 
-use super::{Call, CallError};
+use super::dispatcher::Command;
+use super::{Call, CallError, CallWitness};
 
 /// What an application does with a call: runs inside the call's actor, never two at once for one call, and is dropped when the call
 /// ends. When it returns or drops its [`Call`], what is left of the call is hung up; an error before the call was answered refuses it
@@ -21,8 +24,13 @@ pub type HandlerFuture = Pin<Box<dyn Future<Output = Result<(), CallError>> + Se
 pub enum Admission {
     /// No: this is the answer (a challenge, 404, 503, …).
     Refuse(Box<Response>),
-    /// Yes: this runs it.
-    Accept(Handler),
+    /// Yes.
+    Accept {
+        /// Runs it.
+        handler: Handler,
+        /// Learns of its answer and its end.
+        witness: Option<Arc<dyn CallWitness>>,
+    },
 }
 
 impl Admission {
@@ -37,7 +45,58 @@ impl Admission {
         F: FnOnce(Call) -> Fut + Send + 'static,
         Fut: Future<Output = Result<(), CallError>> + Send + 'static,
     {
-        Self::Accept(Box::new(move |call| Box::pin(handler(call))))
+        Self::Accept { handler: Box::new(move |call| Box::pin(handler(call))), witness: None }
+    }
+
+    /// Has `witness` learn of the call's answer and its end; of a refusal it does not.
+    #[must_use]
+    pub fn witnessed_by(self, witness: Arc<dyn CallWitness>) -> Self {
+        match self {
+            Self::Accept { handler, .. } => Self::Accept { handler, witness: Some(witness) },
+            Self::Refuse(_) => self,
+        }
+    }
+}
+
+/// What becomes of a request that belongs to no call.
+#[must_use]
+pub enum Answer {
+    /// This is the response.
+    Now(Box<Response>),
+    /// The response comes by the [`Responder`], once what it depends on is done.
+    Later,
+    /// The method is not served.
+    NotServed,
+}
+
+impl Answer {
+    /// Answers with `response`.
+    pub fn now(response: Response) -> Self {
+        Self::Now(Box::new(response))
+    }
+}
+
+/// Answers one request later, from any thread. One that is dropped leaves the request without a final response: the peer gives it up after 64 × T1
+/// (RFC 4320 §4.2 forbids the 408 that would say so).
+#[derive(Debug)]
+pub struct Responder {
+    shard: ShardHandle<Command>,
+    transaction: ServerTransactionId,
+}
+
+impl Responder {
+    pub(super) fn new(shard: ShardHandle<Command>, transaction: ServerTransactionId) -> Self {
+        Self { shard, transaction }
+    }
+
+    /// Sends the final response. Returns at once; one that comes after 64 × T1 is not sent, since the peer has stopped waiting.
+    pub fn respond(self, response: Response) {
+        let transaction = self.transaction;
+        let command = Command::Respond { transaction, response: Box::new(response) };
+        if self.shard.try_send_urgent(command).is_err() {
+            metrics::counter!("session_late_responses_lost_total").increment(1);
+            tracing::warn!("a response found no room in the shard, or no shard; the peer will ask again");
+        }
     }
 }
 
@@ -48,9 +107,10 @@ pub trait Application: Send + Sync + 'static {
     /// Decides on an INVITE that opens a call.
     fn on_invite(&self, now: Instant, invite: &Request, flow: Flow) -> Admission;
 
-    /// Answers a request that neither belongs to a dialog nor opens a call (REGISTER, OPTIONS, MESSAGE, …). `None` means that the
-    /// method is not served: the endpoint answers OPTIONS with 200 and everything else with 405 and Allow (RFC 3261 §8.2.1).
-    fn on_request(&self, now: Instant, request: &Request, flow: Flow) -> Option<Response>;
+    /// Answers a request that neither belongs to a dialog nor opens a call (REGISTER, OPTIONS, MESSAGE, …). To what is
+    /// [`Answer::NotServed`], the endpoint answers OPTIONS with 200 and everything else with 405 and Allow (RFC 3261 §8.2.1). `responder` is for
+    /// [`Answer::Later`]; with the others it is to be dropped.
+    fn on_request(&self, now: Instant, request: &Request, flow: Flow, responder: Responder) -> Answer;
 
     /// The methods that [`Self::on_request`] serves besides OPTIONS, for Allow.
     fn methods(&self) -> &[Method] {

@@ -15,6 +15,7 @@ use blether_sip_core::{NameAddr, Request, StatusCode, Uri};
 use blether_sip_transport::Flow;
 use tokio::sync::{mpsc, oneshot};
 
+use super::CallWitness;
 use super::mailbox::Mailbox;
 use super::media::{MediaError, MediaLeg, MediaSource, follow_plan};
 use crate::{ClientCredentials, EndCause, MediaCapabilities, MediaPlan, NegotiationError, NextHop, Party};
@@ -163,10 +164,16 @@ pub struct Dial {
 }
 
 /// What a call was placed with, for an incoming call.
-#[derive(Debug)]
 pub(crate) struct Incoming {
     pub(crate) invite: Request,
     pub(crate) flow: Flow,
+    pub(crate) witness: Option<Arc<dyn CallWitness>>,
+}
+
+impl std::fmt::Debug for Incoming {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Incoming").field("invite", &self.invite).field("flow", &self.flow).finish_non_exhaustive()
+    }
 }
 
 /// Reports that wait while an answer is awaited.
@@ -504,6 +511,11 @@ impl Call {
     }
 
     async fn send_answer(&mut self, leg: LegKey) -> Result<(), CallError> {
+        if leg == LegKey::PRIMARY
+            && let Some(witness) = self.incoming.as_ref().and_then(|incoming| incoming.witness.as_ref())
+        {
+            witness.answering().await;
+        }
         let (reply, sent) = oneshot::channel();
         self.send(Op::Answer { leg, reply }).await?;
         sent.await.map_err(|_| CallError::Ended)?

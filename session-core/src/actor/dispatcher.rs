@@ -15,15 +15,16 @@ use rand::rngs::StdRng;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
-use super::application::{Admission, Application, Handler};
+use super::application::{Admission, Answer, Application, Handler, Responder};
 use super::call::{Call, Incoming, Op};
 use super::clients::{Clients, LegRequest, Unwanted, Waiting};
 use super::endpoint::{EndpointConfig, RequestError};
 use super::mailbox::{CallMessage, Mailbox, Urgency, mailbox};
 use super::media::MediaSource;
 use super::runner::{CallActor, Line};
+use super::witness::Witnessed;
 use super::{CallKey, LegKey, random_token};
-use crate::{ALLOWED_METHODS, InviteSession, SessionTransmit};
+use crate::{ALLOWED_METHODS, EndCause, InviteSession, Party, SessionTransmit};
 
 /// Requests that an application may have queued before its call has taken them.
 const OPS: usize = 16;
@@ -57,6 +58,11 @@ pub(crate) enum Command {
         transaction: ServerTransactionId,
         request: Box<Request>,
     },
+    /// The answer of an application that took its time.
+    Respond {
+        transaction: ServerTransactionId,
+        response: Box<Response>,
+    },
     CallStarted {
         call: CallKey,
         mailbox: Mailbox,
@@ -87,7 +93,11 @@ impl Command {
             Self::Transmit { transmit, .. } => {
                 !matches!(&**transmit, SessionTransmit::Request { request, .. } if *request.method() == Method::Invite)
             }
-            Self::CloseLeg { .. } | Self::NoSuchDialog { .. } | Self::CallEnded { .. } | Self::ShutDown => true,
+            Self::CloseLeg { .. }
+            | Self::NoSuchDialog { .. }
+            | Self::Respond { .. }
+            | Self::CallEnded { .. }
+            | Self::ShutDown => true,
         }
     }
 }
@@ -223,6 +233,7 @@ impl TransactionUser for Dispatcher {
             Command::NoSuchDialog { transaction, request } => {
                 respond(now, transactions, transaction, no_such_dialog(&request));
             }
+            Command::Respond { transaction, response } => respond(now, transactions, transaction, *response),
             Command::CallStarted { call, mailbox, actor } => self.call_started(call, mailbox, *actor),
             Command::CallEnded { call } => self.call_ended(now, call, transactions),
             Command::Request { request, flow, reply } => {
@@ -262,10 +273,12 @@ impl Dispatcher {
         if *request.method() == Method::Invite {
             return self.new_call(now, id, request, flow, transactions);
         }
-        let response = match self.application.on_request(now, &request, flow) {
-            Some(response) => response,
-            None if *request.method() == Method::Options => self.allowing(&request, StatusCode::OK),
-            None => self.allowing(&request, StatusCode::METHOD_NOT_ALLOWED),
+        let responder = Responder::new(self.home.shard.clone(), id);
+        let response = match self.application.on_request(now, &request, flow, responder) {
+            Answer::Now(response) => *response,
+            Answer::Later => return,
+            Answer::NotServed if *request.method() == Method::Options => self.allowing(&request, StatusCode::OK),
+            Answer::NotServed => self.allowing(&request, StatusCode::METHOD_NOT_ALLOWED),
         };
         respond(now, transactions, id, response);
     }
@@ -309,12 +322,15 @@ impl Dispatcher {
         if self.shutting_down {
             return respond(now, transactions, id, unavailable(&request));
         }
-        let handler = match self.application.on_invite(now, &request, flow) {
+        let (handler, witness) = match self.application.on_invite(now, &request, flow) {
             Admission::Refuse(response) => return respond(now, transactions, id, *response),
-            Admission::Accept(handler) => handler,
+            Admission::Accept { handler, witness } => (handler, witness),
         };
+        let mut witnessed = Witnessed::new(witness.clone());
         if *self.live.borrow() >= self.config.max_calls {
             metrics::counter!("session_calls_refused_total", "reason" => "max_calls").increment(1);
+            let cause = EndCause::Rejected(StatusCode::SERVICE_UNAVAILABLE);
+            witnessed.ended(now, LegKey::PRIMARY, Party::Local, cause);
             return respond(now, transactions, id, unavailable(&request));
         }
         let local_tag = random_token(&mut self.rng);
@@ -322,13 +338,18 @@ impl Dispatcher {
         let session_config = self.config.session_for(contact_user.as_deref(), flow);
         let session = match InviteSession::incoming(now, session_config, id, request.clone(), flow, local_tag.clone()) {
             Ok(session) => session,
-            Err(refusal) => return respond(now, transactions, id, *refusal.response),
+            Err(refusal) => {
+                let cause = EndCause::Rejected(refusal.response.status());
+                witnessed.ended(now, LegKey::PRIMARY, Party::Local, cause);
+                return respond(now, transactions, id, *refusal.response);
+            }
         };
         let call = CallKey(self.next_call.fetch_add(1, Ordering::Relaxed));
         let call_id = request.call_id().clone();
         tracing::debug!(%call_id, %flow, "a call begins");
         let offer = request.body().clone();
-        let (mut actor, mailbox, handle) = new_actor(self, call, Some(Incoming { invite: request, flow }));
+        let (mut actor, mailbox, handle) = new_actor(self, call, Some(Incoming { invite: request, flow, witness }));
+        actor.witnessed = witnessed;
         actor.adopt(session, offer, run(handler, handle));
         self.call_started(call, mailbox, actor);
         self.open_leg(call, LegKey::PRIMARY, local_tag, &call_id);

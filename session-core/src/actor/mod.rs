@@ -20,15 +20,17 @@ mod media;
 mod runner;
 mod sound;
 mod steps;
+mod witness;
 
 use rand::RngExt;
 use rand::rngs::StdRng;
 
-pub use application::{Admission, Application, Handler, HandlerFuture};
+pub use application::{Admission, Answer, Application, Handler, HandlerFuture, Responder};
 pub use call::{Call, CallControl, CallError, CallEvent, Dial, LegKey};
 pub use endpoint::{Endpoint, EndpointConfig, EndpointCounts, RequestError, StartError};
 pub use media::MediaError;
 pub use sound::Audio;
+pub use witness::{CallEnd, CallWitness};
 
 use blether_sip_core::ByteStr;
 

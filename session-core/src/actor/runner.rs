@@ -21,6 +21,7 @@ use super::dispatcher::{Command, Home};
 use super::endpoint::EndpointConfig;
 use super::leg::Leg;
 use super::mailbox::CallMessage;
+use super::witness::Witnessed;
 use super::{CallKey, HandlerFuture, LegKey};
 use crate::EndCause;
 
@@ -62,6 +63,7 @@ pub(crate) struct CallActor {
     pub(super) ops: mpsc::Receiver<Op>,
     pub(super) events: mpsc::Sender<CallEvent>,
     pub(super) handler: Option<HandlerFuture>,
+    pub(super) witnessed: Witnessed,
     pub(super) legs: BTreeMap<LegKey, Leg>,
     pub(super) chores: Vec<Chore>,
     /// When the end was decided; from then on there is no handler and no new leg.
@@ -101,6 +103,7 @@ impl CallActor {
             ops,
             events,
             handler: None,
+            witnessed: Witnessed::new(None),
             legs: BTreeMap::new(),
             chores: Vec::new(),
             ending: None,
@@ -113,6 +116,7 @@ impl CallActor {
             tracing::error!(call_id = %self.call_id, "the state of the call failed; the call is dropped");
             metrics::counter!("session_call_panics_total").increment(1);
         }
+        self.witnessed.given_up();
         // What came too late finds no dialog.
         self.mailbox.close();
         while let Ok(message) = self.mailbox.try_recv() {
@@ -207,6 +211,7 @@ impl CallActor {
             return;
         }
         self.ending = Some(now);
+        self.witnessed.ending(now, cause);
         self.drop_handler();
         self.ops.close();
         for leg in self.legs.values_mut() {

@@ -116,6 +116,9 @@ impl CallActor {
             SessionEvent::Refused { response } => self.refused(key, response.status()),
             SessionEvent::Ended { by, cause } => {
                 leg.ended = Some((by, cause));
+                if key == LegKey::PRIMARY || leg.linked == Some(LegKey::PRIMARY) {
+                    self.witnessed.ended(now, key, by, cause);
+                }
                 if let Some(linked) = leg.linked.take()
                     && let Some(other) = self.legs.get_mut(&linked)
                 {
@@ -287,7 +290,11 @@ impl CallActor {
                 let sent = match self.legs.get_mut(&key) {
                     Some(leg) => match leg.description.take() {
                         Some(description) => {
-                            leg.session.answer(now, description).map_err(|_| CallError::WrongState("answer"))
+                            let sent = leg.session.answer(now, description);
+                            if key == LegKey::PRIMARY && sent.is_ok() {
+                                self.witnessed.answered();
+                            }
+                            sent.map_err(|_| CallError::WrongState("answer"))
                         }
                         None => Err(CallError::WrongState("nothing has been agreed to answer with")),
                     },

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use blether_rtp_core::PortRange;
 use blether_session_core::actor::{
-    Admission, Application, Call, CallControl, CallError, CallEvent, Dial, Endpoint, EndpointConfig, EndpointCounts,
-    HandlerFuture,
+    Admission, Answer, Application, Call, CallControl, CallError, CallEvent, Dial, Endpoint, EndpointConfig,
+    EndpointCounts, HandlerFuture, Responder,
 };
 use blether_session_core::{MediaCapabilities, NextHop};
-use blether_sip_core::{Method, NameAddr, Request, Response, StatusCode, Uri};
+use blether_sip_core::{Method, NameAddr, Request, StatusCode, Uri};
 use blether_sip_transport::Flow;
 use blether_transaction_core::Timing;
 use tokio::sync::mpsc;
@@ -29,12 +29,11 @@ where
     F: Fn(Call) -> HandlerFuture + Send + Sync + Clone + 'static,
 {
     fn on_invite(&self, _now: Instant, _invite: &Request, _flow: Flow) -> Admission {
-        let handler = self.0.clone();
-        Admission::Accept(Box::new(move |call| handler(call)))
+        Admission::accept(self.0.clone())
     }
 
-    fn on_request(&self, _now: Instant, _request: &Request, _flow: Flow) -> Option<Response> {
-        None
+    fn on_request(&self, _now: Instant, _request: &Request, _flow: Flow, _responder: Responder) -> Answer {
+        Answer::NotServed
     }
 }
 

@@ -197,7 +197,10 @@ async fn a_bridged_call_is_held_and_resumed_as_often_as_its_phone_likes() {
         let local = *here.get().unwrap();
         async move {
             let leg = call
-                .dial(dial_of(call.offered_media()?, Flow { transport: Transport::Udp, local, remote: to }))
+                .dial(dial_of(
+                    call.offered_media()?,
+                    Flow { transport: Transport::Udp, local, remote: to, connection: None },
+                ))
                 .await?;
             while !matches!(call.event().await.ok_or(CallError::Ended)?, CallEvent::Answered { .. }) {}
             call.bridge(leg).await?;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use blether_media_core::EchoLeg;
 use blether_rtp_core::PortRange;
 use blether_session_core::actor::{
-    Admission, Application, Call, CallControl, CallError, CallEvent, Dial, Endpoint, EndpointConfig,
+    Admission, Answer, Application, Call, CallControl, CallError, CallEvent, Dial, Endpoint, EndpointConfig, Responder,
 };
 use blether_session_core::{EndCause, MediaCapabilities, NextHop, Party};
 use blether_sip_core::digest::{Algorithm, Challenge, ha1};
@@ -165,9 +165,9 @@ impl Application for Registrar {
         })
     }
 
-    fn on_request(&self, now: Instant, request: &Request, flow: Flow) -> Option<Response> {
+    fn on_request(&self, now: Instant, request: &Request, flow: Flow, _responder: Responder) -> Answer {
         if *request.method() != Method::Register {
-            return None;
+            return Answer::NotServed;
         }
         let credentials = request.headers().get::<Authorization>().ok().flatten();
         let known = credentials.is_some_and(|Authorization(answer)| {
@@ -175,20 +175,20 @@ impl Application for Registrar {
         });
         if !known {
             let challenge = WwwAuthenticate(Challenge::new(REALM, "a-nonce", Algorithm::Md5));
-            return Some(Response::to_request(request, StatusCode::UNAUTHORIZED).header(challenge).build());
+            return Answer::now(Response::to_request(request, StatusCode::UNAUTHORIZED).header(challenge).build());
         }
         let Ok(Some(Contact::Address(mut contact))) = request.headers().get::<Contact>() else {
-            return Some(Response::to_request(request, StatusCode::BAD_REQUEST).build());
+            return Answer::now(Response::to_request(request, StatusCode::BAD_REQUEST).build());
         };
         let asked = request.headers().get::<Expires>().ok().flatten().map_or(3_600, |Expires(seconds)| seconds);
         self.bindings
             .send_modify(|bindings| bindings.push(Binding { at: now, contact: contact.uri.clone(), asked, flow }));
         let response = Response::to_request(request, StatusCode::OK);
         if asked == 0 {
-            return Some(response.build());
+            return Answer::now(response.build());
         }
         contact.params.set("expires", Some(&self.seconds.to_string()));
-        Some(response.header(Contact::Address(contact)).build())
+        Answer::now(response.header(Contact::Address(contact)).build())
     }
 }
 

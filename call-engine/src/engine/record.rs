@@ -1,0 +1,127 @@
+//! The records of the calls that live: begun with the INVITE, written at the answer and at the end.
+
+use std::future::{Future, ready};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Instant, SystemTime};
+
+use blether_session_core::actor::{CallEnd, CallWitness, LegKey};
+use blether_session_core::{EndCause, Party};
+use blether_sip_core::StatusCode;
+use rand::Rng;
+use tokio::sync::watch;
+
+use crate::cdr::{Cdr, CdrEnd, CdrIds};
+use crate::store::StoreHandle;
+
+/// Begins records, and knows how many calls have not ended.
+pub(super) struct CallRecords {
+    store: StoreHandle,
+    ids: CdrIds,
+    live: watch::Sender<usize>,
+}
+
+impl CallRecords {
+    pub(super) fn new(store: StoreHandle, rng: &mut impl Rng) -> Self {
+        Self { store, ids: CdrIds::new(rng), live: watch::Sender::new(0) }
+    }
+
+    /// The record of a call whose INVITE came at `date`. What is refused before it has a handler is no call and has none.
+    pub(super) fn begin(
+        self: &Arc<Self>,
+        date: SystemTime,
+        call_id: &str,
+        caller: Option<&str>,
+        dialled: &str,
+    ) -> Arc<CallRecord> {
+        let mut cdr = Cdr::begin(self.ids.next(date), call_id, dialled, date);
+        cdr.caller = caller.map(str::to_owned);
+        self.live.send_modify(|live| *live += 1);
+        Arc::new(CallRecord { records: self.clone(), cdr: Mutex::new(Some(cdr)) })
+    }
+
+    /// Waits until the end of every call is with the store.
+    pub(super) async fn all_ended(&self) {
+        // The sender is here, so this cannot fail.
+        let _ = self.live.subscribe().wait_for(|live| *live == 0).await;
+    }
+}
+
+/// The record of one call.
+pub(super) struct CallRecord {
+    records: Arc<CallRecords>,
+    /// Taken when the call ends.
+    cdr: Mutex<Option<Cdr>>,
+}
+
+impl CallRecord {
+    /// Who is to be recorded as having answered, once somebody has.
+    pub(super) fn set_answered_by(&self, who: &str) {
+        if let Some(cdr) = self.cdr().as_mut() {
+            cdr.answered_by = Some(who.to_owned());
+        }
+    }
+
+    fn end(&self, at: Instant, answered: bool, end: CdrEnd) {
+        let Some(mut cdr) = self.cdr().take() else { return };
+        let now = Instant::now();
+        let date = SystemTime::now();
+        cdr.ended_at = Some(date.checked_sub(now.saturating_duration_since(at)).unwrap_or(date));
+        cdr.end = Some(end);
+        if !answered {
+            (cdr.answered_at, cdr.answered_by) = (None, None);
+        }
+        // It is kept from here on; nobody waits for it.
+        drop(self.records.store.record(now, cdr));
+        self.records.live.send_modify(|live| *live -= 1);
+    }
+
+    fn cdr(&self) -> MutexGuard<'_, Option<Cdr>> {
+        self.cdr.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl CallWitness for CallRecord {
+    fn answering(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let written = match self.cdr().as_mut() {
+            Some(cdr) => {
+                cdr.answered_at = Some(SystemTime::now());
+                self.records.store.record(Instant::now(), cdr.clone())
+            }
+            // It has ended meanwhile.
+            None => return Box::pin(ready(())),
+        };
+        Box::pin(async move {
+            // While the store fails the call goes on all the same.
+            let _ = written.await;
+        })
+    }
+
+    fn ended(&self, end: CallEnd) {
+        self.end(end.at, end.answered, how_it_ended(&end));
+    }
+}
+
+impl Drop for CallRecord {
+    fn drop(&mut self) {
+        // Nothing, unless the call was dropped before it had a task.
+        self.end(Instant::now(), false, CdrEnd::Failed);
+    }
+}
+
+fn how_it_ended(end: &CallEnd) -> CdrEnd {
+    match (end.answered, end.cause) {
+        (false, EndCause::Cancelled) => CdrEnd::Cancelled,
+        (false, EndCause::Rejected(status)) => CdrEnd::Refused(status),
+        (false, EndCause::HungUp | EndCause::NoAnswer | EndCause::AnsweredElsewhere) => {
+            CdrEnd::Refused(StatusCode::TEMPORARILY_UNAVAILABLE)
+        }
+        (false, EndCause::Failed) => CdrEnd::Refused(StatusCode::SERVER_INTERNAL_ERROR),
+        (true, EndCause::HungUp) => match (end.by, end.leg) {
+            (Party::Remote, LegKey::PRIMARY) => CdrEnd::Caller,
+            (Party::Remote, _) => CdrEnd::Callee,
+            (Party::Local, _) => CdrEnd::Server,
+        },
+        _ => CdrEnd::Failed,
+    }
+}

@@ -1,0 +1,342 @@
+//! The store in one SQLite file, in write-ahead-log mode.
+//!
+//! A commit is written to the log, which outlives the process, and is forced to the disk at checkpoints only (`synchronous=NORMAL`): after a
+//! power cut the database is whole, and the last commits may be missing.
+//!
+//! A batch goes in as a few statements, whatever its size: each takes its rows as one JSON array. To the thread that runs SQLite it is one errand
+//! a statement instead of one a row.
+
+mod rows;
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr as _, SqliteConnection};
+
+use super::record::{AccountChange, Batch, Snapshot};
+use super::set_aside::{set_aside, with_suffix};
+use super::{Reopened, Store, StoreError, StoreFailure};
+use crate::cdr::{Cdr, epoch_ms};
+use rows::{AccountRow, CdrRow, RegistrationRow, account_row, cdr_row, registration_rows, snapshot};
+
+/// Every version of the schema. One that was released never changes.
+const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "first", include_str!("migrations/0001_first.sql"))];
+
+/// Databases that one process sets aside. On a disk that damages whatever is written, more would only fill it.
+const MAX_SET_ASIDE: u32 = 8;
+
+const DELETE_ACCOUNTS: &str = "DELETE FROM accounts WHERE user IN (SELECT value FROM json_each($1))";
+const PUT_ACCOUNTS: &str = "INSERT INTO accounts (user, realm, display_name, md5, sha256) \
+     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each($1) WHERE true \
+     ON CONFLICT (user) DO UPDATE SET realm = excluded.realm, display_name = excluded.display_name, \
+     md5 = excluded.md5, sha256 = excluded.sha256";
+const DELETE_REGISTRATIONS: &str = "DELETE FROM registrations WHERE aor IN (SELECT value FROM json_each($1))";
+const PUT_REGISTRATIONS: &str = "INSERT INTO registrations (aor, position, contact, transport, local_address, \
+     remote_address, call_id, cseq, q, user_agent, registered_at, expires_at) \
+     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, \
+     value ->> 8, value ->> 9, value ->> 10, value ->> 11 FROM json_each($1)";
+const PUT_CDRS: &str = "INSERT INTO cdrs (id, call_id, caller, dialled, answered_by, started_at, answered_at, \
+     ended_at, ended, status, legs) \
+     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, \
+     value ->> 8, value ->> 9, value ->> 10 FROM json_each($1) WHERE true \
+     ON CONFLICT (id) DO UPDATE SET call_id = excluded.call_id, caller = excluded.caller, dialled = excluded.dialled, \
+     answered_by = excluded.answered_by, started_at = excluded.started_at, answered_at = excluded.answered_at, \
+     ended_at = excluded.ended_at, ended = excluded.ended, status = excluded.status, legs = excluded.legs";
+
+/// Where a [`SqliteStore`] is and how it behaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SqliteConfig {
+    /// The file. It is made, readable by its owner alone, if it is not there; its folder must be.
+    pub path: PathBuf,
+    /// How long a write waits for another program that has the database locked. Default 250 ms: below the 500 ms after which a phone
+    /// sends its request again.
+    pub busy_timeout: Duration,
+    /// Pages of 4096 bytes that the file may have; `None`: as many as the disk has room for.
+    pub max_pages: Option<u32>,
+}
+
+impl SqliteConfig {
+    /// The defaults, for this file.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), busy_timeout: Duration::from_millis(250), max_pages: None }
+    }
+}
+
+/// A [`Store`] in a SQLite file. While it is there no other has the same file: `FILE.lock` sees to that.
+#[derive(Debug)]
+pub struct SqliteStore {
+    config: SqliteConfig,
+    connection: Option<SqliteConnection>,
+    /// Which file the connection has open: the one at the path may become another.
+    opened: Option<FileId>,
+    set_aside: u32,
+    lock: File,
+}
+
+impl SqliteStore {
+    /// Takes the file for this process. Nothing is read before [`Store::reopen`] or [`Store::load`].
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`], or the folder is not there or cannot be written.
+    pub fn new(config: SqliteConfig) -> Result<Self, StoreError> {
+        let failed = |error: &io::Error| failed_io(&config.path, error);
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(with_suffix(&config.path, ".lock"))
+            .map_err(|error| failed(&error))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { config, connection: None, opened: None, set_aside: 0, lock }),
+            Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: config.path }),
+            Err(TryLockError::Error(error)) => Err(failed(&error)),
+        }
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.config.path
+    }
+
+    /// Changes how many pages the file may have, from the next time on that it is opened.
+    #[cfg(test)]
+    pub(super) fn set_max_pages(&mut self, pages: Option<u32>) {
+        self.config.max_pages = pages;
+    }
+
+    /// Opens the file and brings its schema up to date; whether it was empty.
+    async fn connect(&mut self) -> Result<bool, StoreError> {
+        self.disconnect().await;
+        create_private(&self.config.path).map_err(|error| failed_io(&self.config.path, &error))?;
+        let mut options = SqliteConnectOptions::new()
+            .filename(&self.config.path)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal)
+            .busy_timeout(self.config.busy_timeout)
+            .disable_statement_logging();
+        if let Some(pages) = self.config.max_pages {
+            options = options.pragma("max_page_count", pages.to_string());
+        }
+        let opened = FileId::of(&self.config.path);
+        let mut connection = options.connect().await.map_err(|error| self.failed(&error))?;
+        match self.migrate(&mut connection).await {
+            Ok(fresh) => {
+                (self.connection, self.opened) = (Some(connection), opened);
+                Ok(fresh)
+            }
+            Err(error) => {
+                // The error that brought us here says more than one of closing.
+                drop(connection.close().await);
+                Err(error)
+            }
+        }
+    }
+
+    async fn migrate(&self, connection: &mut SqliteConnection) -> Result<bool, StoreError> {
+        let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_master WHERE name = 'accounts'")
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(|error| self.failed(&error))?;
+        let migrations = MIGRATIONS.map(|(version, name, sql)| {
+            Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+        });
+        match Migrator::with_migrations(migrations.to_vec()).run_direct(None, connection, false).await {
+            Ok(()) => Ok(tables == 0),
+            Err(
+                MigrateError::VersionMissing(version)
+                | MigrateError::VersionMismatch(version)
+                | MigrateError::VersionTooNew(version, _),
+            ) => Err(StoreError::NewerSchema { path: self.config.path.clone(), version }),
+            Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => Err(self.failed(&error)),
+            Err(other) => Err(self.failed_with(StoreFailure::Unavailable, other.to_string())),
+        }
+    }
+
+    async fn disconnect(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            // A file that cannot be closed well is opened, and its log read, like that of a process that was killed.
+            drop(connection.close().await);
+        }
+    }
+
+    /// The connection to the file that is at the path now. Only [`Store::load`] and [`Store::reopen`] make one: they find out whether the file
+    /// is empty.
+    fn connected(&mut self) -> Result<&mut SqliteConnection, StoreError> {
+        if FileId::of(&self.config.path) != self.opened {
+            return Err(self.failed_with(StoreFailure::Unavailable, "the file was moved or removed".to_owned()));
+        }
+        let path = &self.config.path;
+        self.connection.as_mut().ok_or_else(|| StoreError::Failed {
+            path: path.clone(),
+            kind: StoreFailure::Unavailable,
+            reason: "it is not open".to_owned(),
+        })
+    }
+
+    async fn try_load(&mut self, date: SystemTime) -> Result<Snapshot, StoreError> {
+        if self.connection.is_none() {
+            self.connect().await?;
+        }
+        let path = self.config.path.clone();
+        let connection = self.connected()?;
+        let load = async {
+            let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+            sqlx::query("DELETE FROM registrations WHERE expires_at <= $1")
+                .bind(epoch_ms(date))
+                .execute(&mut *transaction)
+                .await?;
+            let interrupted = sqlx::query("UPDATE cdrs SET ended = 'interrupted' WHERE ended IS NULL")
+                .execute(&mut *transaction)
+                .await?
+                .rows_affected();
+            let accounts: Vec<AccountRow> =
+                sqlx::query_as("SELECT * FROM accounts ORDER BY user").fetch_all(&mut *transaction).await?;
+            let registrations: Vec<RegistrationRow> =
+                sqlx::query_as("SELECT * FROM registrations ORDER BY aor, position")
+                    .fetch_all(&mut *transaction)
+                    .await?;
+            transaction.commit().await?;
+            Ok(snapshot(&accounts, &registrations, interrupted))
+        };
+        load.await.map_err(|error: sqlx::Error| failed(&path, &error))
+    }
+
+    fn failed(&self, error: &sqlx::Error) -> StoreError {
+        failed(&self.config.path, error)
+    }
+
+    fn failed_with(&self, kind: StoreFailure, reason: String) -> StoreError {
+        StoreError::Failed { path: self.config.path.clone(), kind, reason }
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        // Closing is not enough: a process that is being started elsewhere in this one may hold a copy of the file for a moment. What keeps a lock
+        // from being given up does not keep the system from taking it at the end of the process.
+        self.lock.unlock().ok();
+    }
+}
+
+impl Store for SqliteStore {
+    async fn load(&mut self, date: SystemTime) -> Result<Snapshot, StoreError> {
+        self.try_load(date).await
+    }
+
+    async fn write(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        let path = self.config.path.clone();
+        let connection = self.connected()?;
+        write(connection, batch).await.map_err(|error| failed(&path, &error))
+    }
+
+    async fn cdrs(&mut self, newest: u32) -> Result<Vec<Cdr>, StoreError> {
+        let path = self.config.path.clone();
+        let connection = self.connected()?;
+        let rows: Result<Vec<CdrRow>, _> = sqlx::query_as("SELECT * FROM cdrs ORDER BY id DESC LIMIT $1")
+            .bind(i64::from(newest))
+            .fetch_all(connection)
+            .await;
+        Ok(rows.map_err(|error| failed(&path, &error))?.into_iter().map(CdrRow::into_cdr).collect())
+    }
+
+    async fn reopen(&mut self, after: StoreFailure) -> Result<Reopened, StoreError> {
+        self.disconnect().await;
+        let mut place = None;
+        if after == StoreFailure::Corrupt && self.set_aside < MAX_SET_ASIDE {
+            let moved = set_aside(&self.config.path, SystemTime::now());
+            place = Some(moved.map_err(|error| failed_io(&self.config.path, &error))?);
+            self.set_aside += 1;
+        }
+        // A file that was set aside left nothing behind; the caller must know even if the next step fails.
+        let fresh = match self.connect().await {
+            Ok(fresh) => fresh,
+            Err(error) if place.is_none() => return Err(error),
+            Err(_) => true,
+        };
+        Ok(Reopened { fresh, set_aside: place })
+    }
+
+    async fn close(&mut self) {
+        self.disconnect().await;
+    }
+}
+
+async fn write(connection: &mut SqliteConnection, batch: &Batch) -> Result<(), sqlx::Error> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let mut statements: Vec<(&'static str, Value)> = Vec::new();
+    if batch.replaces_all {
+        for clear in ["DELETE FROM accounts", "DELETE FROM registrations"] {
+            sqlx::query(clear).execute(&mut *transaction).await?;
+        }
+    }
+    let (removed, put): (Vec<_>, Vec<_>) =
+        batch.accounts.iter().partition(|change| matches!(change, AccountChange::Remove(_)));
+    statements.push((DELETE_ACCOUNTS, removed.into_iter().map(account_row).collect()));
+    statements.push((PUT_ACCOUNTS, put.into_iter().map(account_row).collect()));
+    let touched = batch.registrations.iter().map(|set| Value::from(set.aor.to_string()));
+    statements.push((DELETE_REGISTRATIONS, touched.collect()));
+    statements.push((PUT_REGISTRATIONS, batch.registrations.iter().flat_map(registration_rows).collect()));
+    statements.push((PUT_CDRS, batch.cdrs.iter().map(cdr_row).collect()));
+    for (statement, rows) in statements {
+        if rows.as_array().is_some_and(|rows| !rows.is_empty()) {
+            sqlx::query(statement).bind(rows.to_string()).execute(&mut *transaction).await?;
+        }
+    }
+    transaction.commit().await
+}
+
+/// Makes the file if it is not there, for its owner alone: it holds what passwords are checked against. SQLite gives its log the same rights.
+fn create_private(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Which file is at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct FileId(u64, u64);
+
+impl FileId {
+    #[cfg(unix)]
+    fn of(path: &Path) -> Option<Self> {
+        use std::os::unix::fs::MetadataExt as _;
+        std::fs::metadata(path).ok().map(|file| Self(file.dev(), file.ino()))
+    }
+
+    /// Where files have no numbers, an open one can be neither moved nor removed.
+    #[cfg(not(unix))]
+    fn of(_path: &Path) -> Option<Self> {
+        None
+    }
+}
+
+fn failed_io(path: &Path, error: &io::Error) -> StoreError {
+    let kind = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreFailure::Full,
+        _ => StoreFailure::Unavailable,
+    };
+    StoreError::Failed { path: path.to_owned(), kind, reason: error.to_string() }
+}
+
+fn failed(path: &Path, error: &sqlx::Error) -> StoreError {
+    let code = error.as_database_error().and_then(|error| error.code()).and_then(|code| code.parse::<u32>().ok());
+    // The low byte of an extended result code is the primary one (https://www.sqlite.org/rescode.html).
+    let kind = match code.map(|code| code & 0xff) {
+        Some(13) => StoreFailure::Full,
+        Some(5 | 6) => StoreFailure::Locked,
+        Some(11 | 26) => StoreFailure::Corrupt,
+        _ => StoreFailure::Unavailable,
+    };
+    StoreError::Failed { path: path.to_owned(), kind, reason: error.to_string() }
+}

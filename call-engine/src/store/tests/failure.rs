@@ -1,0 +1,277 @@
+//! The writer over a store that fails: nothing waits for it, and nothing is lost.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use sqlx::{Connection as _, SqliteConnection};
+
+use super::*;
+
+/// A writer over SQLite, turned by hand in virtual time.
+struct Bench {
+    writer: Writer<SqliteStore>,
+    handle: StoreHandle,
+    location: Arc<Location>,
+    at: Moment,
+    users: usize,
+}
+
+impl Bench {
+    async fn new(folder: &Path) -> Self {
+        Self::over(sqlite(folder)).await
+    }
+
+    async fn over(store: SqliteStore) -> Self {
+        let (at, location) = (moment(), Arc::new(Location::default()));
+        let opened = Writer::open(store, WriterConfig::default(), Arc::clone(&location), at).await;
+        let (writer, handle, _) = opened.unwrap();
+        Self { writer, handle, location, at, users: 0 }
+    }
+
+    /// Registers another user; what its answer was in the end.
+    async fn register_another(&mut self) -> Written {
+        let user = format!("user{}", self.users);
+        self.users += 1;
+        register(&self.location, self.at, &user, &format!("<sip:{user}@192.0.2.9>"));
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let waiter = move |written: Written| sender.send(written).unwrap();
+        match self.handle.registered(self.at.now, &aor(&user), Touched::Contacts, waiter) {
+            Admitted::Now(_, written) => written,
+            Admitted::Later => {
+                self.turn_after(Duration::ZERO).await;
+                receiver.await.unwrap()
+            }
+        }
+    }
+
+    async fn turn_after(&mut self, by: Duration) -> bool {
+        self.at = self.at.later(by);
+        self.writer.turn(self.at).await
+    }
+
+    fn durability(&self) -> Option<StoreFailure> {
+        match self.handle.status().durability {
+            Durability::Durable => None,
+            Durability::Degraded { failure, .. } => Some(failure),
+        }
+    }
+
+    /// How many users a process finds that begins where this one ends.
+    async fn found_after_restart(mut self, folder: &Path) -> usize {
+        let at = self.at;
+        self.writer.store.close().await;
+        drop(self);
+        let location = Arc::new(Location::default());
+        let opened = Writer::open(sqlite(folder), WriterConfig::default(), location, at).await;
+        opened.unwrap().2.contacts
+    }
+}
+
+/// Fills a store that has little room, and then gives it more.
+async fn fill_and_make_room(mut bench: Bench, folder: &Path, make_room: impl FnOnce(&mut Bench)) {
+    while bench.register_another().await == Written::Durably {
+        assert!(bench.users < 10_000, "the disk does not fill");
+    }
+    assert_eq!(bench.durability(), Some(StoreFailure::Full));
+    for _ in 0..10 {
+        assert_eq!(bench.register_another().await, Written::InMemory, "nobody waits");
+    }
+    assert!(bench.handle.record(bench.at.now, cdr(1, bench.at)).await == Written::InMemory);
+    assert!(bench.turn_after(SECOND).await, "tried again");
+    assert_eq!(bench.durability(), Some(StoreFailure::Full));
+    let status = bench.handle.status();
+    assert!(status.unwritten_bindings >= 11 && status.unwritten_cdrs == 1, "{status:?}");
+    assert!(status.last_error.unwrap().contains("full"));
+
+    make_room(&mut bench);
+    bench.turn_after(2 * SECOND).await;
+    assert_eq!(bench.durability(), None);
+    assert_eq!(bench.register_another().await, Written::Durably);
+    let (users, cdrs) = (bench.users, bench.handle.status().unwritten_cdrs);
+    assert_eq!((bench.found_after_restart(folder).await, cdrs), (users, 0));
+}
+
+#[tokio::test]
+async fn when_the_quota_is_used_up_registrations_go_on_and_are_written_later() {
+    let folder = folder();
+    let config = SqliteConfig { max_pages: Some(16), ..SqliteConfig::new(folder.path().join("engine.db")) };
+    let mut bench = Bench::over(SqliteStore::new(config).unwrap()).await;
+    assert_eq!(bench.register_another().await, Written::Durably);
+    fill_and_make_room(bench, folder.path(), |bench| bench.writer.store.set_max_pages(None)).await;
+}
+
+/// A file system of one megabyte, gone with this.
+struct Tmpfs(tempfile::TempDir);
+
+impl Tmpfs {
+    /// `None` where this user may not mount one.
+    fn mount() -> Option<Self> {
+        let folder = folder();
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(folder.path()).status();
+        mounted.is_ok_and(|status| status.success()).then_some(Self(folder))
+    }
+}
+
+impl Drop for Tmpfs {
+    fn drop(&mut self) {
+        let unmounted = Command::new("umount").arg("--lazy").arg(self.0.path()).status();
+        assert!(unmounted.is_ok_and(|status| status.success()) || std::thread::panicking());
+    }
+}
+
+#[tokio::test]
+async fn when_the_disk_is_full_registrations_go_on_and_are_written_later() {
+    let Some(tmpfs) = Tmpfs::mount() else {
+        return eprintln!("no tmpfs without root; the test of the quota does the same");
+    };
+    let ballast = tmpfs.0.path().join("ballast");
+    let mut bench = Bench::new(tmpfs.0.path()).await;
+    assert_eq!(bench.register_another().await, Written::Durably);
+    // As much as there is room for.
+    assert!(std::fs::write(&ballast, vec![7; 2 << 20]).is_err());
+    fill_and_make_room(bench, tmpfs.0.path(), |_| std::fs::remove_file(&ballast).unwrap()).await;
+}
+
+#[tokio::test]
+async fn while_another_program_holds_the_database_registrations_go_on_and_are_written_later() {
+    let folder = folder();
+    let mut bench = Bench::new(folder.path()).await;
+    assert_eq!(bench.register_another().await, Written::Durably);
+    let url = format!("sqlite://{}", folder.path().join("engine.db").display());
+    let mut shell = SqliteConnection::connect(&url).await.unwrap();
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut shell).await.unwrap();
+
+    assert_eq!(bench.register_another().await, Written::InMemory);
+    assert_eq!(bench.durability(), Some(StoreFailure::Locked));
+    assert_eq!(bench.register_another().await, Written::InMemory);
+    assert!(bench.turn_after(SECOND).await);
+    assert_eq!(bench.durability(), Some(StoreFailure::Locked));
+
+    sqlx::query("COMMIT").execute(&mut shell).await.unwrap();
+    shell.close().await.unwrap();
+    assert!(!bench.turn_after(SECOND).await, "twice the wait after the second failure");
+    assert!(bench.turn_after(SECOND).await);
+    assert_eq!(bench.durability(), None);
+    assert_eq!(bench.found_after_restart(folder.path()).await, 3);
+}
+
+fn corrupt_files(folder: &Path) -> Vec<PathBuf> {
+    let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    names.filter(|path| path.to_string_lossy().contains(".corrupt-")).collect()
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_set_aside_byte_for_byte_and_a_new_one_begun() {
+    let folder = folder();
+    let path = folder.path().join("engine.db");
+    let rubbish = vec![b'x'; 8_192];
+    std::fs::write(&path, &rubbish).unwrap();
+    let opened = Writer::open(sqlite(folder.path()), WriterConfig::default(), Arc::default(), moment()).await;
+    let (_, handle, loaded) = opened.unwrap();
+    let place = loaded.set_aside.unwrap();
+    assert_eq!(std::fs::read(&place).unwrap(), rubbish);
+    assert_eq!(corrupt_files(folder.path()), std::slice::from_ref(&place));
+    assert_eq!(handle.status().set_aside, [place]);
+    assert!(handle.status().durability.is_durable());
+}
+
+#[tokio::test]
+async fn a_database_with_a_damaged_page_is_set_aside_at_the_start() {
+    let folder = folder();
+    let path = folder.path().join("engine.db");
+    let mut bench = Bench::new(folder.path()).await;
+    for _ in 0..200 {
+        assert_eq!(bench.register_another().await, Written::Durably);
+    }
+    bench.writer.store.close().await;
+    drop(bench);
+    let mut bytes = std::fs::read(&path).unwrap();
+    // All but the first page, which has the schema.
+    bytes[4_096..].fill(0xa5);
+    std::fs::write(&path, &bytes).unwrap();
+    let opened = Writer::open(sqlite(folder.path()), WriterConfig::default(), Arc::default(), moment()).await;
+    let place = opened.unwrap().2.set_aside.unwrap();
+    assert_eq!(std::fs::read(place).unwrap(), bytes);
+}
+
+#[tokio::test]
+async fn a_database_that_turns_out_corrupt_while_in_use_is_set_aside_and_filled_anew_from_memory() {
+    let folder = folder();
+    let mut bench = Bench::new(folder.path()).await;
+    let put = AccountChange::Put(account("alice", "a"));
+    let handle = bench.handle.clone();
+    let account_written = tokio::spawn(async move { handle.change_account(moment().now, put).await });
+    tokio::task::yield_now().await;
+    bench.turn_after(SECOND).await;
+    assert_eq!(account_written.await.unwrap().unwrap(), Written::Durably);
+    for _ in 0..3 {
+        assert_eq!(bench.register_another().await, Written::Durably);
+    }
+    // The disk fails, and when it is back the file is rubbish.
+    bench.writer.store.close().await;
+    std::fs::write(folder.path().join("engine.db"), vec![b'x'; 8_192]).unwrap();
+    assert_eq!(bench.register_another().await, Written::InMemory);
+    assert!(bench.turn_after(SECOND).await);
+    assert_eq!(bench.durability(), Some(StoreFailure::Corrupt));
+    assert!(corrupt_files(folder.path()).is_empty(), "not before it is known");
+    assert!(bench.turn_after(2 * SECOND).await);
+    assert_eq!(bench.durability(), None);
+    assert_eq!(corrupt_files(folder.path()).len(), 1);
+    assert_eq!(bench.handle.status().set_aside, corrupt_files(folder.path()));
+    assert_eq!(bench.writer.store.load(bench.at.date).await.unwrap().accounts, [account("alice", "a")]);
+    assert_eq!(bench.found_after_restart(folder.path()).await, 4);
+}
+
+#[tokio::test]
+async fn a_database_that_was_removed_while_in_use_is_made_anew_from_memory() {
+    let folder = folder();
+    let mut bench = Bench::new(folder.path()).await;
+    for _ in 0..3 {
+        assert_eq!(bench.register_another().await, Written::Durably);
+    }
+    for name in ["engine.db", "engine.db-wal", "engine.db-shm"] {
+        std::fs::remove_file(folder.path().join(name)).unwrap();
+    }
+    assert_eq!(bench.register_another().await, Written::InMemory);
+    assert!(bench.turn_after(SECOND).await);
+    assert_eq!(bench.durability(), None);
+    assert_eq!(bench.found_after_restart(folder.path()).await, 4);
+}
+
+#[tokio::test]
+async fn one_data_folder_serves_one_server() {
+    let folder = folder();
+    let first = sqlite(folder.path());
+    let second = SqliteStore::new(SqliteConfig::new(folder.path().join("engine.db")));
+    assert!(matches!(second, Err(StoreError::InUse { .. })));
+    drop(first);
+    sqlite(folder.path());
+}
+
+#[tokio::test]
+async fn a_database_of_a_later_version_is_left_alone() {
+    let folder = folder();
+    Bench::new(folder.path()).await.writer.store.close().await;
+    let url = format!("sqlite://{}", folder.path().join("engine.db").display());
+    let mut shell = SqliteConnection::connect(&url).await.unwrap();
+    let later = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+                 VALUES (99, 'later', true, x'00', 0)";
+    sqlx::query(later).execute(&mut shell).await.unwrap();
+    shell.close().await.unwrap();
+    let refused = sqlite(folder.path()).load(moment().date).await;
+    assert!(matches!(refused, Err(StoreError::NewerSchema { version: 99, .. })), "{refused:?}");
+    assert!(corrupt_files(folder.path()).is_empty());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_passwords_are_checked_against_is_for_the_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = folder();
+    let mut bench = Bench::new(folder.path()).await;
+    bench.register_another().await;
+    for name in ["engine.db", "engine.db-wal"] {
+        let mode = std::fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{name}");
+    }
+}

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use blether_rtp_core::PortRange;
 use blether_session_core::actor::{
-    Admission, Application, Call, CallError, CallEvent, Dial, Endpoint, EndpointConfig, HandlerFuture,
+    Admission, Answer, Application, Call, CallError, CallEvent, Dial, Endpoint, EndpointConfig, Responder,
 };
 use blether_session_core::{MediaCapabilities, NextHop};
 use blether_sip_core::{Method, NameAddr, Request, Response, StatusCode, Uri};
@@ -29,11 +29,14 @@ struct App {
 impl Application for App {
     fn on_invite(&self, _now: Instant, _invite: &Request, _flow: Flow) -> Admission {
         let onward = self.onward.lock().unwrap().clone();
-        Admission::Accept(Box::new(move |call| Box::pin(serve(call, onward)) as HandlerFuture))
+        Admission::accept(move |call| serve(call, onward))
     }
 
-    fn on_request(&self, _now: Instant, request: &Request, _flow: Flow) -> Option<Response> {
-        (*request.method() == Method::Message).then(|| Response::to_request(request, StatusCode::OK).build())
+    fn on_request(&self, _now: Instant, request: &Request, _flow: Flow, _responder: Responder) -> Answer {
+        match request.method() {
+            Method::Message => Answer::now(Response::to_request(request, StatusCode::OK).build()),
+            _ => Answer::NotServed,
+        }
     }
 }
 

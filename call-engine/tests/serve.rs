@@ -2,57 +2,20 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test may fail at any step")]
 
-use std::io::{BufRead, BufReader};
+mod program;
+
 use std::net::UdpSocket;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output};
 
-/// A server on a free port of 127.0.0.1 in `folder`. It is killed when dropped.
-struct Running {
-    child: Child,
-    shown: String,
-}
-
-fn program(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_call-engine"));
-    command.current_dir(folder).env("BLETHER_LISTEN", "udp:127.0.0.1:0").env_remove("BLETHER_DATA_DIR");
-    command
-}
-
-impl Running {
-    /// Starts it and reads until it has said where the settings are, which is the last line of its greeting.
-    fn start(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
-        let mut shown = String::new();
-        let mut lines = BufReader::new(child.stdout.take().unwrap());
-        while !shown.contains("Accounts and settings are in") {
-            assert_ne!(lines.read_line(&mut shown).unwrap(), 0, "it ended after\n{shown}");
-        }
-        Self { child, shown }
-    }
-
-    /// Tells it to stop as an operator does.
-    fn terminate(mut self) {
-        let kill = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status().unwrap();
-        assert!(kill.success());
-        assert!(self.child.wait().unwrap().success(), "SIGTERM is no failure");
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended before.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use program::{Running, program};
 
 fn refused(command: &mut Command) -> String {
     let output: Output = command.output().unwrap();
     assert!(!output.status.success());
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(said.lines().count(), 1, "one line: {said}");
+    assert!(said.matches("os error").count() <= 1, "the cause is said once: {said}");
     said
 }
 
@@ -76,6 +39,19 @@ fn the_first_start_makes_accounts_and_shows_them_and_later_ones_do_not() {
     assert!(!second.shown.contains(passwords[0].trim_end_matches('"')), "{}", second.shown);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), written, "what is there is not touched");
     second.terminate();
+}
+
+#[test]
+fn a_first_start_that_fails_leaves_the_passwords_to_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let listen = format!("udp:{}", taken.local_addr().unwrap());
+    refused(program(folder.path()).env("BLETHER_LISTEN", &listen));
+    let next = Running::start(&mut program(folder.path()));
+    let written = std::fs::read_to_string(folder.path().join("blether-data/call-engine.toml")).unwrap();
+    let password = written.lines().find_map(|line| line.strip_prefix("password = \"")).unwrap();
+    assert!(next.shown.contains(password.trim_end_matches('"')), "{}", next.shown);
+    next.terminate();
 }
 
 #[test]

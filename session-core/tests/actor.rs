@@ -426,3 +426,23 @@ async fn a_witness_holds_the_answer_back_and_learns_of_the_end_whatever_the_hand
     let end = in_time("the end", hears.recv()).await;
     assert_eq!(end, Some(Told::Ended { leg: primary, by: Party::Local, cause: EndCause::Failed, answered: true }));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_of_which_nothing_is_heard_any_more_ends() {
+    let silent = EndpointConfig { end_when_silent: Some(Duration::from_millis(200)), ..config() };
+    let handler = |mut call: Call| {
+        Box::pin(async move {
+            answer_with_echo(&mut call).await?;
+            pending::<()>().await;
+            Ok(())
+        }) as HandlerFuture
+    };
+    let server = Endpoint::start(silent, Arc::new(App(handler))).await.unwrap();
+    let phone = phone().await;
+    // The phone's leg is idle: it says nothing, as one that has lost its power.
+    let mut call = dial(&phone, &server, "bob").await;
+    until(&mut call, "the answer", is_answered).await;
+    let end = until(&mut call, "the BYE", is_ended).await;
+    assert!(matches!(end, CallEvent::Ended { by: Party::Remote, .. }), "{end:?}");
+    nothing_left(&server).await;
+}

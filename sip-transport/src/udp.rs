@@ -12,7 +12,7 @@ const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
 
 /// A listening socket could not be made.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on udp:{address}: {source}")]
+#[error("cannot listen on udp:{address}")]
 pub struct BindError {
     /// The address that was asked for.
     pub address: SocketAddr,

@@ -29,6 +29,7 @@ const ELSEWHERE_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0,
 pub(crate) async fn serve(config_file: Option<PathBuf>, data_dir: Option<PathBuf>) -> Result<ExitCode> {
     let (path, config, passwords) = configure(config_file, data_dir)?;
     start_log(&config);
+    raise_file_limit();
     let listen = config.listen;
     let accounts = config.accounts.clone();
     let advertise = config.advertise;
@@ -55,6 +56,21 @@ pub(crate) async fn serve(config_file: Option<PathBuf>, data_dir: Option<PathBuf
     tracing::info!("stopping");
     engine.shut_down(GOODBYE).await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Takes as many file descriptors as the system allows: a call between two phones needs four for its media, and 1,024, which is what many
+/// systems begin with, would end at 250 calls.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current == limit.maximum {
+        return;
+    }
+    match setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
+        Ok(()) => tracing::debug!(before = ?limit.current, now = ?limit.maximum, "the limit of open files is raised"),
+        Err(error) => tracing::warn!(%error, limit = ?limit.current, "the limit of open files stays"),
+    }
 }
 
 fn folder_of(file: &Path) -> &Path {

@@ -74,9 +74,9 @@ pub enum CdrEnd {
     Cancelled,
     /// Nobody was connected; this is what the caller was told.
     Refused(StatusCode),
-    /// This server ended it: it was told to stop, a leg's media fell silent, a program hung up.
+    /// This server ended it: it was told to stop, a program hung up.
     Server,
-    /// It broke: a peer vanished or this server failed.
+    /// It broke: a peer vanished, nothing was heard of it any more, or this server failed.
     Failed,
     /// The server was not there when it ended.
     Interrupted,

@@ -349,12 +349,12 @@ pub enum EngineError {
     #[error("on_invite: {0}")]
     Duplicate(#[from] DuplicatePattern),
     /// The data folder cannot be made.
-    #[error("{}: cannot make this folder: {source}; name another as `data_dir`", path.display())]
+    #[error("{}: cannot make this folder: {cause}; name another as `data_dir`", path.display())]
     DataFolder {
         /// The folder.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The store cannot be opened or read.
     #[error(transparent)]

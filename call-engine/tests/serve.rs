@@ -2,51 +2,13 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test may fail at any step")]
 
-use std::io::{BufRead, BufReader};
+mod program;
+
 use std::net::UdpSocket;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output};
 
-/// A server on a free port of 127.0.0.1 in `folder`. It is killed when dropped.
-struct Running {
-    child: Child,
-    shown: String,
-}
-
-fn program(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_call-engine"));
-    command.current_dir(folder).env("BLETHER_LISTEN", "udp:127.0.0.1:0").env_remove("BLETHER_DATA_DIR");
-    command
-}
-
-impl Running {
-    /// Starts it and reads until it has said where the settings are, which is the last line of its greeting.
-    fn start(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
-        let mut shown = String::new();
-        let mut lines = BufReader::new(child.stdout.take().unwrap());
-        while !shown.contains("Accounts and settings are in") {
-            assert_ne!(lines.read_line(&mut shown).unwrap(), 0, "it ended after\n{shown}");
-        }
-        Self { child, shown }
-    }
-
-    /// Tells it to stop as an operator does.
-    fn terminate(mut self) {
-        let kill = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status().unwrap();
-        assert!(kill.success());
-        assert!(self.child.wait().unwrap().success(), "SIGTERM is no failure");
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended before.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use program::{Running, program};
 
 fn refused(command: &mut Command) -> String {
     let output: Output = command.output().unwrap();

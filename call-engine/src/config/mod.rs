@@ -43,7 +43,7 @@ pub const DEFAULT_DATA_DIR: &str = "blether-data";
 /// [`Config::check`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Where the server keeps what it must remember. Default: `blether-data`; from a file: the folder of that file.
+    /// Where the server keeps what it must remember; used by [`EngineBuilder::durable`](crate::EngineBuilder::durable). Default: `blether-data`; from a file: the folder of that file.
     pub data_dir: PathBuf,
     /// The socket that receives SIP. Default: UDP port 5060 of all IPv4 addresses, the port that phones assume.
     pub listen: Listen,

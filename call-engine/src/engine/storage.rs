@@ -17,7 +17,7 @@ const FILE_NAME: &str = "blether.db";
 /// Opens the database in `data_dir`, makes both if they are not there, and fills `location` from it.
 pub(super) async fn durable(data_dir: &Path, location: Arc<Location>) -> Result<StoreHandle, EngineError> {
     create_private_folder(data_dir)
-        .map_err(|source| EngineError::DataFolder { path: PathBuf::from(data_dir), source })?;
+        .map_err(|cause| EngineError::DataFolder { path: PathBuf::from(data_dir), cause })?;
     let store = SqliteStore::new(SqliteConfig::new(data_dir.join(FILE_NAME)))?;
     Ok(open(store, WriterConfig::default(), location).await?)
 }

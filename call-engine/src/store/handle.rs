@@ -246,6 +246,11 @@ impl Shared {
                     }
                 }
                 Output::Log(cdr) => log_cdr(&cdr),
+                // Who runs the writer says why, if that is not the end of the server.
+                Output::Degraded(StoreFailure::Stopped) => {
+                    metrics::gauge!("engine_store_durable").set(0.0);
+                    tracing::debug!("the writer of the store has stopped");
+                }
                 Output::Degraded(failure) => {
                     let reason = self.tables().last_error.clone().unwrap_or_default();
                     metrics::gauge!("engine_store_durable").set(0.0);

@@ -263,6 +263,8 @@ impl Store for SqliteStore {
 
     async fn close(&mut self) {
         self.disconnect().await;
+        // What cannot be unlocked is when the file is dropped.
+        let _ = self.lock.unlock();
     }
 }
 

@@ -1,0 +1,173 @@
+//! What the server remembers: registrations and call records, through `kill -9` and through an orderly end.
+#![cfg(all(unix, feature = "demo"))]
+#![allow(clippy::unwrap_used, reason = "a test may fail at any step")]
+
+mod peers;
+mod program;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+
+use blether_call_engine::cdr::{Cdr, CdrEnd};
+use blether_call_engine::config::{AccountConfig, Config, Listen};
+use blether_call_engine::store::{SqliteConfig, SqliteStore, Store, StoreFailure};
+use blether_call_engine::{Engine, echo};
+use blether_rtp_core::PortRange;
+use blether_sip_client::{Account, Audio, Phone, PhoneCall, PhoneConfig};
+use blether_sip_core::StatusCode;
+use blether_sip_transport::Transport;
+
+use peers::{Folder, PATIENCE, ports};
+use program::{Running, program};
+
+const PASSWORD: &str = "long-enough";
+const USERS: [&str; 3] = ["100", "101", "102"];
+
+async fn in_time<T>(what: &str, wait: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("waited {PATIENCE:?} in vain for {what}"))
+}
+
+async fn phone(user: &str, server: SocketAddr) -> Phone {
+    Phone::start(PhoneConfig::new(Account::new(user, PASSWORD, server))).await.unwrap()
+}
+
+async fn registered(user: &str, server: SocketAddr) -> Phone {
+    let mut phone = phone(user, server).await;
+    in_time("the registration", phone.register()).await.unwrap();
+    phone
+}
+
+/// Both ends of a call that stands.
+async fn connect(caller: &Phone, callee: &mut Phone, user: &str) -> [PhoneCall; 2] {
+    let mut out_call = caller.call(user).await.unwrap();
+    let mut in_call = in_time("the call", callee.incoming()).await.unwrap();
+    let both = async { tokio::join!(out_call.answered(Audio::silent(), || ()), in_call.answer(Audio::silent())) };
+    let (out_plan, in_plan) = in_time("the answer", both).await;
+    out_plan.unwrap();
+    in_plan.unwrap();
+    [out_call, in_call]
+}
+
+async fn refusal(caller: &Phone, user: &str) -> StatusCode {
+    let mut call = caller.call(user).await.unwrap();
+    match in_time("the refusal", call.answered(Audio::silent(), || ())).await.unwrap_err() {
+        blether_sip_client::NotAnswered::Refused(status) => status,
+        other => panic!("{other}"),
+    }
+}
+
+/// All call records in the folder, the oldest first. Fails while a server has it.
+async fn records(folder: &Path) -> Vec<Cdr> {
+    let mut store = SqliteStore::new(SqliteConfig::new(folder.join("blether.db"))).unwrap();
+    // Loading would mark what is live.
+    store.reopen(StoreFailure::Stopped).await.unwrap();
+    let mut cdrs = store.cdrs(100).await.unwrap();
+    cdrs.reverse();
+    cdrs
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_kill_9_a_phone_is_called_where_it_was_and_a_live_call_is_on_record() {
+    let folder = Folder::new("durable");
+    let accounts: String =
+        USERS.iter().map(|user| format!("[[account]]\nuser = \"{user}\"\npassword = \"{PASSWORD}\"\n\n")).collect();
+    std::fs::write(folder.file("call-engine.toml"), accounts).unwrap();
+    let address = ports::loopback(ports::free_port());
+    let start = || {
+        let mut command: Command = program(folder.path());
+        let listen = format!("udp:{address}");
+        Running::start(command.arg("--data-dir").arg(folder.path()).env("BLETHER_LISTEN", listen))
+    };
+
+    let server = start();
+    let caller = registered("100", address).await;
+    let mut callee = registered("101", address).await;
+    let contact = callee.local_addr();
+    let _live = connect(&caller, &mut callee, "101").await;
+    server.kill();
+
+    let live = records(folder.path()).await;
+    assert_eq!(live.len(), 1);
+    assert_eq!((live[0].end, live[0].ended_at), (None, None));
+
+    // Nobody registers again: the callee does not know that the server was gone, and the next caller never was registered.
+    let server = start();
+    let next = phone("102", address).await;
+    let [mut out_call, mut in_call] = connect(&next, &mut callee, "101").await;
+    in_time("the BYE", async { tokio::join!(out_call.hang_up(), in_call.ended()) }).await.1.unwrap();
+    server.terminate();
+
+    let cdrs = records(folder.path()).await;
+    let [interrupted, ended] = &cdrs[..] else { panic!("{cdrs:?}") };
+    for (cdr, caller, end) in [(interrupted, "100", CdrEnd::Interrupted), (ended, "102", CdrEnd::Caller)] {
+        assert_eq!((cdr.caller.as_deref(), cdr.dialled.as_str(), cdr.end), (Some(caller), "101", Some(end)), "{cdr:?}");
+        assert!(cdr.answered_by.as_ref().unwrap().contains(&contact.to_string()), "{cdr:?}");
+        assert!(cdr.started_at <= cdr.answered_at.unwrap(), "{cdr:?}");
+    }
+    assert!(ended.answered_at <= ended.ended_at && ended.ended_at.is_some(), "{ended:?}");
+    assert_eq!(interrupted.ended_at, None, "nobody knows when");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_call_is_on_record_with_how_it_ended() {
+    let folder = Folder::new("records");
+    let config = Config {
+        listen: Listen { transport: Transport::Udp, address: SocketAddr::from(([127, 0, 0, 1], 0)) },
+        accounts: USERS.iter().map(|user| AccountConfig::new(*user, PASSWORD.to_owned())).collect(),
+        data_dir: folder.file("made-at-the-start"),
+        ..Config::default()
+    };
+    let data_dir = config.data_dir.clone();
+    let engine = Engine::builder(config).media_ports(PortRange::system_chosen()).on_invite(echo::EXTENSION, echo::echo);
+    let engine = engine.durable().start().await.unwrap();
+    let address = engine.local_addr();
+    let caller = registered("100", address).await;
+    let mut callee = registered("101", address).await;
+
+    // The echo, until the caller hangs up.
+    let mut call = caller.call(echo::EXTENSION).await.unwrap();
+    in_time("the echo", call.answered(Audio::silent(), || ())).await.unwrap();
+    in_time("the end", call.hang_up()).await.unwrap();
+    // Nobody is registered there.
+    assert_eq!(refusal(&caller, "102").await, StatusCode::TEMPORARILY_UNAVAILABLE);
+    // There is no such extension, so this is no call.
+    assert_eq!(refusal(&caller, "999").await, StatusCode::NOT_FOUND);
+    // The callee is busy.
+    let busy = async { in_time("the call", callee.incoming()).await.unwrap().reject(StatusCode::BUSY_HERE).await };
+    let (status, rejected) = tokio::join!(refusal(&caller, "101"), busy);
+    rejected.unwrap();
+    assert_eq!(status, StatusCode::BUSY_HERE);
+    // The caller gives up while it rings.
+    let mut out_call = caller.call("101").await.unwrap();
+    let mut in_call = in_time("the call", callee.incoming()).await.unwrap();
+    in_time("CANCEL", async { tokio::join!(out_call.hang_up(), in_call.ended()) }).await;
+    // The callee hangs up.
+    let [mut out_call, mut in_call] = connect(&caller, &mut callee, "101").await;
+    in_time("BYE", async { tokio::join!(in_call.hang_up(), out_call.ended()) }).await;
+    // The server is told to stop.
+    let [mut out_call, mut in_call] = connect(&caller, &mut callee, "101").await;
+    in_time("the end of all", async {
+        tokio::join!(engine.shut_down(PATIENCE), out_call.ended(), in_call.ended());
+    })
+    .await;
+
+    let cdrs = records(&data_dir).await;
+    let ends: Vec<_> = cdrs.iter().map(|cdr| (cdr.dialled.as_str(), cdr.end.unwrap())).collect();
+    let expected = [
+        (echo::EXTENSION, CdrEnd::Caller),
+        ("102", CdrEnd::Refused(StatusCode::TEMPORARILY_UNAVAILABLE)),
+        ("101", CdrEnd::Refused(StatusCode::BUSY_HERE)),
+        ("101", CdrEnd::Cancelled),
+        ("101", CdrEnd::Callee),
+        ("101", CdrEnd::Server),
+    ];
+    assert_eq!(ends, expected);
+    for cdr in &cdrs {
+        let answered = matches!(cdr.end, Some(CdrEnd::Caller | CdrEnd::Callee | CdrEnd::Server));
+        assert_eq!((cdr.answered_at.is_some(), cdr.answered_by.is_some()), (answered, answered), "{cdr:?}");
+        assert_eq!(cdr.caller.as_deref(), Some("100"));
+        assert!(cdr.ended_at.unwrap() >= cdr.started_at, "{cdr:?}");
+    }
+    assert_eq!(cdrs[0].answered_by.as_deref(), Some(echo::EXTENSION));
+}

@@ -1,0 +1,53 @@
+//! The program `call-engine`, in a process of its own.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+/// A server on a free port of 127.0.0.1 in a folder. It is killed when dropped.
+pub(crate) struct Running {
+    child: Child,
+    pub(crate) shown: String,
+}
+
+/// The program, about to be started in `folder`.
+pub(crate) fn program(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_call-engine"));
+    command.current_dir(folder).env("BLETHER_LISTEN", "udp:127.0.0.1:0").env_remove("BLETHER_DATA_DIR");
+    command
+}
+
+impl Running {
+    /// Starts it and reads until it has said where the settings are, which is the last line of its greeting.
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
+        let mut shown = String::new();
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        while !shown.contains("Accounts and settings are in") {
+            assert_ne!(lines.read_line(&mut shown).unwrap(), 0, "it ended after\n{shown}");
+        }
+        Self { child, shown }
+    }
+
+    /// Tells it to stop as an operator does.
+    pub(crate) fn terminate(mut self) {
+        let kill = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status().unwrap();
+        assert!(kill.success());
+        assert!(self.child.wait().unwrap().success(), "SIGTERM is no failure");
+    }
+
+    /// Ends it where it stands, as `kill -9` does.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended before.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -38,7 +38,7 @@ enum Bench {
         #[command(flatten)]
         options: Options,
         /// REGISTERs begun in a second
-        #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..))]
+        #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
         rate: u32,
     },
     /// One call between two phones, without sound: INVITE to the 200 to BYE, on both legs
@@ -46,7 +46,7 @@ enum Bench {
         #[command(flatten)]
         options: Options,
         /// Calls begun in a second
-        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
         rate: u32,
     },
     /// One RTP packet of 20 ms through a call

@@ -46,7 +46,7 @@ impl Registrations {
     /// Registers each phone once, before anything is measured.
     pub(crate) fn once(&mut self, wire: &mut Wire) -> anyhow::Result<()> {
         let all = self.idle.len() as u64;
-        let outcome = drive(self, wire, Duration::from_secs(60), 500, all)?;
+        let outcome = drive(self, wire, Duration::from_secs(20), 500, all)?;
         ensure!(outcome.done == all, "{} of {all} phones could not register", outcome.failed);
         Ok(())
     }
@@ -54,7 +54,7 @@ impl Registrations {
 
 impl Load for Registrations {
     fn begin(&mut self, wire: &mut Wire) -> anyhow::Result<bool> {
-        // Each phone is still waiting for an answer: the server does not keep up.
+        // Each phone may be waiting for an answer.
         let Some(mut subscriber) = self.idle.pop_front() else { return Ok(false) };
         if self.challenged {
             subscriber.forget();

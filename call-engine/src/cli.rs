@@ -35,6 +35,8 @@ pub(crate) async fn serve(config_file: Option<PathBuf>, data_dir: Option<PathBuf
         .start()
         .await
         .map_err(|error| explain(error, listen, &path))?;
+    // Listened for before anybody can know that the server runs.
+    let stop = StopSignals::listen()?;
     let greeting = Greeting {
         address: reachable(engine.local_addr(), advertise),
         config: &path,
@@ -43,7 +45,7 @@ pub(crate) async fn serve(config_file: Option<PathBuf>, data_dir: Option<PathBuf
         echo: Some(echo::EXTENSION),
     };
     write!(io::stdout(), "{greeting}").context("cannot write to standard output")?;
-    stop_asked_for().await?;
+    stop.asked_for().await?;
     tracing::info!("stopping");
     engine.shut_down(GOODBYE).await;
     Ok(ExitCode::SUCCESS)
@@ -99,19 +101,41 @@ fn reachable(bound: SocketAddr, advertise: Option<IpAddr>) -> SocketAddr {
     SocketAddr::new(ip, bound.port())
 }
 
-/// Waits for Ctrl-C or SIGTERM.
-async fn stop_asked_for() -> Result<()> {
+/// Ctrl-C, and SIGTERM where there is one.
+struct StopSignals {
     #[cfg(unix)]
-    {
-        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl StopSignals {
+    /// From here on they are caught.
+    #[cfg(unix)]
+    fn listen() -> Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    #[cfg(unix)]
+    async fn asked_for(mut self) -> Result<()> {
         tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => interrupted?,
-            _ = terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
         Ok(())
     }
+
     #[cfg(not(unix))]
-    Ok(tokio::signal::ctrl_c().await?)
+    fn listen() -> Result<Self> {
+        Ok(Self {})
+    }
+
+    #[cfg(not(unix))]
+    async fn asked_for(self) -> Result<()> {
+        Ok(tokio::signal::ctrl_c().await?)
+    }
 }
 
 /// Shows a call, and whether everything about it was as it has to be.

@@ -4,9 +4,7 @@
 //! server's media relay, and `*43` echoes. An application adds handlers for what is dialled, and stages that every request passes:
 //!
 //! ```no_run
-//! use blether_call_engine::{Engine, config::Config};
-//! use blether_session_core::actor::CallError;
-//! use blether_sip_core::StatusCode;
+//! use blether_call_engine::{CallError, Engine, StatusCode, config::Config};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let engine = Engine::builder(Config::default())
@@ -42,6 +40,11 @@ pub mod pattern;
 pub mod registrar;
 pub mod stage;
 
+// What handlers and stages are written with, so that an application needs this crate alone.
+pub use blether_media_core as media;
+pub use blether_session_core::actor::{Audio, Call, CallError, CallEvent};
+pub use blether_sip_core::{Request, Response, StatusCode};
+pub use blether_sip_transport::Flow;
 pub use engine::{Engine, EngineBuilder, EngineError, EngineHandle, IncomingCall};
 
 /// Keeps the README's example compiling.

@@ -47,6 +47,50 @@ pub enum WriteError {
     /// An extension's length is counted in 32-bit words, and the count has 16 bits (§5.3.1).
     #[error("a header extension of {0} bytes; it must be a multiple of 4 and at most 262140")]
     ExtensionLength(usize),
+    /// The count of an RTCP packet has five bits.
+    #[error("{0} blocks or sources; an RTCP packet has room for 31")]
+    TooManyForRtcp(usize),
+    /// The length of a text in an RTCP packet has eight bits.
+    #[error("a text of {0} bytes; RTCP has room for 255")]
+    TextLength(usize),
+}
+
+/// Why a datagram is not a compound RTCP packet (RFC 3550 §6.1, A.2); it is dropped and the session goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum RtcpError {
+    /// Shorter than what its headers say it holds; both in bytes, from the packet within the compound that is cut off.
+    #[error("an RTCP packet that needs {needed} bytes has only {len}")]
+    Truncated {
+        /// Bytes that there are.
+        len: usize,
+        /// Bytes that the header asks for.
+        needed: usize,
+    },
+    /// The two version bits of one of its packets are not 2.
+    #[error("RTCP version {version}, not 2")]
+    Version {
+        /// What the bits say, 0 to 3.
+        version: u8,
+    },
+    /// It does not begin with a report.
+    #[error("a compound RTCP packet begins with type {packet_type}, not with a report (200 or 201)")]
+    FirstPacket {
+        /// What it begins with.
+        packet_type: u8,
+    },
+    /// Padding in the first packet or before the last, or of a length that is no multiple of 4 within the packet.
+    #[error("an RTCP packet is padded where or as it must not be")]
+    Padding,
+    /// A count or a length within one of its packets reaches past that packet's end.
+    #[error("an RTCP packet of type {packet_type} is shorter than its contents say")]
+    Malformed {
+        /// The packet's type.
+        packet_type: u8,
+    },
+    /// It is well-formed, and bears our own SSRC: it was sent back to us, or the peer has taken our number (§8.2).
+    #[error("an RTCP packet from our own SSRC; something sends our packets back")]
+    Loop,
 }
 
 /// A payload that cannot be telephone-event reports: they are four bytes each (RFC 4733 §2.3).

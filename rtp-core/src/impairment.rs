@@ -35,6 +35,12 @@ impl Impairment {
         Ok(Self { loss, jitter, seed })
     }
 
+    /// The same network, losing and delaying other packets.
+    #[must_use]
+    pub fn with_seed(self, seed: u64) -> Self {
+        Self { seed, ..self }
+    }
+
     /// The share of the packets that is lost, 0 to 1.
     #[must_use]
     pub fn loss(&self) -> f64 {

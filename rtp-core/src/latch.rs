@@ -1,4 +1,4 @@
-//! Where a leg's peer really is: symmetric RTP (RFC 4961) for peers behind address translation, without following strangers.
+//! Where a leg's peer really is: symmetric RTP and RTCP (RFC 4961) for peers behind address translation, without following strangers.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -152,6 +152,58 @@ impl Latch {
     }
 }
 
+/// Where the peer's RTCP is: on the port after its RTP (RFC 3550 §11), unless address translation has put it elsewhere.
+#[derive(Debug, Clone)]
+pub(crate) struct RtcpLatch {
+    policy: LatchPolicy,
+    rtp: Option<SocketAddr>,
+    current: Option<SocketAddr>,
+    settled: bool,
+}
+
+impl RtcpLatch {
+    pub(crate) fn new(policy: LatchPolicy) -> Self {
+        Self { policy, rtp: None, current: None, settled: false }
+    }
+
+    /// Takes in where the peer's RTP is; another address begins anew.
+    pub(crate) fn follow(&mut self, rtp: Option<SocketAddr>) {
+        if self.rtp == rtp {
+            return;
+        }
+        let reachable = rtp.filter(|remote| is_reachable(*remote));
+        let after = reachable.and_then(|mut address| {
+            address.set_port(address.port().checked_add(1)?);
+            Some(address)
+        });
+        *self = Self { rtp, current: after, ..Self::new(self.policy) };
+    }
+
+    /// Where RTCP is sent to.
+    pub(crate) fn remote(&self) -> Option<SocketAddr> {
+        self.current
+    }
+
+    /// Whether what comes from an address is the peer's. It may come from another port than expected, once, when it comes from the host
+    /// that the RTP comes from, nothing good came from where it was expected, and `speaks_for_the_stream`: that is a stronger sign than two packets in sequence, so there is no window.
+    pub(crate) fn hear(&mut self, from: SocketAddr, speaks_for_the_stream: impl FnOnce() -> bool) -> bool {
+        if self.current == Some(from) {
+            return true;
+        }
+        let may_move = self.policy != LatchPolicy::Strict && !self.settled;
+        if !may_move || self.rtp.is_none_or(|rtp| rtp.ip() != from.ip()) || !speaks_for_the_stream() {
+            return false;
+        }
+        self.current = Some(from);
+        true
+    }
+
+    /// Takes in that what came was the peer's indeed: from here on it comes from nowhere else.
+    pub(crate) fn settle(&mut self) {
+        self.settled = true;
+    }
+}
+
 /// Whether packets can be sent to an address: a port of 0, or 0.0.0.0 as RFC 2543 put a call on hold, asks for silence.
 pub(crate) fn is_reachable(remote: SocketAddr) -> bool {
     remote.port() != 0 && !remote.ip().is_unspecified()
@@ -161,6 +213,7 @@ pub(crate) fn is_reachable(remote: SocketAddr) -> bool {
 mod tests {
     use super::*;
     use crate::packet::RtpHeader;
+    use proptest::prelude::*;
 
     const SIGNALLED: &str = "10.0.0.1:4000";
     const REAL: &str = "192.0.2.7:61000";
@@ -287,5 +340,65 @@ mod tests {
         // A new address, a new window.
         bench.hear(90_000, REAL, 3);
         assert_eq!(bench.hear(90_020, REAL, 4), moved(REAL));
+    }
+
+    #[test]
+    fn rtcp_is_expected_on_the_port_after_and_follows_its_stream_to_another_once() {
+        let mut latch = RtcpLatch::new(LatchPolicy::default());
+        let at = |address: &str| address.parse::<SocketAddr>().unwrap();
+        assert!(latch.remote().is_none() && !latch.hear(at("192.0.2.7:61001"), || true));
+        latch.follow(Some(at("192.0.2.7:61000")));
+        assert_eq!(latch.remote(), Some(at("192.0.2.7:61001")));
+        // Another host, and one that does not speak for the stream.
+        assert!(!latch.hear(at("203.0.113.9:61001"), || true));
+        assert!(!latch.hear(at("192.0.2.7:7000"), || false));
+        assert!(latch.hear(at("192.0.2.7:7000"), || true));
+        assert_eq!(latch.remote(), Some(at("192.0.2.7:7000")));
+        latch.settle();
+        assert!(!latch.hear(at("192.0.2.7:61001"), || true), "once");
+        // The same again changes nothing; where the RTP goes, it begins anew.
+        latch.follow(Some(at("192.0.2.7:61000")));
+        assert_eq!(latch.remote(), Some(at("192.0.2.7:7000")));
+        latch.follow(Some(at("192.0.2.7:62000")));
+        assert!(latch.hear(at("192.0.2.7:62001"), || false), "where it was expected, nothing is asked");
+        latch.settle();
+        assert!(!latch.hear(at("192.0.2.7:7000"), || true));
+        for nowhere in ["192.0.2.7:65535", "0.0.0.0:4000", "192.0.2.7:0"] {
+            latch.follow(Some(at(nowhere)));
+            assert_eq!(latch.remote(), None);
+        }
+    }
+
+    #[test]
+    fn strict_rtcp_stays_where_it_is_expected() {
+        let mut latch = RtcpLatch::new(LatchPolicy::Strict);
+        latch.follow(Some("192.0.2.7:61000".parse().unwrap()));
+        assert!(!latch.hear("192.0.2.7:7000".parse().unwrap(), || true));
+        assert!(latch.hear("192.0.2.7:61001".parse().unwrap(), || false));
+    }
+
+    proptest! {
+        #[test]
+        fn reports_go_to_no_host_but_that_of_the_rtp_and_settled_ones_stay(
+            steps in proptest::collection::vec((0u8..3, 1u16..6, any::<bool>(), 0u8..4), 0..60),
+        ) {
+            let mut latch = RtcpLatch::new(LatchPolicy::default());
+            let (mut rtp, mut settled) = (None, None);
+            for (host, port, speaks, step) in steps {
+                let from = SocketAddr::from(([192, 0, 2, host + 1], port));
+                if step == 0 {
+                    if rtp != Some(from) {
+                        settled = None;
+                    }
+                    rtp = Some(from);
+                    latch.follow(rtp);
+                } else if latch.hear(from, || speaks) && step == 1 {
+                    latch.settle();
+                    settled = Some(from);
+                }
+                prop_assert_eq!(latch.remote().map(|at| at.ip()), rtp.map(|at| at.ip()));
+                prop_assert!(settled.is_none() || latch.remote() == settled);
+            }
+        }
     }
 }

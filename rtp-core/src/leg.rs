@@ -81,6 +81,11 @@ pub enum LegEvent {
         /// How long it was held, as far as the packets told.
         duration: Duration,
     },
+    /// Nothing has come from the peer for as long as [`LegConfig::silent_after`](crate::LegConfig::silent_after) says, while it was to be
+    /// heard. Told once; the leg goes on.
+    Silent,
+    /// A packet has come from a peer that was [`Silent`](Self::Silent).
+    Heard,
     /// The processor has done what it was for (a prompt has been played to its end); the leg goes on.
     Finished,
     /// The processor panicked. The leg sends and receives nothing more, its port has gone back, and its last statistics

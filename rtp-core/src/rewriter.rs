@@ -47,6 +47,11 @@ impl Rewriter {
         Self { ssrc: Ssrc(rng.random()), clock_rate, source: None, last }
     }
 
+    /// The SSRC of the stream.
+    pub(crate) fn ssrc(&self) -> Ssrc {
+        self.ssrc
+    }
+
     /// The header with which a packet that `origin` made and headed `incoming` leaves at `now`.
     pub(crate) fn header_for(&mut self, now: Instant, origin: u64, incoming: RtpHeader) -> RtpHeader {
         let (source, switched) = match self.source {

@@ -28,7 +28,6 @@ pub struct ReceiverStatistics {
     out_of_range: u64,
     restarts: u64,
     source_changes: u64,
-    prior: Counts,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -36,6 +35,7 @@ struct Counts {
     expected: u64,
     received: u64,
     unique: u64,
+    bursts: u64,
 }
 
 /// The stream that is being received: `source` of A.1.
@@ -49,6 +49,10 @@ struct Stream {
     bad: Option<SequenceNumber>,
     received: u64,
     unique: u64,
+    /// Runs of packets that are missing.
+    bursts: u64,
+    /// What had been expected and received when a reception report was last made.
+    prior: Counts,
     /// Which of the numbers at and before `max` were seen; bit 0 is `max`.
     seen: u128,
     transit: u32,
@@ -92,7 +96,6 @@ impl ReceiverStatistics {
             out_of_range: 0,
             restarts: 0,
             source_changes: 0,
-            prior: Counts::default(),
         }
     }
 
@@ -139,6 +142,7 @@ impl ReceiverStatistics {
             received: total.received,
             expected: total.expected,
             lost: total.expected.saturating_sub(total.unique),
+            loss_bursts: total.bursts,
             duplicates: self.duplicates,
             reordered: self.reordered,
             out_of_range: self.out_of_range,
@@ -149,25 +153,35 @@ impl ReceiverStatistics {
         }
     }
 
-    /// Expected less received, clamped to 24 bits: "cumulative number of packets lost" of a reception report. Duplicates
-    /// count as received there, so it can be negative (A.3).
+    /// What a reception report says of the stream that is being received (§6.4.1, A.3), and begins the next interval. `None` when
+    /// nothing of it has come since the last call: such a stream is not reported on. The figures are that stream's alone; what another SSRC
+    /// sent before is not carried over.
     #[must_use]
-    pub fn cumulative_lost(&self) -> i32 {
-        let total = self.total();
-        let lost = i128::from(total.expected) - i128::from(total.received);
-        i32::try_from(lost.clamp(-0x80_0000, 0x7f_ffff)).unwrap_or(0)
+    pub fn take_stream_report(&mut self) -> Option<StreamReport> {
+        let jitter = self.jitter_ticks();
+        let stream = self.stream.as_mut()?;
+        let now = stream.counts();
+        let (expected, received) = (now.expected - stream.prior.expected, now.received - stream.prior.received);
+        if received == 0 {
+            return None;
+        }
+        stream.prior = now;
+        let fraction = expected.saturating_sub(received).saturating_mul(256).checked_div(expected).unwrap_or(0);
+        // Duplicates count as received (A.3), so it can be negative.
+        let lost = i128::from(now.expected) - i128::from(now.received);
+        Some(StreamReport {
+            ssrc: stream.ssrc,
+            fraction_lost: u8::try_from(fraction).unwrap_or(u8::MAX),
+            cumulative_lost: i32::try_from(lost.clamp(-0x80_0000, 0x7f_ffff)).unwrap_or(0),
+            highest_sequence: stream.extended_max(),
+            jitter,
+        })
     }
 
-    /// The fraction lost since the last call, in 256ths: "fraction lost" of a reception report (A.3).
+    /// The stream that came last.
     #[must_use]
-    pub fn take_fraction_lost(&mut self) -> u8 {
-        let total = self.total();
-        let expected = total.expected.saturating_sub(self.prior.expected);
-        let received = total.received.saturating_sub(self.prior.received);
-        self.prior = total;
-        let lost = expected.saturating_sub(received);
-        let fraction = lost.saturating_mul(256).checked_div(expected).unwrap_or(0);
-        u8::try_from(fraction).unwrap_or(u8::MAX)
+    pub fn ssrc(&self) -> Option<Ssrc> {
+        self.stream.as_ref().map(|stream| stream.ssrc)
     }
 
     /// The interarrival jitter in timestamp units: "interarrival jitter" of a reception report (A.8).
@@ -183,10 +197,12 @@ impl ReceiverStatistics {
 
     fn total(&self) -> Counts {
         let Some(stream) = &self.stream else { return self.past };
+        let current = stream.counts();
         Counts {
-            expected: self.past.expected.saturating_add(stream.expected()),
-            received: self.past.received.saturating_add(stream.received),
-            unique: self.past.unique.saturating_add(stream.unique),
+            expected: self.past.expected.saturating_add(current.expected),
+            received: self.past.received.saturating_add(current.received),
+            unique: self.past.unique.saturating_add(current.unique),
+            bursts: self.past.bursts.saturating_add(current.bursts),
         }
     }
 }
@@ -201,6 +217,8 @@ impl Stream {
             bad: None,
             received: 1,
             unique: 1,
+            bursts: 0,
+            prior: Counts::default(),
             seen: 1,
             transit,
             jitter: 0,
@@ -211,6 +229,7 @@ impl Stream {
     fn place(&mut self, sequence: SequenceNumber) -> Arrival {
         let ahead = sequence.0.wrapping_sub(self.max.0);
         let behind = self.max.0.wrapping_sub(sequence.0);
+        let mut counts_as_found = true;
         let arrival = if ahead == 0 {
             Arrival::Duplicate
         } else if ahead < MAX_DROPOUT {
@@ -218,13 +237,19 @@ impl Stream {
                 self.cycles += 1 << 16;
             }
             self.max = sequence;
+            self.bursts += u64::from(ahead > 1);
             self.seen = self.seen.checked_shl(u32::from(ahead)).unwrap_or(0) | 1;
             Arrival::InOrder { missing: ahead - 1 }
         } else if behind < MAX_MISORDER {
             let bit = 1u128 << behind;
             let before = self.seen;
             self.seen |= bit;
-            if before & bit == 0 { Arrival::Reordered } else { Arrival::Duplicate }
+            if before & bit == 0 {
+                counts_as_found = self.fill(behind);
+                Arrival::Reordered
+            } else {
+                Arrival::Duplicate
+            }
         } else if self.bad == Some(sequence) {
             return Arrival::Restarted;
         } else {
@@ -232,10 +257,31 @@ impl Stream {
             return Arrival::OutOfRange;
         };
         self.received += 1;
-        if arrival != Arrival::Duplicate {
+        if arrival != Arrival::Duplicate && counts_as_found {
             self.unique += 1;
         }
         arrival
+    }
+
+    /// Takes in that the packet `behind` places before the newest is not missing after all: the run that it was missing in becomes shorter, two
+    /// runs, or none. False when nobody had missed it: it is from before the first packet that was received.
+    fn fill(&mut self, behind: u16) -> bool {
+        let span = self.extended_max() - u64::from(self.base.0);
+        let missing = |place: u64| place < span && self.seen & (1u128 << (place % 128)) == 0;
+        if u64::from(behind) > span {
+            return false;
+        }
+        // `behind` is at least 1, and the newest packet is not missing.
+        match (missing(u64::from(behind) - 1), missing(u64::from(behind) + 1)) {
+            (true, true) => self.bursts += 1,
+            (false, false) => self.bursts = self.bursts.saturating_sub(1),
+            _ => {}
+        }
+        true
+    }
+
+    fn counts(&self) -> Counts {
+        Counts { expected: self.expected(), received: self.received, unique: self.unique, bursts: self.bursts }
     }
 
     fn measure(&mut self, transit: u32) {
@@ -253,6 +299,21 @@ impl Stream {
     }
 }
 
+/// What a reception report says of a stream (§6.4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamReport {
+    /// The stream.
+    pub ssrc: Ssrc,
+    /// Lost of those expected since the report before, in 256ths.
+    pub fraction_lost: u8,
+    /// Expected less received since the stream began; in 24 bits, negative when duplicates outnumber losses.
+    pub cumulative_lost: i32,
+    /// The highest sequence number received, with the number of wraps above its 16 bits.
+    pub highest_sequence: u64,
+    /// Interarrival jitter in timestamp units.
+    pub jitter: u32,
+}
+
 /// The figures of [`ReceiverStatistics`] at one moment, summed over the streams of a leg.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Reception {
@@ -264,6 +325,8 @@ pub struct Reception {
     pub expected: u64,
     /// Expected packets that never came; a duplicate does not make up for a lost one.
     pub lost: u64,
+    /// Runs of lost packets: three lost in a row are one.
+    pub loss_bursts: u64,
     /// Packets that had been received before.
     pub duplicates: u64,
     /// Packets that came after a later one.
@@ -286,6 +349,18 @@ impl Reception {
     #[expect(clippy::cast_precision_loss, reason = "a share for people; 2^53 packets are 5 million years of audio")]
     pub fn loss_ratio(&self) -> f64 {
         if self.expected == 0 { 0.0 } else { self.lost as f64 / self.expected as f64 }
+    }
+
+    /// How much longer the runs of lost packets are than they would be if as many were lost at random: 1 for random loss, more for bursts
+    /// (ITU-T G.107 §7.5). `None` while nothing was lost.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "as in `loss_ratio`")]
+    pub fn burst_ratio(&self) -> Option<f64> {
+        if self.lost == 0 || self.loss_bursts == 0 {
+            return None;
+        }
+        // A run that begins at random goes on with the probability of a loss, so its mean length is 1 / (1 - loss).
+        Some(self.lost as f64 / self.loss_bursts as f64 * (1.0 - self.loss_ratio()))
     }
 }
 
@@ -335,7 +410,7 @@ mod tests {
         let report = bench.statistics.report();
         assert_eq!((report.expected, report.received, report.lost), (5, 4, 1));
         assert_eq!(report.highest_sequence, Some(65_536 + 2));
-        assert_eq!(bench.statistics.cumulative_lost(), 1);
+        assert_eq!(bench.statistics.take_stream_report().unwrap().cumulative_lost, 1);
     }
 
     #[test]
@@ -350,7 +425,7 @@ mod tests {
         assert_eq!((report.expected, report.received, report.lost), (3, 5, 0));
         assert_eq!((report.reordered, report.duplicates), (1, 2));
         // A.3: duplicates count as received.
-        assert_eq!(bench.statistics.cumulative_lost(), -2);
+        assert_eq!(bench.statistics.take_stream_report().unwrap().cumulative_lost, -2);
     }
 
     #[test]
@@ -363,19 +438,74 @@ mod tests {
     }
 
     #[test]
+    fn a_packet_from_before_the_first_one_does_not_hide_a_loss() {
+        let mut bench = Bench::new();
+        for sequence in [10, 8, 12] {
+            bench.hear(0, sequence, 0);
+        }
+        let report = bench.statistics.report();
+        assert_eq!((report.expected, report.received, report.lost, report.loss_bursts), (3, 3, 1, 1));
+    }
+
+    #[test]
     fn fraction_lost_is_of_the_interval_in_256ths() {
         let mut bench = Bench::new();
         for sequence in [1, 2, 3, 5, 6, 7, 8] {
             bench.hear(0, sequence, 0);
         }
         // One of eight.
-        assert_eq!(bench.statistics.take_fraction_lost(), 32);
-        assert_eq!(bench.statistics.take_fraction_lost(), 0);
+        assert_eq!(bench.statistics.take_stream_report().unwrap().fraction_lost, 32);
+        assert_eq!(bench.statistics.take_stream_report(), None, "nothing came since");
         for sequence in [9, 12] {
             bench.hear(0, sequence, 0);
         }
         // Two of four.
-        assert_eq!(bench.statistics.take_fraction_lost(), 128);
+        assert_eq!(bench.statistics.take_stream_report().unwrap().fraction_lost, 128);
+    }
+
+    #[test]
+    fn a_report_is_of_the_stream_that_is_being_received_alone() {
+        let mut bench = Bench::new();
+        bench.hear(0, 1, 0);
+        bench.hear(0, 9, 0);
+        bench.hear_from(Ssrc(2), 0, 65_535, 0);
+        bench.hear_from(Ssrc(2), 0, 0, 0);
+        let report = bench.statistics.take_stream_report().unwrap();
+        let expected =
+            StreamReport { ssrc: Ssrc(2), fraction_lost: 0, cumulative_lost: 0, highest_sequence: 65_536, jitter: 0 };
+        assert_eq!(StreamReport { jitter: 0, ..report }, expected);
+        assert_eq!(bench.statistics.report().lost, 7);
+    }
+
+    #[test]
+    fn runs_of_lost_packets_are_counted_also_when_late_ones_split_or_end_them() {
+        let mut bench = Bench::new();
+        let mut bursts_after = |sequence| {
+            bench.hear(0, sequence, 0);
+            bench.statistics.report().loss_bursts
+        };
+        bursts_after(10);
+        // 11 to 13 are missing.
+        assert_eq!(bursts_after(14), 1);
+        assert_eq!(bursts_after(12), 2);
+        assert_eq!(bursts_after(11), 1);
+        assert_eq!(bursts_after(13), 0);
+        // 15 and 16, and 18.
+        assert_eq!(bursts_after(17), 1);
+        assert_eq!(bursts_after(19), 2);
+        assert_eq!(bursts_after(16), 2);
+        // From before the first one: nobody had missed it.
+        assert_eq!(bursts_after(8), 2);
+        assert_eq!(bursts_after(9), 2);
+    }
+
+    #[test]
+    fn the_burst_ratio_is_1_when_loss_is_as_scattered_as_chance_has_it() {
+        let reception = |lost, loss_bursts| Reception { expected: 100, lost, loss_bursts, ..Reception::default() };
+        assert_eq!(reception(0, 0).burst_ratio(), None);
+        // Of 20 % random loss the mean run is 1 / 0.8 = 1.25 packets.
+        assert!((reception(20, 16).burst_ratio().unwrap() - 1.0).abs() < 1e-9);
+        assert!((reception(20, 4).burst_ratio().unwrap() - 4.0).abs() < 1e-9);
     }
 
     #[test]
@@ -443,7 +573,11 @@ mod tests {
     proptest! {
         #[test]
         fn no_stream_of_packets_makes_the_figures_contradict_each_other(
-            packets in proptest::collection::vec((0u32..3, any::<u16>(), any::<u32>(), 0u64..1_000), 0..300),
+            // Numbers anywhere, and numbers close together.
+            packets in proptest::collection::vec(
+                (0u32..3, prop_oneof![any::<u16>(), 0u16..50], any::<u32>(), 0u64..1_000),
+                0..300,
+            ),
         ) {
             let mut bench = Bench::new();
             let mut at = 0;
@@ -453,7 +587,9 @@ mod tests {
                 let report = bench.statistics.report();
                 prop_assert!(report.lost <= report.expected);
                 prop_assert!(report.duplicates <= report.received);
-                let _fraction = bench.statistics.take_fraction_lost();
+                prop_assert!(report.loss_bursts <= report.lost);
+                prop_assert!(report.lost == 0 || report.loss_bursts > 0);
+                let _report = bench.statistics.take_stream_report();
             }
         }
     }

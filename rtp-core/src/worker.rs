@@ -19,7 +19,9 @@ mod leg;
 mod ports;
 mod queue;
 mod receive_errors;
+mod rtcp;
 mod run;
+mod silence;
 mod statistics;
 mod timers;
 
@@ -30,14 +32,23 @@ pub use statistics::{Dropped, LegStatistics};
 use queue::{Command, CommandQueue, Reply};
 use run::Worker;
 
-/// The token of a worker's waker; slab keys are those of legs.
+/// The token of a worker's waker. Those of legs are made of their slab keys.
 const WAKE: Token = Token(usize::MAX);
+
+/// The token of a leg's RTP socket. The RTCP socket has the next one, as its port is the next one.
+fn rtp_token(key: usize) -> Token {
+    Token(key * 2)
+}
+
+fn rtcp_token(key: usize) -> Token {
+    Token(key * 2 + 1)
+}
 
 /// The threads that serve legs. Dropping this ends them and their legs, and waits for them.
 ///
 /// They count by the `metrics` facade: `blether_rtp_legs`, `blether_rtp_received_packets_total` (datagrams, whatever became of them),
-/// `blether_rtp_sent_packets_total`, `blether_rtp_dropped_packets_total` by `reason` (the fields of [`Dropped`]), and
-/// `blether_rtp_leg_panics_total`.
+/// `blether_rtp_sent_packets_total`, `blether_rtp_dropped_packets_total` by `reason` (the fields of [`Dropped`]),
+/// `blether_rtp_relay_lost_packets_total`, `blether_rtcp_received_packets_total`, `blether_rtcp_sent_packets_total`, and `blether_rtp_leg_panics_total`.
 #[derive(Debug)]
 #[must_use = "dropping it ends the workers"]
 pub struct MediaWorkers {
@@ -235,7 +246,7 @@ impl WorkerHandle {
         self.ask(a, |reply| Command::Bridge { a, b, reply }).await
     }
 
-    /// Removes a leg, also one that has ended by itself: its socket is closed, its port rests. Legs that relay to it go on and drop.
+    /// Removes a leg, also one that has ended by itself: the peer is told by an RTCP BYE, its sockets are closed, its ports rest. Legs that relay to it go on and drop.
     ///
     /// # Errors
     /// [`WorkerError`]; a leg can be removed once.

@@ -1,26 +1,16 @@
 //! A call as a phone sees it: sound in and out, keys, and how it ended.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use blether_media_core::{
-    AudioLeg, AudioLegConfig, AudioLegHandle, AudioSink, AudioSource, Codec, CommandError, EchoLeg,
-};
-use blether_rtp_core::{JitterConfig, LegEvent, LegStatistics};
-use blether_session_core::actor::{Call, CallControl, CallError, CallEvent, LegKey};
+use blether_media_core::{AudioLegHandle, AudioSource, CommandError};
+use blether_rtp_core::{JitterConfig, LegEvent, LegStatistics, WorkerError};
+use blether_session_core::actor::{Audio, Call, CallControl, CallError, CallEvent, LegKey, MediaError};
 use blether_session_core::{EndCause, MediaCapabilities, MediaPlan, Party};
 use blether_sip_core::{NameAddr, StatusCode};
 
 /// What a phone can do: G.711 and telephone events.
 pub(crate) fn phone_media() -> MediaCapabilities {
     MediaCapabilities::g711()
-}
-
-/// Where the sound of a call comes from and goes to.
-pub struct Audio {
-    /// What the other side hears.
-    pub source: Box<dyn AudioSource>,
-    /// What is done with what the other side says.
-    pub sink: Box<dyn AudioSink>,
 }
 
 /// Something that happened to a call.
@@ -49,7 +39,7 @@ pub struct Summary {
     pub by: Party,
     /// Why.
     pub cause: EndCause,
-    /// What the media worker counted; absent when there was no media.
+    /// What the media worker counted; absent when the call was never answered.
     pub statistics: Option<Box<LegStatistics>>,
 }
 
@@ -66,40 +56,18 @@ pub enum NotAnswered {
     /// Its sound could not be set up.
     #[error(transparent)]
     Call(CallError),
-    /// The other side chose no codec of ours.
-    #[error(transparent)]
-    Sound(#[from] NoCodec),
 }
 
 impl From<CallError> for NotAnswered {
     fn from(error: CallError) -> Self {
-        match error {
-            CallError::Ended | CallError::NoSuchLeg(_) => Self::Ended,
-            error => Self::Call(error),
-        }
+        if is_end(&error) { Self::Ended } else { Self::Call(error) }
     }
 }
 
-/// What was agreed on is no codec that this phone has: it offered none such.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the other side agreed to no codec that this phone has")]
-pub struct NoCodec;
-
-/// The leg that speaks and listens as `plan` says.
-fn audio_leg(plan: &MediaPlan, audio: Audio, jitter: JitterConfig) -> Result<(AudioLeg, AudioLegHandle), NoCodec> {
-    let known = |name: &str| Codec::from_name(name);
-    let send =
-        plan.formats.iter().find_map(|format| Some((format.payload_type, known(&format.name)?))).ok_or(NoCodec)?;
-    let receive = plan.formats.iter().filter_map(|format| Some((format.receive_payload_type, known(&format.name)?)));
-    let config = AudioLegConfig {
-        send,
-        receive: receive.collect(),
-        send_events: plan.telephone_event,
-        receive_events: plan.receive_telephone_event,
-        jitter,
-    };
-    // The phone has checked its jitter buffer's configuration when it started.
-    AudioLeg::new(Instant::now(), config, audio.source, audio.sink, rand::make_rng()).map_err(|_| NoCodec)
+/// Whether the error says that the call is over: its leg is gone, here or at the media worker.
+fn is_end(error: &CallError) -> bool {
+    let gone = matches!(error, CallError::Media(MediaError::Worker(WorkerError::UnknownLeg)));
+    gone || matches!(error, CallError::Ended | CallError::NoSuchLeg(_))
 }
 
 /// A call of a [`Phone`](crate::Phone). Dropping it hangs up.
@@ -138,9 +106,12 @@ impl PhoneCall {
                     }
                 }
                 CallEvent::Answered { leg, plan } => {
-                    let (processor, handle) = audio_leg(&plan, audio, self.jitter)?;
-                    self.call.set_processor(leg, Box::new(processor)).await?;
-                    self.audio = Some(handle);
+                    match self.call.connect_audio(leg, &plan, audio.with_jitter(self.jitter)).await {
+                        Ok(handle) => self.audio = Some(handle),
+                        // It was answered and is over already; its events tell how.
+                        Err(error) if is_end(&error) => {}
+                        Err(error) => return Err(error.into()),
+                    }
                     return Ok(plan);
                 }
                 CallEvent::Refused { status, .. } => return Err(NotAnswered::Refused(status)),
@@ -166,20 +137,8 @@ impl PhoneCall {
     /// [`NotAnswered::Ended`] when the caller has given up. With anything else the caller still waits: [`Self::reject`] it, with
     /// [`CallError::status`] if there is one, or drop the call.
     pub async fn answer(&mut self, audio: Audio) -> Result<MediaPlan, NotAnswered> {
-        let (mut leg, jitter) = (Err(NoCodec), self.jitter);
-        let plan = self
-            .call
-            .answer(&phone_media(), |plan| match audio_leg(plan, audio, jitter) {
-                Ok((processor, handle)) => {
-                    leg = Ok(handle);
-                    Box::new(processor)
-                }
-                // It cannot be: what is agreed is a part of what this phone has. If it were, the caller would hear itself until the call
-                // is dropped.
-                Err(_) => Box::new(EchoLeg::new(rand::make_rng())),
-            })
-            .await?;
-        self.audio = Some(leg?);
+        let (plan, handle) = self.call.answer_audio(audio.with_jitter(self.jitter)).await?;
+        self.audio = Some(handle);
         Ok(plan)
     }
 
@@ -240,11 +199,14 @@ impl PhoneCall {
                 CallEvent::Ended { leg: LegKey::PRIMARY, by, cause, statistics } => {
                     PhoneEvent::Ended(Summary { by, cause, statistics })
                 }
-                CallEvent::Refused { leg: LegKey::PRIMARY, status } => PhoneEvent::Ended(Summary {
-                    by: Party::Remote,
-                    cause: EndCause::Rejected(status),
-                    statistics: None,
-                }),
+                CallEvent::Refused { leg: LegKey::PRIMARY, status } => {
+                    let (by, cause) = match status {
+                        // What answers a CANCEL (RFC 3261 §9.2), and that was ours.
+                        StatusCode::REQUEST_TERMINATED => (Party::Local, EndCause::Cancelled),
+                        _ => (Party::Remote, EndCause::Rejected(status)),
+                    };
+                    PhoneEvent::Ended(Summary { by, cause, statistics: None })
+                }
                 _ => continue,
             };
             return Some(event);

@@ -14,7 +14,7 @@
 //!
 //! ```no_run
 //! use std::time::Duration;
-//! use blether_media_core::{NullSink, tone::{Region, Tone}};
+//! use blether_media_core::tone::{Region, Tone};
 //! use blether_sip_client::{Account, Audio, Phone, PhoneConfig};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -24,7 +24,7 @@
 //!
 //! let mut call = phone.call("*43").await?;
 //! let tone = Tone::ringback(Region::Europe).play();
-//! call.answered(Audio { source: Box::new(tone), sink: Box::new(NullSink) }, || println!("it rings")).await?;
+//! call.answered(Audio::playing(tone), || println!("it rings")).await?;
 //! call.send_digits("1234#")?;
 //! call.hang_up().await;
 //! phone.shut_down(Duration::from_secs(3)).await?;
@@ -47,7 +47,8 @@ mod registration;
 mod waiting;
 
 pub use account::{Account, BadTarget};
-pub use call::{Audio, NoCodec, NotAnswered, PhoneCall, PhoneEvent, Summary};
+pub use blether_session_core::actor::Audio;
+pub use call::{NotAnswered, PhoneCall, PhoneEvent, Summary};
 pub use phone::{Phone, PhoneConfig, PhoneError};
 pub use registration::{RegisterError, Registered, RegistrationState, RegistrationWatch};
 

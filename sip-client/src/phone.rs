@@ -66,6 +66,16 @@ pub enum PhoneError {
     /// It could not start.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// It is to listen on an IPv4 address, and its server has an IPv6 address, or the other way round.
+    #[error(
+        "{server} cannot be reached from {listen}: one is IPv4, the other IPv6; listen on an address of the same kind"
+    )]
+    OtherFamily {
+        /// Where it was to listen.
+        listen: SocketAddr,
+        /// Its server.
+        server: SocketAddr,
+    },
     /// The server cannot be reached from here.
     #[error(transparent)]
     NoRoute(#[from] NoRoute),
@@ -105,6 +115,9 @@ impl Phone {
             Some(listen) => listen,
             None => SocketAddr::new(blether_sip_transport::LocalAddresses::new(1).towards(server)?, 0),
         };
+        if listen.is_ipv4() != server.is_ipv4() {
+            return Err(PhoneError::OtherFamily { listen, server });
+        }
         let waiting = Arc::new(WaitingCalls::default());
         let only_from = (!config.accept_from_anyone).then_some(server.ip());
         let endpoint_config = EndpointConfig {

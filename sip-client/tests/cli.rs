@@ -246,7 +246,7 @@ async fn a_server_that_is_not_there_is_not_waited_for_long() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn files_are_looked_at_before_anybody_is_called() {
+async fn files_and_addresses_are_looked_at_before_anybody_is_called() {
     let mut server = Server::start().await;
     let folder = folder("files");
     let no_sound = folder.join("no-sound.wav");
@@ -266,6 +266,10 @@ async fn files_are_looked_at_before_anybody_is_called() {
             program.ends_with(1).await;
         }
     }
+    let mut program = Program::of_alice(&server, &["register", "--listen", "[::1]:0"]);
+    let reason = program.expect("failed").await["reason"].as_str().unwrap().to_owned();
+    assert!(reason.contains("listen on an address of the same kind"), "{reason}");
+    program.ends_with(1).await;
     assert!(server.answered.try_recv().is_err());
     assert!(server.bindings(0).await.is_empty());
     fs::remove_dir_all(folder).unwrap();

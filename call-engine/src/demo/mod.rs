@@ -233,10 +233,7 @@ impl Speaker {
         self.recording = Some(recording);
         let breath: Box<dyn AudioSource> = Box::new(SilenceSource::lasting(BREATH));
         let speech = SequenceSource::new([breath, Box::new(self.utterance.play())]);
-        Audio {
-            source: Box::new(Timed::new(speech, self.speaks.clone())),
-            sink: Box::new(Timed::new(sink, self.listens.clone())),
-        }
+        Audio::new(Timed::new(speech, self.speaks.clone()), Timed::new(sink, self.listens.clone()))
     }
 
     /// What was said, and when its first sample left.
@@ -273,7 +270,9 @@ async fn start_phone(account: &AccountConfig, server: SocketAddr, options: &Demo
     let mut sip_account = Account::new(&account.user, account.password.expose(), server);
     sip_account.display_name = Some(account.display_name.clone());
     let jitter = JitterConfig { min_delay: PLAYOUT_DELAY, initial_delay: PLAYOUT_DELAY, ..JitterConfig::default() };
-    let config = PhoneConfig { impairment: options.impairment, jitter, ..PhoneConfig::new(sip_account) };
+    // A network of its own for each way: the same seed would lose the same packets.
+    let impairment = options.impairment.map(|both| both.with_seed(rand::random()));
+    let config = PhoneConfig { impairment, jitter, ..PhoneConfig::new(sip_account) };
     Phone::start(config).await
 }
 

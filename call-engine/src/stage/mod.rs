@@ -6,7 +6,7 @@ mod authentication;
 
 use std::time::Instant;
 
-use blether_sip_core::{Request, Response};
+use blether_sip_core::{Request, Response, StatusCode};
 use blether_sip_transport::Flow;
 
 pub use authentication::{
@@ -36,10 +36,25 @@ impl Verdict {
     pub fn answer(response: Response) -> Self {
         Self::Answer(Box::new(response))
     }
+
+    /// Answers `request` with `status` and nothing more.
+    pub fn refuse(request: &Request, status: StatusCode) -> Self {
+        Self::answer(Response::to_request(request, status).build())
+    }
 }
 
 /// One link of the chain. Stages are shared by all shards, so what they count or remember they guard themselves.
 pub trait Stage: Send + Sync + 'static {
     /// Looks at a request that neither belongs to a dialog nor is an ACK or CANCEL, and lets it pass or answers it. Must not block.
     fn inspect(&self, now: Instant, request: &Request, flow: Flow, context: &mut StageContext) -> Verdict;
+}
+
+/// A closure that needs no state of its own is a stage.
+impl<F> Stage for F
+where
+    F: Fn(Instant, &Request, Flow, &mut StageContext) -> Verdict + Send + Sync + 'static,
+{
+    fn inspect(&self, now: Instant, request: &Request, flow: Flow, context: &mut StageContext) -> Verdict {
+        self(now, request, flow, context)
+    }
 }

@@ -12,7 +12,7 @@ use blether_call_engine::Engine;
 use blether_call_engine::config::{AccountConfig, Config};
 use blether_media_core::compare::compare;
 use blether_media_core::speech::{Utterance, Voice, say};
-use blether_media_core::{Clip, NullSink, SilenceSource, record_to_memory};
+use blether_media_core::{Clip, record_to_memory};
 use blether_sip_client::{Account, Audio, Phone, PhoneConfig, PhoneEvent};
 
 const PASSWORD: &str = "blethering-skite";
@@ -38,7 +38,7 @@ async fn main() -> anyhow::Result<()> {
     let phone = Phone::start(PhoneConfig::new(account("100"))).await?;
     let (sink, recording) = record_to_memory(Duration::from_secs(30));
     let mut call = phone.call("bot").await?;
-    let audio = Audio { source: Box::new(SilenceSource::endless()), sink: Box::new(sink) };
+    let audio = Audio::listening(sink);
     call.answered(audio, || println!("100: it rings")).await?;
     let summary = call.ended().await.context("the end of the call was not told")?;
     println!("100: the call was ended by {:?}", summary.by);
@@ -62,7 +62,7 @@ async fn answer_and_play(mut bot: Phone, speech: Clip) -> anyhow::Result<()> {
     let caller = call.from().map_or_else(|| "nobody".to_owned(), |from| from.uri.to_string());
     println!("bot: {caller} calls");
     call.ring().await?;
-    call.answer(Audio { source: Box::new(speech.play()), sink: Box::new(NullSink) }).await?;
+    call.answer(Audio::playing(speech.play())).await?;
     loop {
         match call.event().await {
             Some(PhoneEvent::Played) => break,

@@ -38,7 +38,7 @@ async fn main() -> anyhow::Result<()> {
     let (sink, recording) = record_to_memory(Duration::from_secs(30));
     let mut call = phone.call(echo::EXTENSION).await?;
     let speech: [Box<dyn AudioSource>; 2] = [Box::new(sent.play()), Box::new(SilenceSource::lasting(ECHO))];
-    let audio = Audio { source: Box::new(SequenceSource::new(speech)), sink: Box::new(sink) };
+    let audio = Audio::new(SequenceSource::new(speech), sink);
     let plan = call.answered(audio, || ()).await?;
     let format = plan.formats.first().context("nothing was agreed")?;
     println!("{} answers at {} and speaks {}", echo::EXTENSION, plan.remote, format.name);

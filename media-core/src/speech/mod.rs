@@ -6,7 +6,7 @@
 //! with the same floating point library.
 //!
 //! A glottal source and noise run through a chain of resonators at the formants (after D. H. Klatt, "Software for a
-//! cascade/parallel formant synthesizer", JASA 67, 1980); [`phonemes`] knows the targets, this file bends them into
+//! cascade/parallel formant synthesizer", JASA 67, 1980); `phonemes` knows the targets, this file bends them into
 //! each other and draws the melody over them.
 
 mod phonemes;

@@ -4,20 +4,24 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mio::net::UdpSocket;
-use rand::Rng;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 
 use super::ports::{PortLease, RtpSocket, reopen};
 use super::receive_errors::ReceiveErrors;
+use super::rtcp::LegRtcp;
+use super::rtp_token;
+use super::silence::Silence;
 use super::statistics::LegStatistics;
 use crate::impairment::{Impairer, Impairment};
 use crate::latch::{Latch, LatchPolicy, Verdict, is_reachable};
 use crate::leg::{LegEvent, LegProcessor, MediaDirection};
 use crate::packet::{RtpHeader, RtpPacket, is_rtcp};
 use crate::rewriter::Rewriter;
-use crate::statistics::ReceiverStatistics;
+use crate::rtcp::{RtcpConfig, RtcpSession};
 use crate::telephone_event::EventReceiver;
 
 /// Which leg. The id of a leg that is gone names no other leg.
@@ -51,7 +55,11 @@ pub struct LegConfig {
     /// The payload type of telephone events that come from this peer. While the leg relays or is idle they are reported; a
     /// processor reports its own.
     pub telephone_event_payload_type: Option<u8>,
-    /// A bad network towards this peer, made on purpose.
+    /// A leg whose peer is to be heard, and whose address is known, tells [`LegEvent::Silent`] when no RTP has come for so long: since the last packet, or since
+    /// both became true. `None` for never. 30 s by default: phones that leave out silence still refresh their comfort noise more often, and an owner
+    /// that ends the call then does so before most callers would have.
+    pub silent_after: Option<Duration>,
+    /// A bad network towards this peer, made on purpose, for RTP.
     pub impairment: Option<Impairment>,
 }
 
@@ -63,6 +71,7 @@ impl Default for LegConfig {
             direction: MediaDirection::default(),
             clock_rate: 8_000,
             telephone_event_payload_type: None,
+            silent_after: Some(Duration::from_secs(30)),
             impairment: None,
         }
     }
@@ -122,6 +131,7 @@ pub(super) enum Step {
 pub(super) enum Reason {
     NotRtp,
     Rtcp,
+    RtcpRefused,
     WrongSource,
     Idle,
     ReceiveOff,
@@ -134,7 +144,8 @@ pub(super) enum Reason {
 pub(super) struct Leg {
     pub(super) id: LegId,
     pub(super) socket: UdpSocket,
-    // Dropped after the socket, so that the port is closed when it goes to rest.
+    pub(super) rtcp: LegRtcp,
+    // Dropped after the sockets, so that the ports are closed when they go to rest.
     _lease: PortLease,
     local: SocketAddr,
     connected: Option<SocketAddr>,
@@ -149,7 +160,7 @@ pub(super) struct Leg {
     sink: EventSink,
     telephone_events: Option<(u8, EventReceiver)>,
     clock_rate: u32,
-    reception: ReceiverStatistics,
+    silence: Silence,
     counted: LegStatistics,
     pub(super) impairer: Option<Impairer>,
     pub(super) receive_errors: ReceiveErrors,
@@ -162,12 +173,23 @@ pub(super) struct Leg {
 }
 
 impl Leg {
-    pub(super) fn new(id: LegId, socket: RtpSocket, config: &LegConfig, sink: EventSink, rng: &mut impl Rng) -> Self {
+    pub(super) fn new(
+        now: Instant,
+        id: LegId,
+        socket: RtpSocket,
+        config: &LegConfig,
+        sink: EventSink,
+        rng: &mut impl Rng,
+    ) -> Self {
         let clock_rate = config.clock_rate.max(1);
-        Self {
+        let rewriter = Rewriter::new(clock_rate, rng);
+        let rtcp_config = RtcpConfig { ssrc: rewriter.ssrc(), clock_rate, ..RtcpConfig::default() };
+        let session = RtcpSession::new(now, rtcp_config, StdRng::from_rng(rng));
+        let mut leg = Self {
             id,
             local: socket.local_addr(),
             socket: UdpSocket::from_std(socket.socket),
+            rtcp: LegRtcp::new(UdpSocket::from_std(socket.rtcp), config.latch, session),
             _lease: socket.lease,
             connected: None,
             latch: Latch::new(config.latch, config.remote),
@@ -175,20 +197,29 @@ impl Leg {
             mode: LegMode::Idle,
             processor_origin: 0,
             relay_origin: id.number,
-            rewriter: Rewriter::new(clock_rate, rng),
+            rewriter,
             sink,
             telephone_events: config
                 .telephone_event_payload_type
                 .map(|payload_type| (payload_type, EventReceiver::new(clock_rate))),
             clock_rate,
-            reception: ReceiverStatistics::new(clock_rate),
+            silence: Silence::new(now, config.silent_after),
             counted: LegStatistics::default(),
             impairer: config.impairment.map(Impairer::new),
             receive_errors: ReceiveErrors::default(),
             delayed: 0,
             is_ready: false,
             scheduled: None,
-        }
+        };
+        leg.follow_peer(now);
+        leg
+    }
+
+    /// Takes in where the peer is, and whether it is to be heard.
+    fn follow_peer(&mut self, now: Instant) {
+        let remote = self.latch.remote();
+        self.rtcp.follow(remote);
+        self.silence.expect(now, self.direction.receive && remote.is_some());
     }
 
     /// Looks at a datagram that came at `now`, and gives it to the processor if there is one.
@@ -202,14 +233,20 @@ impl Leg {
         match self.latch.hear(now, from, &packet) {
             Verdict::Refuse => return Ok(self.drop_because(Reason::WrongSource)),
             Verdict::Accept => {}
-            Verdict::Moved(from) => self.emit(LegEvent::Latched { from })?,
+            Verdict::Moved(from) => {
+                self.follow_peer(now);
+                self.emit(LegEvent::Latched { from })?;
+            }
         }
         self.connect_when_settled(now);
         self.counted.received_packets += 1;
         self.counted.received_bytes += datagram.len() as u64;
-        let _place = self.reception.record(now, &packet);
+        let _place = self.rtcp.received(now, &packet);
         if !self.direction.receive {
             return Ok(self.drop_because(Reason::ReceiveOff));
+        }
+        if self.silence.heard(now) {
+            self.emit(LegEvent::Heard)?;
         }
         match &mut self.mode {
             LegMode::Process(processor) => {
@@ -229,7 +266,7 @@ impl Leg {
     }
 
     /// Sends a datagram that is ready to go.
-    pub(super) fn transmit(&mut self, datagram: &[u8]) -> Result<(), Reason> {
+    pub(super) fn transmit(&mut self, now: Instant, datagram: &[u8]) -> Result<(), Reason> {
         let Some(remote) = self.latch.remote().filter(|remote| is_reachable(*remote)) else {
             self.drop_because(Reason::NoDestination);
             return Err(Reason::NoDestination);
@@ -243,6 +280,9 @@ impl Leg {
             Ok(_) => {
                 self.counted.sent_packets += 1;
                 self.counted.sent_bytes += datagram.len() as u64;
+                if let Ok(packet) = RtpPacket::parse(datagram) {
+                    self.rtcp.sent(now, &packet);
+                }
                 Ok(())
             }
             Err(error) => {
@@ -266,11 +306,12 @@ impl Leg {
             self.hear_everybody(watch)?;
         }
         self.connect_when_settled(now);
+        self.follow_peer(now);
         Ok(())
     }
 
     /// Takes in which ways media goes from here on; `origin` is a number that was given to no source before.
-    pub(super) fn set_direction(&mut self, direction: MediaDirection, origin: u64) {
+    pub(super) fn set_direction(&mut self, now: Instant, direction: MediaDirection, origin: u64) {
         if !direction.send {
             self.rewriter.break_off();
         }
@@ -278,6 +319,7 @@ impl Leg {
             self.relay_origin = origin;
         }
         self.direction = direction;
+        self.follow_peer(now);
     }
 
     /// Whether packets may leave the leg.
@@ -294,9 +336,12 @@ impl Leg {
         std::mem::replace(&mut self.mode, mode)
     }
 
-    /// Does what is due at `now`, but for the processor's ticks.
+    /// Does what is due at `now`, but for the processor's ticks and the reports.
     pub(super) fn handle_timeout(&mut self, now: Instant) -> Result<(), Panicked> {
         self.connect_when_settled(now);
+        if self.silence.handle_timeout(now) {
+            self.emit(LegEvent::Silent)?;
+        }
         if let Some((_, receiver)) = &mut self.telephone_events {
             receiver.handle_timeout(now);
         }
@@ -306,7 +351,9 @@ impl Leg {
     /// When something is due, but for the processor's ticks.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let key = self.telephone_events.as_ref().and_then(|(_, receiver)| receiver.poll_timeout());
-        [key, self.latch.poll_timeout(), self.receive_errors.poll_timeout()].into_iter().flatten().min()
+        let report = Some(self.rtcp.poll_timeout());
+        let others = [self.latch.poll_timeout(), self.receive_errors.poll_timeout(), self.silence.poll_timeout()];
+        others.into_iter().chain([key, report]).flatten().min()
     }
 
     pub(super) fn emit(&mut self, event: LegEvent) -> Result<(), Panicked> {
@@ -318,9 +365,15 @@ impl Leg {
         LegStatistics {
             remote: self.latch.remote(),
             latched: self.latch.remote().is_some() && self.latch.has_moved(),
-            reception: self.reception.report(),
+            reception: self.rtcp.reception(),
+            rtcp: self.rtcp.statistics(),
             ..self.counted
         }
+    }
+
+    /// Counts a packet that this leg received and another one could not send.
+    pub(super) fn count_relay_loss(&mut self) {
+        self.counted.relay_lost += 1;
     }
 
     pub(super) fn drop_because(&mut self, reason: Reason) -> Step {
@@ -328,6 +381,7 @@ impl Leg {
         let count = match reason {
             Reason::NotRtp => &mut dropped.not_rtp,
             Reason::Rtcp => &mut dropped.rtcp,
+            Reason::RtcpRefused => &mut dropped.rtcp_refused,
             Reason::WrongSource => &mut dropped.wrong_source,
             Reason::Idle => &mut dropped.idle,
             Reason::ReceiveOff => &mut dropped.receive_off,
@@ -386,6 +440,6 @@ impl Leg {
         self.socket = UdpSocket::from_std(placeholder);
         self.socket = UdpSocket::from_std(reopen(self.local)?);
         self.receive_errors = ReceiveErrors::default();
-        watch.register(&mut self.socket, mio::Token(self.id.key), mio::Interest::READABLE)
+        watch.register(&mut self.socket, rtp_token(self.id.key), mio::Interest::READABLE)
     }
 }

@@ -13,8 +13,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::error::{NoPort, PortRangeError};
 
-/// How often the system is asked for a port until it names an even one.
-const TRIES_FOR_AN_EVEN_PORT: usize = 16;
+/// How often the system is asked for a port until it names an even one whose odd neighbour is free. 64: each second one is even.
+const TRIES_FOR_A_PAIR: usize = 64;
 
 /// The traffic class of telephony (RFC 4594 §4.1): DSCP 46, above the two bits of ECN.
 const EXPEDITED_FORWARDING: u32 = 46 << 2;
@@ -27,8 +27,8 @@ pub struct PortRange {
 }
 
 impl PortRange {
-    /// Ports `first` to `last`, of which the even ones are used for RTP; the odd one after each is left to its RTCP
-    /// (RFC 3550 §11) and so must lie within the range too.
+    /// Ports `first` to `last`, of which the even ones are used for RTP, and the odd one after each for its RTCP
+    /// (RFC 3550 §11), which so must lie within the range too.
     ///
     /// # Errors
     /// [`PortRangeError`] when no such pair lies in the range. Port 0 is no port: see [`system_chosen`](Self::system_chosen).
@@ -37,7 +37,7 @@ impl PortRange {
         if first == 0 || range.pairs() == 0 { Err(PortRangeError { first, last }) } else { Ok(range) }
     }
 
-    /// Whatever ports the system chooses, mostly even ones; for tests, and for phones that are behind no firewall rule.
+    /// Whatever pairs of ports the system chooses; for tests, and for phones that are behind no firewall rule.
     #[must_use]
     pub const fn system_chosen() -> Self {
         Self { first: 0, last: 0 }
@@ -75,7 +75,7 @@ impl fmt::Display for PortRange {
     }
 }
 
-/// Hands out RTP sockets, shared by all that make legs: a clone hands out of the same ports.
+/// Hands out RTP sockets, each with that of its RTCP on the next port, shared by all that make legs: a clone hands out of the same ports.
 ///
 /// A port is taken at random, so that a stranger cannot guess the next call's. When the [`RtpSocket`], or the leg that it became,
 /// is dropped, the port rests before it is handed out again: packets of the call before may still be under way to it.
@@ -118,7 +118,7 @@ impl PortAllocator {
         Self { shared: Arc::new(Shared { range, quarantine, ports: Mutex::new(ports) }) }
     }
 
-    /// Opens an RTP socket on `ip`, which is a concrete address of this machine: what an SDP will name.
+    /// Opens an RTP socket on `ip`, and its RTCP socket on the port after; each needs a file descriptor. `ip` is a concrete address of this machine: what an SDP will name.
     ///
     /// # Errors
     /// [`NoPort`]; nothing has changed then.
@@ -144,14 +144,14 @@ impl PortAllocator {
         let mut ports = self.shared.lock();
         ports.wake(now);
         let range = self.shared.range;
-        let (socket, local) = if range.is_system_chosen() {
+        let Pair { socket, rtcp, local } = if range.is_system_chosen() {
             open_system_chosen(ip).map_err(|source| NoPort::Bind { ip, source })?
         } else {
             ports.open_within(range, ip)?
         };
         ports.in_use.insert(local.port());
         let lease = PortLease { port: local.port(), shared: Arc::clone(&self.shared) };
-        Ok(RtpSocket { socket, local, lease })
+        Ok(RtpSocket { socket, rtcp, local, lease })
     }
 }
 
@@ -178,7 +178,7 @@ impl Ports {
         }
     }
 
-    fn open_within(&mut self, range: PortRange, ip: IpAddr) -> Result<(UdpSocket, SocketAddr), NoPort> {
+    fn open_within(&mut self, range: PortRange, ip: IpAddr) -> Result<Pair, NoPort> {
         let pairs = range.pairs();
         let start = self.rng.random_range(0..pairs.max(1));
         let mut taken = 0;
@@ -187,8 +187,8 @@ impl Ports {
             if self.in_use.contains(&port) || self.resting_set.contains(&port) {
                 continue;
             }
-            match open(SocketAddr::new(ip, port)) {
-                Ok(opened) => return Ok(opened),
+            match Pair::open(SocketAddr::new(ip, port)) {
+                Ok(pair) => return Ok(pair),
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => taken += 1,
                 Err(source) => return Err(NoPort::Bind { ip, source }),
             }
@@ -198,15 +198,36 @@ impl Ports {
     }
 }
 
-fn open_system_chosen(ip: IpAddr) -> io::Result<(UdpSocket, SocketAddr)> {
-    let mut opened = open(SocketAddr::new(ip, 0))?;
-    for _ in 1..TRIES_FOR_AN_EVEN_PORT {
-        if opened.1.port().is_multiple_of(2) {
-            break;
-        }
-        opened = open(SocketAddr::new(ip, 0))?;
+/// The two sockets of a leg, on neighbouring ports.
+struct Pair {
+    socket: UdpSocket,
+    rtcp: UdpSocket,
+    /// Where RTP is received.
+    local: SocketAddr,
+}
+
+impl Pair {
+    fn open(address: SocketAddr) -> io::Result<Self> {
+        let (socket, local) = open(address)?;
+        let odd = if local.port().is_multiple_of(2) { local.port().checked_add(1) } else { None };
+        // The system has chosen an odd port: the same as if one of the two were taken.
+        let odd = odd.ok_or(io::ErrorKind::AddrInUse)?;
+        let mut next = local;
+        next.set_port(odd);
+        let (rtcp, _) = open(next)?;
+        Ok(Self { socket, rtcp, local })
     }
-    Ok(opened)
+}
+
+fn open_system_chosen(ip: IpAddr) -> io::Result<Pair> {
+    let mut opened = Pair::open(SocketAddr::new(ip, 0));
+    for _ in 1..TRIES_FOR_A_PAIR {
+        match &opened {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => opened = Pair::open(SocketAddr::new(ip, 0)),
+            Ok(_) | Err(_) => break,
+        }
+    }
+    opened
 }
 
 fn open(address: SocketAddr) -> io::Result<(UdpSocket, SocketAddr)> {
@@ -225,17 +246,18 @@ fn open(address: SocketAddr) -> io::Result<(UdpSocket, SocketAddr)> {
     Ok((socket, local))
 }
 
-/// An open UDP socket for RTP, not yet served by a worker. What arrives waits in it.
+/// An open UDP socket for RTP and one for its RTCP on the port after, not yet served by a worker. What arrives waits in them.
 #[derive(Debug)]
-#[must_use = "dropping it closes the port"]
+#[must_use = "dropping it closes the ports"]
 pub struct RtpSocket {
     pub(super) socket: UdpSocket,
+    pub(super) rtcp: UdpSocket,
     local: SocketAddr,
     pub(super) lease: PortLease,
 }
 
 impl RtpSocket {
-    /// Where it listens: what the SDP names.
+    /// Where it listens for RTP: what the SDP names. RTCP goes to the port after, as it does where an SDP says nothing of it (RFC 3605).
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.local
@@ -275,7 +297,8 @@ mod tests {
         loop {
             let first = rng.random_range(10_000..16_000u16) * 2;
             let range = PortRange::new(first, first + 2 * pairs - 1).unwrap();
-            let free = (0..u32::from(pairs)).all(|pair| open(SocketAddr::new(LOCALHOST, range.port(pair))).is_ok());
+            let free =
+                (0..u32::from(pairs)).all(|pair| Pair::open(SocketAddr::new(LOCALHOST, range.port(pair))).is_ok());
             if free {
                 return range;
             }
@@ -339,6 +362,18 @@ mod tests {
     }
 
     #[test]
+    fn a_pair_whose_odd_port_another_program_has_is_passed_over() {
+        let range = free_range(2);
+        let other = UdpSocket::bind(SocketAddr::new(LOCALHOST, range.port(1) + 1)).unwrap();
+        let allocator = allocator(range);
+        let socket = allocator.allocate(LOCALHOST).unwrap();
+        assert_eq!(socket.local_addr().port(), range.port(0));
+        assert_eq!(socket.rtcp.local_addr().unwrap().port(), range.port(0) + 1);
+        assert!(matches!(allocator.allocate(LOCALHOST), Err(NoPort::Exhausted { in_use: 1, taken: 1, .. })));
+        drop(other);
+    }
+
+    #[test]
     fn an_address_of_another_machine_is_an_error_that_names_it() {
         let error = allocator(PortRange::default()).allocate("192.0.2.1".parse().unwrap()).unwrap_err();
         assert!(matches!(error, NoPort::Bind { .. }));
@@ -350,6 +385,10 @@ mod tests {
         let allocator = allocator(PortRange::system_chosen());
         let sockets: Vec<_> = (0..10).map(|_| allocator.allocate(LOCALHOST).unwrap()).collect();
         assert_eq!(allocator.in_use(), 10);
+        for socket in &sockets {
+            let (rtp, rtcp) = (socket.local_addr().port(), socket.rtcp.local_addr().unwrap().port());
+            assert!(rtp.is_multiple_of(2) && rtcp == rtp + 1);
+        }
         drop(sockets);
         assert_eq!(allocator.in_use(), 0);
     }

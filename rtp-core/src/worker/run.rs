@@ -17,7 +17,7 @@ use super::queue::{Command, Reply};
 use super::receive_errors::AfterError;
 use super::statistics::LegStatistics;
 use super::timers::{Timer, Timers};
-use super::{NewLeg, Shared, WAKE};
+use super::{NewLeg, Shared, WAKE, rtcp_token, rtp_token};
 use crate::error::WorkerError;
 use crate::impairment::{Fate, Impairer};
 use crate::leg::{LegEvent, LegProcessor, MediaDirection};
@@ -25,6 +25,8 @@ use crate::packet::{RtpHeader, RtpPacket, rewrite};
 
 /// Datagrams that are read from one socket before the others have their turn. 32: over half a second of audio, so only a flood meets it.
 const PACKETS_PER_TURN: usize = 32;
+/// Datagrams that are read from an RTCP socket before the others have their turn: peers send one every few seconds.
+const RTCP_PACKETS_PER_TURN: usize = 8;
 /// Datagrams and events that a processor may hand out in one turn.
 const OUTPUTS_PER_TURN: usize = 64;
 /// Ticks of a processor that are made up for at once. 5: 100 ms at 20 ms, which the peer's jitter buffer takes in. More would reach
@@ -88,6 +90,10 @@ struct Meters {
     no_destination: Counter,
     send_failed: Counter,
     impaired: Counter,
+    relay_lost: Counter,
+    rtcp_refused: Counter,
+    rtcp_received: Counter,
+    rtcp_sent: Counter,
 }
 
 impl Meters {
@@ -107,6 +113,10 @@ impl Meters {
             no_destination: dropped("no_destination"),
             send_failed: dropped("send_failed"),
             impaired: dropped("impaired"),
+            relay_lost: metrics::counter!("blether_rtp_relay_lost_packets_total"),
+            rtcp_refused: dropped("rtcp_refused"),
+            rtcp_received: metrics::counter!("blether_rtcp_received_packets_total"),
+            rtcp_sent: metrics::counter!("blether_rtcp_sent_packets_total"),
         }
     }
 
@@ -114,6 +124,7 @@ impl Meters {
         let counter = match reason {
             Reason::NotRtp => &self.not_rtp,
             Reason::Rtcp => &self.rtcp,
+            Reason::RtcpRefused => &self.rtcp_refused,
             Reason::WrongSource => &self.wrong_source,
             Reason::Idle => &self.idle,
             Reason::ReceiveOff => &self.receive_off,
@@ -162,10 +173,31 @@ impl Worker {
             }
             for event in &events {
                 if event.token() != WAKE {
-                    self.make_ready(event.token().0);
+                    self.wake(event.token());
                 }
             }
             self.turn();
+        }
+        self.say_goodbye();
+    }
+
+    fn wake(&mut self, token: Token) {
+        let key = token.0 / 2;
+        if token == rtcp_token(key)
+            && let Some(leg) = live(&mut self.slots, key)
+        {
+            leg.rtcp.readable = true;
+        }
+        self.make_ready(key);
+    }
+
+    /// Tells the peers of the legs that are left that they end.
+    fn say_goodbye(&mut self) {
+        let now = Instant::now();
+        for (_, slot) in &mut self.slots {
+            if let Slot::Live(leg) = slot {
+                let _sent = leg.rtcp.goodbye(now);
+            }
         }
     }
 
@@ -192,7 +224,8 @@ impl Worker {
             let Some(key) = self.ready.pop_front() else { break };
             if let Some(leg) = live(&mut self.slots, key) {
                 leg.is_ready = false;
-                if self.read(now, key) {
+                let more = self.read(now, key);
+                if self.read_rtcp(now, key) || more {
                     self.make_ready(key);
                 }
             }
@@ -200,7 +233,7 @@ impl Worker {
         while let Some(timer) = self.outbox.timers.pop_due(now) {
             match timer {
                 Timer::Leg(key) => self.handle_timer(now, key),
-                Timer::DelayedPacket(key) => self.release(key),
+                Timer::DelayedPacket(key) => self.release(now, key),
             }
         }
     }
@@ -266,8 +299,11 @@ impl Worker {
         let entry = self.slots.vacant_entry();
         self.numbers += 1;
         let id = LegId { worker: self.index, key: entry.key(), number: self.numbers };
-        let mut leg = Box::new(Leg::new(id, socket, config, sink, &mut self.rng));
-        let watched = self.poll.registry().register(&mut leg.socket, Token(id.key), Interest::READABLE);
+        let mut leg = Box::new(Leg::new(now, id, socket, config, sink, &mut self.rng));
+        let registry = self.poll.registry();
+        let watched = registry
+            .register(&mut leg.socket, rtp_token(id.key), Interest::READABLE)
+            .and_then(|()| registry.register(&mut leg.rtcp.socket, rtcp_token(id.key), Interest::READABLE));
         if let Err(error) = watched {
             self.shared.one_leg_less();
             let _gone = reply.send(Err(WorkerError::Socket(error.kind())));
@@ -325,7 +361,8 @@ impl Worker {
         }
         self.numbers += 1;
         let origin = self.numbers;
-        self.find(id)?.set_direction(direction, origin);
+        self.find(id)?.set_direction(now, direction, origin);
+        self.schedule(id.key, now, None);
         Ok(())
     }
 
@@ -379,8 +416,12 @@ impl Worker {
         if let Some(at) = leg.scheduled {
             self.outbox.timers.cancel(at, Timer::Leg(leg.id.key));
         }
+        if leg.rtcp.goodbye(Instant::now()) {
+            self.outbox.meters.rtcp_sent.increment(1);
+        }
         // A socket that is not watched any more needs no more than to be closed.
         let _watched = self.poll.registry().deregister(&mut leg.socket);
+        let _watched = self.poll.registry().deregister(&mut leg.rtcp.socket);
         let statistics = leg.statistics();
         let id = leg.id;
         if guarded(|| drop(leg)).is_err() {
@@ -426,6 +467,25 @@ impl Worker {
         true
     }
 
+    /// Reads the leg's RTCP socket as [`read`](Self::read) does the other, if it has said that there is something.
+    fn read_rtcp(&mut self, now: Instant, key: usize) -> bool {
+        for _ in 0..RTCP_PACKETS_PER_TURN {
+            let Some(leg) = live(&mut self.slots, key).filter(|leg| leg.rtcp.readable) else { return false };
+            let Ok((len, from)) = leg.rtcp.socket.recv_from(&mut self.received) else {
+                // Nothing more, or an error that came in a datagram's place; the next datagram makes the socket readable again.
+                leg.rtcp.readable = false;
+                return false;
+            };
+            let whole = if len < MAX_DATAGRAM { self.received.get(..len).unwrap_or_default() } else { &[] };
+            if leg.rtcp.receive(now, from, whole) {
+                self.outbox.meters.rtcp_received.increment(1);
+            } else {
+                self.outbox.drop_because(leg, Reason::RtcpRefused);
+            }
+        }
+        true
+    }
+
     fn handle_datagram(&mut self, now: Instant, key: usize, from: SocketAddr, len: usize) {
         self.outbox.meters.received.increment(1);
         let Some(leg) = live(&mut self.slots, key) else { return };
@@ -437,10 +497,18 @@ impl Worker {
             Ok(Step::Drive) => return self.drive(now, key),
             Ok(Step::Relay { to, header }) => {
                 let datagram = self.received.get_mut(..len).unwrap_or_default();
-                if let Ok(target) = find(&mut self.slots, to) {
-                    self.outbox.send(now, target, origin, header, datagram);
-                } else if let Some(leg) = live(&mut self.slots, key) {
-                    self.outbox.drop_because(leg, Reason::NoDestination);
+                let sent = match find(&mut self.slots, to) {
+                    Ok(target) => Some(self.outbox.send(now, target, origin, header, datagram)),
+                    Err(_) => None,
+                };
+                let Some(leg) = live(&mut self.slots, key) else { return };
+                match sent {
+                    None => self.outbox.drop_because(leg, Reason::NoDestination),
+                    Some(Err(Reason::SendFailed)) => {
+                        leg.count_relay_loss();
+                        self.outbox.meters.relay_lost.increment(1);
+                    }
+                    Some(_) => {}
                 }
             }
             Err(Panicked) => return self.end_panicked(key),
@@ -494,12 +562,13 @@ impl Worker {
         }
     }
 
-    fn release(&mut self, key: usize) {
+    fn release(&mut self, now: Instant, key: usize) {
         let Some(Delayed { leg: id, datagram }) = self.outbox.delayed.try_remove(key) else { return };
         if let Ok(leg) = find(&mut self.slots, id) {
             leg.delayed = leg.delayed.saturating_sub(1);
             if leg.sends() {
-                self.outbox.transmit(leg, &datagram);
+                // Whether it went has been counted.
+                let _sent = self.outbox.transmit(now, leg, &datagram);
             } else {
                 self.outbox.drop_because(leg, Reason::SendOff);
             }
@@ -510,16 +579,24 @@ impl Worker {
 
 impl Outbox {
     /// Sends a packet that `origin` made, headed `header`, as part of a leg's stream, unless the leg is not to send or its impairment has
-    /// other plans for it.
-    fn send(&mut self, now: Instant, leg: &mut Leg, origin: u64, header: RtpHeader, datagram: &mut [u8]) {
+    /// other plans for it. An error says why it went nowhere; it has been counted.
+    fn send(
+        &mut self,
+        now: Instant,
+        leg: &mut Leg,
+        origin: u64,
+        header: RtpHeader,
+        datagram: &mut [u8],
+    ) -> Result<(), Reason> {
         if !leg.sends() {
             // The stream knows nothing of it, and so shows no gap afterwards.
-            return self.drop_because(leg, Reason::SendOff);
+            self.drop_because(leg, Reason::SendOff);
+            return Err(Reason::SendOff);
         }
         rewrite(datagram, leg.rewriter.header_for(now, origin, header));
         match leg.impairer.as_mut().map(Impairer::fate) {
-            None => self.transmit(leg, datagram),
-            Some(Fate::Delayed(by)) if by.is_zero() => self.transmit(leg, datagram),
+            None => self.transmit(now, leg, datagram),
+            Some(Fate::Delayed(by)) if by.is_zero() => self.transmit(now, leg, datagram),
             Some(Fate::Delayed(by)) if leg.delayed < MAX_DELAYED => {
                 let mut copy = self.spare.pop().unwrap_or_default();
                 copy.clear();
@@ -527,8 +604,12 @@ impl Outbox {
                 leg.delayed += 1;
                 let key = self.delayed.insert(Delayed { leg: leg.id, datagram: copy });
                 self.timers.set(now + by, Timer::DelayedPacket(key));
+                Ok(())
             }
-            Some(Fate::Lost | Fate::Delayed(_)) => self.drop_because(leg, Reason::Impaired),
+            Some(Fate::Lost | Fate::Delayed(_)) => {
+                self.drop_because(leg, Reason::Impaired);
+                Err(Reason::Impaired)
+            }
         }
     }
 
@@ -537,11 +618,13 @@ impl Outbox {
         self.meters.dropped(reason);
     }
 
-    fn transmit(&mut self, leg: &mut Leg, datagram: &[u8]) {
-        match leg.transmit(datagram) {
+    fn transmit(&mut self, now: Instant, leg: &mut Leg, datagram: &[u8]) -> Result<(), Reason> {
+        let sent = leg.transmit(now, datagram);
+        match sent {
             Ok(()) => self.meters.sent.increment(1),
             Err(reason) => self.meters.dropped(reason),
         }
+        sent
     }
 }
 
@@ -575,6 +658,9 @@ fn next_due(leg: &mut Leg) -> Result<Option<Instant>, Panicked> {
 /// more to send.
 fn tick(now: Instant, leg: &mut Leg, written: &mut Vec<u8>, outbox: &mut Outbox) -> Result<bool, Panicked> {
     leg.handle_timeout(now)?;
+    if leg.rtcp.handle_timeout(now) {
+        outbox.meters.rtcp_sent.increment(1);
+    }
     let mut more = false;
     for _ in 0..CATCH_UP_TICKS {
         let Some(processor) = processor(leg) else { break };
@@ -609,7 +695,8 @@ fn drain(now: Instant, leg: &mut Leg, written: &mut Vec<u8>, outbox: &mut Outbox
             outbox.drop_because(leg, Reason::SendFailed);
             continue;
         };
-        outbox.send(now, leg, leg.processor_origin, header, written);
+        // Whether it went has been counted; the processor goes on.
+        let _sent = outbox.send(now, leg, leg.processor_origin, header, written);
     }
     let mut events = 0;
     while events < OUTPUTS_PER_TURN {

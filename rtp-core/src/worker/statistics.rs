@@ -1,7 +1,10 @@
 //! What a leg has counted.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
+use crate::quality::{Equipment, MediaPath, Quality};
+use crate::rtcp::RtcpStatistics;
 use crate::statistics::Reception;
 
 /// The figures of one leg since it was added.
@@ -21,8 +24,45 @@ pub struct LegStatistics {
     pub sent_bytes: u64,
     /// Loss, order and jitter of what was received.
     pub reception: Reception,
+    /// What RTCP has told: the round trip, and what the peer says of what we send.
+    pub rtcp: RtcpStatistics,
+    /// RTP packets that were received to be relayed, to a leg whose peer's address was known, and that the system refused to send there. What the system
+    /// itself loses, in a socket that is not read in time, is part of [`Reception::lost`].
+    pub relay_lost: u64,
     /// Datagrams that went nowhere.
     pub dropped: Dropped,
+}
+
+impl LegStatistics {
+    /// How this end hears the peer, by the E-model. The delay is half of the round trip and `jitter_buffer`, which is how long packets wait
+    /// before they are played; loss is what the network lost. `None` until a round trip was measured and packets have come.
+    #[must_use]
+    pub fn quality_here(&self, jitter_buffer: Duration, equipment: Equipment) -> Option<Quality> {
+        let round_trip = self.rtcp.round_trip?;
+        if self.reception.expected == 0 {
+            return None;
+        }
+        let path = MediaPath {
+            delay: round_trip / 2 + jitter_buffer,
+            loss: self.reception.loss_ratio(),
+            burst_ratio: self.reception.burst_ratio().unwrap_or(1.0),
+        };
+        Some(Quality::estimate(path, equipment))
+    }
+
+    /// How the peer hears what this leg sends, by the E-model, from what it reports; `jitter_buffer` is what the peer is taken to have. Its
+    /// reports do not tell whether loss comes in bursts, so it is taken as random. `None` until a round trip was measured.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a share for people")]
+    pub fn quality_at_peer(&self, jitter_buffer: Duration, equipment: Equipment) -> Option<Quality> {
+        let (round_trip, peer) = (self.rtcp.round_trip?, self.rtcp.peer?);
+        if self.sent_packets == 0 {
+            return None;
+        }
+        let loss = f64::from(peer.cumulative_lost) / self.sent_packets as f64;
+        let path = MediaPath { delay: round_trip / 2 + jitter_buffer, loss, burst_ratio: 1.0 };
+        Some(Quality::estimate(path, equipment))
+    }
 }
 
 /// Why datagrams went nowhere, in packets. Once the peer is certain, the system itself refuses everyone else's, uncounted.
@@ -30,8 +70,10 @@ pub struct LegStatistics {
 pub struct Dropped {
     /// Received, and no RTP.
     pub not_rtp: u64,
-    /// Received, and RTCP.
+    /// Received on the RTP port, and RTCP.
     pub rtcp: u64,
+    /// Received on the RTCP port, and not the peer's, or no RTCP.
+    pub rtcp_refused: u64,
     /// Received from an address that is not the peer's, or not yet believed to be.
     pub wrong_source: u64,
     /// Received while the leg was idle.
@@ -46,4 +88,35 @@ pub struct Dropped {
     pub send_failed: u64,
     /// To be sent, and lost on purpose by an [`Impairment`](crate::Impairment).
     pub impaired: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rtcp::PeerReport;
+
+    #[test]
+    fn there_is_no_estimate_before_there_is_a_measurement() {
+        let buffer = Duration::from_millis(60);
+        let mut leg = LegStatistics { sent_packets: 1_000, ..LegStatistics::default() };
+        leg.reception = Reception { received: 990, expected: 1_000, lost: 10, loss_bursts: 10, ..Reception::default() };
+        assert_eq!(leg.quality_here(buffer, Equipment::G711), None);
+        leg.rtcp.round_trip = Some(Duration::from_millis(80));
+        let here = leg.quality_here(buffer, Equipment::G711_CONCEALED).unwrap();
+        // 100 ms and 1 % loss.
+        let expected = MediaPath { delay: Duration::from_millis(100), loss: 0.01, burst_ratio: 1.0 };
+        assert_eq!(here, Quality::estimate(expected, Equipment::G711_CONCEALED));
+        assert!((4.2..4.4).contains(&here.mean_opinion_score()), "{here:?}");
+        assert_eq!(leg.quality_at_peer(buffer, Equipment::G711), None);
+        let peer =
+            PeerReport { fraction_lost: 0, cumulative_lost: 50, jitter: Duration::ZERO, highest_sequence: 1_000 };
+        leg.rtcp.peer = Some(peer);
+        let there = leg.quality_at_peer(buffer, Equipment::G711_CONCEALED).unwrap();
+        assert!(there.rating < here.rating);
+        // More duplicates than losses are no loss.
+        leg.rtcp.peer = Some(PeerReport { cumulative_lost: -50, ..peer });
+        assert!(leg.quality_at_peer(buffer, Equipment::G711_CONCEALED).unwrap().rating > here.rating);
+        leg.reception = Reception::default();
+        assert_eq!(leg.quality_here(buffer, Equipment::G711), None);
+    }
 }

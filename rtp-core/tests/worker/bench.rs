@@ -98,6 +98,11 @@ pub(crate) struct Leg {
 }
 
 impl Leg {
+    /// Where its RTCP is.
+    pub(crate) fn rtcp_address(&self) -> SocketAddr {
+        SocketAddr::new(self.address.ip(), self.address.port() + 1)
+    }
+
     #[track_caller]
     pub(crate) fn event(&self) -> LegEvent {
         self.events.recv_timeout(PATIENCE).unwrap()
@@ -110,6 +115,8 @@ impl Leg {
 
 pub(crate) struct Phone {
     pub(crate) socket: UdpSocket,
+    /// On the next port, where legs send their reports.
+    pub(crate) rtcp: UdpSocket,
     pub(crate) ssrc: Ssrc,
 }
 
@@ -123,10 +130,17 @@ pub(crate) struct Heard {
 
 impl Phone {
     pub(crate) fn new() -> Self {
-        let socket = UdpSocket::bind((LOCALHOST, 0)).unwrap();
+        let (socket, rtcp) = loop {
+            let socket = UdpSocket::bind((LOCALHOST, 0)).unwrap();
+            let Some(next) = socket.local_addr().unwrap().port().checked_add(1) else { continue };
+            if let Ok(rtcp) = UdpSocket::bind((LOCALHOST, next)) {
+                break (socket, rtcp);
+            }
+        };
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        rtcp.set_read_timeout(Some(PATIENCE)).unwrap();
         let ssrc = Ssrc(u32::from(socket.local_addr().unwrap().port()));
-        Self { socket, ssrc }
+        Self { socket, rtcp, ssrc }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -162,6 +176,14 @@ impl Phone {
         let (len, from) = self.socket.recv_from(&mut buffer).expect("nothing was heard");
         let packet = RtpPacket::parse(&buffer[..len]).unwrap();
         Heard { header: packet.header(), payload: packet.payload().to_vec(), from }
+    }
+
+    /// The next compound packet, and where it came from.
+    #[track_caller]
+    pub(crate) fn hear_report(&self) -> (Vec<u8>, SocketAddr) {
+        let mut buffer = [0; 2_048];
+        let (len, from) = self.rtcp.recv_from(&mut buffer).expect("no report came");
+        (buffer[..len].to_vec(), from)
     }
 
     /// Whether anything is there to be heard.

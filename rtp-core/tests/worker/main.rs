@@ -8,3 +8,5 @@ mod failure;
 mod ports;
 mod processing;
 mod relaying;
+mod rtcp;
+mod silence;

@@ -228,13 +228,14 @@ fn a_peer_whose_port_is_closed_does_not_stop_the_leg() {
     bob.say(&b, 1, b"");
     alice.hear();
     let address = bob.address();
-    drop(bob);
+    let Phone { socket, rtcp, .. } = bob;
+    drop(socket);
     for n in 0..20 {
         alice.say(&a, n, b"into the void");
     }
     bench.statistics_when(&a, |s| s.received_packets == 20);
     let Ok(socket) = std::net::UdpSocket::bind(address) else { return };
-    let bob = Phone { socket, ssrc: Ssrc(9) };
+    let bob = Phone { socket, rtcp, ssrc: Ssrc(9) };
     bob.socket.set_read_timeout(Some(crate::bench::PATIENCE)).unwrap();
     alice.say(&a, 20, b"back");
     assert_eq!(bob.hear().payload, b"back");
@@ -279,4 +280,21 @@ fn an_impairment_loses_and_delays_what_the_leg_sends() {
     alice.say(&a, 50, b"lost");
     let statistics = bench.statistics_when(&c, |s| s.dropped.impaired == 1);
     assert_eq!(statistics.sent_packets, 0);
+}
+
+#[test]
+fn what_the_system_refuses_to_send_is_lost_in_the_relay() {
+    let bench = Bench::new();
+    let alice = Phone::new();
+    let a = bench.leg_to(alice.address());
+    // Nobody may send to all without asking for it.
+    let b = bench.leg_to("255.255.255.255:4000".parse().unwrap());
+    wait(bench.worker.bridge(a.id, b.id)).unwrap();
+    for n in 0..3 {
+        alice.say(&a, n, b"");
+    }
+    let statistics = bench.statistics_when(&a, |s| s.received_packets == 3);
+    assert_eq!((statistics.relay_lost, statistics.dropped), (3, Dropped::default()));
+    let statistics = bench.statistics_when(&b, |s| s.dropped.send_failed == 3);
+    assert_eq!((statistics.relay_lost, statistics.sent_packets), (0, 0));
 }

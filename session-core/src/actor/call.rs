@@ -6,7 +6,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use blether_rtp_core::{LegEvent, LegId, LegMode, LegProcessor, LegStatistics, WorkerError, WorkerHandle};
+use blether_media_core::CommandError;
+use blether_rtp_core::{
+    JitterConfigError, LegEvent, LegId, LegMode, LegProcessor, LegStatistics, WorkerError, WorkerHandle,
+};
 use blether_sip_core::{NameAddr, Request, StatusCode, Uri};
 use blether_sip_transport::Flow;
 use tokio::sync::{mpsc, oneshot};
@@ -99,6 +102,15 @@ pub enum CallError {
     /// No media could be opened or changed.
     #[error(transparent)]
     Media(#[from] MediaError),
+    /// What was agreed on is no codec of this crate's: G.711 it has.
+    #[error("the other side agreed to no codec that is there")]
+    NoCodec,
+    /// A jitter buffer that contradicts itself.
+    #[error(transparent)]
+    Jitter(#[from] JitterConfigError),
+    /// A sound could not be played, or a key not be pressed.
+    #[error(transparent)]
+    Sound(#[from] CommandError),
     /// The application gives the caller this status.
     #[error("refused with {0:?}")]
     Refused(StatusCode),
@@ -114,10 +126,12 @@ impl CallError {
     /// The status that a caller hears when its call fails for this reason before it is answered.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Negotiation(_) => StatusCode::NOT_ACCEPTABLE_HERE,
+            Self::Negotiation(_) | Self::NoCodec => StatusCode::NOT_ACCEPTABLE_HERE,
             Self::Media(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Refused(status) => *status,
-            Self::Ended | Self::NoSuchLeg(_) | Self::WrongState(_) => StatusCode::SERVER_INTERNAL_ERROR,
+            Self::Ended | Self::NoSuchLeg(_) | Self::WrongState(_) | Self::Jitter(_) | Self::Sound(_) => {
+                StatusCode::SERVER_INTERNAL_ERROR
+            }
         }
     }
 }
@@ -357,9 +371,17 @@ impl Call {
         capabilities: &MediaCapabilities,
         processor: impl FnOnce(&MediaPlan) -> Box<dyn LegProcessor>,
     ) -> Result<MediaPlan, CallError> {
+        self.answer_with(capabilities, |plan| Ok(processor(plan))).await
+    }
+
+    pub(super) async fn answer_with(
+        &mut self,
+        capabilities: &MediaCapabilities,
+        processor: impl FnOnce(&MediaPlan) -> Result<Box<dyn LegProcessor>, CallError>,
+    ) -> Result<MediaPlan, CallError> {
         let agreed = self.negotiate(LegKey::PRIMARY, capabilities).await?;
         if let Some(plan) = &agreed {
-            self.set_processor(LegKey::PRIMARY, processor(plan)).await?;
+            self.set_processor(LegKey::PRIMARY, processor(plan)?).await?;
             self.send_answer(LegKey::PRIMARY).await?;
             return Ok(plan.clone());
         }
@@ -369,7 +391,7 @@ impl Call {
             let event = self.next_event().await.ok_or(CallError::Ended)?;
             if let CallEvent::Confirmed { leg: LegKey::PRIMARY, plan: Some(plan) } = &event {
                 let plan = plan.clone();
-                self.set_processor(LegKey::PRIMARY, processor(&plan)).await?;
+                self.set_processor(LegKey::PRIMARY, processor(&plan)?).await?;
                 self.waiting.push_back(event);
                 return Ok(plan);
             }

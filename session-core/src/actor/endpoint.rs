@@ -127,7 +127,7 @@ pub struct EndpointCounts {
     pub media_ports: usize,
 }
 
-/// A running endpoint. Dropping it stops everything at once; [`Self::shutdown`] does so in order.
+/// A running endpoint. Dropping it stops everything at once; [`Self::shut_down`] does so in order.
 #[derive(Debug)]
 pub struct Endpoint {
     config: Arc<EndpointConfig>,

@@ -64,7 +64,8 @@ impl MediaLeg {
         };
         let events = Box::new(move |_, event: LegEvent| {
             let urgency = match event {
-                LegEvent::ProcessorPanicked | LegEvent::SocketFailed => Urgency::Urgent,
+                // Told once, and each of them may be what ends the call.
+                LegEvent::ProcessorPanicked | LegEvent::SocketFailed | LegEvent::Silent => Urgency::Urgent,
                 _ => Urgency::Normal,
             };
             // A full mailbox has counted the loss; a call that is gone needs no events.

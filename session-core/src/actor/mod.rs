@@ -18,6 +18,7 @@ mod leg;
 mod mailbox;
 mod media;
 mod runner;
+mod sound;
 mod steps;
 
 use rand::RngExt;
@@ -27,6 +28,7 @@ pub use application::{Admission, Application, Handler, HandlerFuture};
 pub use call::{Call, CallControl, CallError, CallEvent, Dial, LegKey};
 pub use endpoint::{Endpoint, EndpointConfig, EndpointCounts, RequestError, StartError};
 pub use media::MediaError;
+pub use sound::Audio;
 
 use blether_sip_core::ByteStr;
 

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use blether_rtp_core::{LegEvent, LegStatistics};
+use blether_rtp_core::{LegEvent, LegStatistics, WorkerError};
 use blether_sip_core::StatusCode;
 
 use super::call::{CallError, CallEvent, Dial, Op};
@@ -217,8 +217,10 @@ impl CallActor {
         let Some(media) = self.legs.get(&key).and_then(|leg| leg.media.as_ref()) else { return };
         let (worker, id, plan, call_id) = (media.worker.clone(), media.id, plan.clone(), self.call_id.clone());
         self.chores.push(Box::pin(async move {
-            if let Err(error) = follow_plan(&worker, id, &plan).await {
-                tracing::warn!(%call_id, %error, "the media worker did not learn what was agreed");
+            match follow_plan(&worker, id, &plan).await {
+                // A call that is hung up as soon as it is answered: its leg has ended meanwhile.
+                Ok(()) | Err(WorkerError::UnknownLeg) => {}
+                Err(error) => tracing::warn!(%call_id, %error, "the media worker did not learn what was agreed"),
             }
             ChoreDone::PlanFollowed
         }));
@@ -312,6 +314,9 @@ impl CallActor {
         let local_tag = random_token(&mut self.rng);
         // Both legs of a call have one owner. It tells nothing about the other leg but that.
         let call_id = self.router.new_call_id(&mut self.rng);
+        if key == LegKey::PRIMARY {
+            self.call_id = call_id.clone();
+        }
         let contact_user = dial.from.uri.as_sip().and_then(|uri| uri.user.clone());
         let mut negotiation = Negotiation::new(self.session_id());
         let pending = negotiation.offer(&dial.media, media.local);

@@ -63,6 +63,8 @@ pub(super) enum Command {
         #[command(flatten)]
         account: AccountArguments,
         #[command(flatten)]
+        registration: RegistrationArguments,
+        #[command(flatten)]
         audio: AudioArguments,
         /// How many calls to answer before the program ends.
         #[arg(long, value_name = "CALLS", default_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
@@ -78,6 +80,8 @@ pub(super) enum Command {
     Register {
         #[command(flatten)]
         account: AccountArguments,
+        #[command(flatten)]
+        registration: RegistrationArguments,
         /// Stay registered this long, or until Ctrl-C.
         #[arg(long, value_name = "SECONDS", value_parser = seconds)]
         stay: Option<Duration>,
@@ -101,15 +105,19 @@ pub(super) struct AccountArguments {
     /// The name that others are shown.
     #[arg(long, value_name = "NAME")]
     pub(super) name: Option<String>,
-    /// How long a registration is asked for; it is renewed in time.
-    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(super) expires: u32,
-    /// How long to wait for the server when registering. SIP itself waits for 32; in 10, five REGISTERs have gone out.
-    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
-    pub(super) timeout: Duration,
     /// Where to listen. Default: a free port on the address that faces the server.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(super) listen: Option<SocketAddr>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct RegistrationArguments {
+    /// How long a registration is asked for; it is renewed in time.
+    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) expires: u32,
+    /// How long to wait for the server. SIP itself waits for 32; in 10, five REGISTERs have gone out.
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub(super) timeout: Duration,
 }
 
 #[derive(Args, Debug)]
@@ -149,15 +157,15 @@ pub(super) struct Server {
 }
 
 fn server(text: &str) -> Result<Server, String> {
+    let wrong = || "give HOST or HOST:PORT, such as 192.0.2.1 or sip.example.org:5070".to_owned();
     if let Ok(ip) = text.parse::<IpAddr>() {
         return Ok(Server { address: SocketAddr::new(ip, 5060), name: None });
     }
     if let Ok(address) = text.parse::<SocketAddr>() {
-        return Ok(Server { address, name: None });
+        return if address.port() == 0 { Err(wrong()) } else { Ok(Server { address, name: None }) };
     }
-    let wrong = || "give HOST or HOST:PORT, such as 192.0.2.1 or sip.example.org:5070".to_owned();
     let (name, port) = match text.rsplit_once(':') {
-        Some((name, port)) => (name, port.parse().map_err(|_| wrong())?),
+        Some((name, port)) => (name, port.parse().ok().filter(|port| *port != 0).ok_or_else(wrong)?),
         None => (text, 5060),
     };
     let host = Host::parse(name).ok_or_else(wrong)?;
@@ -188,7 +196,8 @@ mod tests {
         ] {
             assert_eq!(server(text), Ok(Server { address: address.parse().unwrap(), name: None }), "{text}");
         }
-        for text in ["192.0.2.1:port", "sip:192.0.2.1", "user@192.0.2.1", "", "two words"] {
+        for text in ["192.0.2.1:port", "192.0.2.1:0", "localhost:0", "sip:192.0.2.1", "user@192.0.2.1", "", "two words"]
+        {
             assert!(server(text).is_err_and(|error| error.contains("HOST:PORT")), "{text}");
         }
     }

@@ -1,6 +1,7 @@
 //! Does what was asked for.
 
 use std::future::pending;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -12,7 +13,7 @@ use blether_transaction_core::WireTap;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::Exit;
-use super::arguments::{AccountArguments, Arguments, Command};
+use super::arguments::{AccountArguments, Arguments, Command, RegistrationArguments};
 use super::interrupt::Interrupt;
 use super::output::{Output, trace};
 use super::sound::{Sound, finish};
@@ -33,18 +34,18 @@ pub(super) async fn run(arguments: Arguments, output: &mut Output) -> Result<Exi
     match arguments.command {
         Command::Call { target, account, audio, keys, ring, talk } => {
             let sound = Sound::open(&audio)?;
-            let mut desk = Desk::open(&account, tap, interrupt, output).await?;
+            let mut desk = Desk::open(&account, None, tap, interrupt, output).await?;
             let outcome = desk.call(&target, sound, keys.as_deref(), ring, talk).await;
             desk.leave(outcome).await
         }
-        Command::Listen { account, audio, calls, wait, talk } => {
+        Command::Listen { account, registration, audio, calls, wait, talk } => {
             let sound = Sound::open(&audio)?;
-            let mut desk = Desk::open(&account, tap, interrupt, output).await?;
+            let mut desk = Desk::open(&account, Some(&registration), tap, interrupt, output).await?;
             let outcome = desk.listen(sound, calls, wait, talk).await;
             desk.leave(outcome).await
         }
-        Command::Register { account, stay } => {
-            let mut desk = Desk::open(&account, tap, interrupt, output).await?;
+        Command::Register { account, registration, stay } => {
+            let mut desk = Desk::open(&account, Some(&registration), tap, interrupt, output).await?;
             let outcome = desk.register(stay).await;
             desk.leave(outcome).await
         }
@@ -54,14 +55,17 @@ pub(super) async fn run(arguments: Arguments, output: &mut Output) -> Result<Exi
 /// The phone, and the one who uses it.
 struct Desk<'a> {
     phone: Phone,
-    account: &'a AccountArguments,
+    server: SocketAddr,
+    /// How long to wait for the server when registering.
+    patience: Duration,
     interrupt: Interrupt,
     output: &'a mut Output,
 }
 
 impl<'a> Desk<'a> {
     async fn open(
-        arguments: &'a AccountArguments,
+        arguments: &AccountArguments,
+        registration: Option<&RegistrationArguments>,
         tap: Option<WireTap>,
         interrupt: Interrupt,
         output: &'a mut Output,
@@ -71,9 +75,14 @@ impl<'a> Desk<'a> {
             account.domain = domain.clone();
         }
         account.display_name.clone_from(&arguments.name);
-        account.expires = Duration::from_secs(arguments.expires.into());
+        let mut patience = Duration::ZERO;
+        if let Some(registration) = registration {
+            account.expires = Duration::from_secs(registration.expires.into());
+            patience = registration.timeout;
+        }
         let config = PhoneConfig { listen: arguments.listen, tap, ..PhoneConfig::new(account) };
-        Ok(Self { phone: Phone::start(config).await?, account: arguments, interrupt, output })
+        let phone = Phone::start(config).await?;
+        Ok(Self { phone, server: arguments.server.address, patience, interrupt, output })
     }
 
     /// Says goodbye to whoever is still there.
@@ -91,7 +100,7 @@ impl<'a> Desk<'a> {
 
     /// Registers and says so; the exit code if there is no registration.
     async fn enrol(&mut self) -> Result<Option<Exit>> {
-        let (server, longest) = (self.account.server.address, self.account.timeout);
+        let (server, longest) = (self.server, self.patience);
         let registered = {
             let registering = timeout(longest, self.phone.register());
             tokio::pin!(registering);

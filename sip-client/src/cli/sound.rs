@@ -4,9 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use blether_media_core::{
-    AudioSink, AudioSource, Clip, NullSink, SilenceSource, WavError, WavRecording, WavReport, record_wav,
-};
+use blether_media_core::{AudioSink, AudioSource, Clip, SilenceSource, WavError, WavRecording, WavReport, record_wav};
 use blether_sip_client::Audio;
 
 use super::arguments::AudioArguments;
@@ -58,12 +56,12 @@ impl Sound {
             None => Box::new(SilenceSource::endless()),
         };
         let Some(path) = &self.record else {
-            return Ok((Audio { source, sink: Box::new(NullSink) }, None));
+            return Ok((Audio::playing(source), None));
         };
         self.recorded += 1;
         let (sink, recording) = record_wav(numbered(path, self.recorded), LONGEST_RECORDING).context("--record")?;
         let sink: Box<dyn AudioSink> = Box::new(sink);
-        Ok((Audio { source, sink }, Some(recording)))
+        Ok((Audio::new(source, sink), Some(recording)))
     }
 }
 

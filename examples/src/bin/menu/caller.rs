@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
-use blether_media_core::{NullSink, SilenceSource, level_dbfs, record_to_memory};
+use blether_media_core::{level_dbfs, record_to_memory};
 use blether_sip_client::{Account, Audio, NotAnswered, Phone, PhoneConfig, PhoneError};
 use blether_sip_core::StatusCode;
 
@@ -19,7 +19,7 @@ async fn phone(user: &str, server: SocketAddr) -> Result<Phone, PhoneError> {
 pub(crate) async fn turned_away(user: &str, server: SocketAddr) -> anyhow::Result<()> {
     let phone = phone(user, server).await?;
     let mut call = phone.call("800").await?;
-    let audio = Audio { source: Box::new(SilenceSource::endless()), sink: Box::new(NullSink) };
+    let audio = Audio::silent();
     match call.answered(audio, || ()).await {
         Err(NotAnswered::Refused(status)) if status == StatusCode::FORBIDDEN => println!("{user}: turned away"),
         Err(error) => return Err(error.into()),
@@ -33,7 +33,7 @@ pub(crate) async fn presses(user: &str, digits: &str, server: SocketAddr) -> any
     let phone = phone(user, server).await?;
     let mut call = phone.call("800").await?;
     let (sink, heard) = record_to_memory(Duration::from_secs(10));
-    call.answered(Audio { source: Box::new(SilenceSource::endless()), sink: Box::new(sink) }, || ()).await?;
+    call.answered(Audio::listening(sink), || ()).await?;
     call.send_digits(digits)?;
     let end = call.ended().await.context("the end of the call was not told")?;
     let level = level_dbfs(&heard.samples());

@@ -2,47 +2,31 @@
 //! `#`; a stage before it turns one caller away. Run it: `cargo run -p blether-examples --bin menu` (`caller.rs` calls it).
 mod caller;
 
-use std::time::Instant;
-
 use blether_call_engine::config::{AccountConfig, Config};
-use blether_call_engine::stage::{Stage, StageContext, Verdict};
-use blether_call_engine::{Engine, IncomingCall};
-use blether_media_core::speech::{Utterance, Voice, say};
-use blether_media_core::tone::{Region, Tone};
-use blether_media_core::{AudioLeg, AudioLegConfig, Codec, NullSink};
-use blether_rtp_core::LegEvent;
-use blether_session_core::actor::{CallError, CallEvent};
-use blether_session_core::{AudioFormat, MediaCapabilities};
-use blether_sip_core::{Request, Response, StatusCode};
-use blether_sip_transport::Flow;
+use blether_call_engine::media::speech::{Utterance, Voice, say};
+use blether_call_engine::media::tone::{Region, Tone};
+use blether_call_engine::stage::{StageContext, Verdict};
+use blether_call_engine::{Audio, CallError, Engine, IncomingCall, Request, StatusCode};
 
-struct Barred(&'static str);
-impl Stage for Barred {
-    fn inspect(&self, _: Instant, request: &Request, _: Flow, known: &mut StageContext) -> Verdict {
-        match &known.user {
-            Some(user) if user.user() != self.0 => Verdict::Pass,
-            _ => Verdict::answer(Response::to_request(request, StatusCode::FORBIDDEN).build()),
-        }
+/// Lets everybody pass but one caller.
+fn bar_666(request: &Request, known: &StageContext) -> Verdict {
+    match &known.user {
+        Some(user) if user.user() != "666" => Verdict::Pass,
+        _ => Verdict::refuse(request, StatusCode::FORBIDDEN),
     }
 }
 
 async fn menu(mut incoming: IncomingCall) -> Result<(), CallError> {
-    let keys = incoming.call.offered_media()?.telephone_event_payload_type();
-    let pcmu = MediaCapabilities { audio: vec![AudioFormat::new("PCMU", 8_000)], ..MediaCapabilities::g711() };
-    let (config, tone) = (AudioLegConfig::new(Codec::Pcmu, keys), Box::new(Tone::dial(Region::Europe).play()));
-    let leg = AudioLeg::new(Instant::now(), config, tone, Box::new(NullSink), rand::make_rng());
-    let (leg, audio) = leg.map_err(|_| CallError::Refused(StatusCode::SERVER_INTERNAL_ERROR))?;
-    incoming.call.answer(&pcmu, |_| Box::new(leg)).await?;
+    let dial_tone = Tone::dial(Region::Europe).play();
+    let (_, sound) = incoming.call.answer_audio(Audio::playing(dial_tone)).await?;
     let mut count = 0; // of this call alone, kept across every await
-    while let Some(event) = incoming.call.event().await {
-        let CallEvent::Media { event: LegEvent::TelephoneEvent { digit, .. }, .. } = event else { continue };
+    while let Some(key) = incoming.call.digit().await {
         count += 1;
-        println!("menu: key {count} of {} is {digit}", incoming.caller().unwrap_or("somebody"));
-        if digit == '#' {
+        println!("menu: key {count} of {} is {key}", incoming.caller().unwrap_or("somebody"));
+        if key == '#' {
             break; // to return is to hang up
         }
-        let answer = say(Voice::Ailsa, Utterance::CanYouHearMe).play();
-        audio.play(Box::new(answer)).map_err(|_| CallError::Ended)?;
+        sound.play(Box::new(say(Voice::Ailsa, Utterance::CanYouHearMe).play()))?;
     }
     Ok(())
 }
@@ -51,7 +35,11 @@ async fn menu(mut incoming: IncomingCall) -> Result<(), CallError> {
 async fn main() -> anyhow::Result<()> {
     let accounts = ["100", "666"].map(|user| AccountConfig::new(user, caller::PASSWORD)).to_vec();
     let config = Config { listen: "udp:127.0.0.1:0".parse()?, accounts, ..Config::default() };
-    let engine = Engine::builder(config).stage(Barred("666")).on_invite("8XX", menu).start().await?;
+    let engine = Engine::builder(config)
+        .stage(|_, request: &Request, _, known: &mut StageContext| bar_666(request, known))
+        .on_invite("8XX", menu)
+        .start()
+        .await?;
     caller::turned_away("666", engine.local_addr()).await?;
     caller::presses("100", "12#", engine.local_addr()).await
 }

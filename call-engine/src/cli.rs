@@ -1,7 +1,7 @@
 //! The commands of the program.
 
 use std::io::{self, IsTerminal, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -20,13 +20,16 @@ use tracing_subscriber::EnvFilter;
 /// server that long.
 const GOODBYE: Duration = Duration::from_secs(5);
 
-/// An address that no machine has (RFC 5737): the route towards it is the one towards the rest of the world. Nothing is sent there.
-const ELSEWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 5060);
+/// Addresses that no machine has (RFC 5737, RFC 3849): the route towards them is the one towards the rest of the world. Nothing is sent
+/// there.
+const ELSEWHERE_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+const ELSEWHERE_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1));
 
 /// Runs the server until it is told to stop.
 pub(crate) async fn serve(config_file: Option<PathBuf>, data_dir: Option<PathBuf>) -> Result<ExitCode> {
     let (path, config, passwords) = configure(config_file, data_dir)?;
     start_log(&config);
+    raise_file_limit();
     let listen = config.listen;
     let accounts = config.accounts.clone();
     let advertise = config.advertise;
@@ -45,10 +48,32 @@ pub(crate) async fn serve(config_file: Option<PathBuf>, data_dir: Option<PathBuf
         echo: Some(echo::EXTENSION),
     };
     write!(io::stdout(), "{greeting}").context("cannot write to standard output")?;
+    if let Err(error) = first_run::note_shown(folder_of(&path)) {
+        tracing::warn!(%error, "the passwords will be shown again at the next start");
+    }
     stop.asked_for().await?;
     tracing::info!("stopping");
     engine.shut_down(GOODBYE).await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Takes as many file descriptors as the system allows: a call between two phones needs four for its media, and 1,024, which is what many
+/// systems begin with, would end at 250 calls.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current == limit.maximum {
+        return;
+    }
+    match setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
+        Ok(()) => tracing::debug!(before = ?limit.current, now = ?limit.maximum, "the limit of open files is raised"),
+        Err(error) => tracing::warn!(%error, limit = ?limit.current, "the limit of open files stays"),
+    }
+}
+
+fn folder_of(file: &Path) -> &Path {
+    file.parent().unwrap_or_else(|| Path::new("."))
 }
 
 /// Finds the configuration, and makes one at the first start.
@@ -58,12 +83,11 @@ fn configure(config_file: Option<PathBuf>, data_dir: Option<PathBuf>) -> Result<
         Some(folder) => folder.join(FILE_NAME),
         None => Config::locate(config_file.as_deref(), &environment),
     };
-    let mut passwords = Passwords::InTheFile;
+    let folder = folder_of(&path);
     if config_file.is_none() && !path.exists() {
-        let folder = path.parent().unwrap_or_else(|| Path::new("."));
         first_run::create(folder, &mut rand::rng())?;
-        passwords = Passwords::Shown;
     }
+    let passwords = first_run::passwords_to_show(folder);
     let mut config = Config::load(&path, environment)?;
     if let Some(folder) = data_dir {
         config.data_dir = folder;
@@ -94,7 +118,11 @@ fn reachable(bound: SocketAddr, advertise: Option<IpAddr>) -> SocketAddr {
     let ip = match advertise {
         Some(advertise) => advertise,
         None if bound.ip().is_unspecified() => {
-            LocalAddresses::new(1).towards(ELSEWHERE).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
+            let (elsewhere, here) = match bound {
+                SocketAddr::V4(_) => (ELSEWHERE_V4, IpAddr::V4(Ipv4Addr::LOCALHOST)),
+                SocketAddr::V6(_) => (ELSEWHERE_V6, IpAddr::V6(Ipv6Addr::LOCALHOST)),
+            };
+            LocalAddresses::new(1).towards(SocketAddr::new(elsewhere, 5060)).unwrap_or(here)
         }
         None => bound.ip(),
     };

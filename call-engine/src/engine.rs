@@ -389,6 +389,7 @@ impl EngineBuilder {
             },
             max_transactions: config.limits.max_transactions,
             max_calls: config.limits.max_calls,
+            end_when_silent: Some(config.calls.end_when_silent),
             media_workers: config.media.workers,
             media_ports,
             tap: self.tap,

@@ -32,20 +32,20 @@ pub enum FirstRunError {
         path: PathBuf,
     },
     /// The folder could not be made.
-    #[error("{}: cannot make this folder: {source}; {}", path.display(), mend(source))]
+    #[error("{}: cannot make this folder: {cause}; {}", path.display(), mend(cause))]
     Folder {
         /// The folder.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The file could not be written; nothing of it is left behind.
-    #[error("{}: cannot write the configuration: {source}; {}", path.display(), mend(source))]
+    #[error("{}: cannot write the configuration: {cause}; {}", path.display(), mend(cause))]
     Write {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
 }
 
@@ -61,13 +61,19 @@ pub fn create(data_dir: &Path, rng: &mut impl CryptoRng) -> Result<Created, Firs
     if fs::symlink_metadata(&path).is_ok() {
         return Err(FirstRunError::Exists { path });
     }
-    create_private_folder(data_dir).map_err(|source| FirstRunError::Folder { path: data_dir.to_owned(), source })?;
+    create_private_folder(data_dir).map_err(|cause| FirstRunError::Folder { path: data_dir.to_owned(), cause })?;
+    // Before the configuration: a server that cannot start yet shows them when it does.
+    fs::write(
+        data_dir.join(NOT_SHOWN),
+        "The passwords in the configuration are shown at the next start that succeeds.\n",
+    )
+    .map_err(|cause| FirstRunError::Write { path: data_dir.join(NOT_SHOWN), cause })?;
     let accounts: Vec<AccountConfig> =
         ACCOUNTS.into_iter().map(|(user, name)| AccountConfig::with_random_password(user, name, rng)).collect();
     match write_new(&path, &document(&accounts), rng.random()) {
         Ok(()) => Ok(Created { path, accounts }),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(FirstRunError::Exists { path }),
-        Err(source) => Err(FirstRunError::Write { path, source }),
+        Err(cause) => Err(FirstRunError::Write { path, cause }),
     }
 }
 
@@ -144,6 +150,25 @@ fn mend(error: &io::Error) -> &'static str {
     }
 }
 
+/// Is in the data folder from the first start until one has succeeded: a port in use must not keep the passwords from being shown.
+const NOT_SHOWN: &str = "passwords-not-shown";
+
+/// Whether the next greeting shows the passwords: as long as none has.
+pub fn passwords_to_show(data_dir: &Path) -> Passwords {
+    if data_dir.join(NOT_SHOWN).exists() { Passwords::Shown } else { Passwords::InTheFile }
+}
+
+/// Notes that the passwords have been shown. A second call does nothing.
+///
+/// # Errors
+/// What the system refused; they are shown again at the next start then.
+pub fn note_shown(data_dir: &Path) -> io::Result<()> {
+    match fs::remove_file(data_dir.join(NOT_SHOWN)) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Whether the passwords stand in the greeting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Passwords {
@@ -202,7 +227,10 @@ impl fmt::Display for Greeting<'_> {
             writeln!(f, "  and {more} more in the file below")?;
         }
         if address.ip().is_loopback() {
-            writeln!(f, "\nOnly phones on this machine reach this address: no network was found.")?;
+            writeln!(
+                f,
+                "\nOnly phones on this machine reach this address; the key `listen` says where the server listens."
+            )?;
         }
         writeln!(f, "\nThen dial:\n")?;
         let mut table = Table::new(["", ""]);
@@ -303,8 +331,13 @@ mod tests {
         create(folder.path(), &mut rng(1)).unwrap();
         let taken = folder.path().join(FILE_NAME);
         write_new(&taken, "again", 7).unwrap_err();
-        let names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        assert_eq!(names, [FILE_NAME]);
+        let names = || fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        assert_eq!(names().filter(|name| name != NOT_SHOWN).collect::<Vec<_>>(), [FILE_NAME]);
+        assert_eq!(passwords_to_show(folder.path()), Passwords::Shown);
+        note_shown(folder.path()).unwrap();
+        note_shown(folder.path()).unwrap();
+        assert_eq!(names().collect::<Vec<_>>(), [FILE_NAME]);
+        assert_eq!(passwords_to_show(folder.path()), Passwords::InTheFile);
     }
 
     #[test]
@@ -322,7 +355,7 @@ mod tests {
     #[test]
     fn what_the_system_refuses_is_told_with_what_to_do() {
         let line = |kind: ErrorKind| {
-            let line = FirstRunError::Write { path: "d/call-engine.toml".into(), source: kind.into() }.to_string();
+            let line = FirstRunError::Write { path: "d/call-engine.toml".into(), cause: kind.into() }.to_string();
             assert_eq!(line.lines().count(), 1);
             line
         };

@@ -6,9 +6,10 @@ mod server;
 
 use std::time::Duration;
 
+use blether_call_engine::config::Config;
 use peers::baresip::BaresipConfig;
 use peers::sound::{assert_heard, tune, write_wav};
-use peers::{Folder, PATIENCE, User};
+use peers::{Folder, PATIENCE, User, wait_until};
 use server::Server;
 
 #[test]
@@ -46,4 +47,19 @@ fn each_baresip_hears_the_other_and_either_may_hang_up() {
     assert_eq!(server.after_the_calls().calls, 0);
     bobs.quit();
     alices.quit();
+}
+
+#[test]
+fn an_old_phone_registers_on_the_defaults_when_it_asks_again() {
+    let folder = Folder::new("baresip-defaults");
+    let alice = User::new("100", "wonderland");
+    let mut config = server::config(&[&alice]);
+    config.authentication = Config::default().authentication;
+    let server = Server::start_with(config, |engine| engine);
+    // baresip 1.0 knows no SHA-256 and waits 30 to 60 s before it asks again.
+    let phone = BaresipConfig::answering(folder.path(), &alice, server.address()).start();
+    wait_until("baresip to register on the defaults", Duration::from_secs(90), || {
+        (server.contacts("100") == 1).then_some(())
+    });
+    phone.quit();
 }

@@ -53,6 +53,7 @@ fn refused(command: &mut Command) -> String {
     assert!(!output.status.success());
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(said.lines().count(), 1, "one line: {said}");
+    assert!(said.matches("os error").count() <= 1, "the cause is said once: {said}");
     said
 }
 
@@ -76,6 +77,19 @@ fn the_first_start_makes_accounts_and_shows_them_and_later_ones_do_not() {
     assert!(!second.shown.contains(passwords[0].trim_end_matches('"')), "{}", second.shown);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), written, "what is there is not touched");
     second.terminate();
+}
+
+#[test]
+fn a_first_start_that_fails_leaves_the_passwords_to_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let listen = format!("udp:{}", taken.local_addr().unwrap());
+    refused(program(folder.path()).env("BLETHER_LISTEN", &listen));
+    let next = Running::start(&mut program(folder.path()));
+    let written = std::fs::read_to_string(folder.path().join("blether-data/call-engine.toml")).unwrap();
+    let password = written.lines().find_map(|line| line.strip_prefix("password = \"")).unwrap();
+    assert!(next.shown.contains(password.trim_end_matches('"')), "{}", next.shown);
+    next.terminate();
 }
 
 #[test]

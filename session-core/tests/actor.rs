@@ -14,7 +14,7 @@ use blether_session_core::actor::{
     Admission, Application, Call, CallError, CallEvent, Dial, Endpoint, EndpointConfig, EndpointCounts, HandlerFuture,
     LegKey,
 };
-use blether_session_core::{MediaCapabilities, NextHop};
+use blether_session_core::{MediaCapabilities, NextHop, Party};
 use blether_sip_core::{NameAddr, Request, Response, StatusCode, Uri};
 use blether_sip_transport::Flow;
 use tokio::sync::{mpsc, oneshot};
@@ -307,4 +307,24 @@ async fn protocol_work_goes_on_while_a_handler_waits() {
     drop(call);
     nothing_left(&server).await;
     nothing_left(&phone).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_of_which_nothing_is_heard_any_more_ends() {
+    let silent = EndpointConfig { end_when_silent: Some(Duration::from_millis(200)), ..config() };
+    let handler = |mut call: Call| {
+        Box::pin(async move {
+            answer_with_echo(&mut call).await?;
+            pending::<()>().await;
+            Ok(())
+        }) as HandlerFuture
+    };
+    let server = Endpoint::start(silent, Arc::new(App(handler))).await.unwrap();
+    let phone = phone().await;
+    // The phone's leg is idle: it says nothing, as one that has lost its power.
+    let mut call = dial(&phone, &server, "bob").await;
+    until(&mut call, "the answer", is_answered).await;
+    let end = until(&mut call, "the BYE", is_ended).await;
+    assert!(matches!(end, CallEvent::Ended { by: Party::Remote, .. }), "{end:?}");
+    nothing_left(&server).await;
 }

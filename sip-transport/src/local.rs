@@ -10,7 +10,7 @@ const BELIEVED_FOR: Duration = Duration::from_secs(30);
 
 /// The routing table has no way to the peer.
 #[derive(Debug, thiserror::Error)]
-#[error("no route to {remote}: {source}")]
+#[error("no route to {remote}")]
 pub struct NoRoute {
     /// Where the way was to lead.
     pub remote: IpAddr,

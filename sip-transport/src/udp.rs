@@ -14,7 +14,7 @@ const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
 
 /// A listening socket could not be made.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {transport}:{address}: {source}")]
+#[error("cannot listen on {transport}:{address}")]
 pub struct BindError {
     /// The protocol.
     pub transport: Transport,

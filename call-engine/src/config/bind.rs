@@ -7,20 +7,20 @@ use super::value::Listen;
 
 /// The address of `listen` cannot be had, told as one line that says what, where and how to mend it.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {listen}: {}", mend(listen, config, source))]
+#[error("cannot listen on {listen}: {}", mend(listen, config, cause))]
 pub struct CannotListen {
     /// The address.
     pub listen: Listen,
     /// The configuration file that names it, or leaves it at its default.
     pub config: PathBuf,
     /// What the system said.
-    pub source: io::Error,
+    pub cause: io::Error,
 }
 
 impl CannotListen {
-    /// Explains `source`, the answer of the system to binding `listen`, which the file `config` asks for.
-    pub fn new(listen: Listen, config: &Path, source: io::Error) -> Self {
-        Self { listen, config: config.to_owned(), source }
+    /// Explains `cause`, the answer of the system to binding `listen`, which the file `config` asks for.
+    pub fn new(listen: Listen, config: &Path, cause: io::Error) -> Self {
+        Self { listen, config: config.to_owned(), cause }
     }
 }
 

@@ -20,7 +20,7 @@ const fn bounds(key: &'static str, min: u64, max: u64, unit: &'static str) -> Bo
 }
 
 /// What each number may be; the reference gives the same ranges in words.
-const BOUNDS: [Bounds; 10] = [
+const BOUNDS: [Bounds; 11] = [
     bounds("media.workers", 1, 256, ""),
     bounds("registrar.default_expires", 1, 604_800, " seconds"),
     bounds("registrar.min_expires", 1, 3600, " seconds"),
@@ -31,6 +31,7 @@ const BOUNDS: [Bounds; 10] = [
     bounds("limits.max_transactions", 100, 10_000_000, ""),
     bounds("limits.max_calls", 1, 1_000_000, ""),
     bounds("calls.ring_timeout", 5, 170, " seconds"),
+    bounds("calls.end_when_silent", 10, 86_400, " seconds"),
 ];
 
 pub(super) fn check(config: &Config) -> Result<(), Invalid> {
@@ -71,6 +72,7 @@ pub(super) fn check(config: &Config) -> Result<(), Invalid> {
     number("limits.max_transactions", limits.max_transactions)?;
     number("limits.max_calls", limits.max_calls)?;
     seconds("calls.ring_timeout", calls.ring_timeout)?;
+    seconds("calls.end_when_silent", calls.end_when_silent)?;
     check_accounts(accounts)
 }
 
@@ -87,7 +89,7 @@ fn check_accounts(accounts: &[AccountConfig]) -> Result<(), Invalid> {
     let mut users = BTreeMap::new();
     for (number, account) in (1..).zip(accounts) {
         let AccountConfig { user, password, display_name } = account;
-        let invalid = |key: &str, source| Invalid::Value { key: format!("{key} of account {number}"), source };
+        let invalid = |key: &str, cause| Invalid::Value { key: format!("{key} of account {number}"), cause };
         check_user(user).map_err(|error| invalid("user", error))?;
         check_password(user, password.expose()).map_err(|error| invalid("password", error))?;
         check_display_name(display_name).map_err(|error| invalid("display_name", error))?;
@@ -100,7 +102,7 @@ fn check_accounts(accounts: &[AccountConfig]) -> Result<(), Invalid> {
 
 fn value(key: &str) -> impl Fn(ValueError) -> Invalid {
     let key = key.to_owned();
-    move |source| Invalid::Value { key: key.clone(), source }
+    move |cause| Invalid::Value { key: key.clone(), cause }
 }
 
 fn number(key: &'static str, number: usize) -> Result<(), Invalid> {

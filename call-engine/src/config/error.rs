@@ -38,12 +38,12 @@ impl fmt::Display for Place {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file could not be read.
-    #[error("{}: cannot read the configuration: {source}; {}", path.display(), mend_reading(source))]
+    #[error("{}: cannot read the configuration: {cause}; {}", path.display(), mend_reading(cause))]
     Unreadable {
         /// The file, as it was named to us.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The file is not TOML.
     #[error("{place}: this is not TOML: {message}; text needs quotes, and each line has the form `key = value`")]
@@ -128,12 +128,12 @@ pub enum Invalid {
         key: String,
     },
     /// Text that is not what the key needs.
-    #[error("`{key}`: {source}")]
+    #[error("`{key}`: {cause}")]
     Value {
         /// The key.
         key: String,
         /// What is wrong with it.
-        source: ValueError,
+        cause: ValueError,
     },
     /// A value that is above that of another key.
     #[error("`{key}` is {value}, which is above `{limit_key}` = {limit}; lower the first or raise the second")]

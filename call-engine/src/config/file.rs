@@ -61,7 +61,7 @@ section!(Authentication, "a section [authentication]", [digest]);
 section!(Media, "a section [media]", [ports, workers]);
 section!(Registrar, "a section [registrar]", [default_expires, min_expires, max_expires, max_contacts]);
 section!(Limits, "a section [limits]", [max_message, max_body, max_transactions, max_calls]);
-section!(Calls, "a section [calls]", [ring_timeout]);
+section!(Calls, "a section [calls]", [ring_timeout, end_when_silent]);
 section!(Log, "a section [log]", [level, format]);
 section!(
     /// The whole file.

@@ -118,6 +118,8 @@ pub struct LimitsConfig {
 pub struct CallsConfig {
     /// How long a callee rings before the caller gets 480. Default: 60 s; bounded below Timer C (RFC 3261 §16.6).
     pub ring_timeout: Duration,
+    /// How long a call may be silent on both sides before it is ended: phones that are gone hang up no more. Default: 60 s.
+    pub end_when_silent: Duration,
 }
 
 /// The section `[log]`.
@@ -173,7 +175,7 @@ impl Default for LimitsConfig {
 
 impl Default for CallsConfig {
     fn default() -> Self {
-        Self { ring_timeout: Duration::from_secs(60) }
+        Self { ring_timeout: Duration::from_secs(60), end_when_silent: Duration::from_secs(60) }
     }
 }
 
@@ -201,7 +203,7 @@ impl Config {
     /// The first thing that is wrong, as one line with its place; see [`ConfigError`].
     pub fn load(path: &Path, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
         let text =
-            fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+            fs::read_to_string(path).map_err(|cause| ConfigError::Unreadable { path: path.to_owned(), cause })?;
         Self::read(&text, path, environment)
     }
 

@@ -108,6 +108,11 @@ impl Reader<'_> {
             },
             calls: CallsConfig {
                 ring_timeout: self.seconds("calls.ring_timeout", calls.ring_timeout, default.calls.ring_timeout)?,
+                end_when_silent: self.seconds(
+                    "calls.end_when_silent",
+                    calls.end_when_silent,
+                    default.calls.end_when_silent,
+                )?,
             },
             log: LogConfig {
                 level: self.parsed("log.level", log.level, default.log.level, str::parse)?,
@@ -163,7 +168,7 @@ impl Reader<'_> {
     ) -> Result<T, ConfigError> {
         let Some(setting) = setting else { return Ok(default) };
         let text = self.text(key, setting)?;
-        parse(&text).map_err(|source| self.locate(Invalid::Value { key: key.to_owned(), source }))
+        parse(&text).map_err(|cause| self.locate(Invalid::Value { key: key.to_owned(), cause }))
     }
 
     fn list<T>(
@@ -187,9 +192,9 @@ impl Reader<'_> {
                 .collect::<Result<Vec<_>, _>>()?,
             (other, _) => return Err(wrong_type(&place, key, expected, &other)),
         };
-        let invalid = |source| ConfigError::Invalid {
+        let invalid = |cause| ConfigError::Invalid {
             place: place.clone(),
-            invalid: Box::new(Invalid::Value { key: key.to_owned(), source }),
+            invalid: Box::new(Invalid::Value { key: key.to_owned(), cause }),
         };
         texts.iter().map(|text| parse(text).map_err(invalid)).collect()
     }

@@ -4,6 +4,7 @@
 //! the call is hung up. What each phone heard is compared with what the other said; [`Report::all_held`] is true only if everything
 //! was as it has to be.
 
+mod busy;
 mod figures;
 mod report;
 mod timed;
@@ -30,6 +31,7 @@ use blether_transaction_core::WireTap;
 use crate::config::{AccountConfig, Config, Listen};
 use crate::engine::{Engine, EngineError};
 use crate::ladder::Ladder;
+use busy::Watch;
 use figures::{Heard, verify_sound};
 pub use report::{Check, Report};
 use timed::{Started, Timed};
@@ -39,7 +41,13 @@ use wire::Wire;
 const DIGITS: &str = "159#";
 
 /// The whole demo ends within this, whatever happens: the promise of "half a minute" with room for the figures.
-const LONGEST: Duration = Duration::from_secs(25);
+const LONGEST: Duration = Duration::from_secs(28);
+
+/// How often the demo is tried on a machine that is busy with something else; the last time counts.
+const ATTEMPTS: u32 = 3;
+
+/// A machine that runs what is due this much late cannot keep 20 ms frames flowing.
+const TOO_LATE: Duration = Duration::from_millis(30);
 
 /// How long the phones hold back what they hear, at least: a machine that is busy with something else may be this late, and yet nothing is lost.
 const PLAYOUT_DELAY: Duration = Duration::from_millis(100);
@@ -107,10 +115,30 @@ pub struct Outcome {
 ///
 /// When it could not be brought to its end. Figures that are not what they should be are no error: they are in the [`Report`].
 pub async fn run(options: DemoOptions, out: &mut (dyn io::Write + Send)) -> Result<Outcome, DemoError> {
-    match tokio::time::timeout(LONGEST, Box::pin(conduct(options, out))).await {
+    match tokio::time::timeout(LONGEST, Box::pin(attempt(options, out))).await {
         Ok(outcome) => outcome,
         Err(_) => Err(DemoError::TooLong),
     }
+}
+
+/// Conducts the demo, and once more if it failed on a machine that had no time for it.
+async fn attempt(options: DemoOptions, out: &mut (dyn io::Write + Send)) -> Result<Outcome, DemoError> {
+    for _ in 1..ATTEMPTS {
+        let watch = Watch::start()?;
+        let outcome = conduct(options.clone(), out).await?;
+        let late = watch.latest();
+        if outcome.report.all_held() || late < TOO_LATE || options.impairment.is_some() {
+            return Ok(outcome);
+        }
+        let failed: Vec<_> = outcome.report.failures().map(|check| check.what.as_str()).collect();
+        writeln!(
+            out,
+            "\nNot as it has to be: {}. But this machine was too busy to judge: what was due ran up to {} ms late. Once more:\n",
+            failed.join("; "),
+            late.as_millis()
+        )?;
+    }
+    conduct(options, out).await
 }
 
 async fn conduct(options: DemoOptions, out: &mut (dyn io::Write + Send)) -> Result<Outcome, DemoError> {

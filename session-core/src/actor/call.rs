@@ -10,6 +10,7 @@ use blether_media_core::CommandError;
 use blether_rtp_core::{
     JitterConfigError, LegEvent, LegId, LegMode, LegProcessor, LegStatistics, WorkerError, WorkerHandle,
 };
+use blether_sip_core::sdp::Direction;
 use blether_sip_core::{NameAddr, Request, StatusCode, Uri};
 use blether_sip_transport::Flow;
 use tokio::sync::{mpsc, oneshot};
@@ -112,7 +113,7 @@ pub enum CallError {
     #[error(transparent)]
     Sound(#[from] CommandError),
     /// The application gives the caller this status.
-    #[error("refused with {0:?}")]
+    #[error("refused with {} {}", .0.code(), .0.reason())]
     Refused(StatusCode),
 }
 
@@ -379,7 +380,9 @@ impl Call {
         capabilities: &MediaCapabilities,
         processor: impl FnOnce(&MediaPlan) -> Result<Box<dyn LegProcessor>, CallError>,
     ) -> Result<MediaPlan, CallError> {
-        let agreed = self.negotiate(LegKey::PRIMARY, capabilities).await?;
+        // Whichever way the caller wants, now or after a hold.
+        let capabilities = capabilities.clone().with_direction(Direction::SendRecv);
+        let agreed = self.negotiate(LegKey::PRIMARY, &capabilities).await?;
         if let Some(plan) = &agreed {
             self.set_processor(LegKey::PRIMARY, processor(plan)?).await?;
             self.send_answer(LegKey::PRIMARY).await?;
@@ -430,7 +433,8 @@ impl Call {
         let plan = self.legs.get(&leg).and_then(|view| view.plan.clone()).ok_or(CallError::NoSuchLeg(leg))?;
         let unanswered = self.legs.get(&LegKey::PRIMARY).ok_or(CallError::Ended)?.media.is_none();
         if unanswered {
-            self.negotiate(LegKey::PRIMARY, &MediaCapabilities::from_plan(&plan)).await?;
+            let both_ways = MediaCapabilities::from_plan(&plan).with_direction(Direction::SendRecv);
+            self.negotiate(LegKey::PRIMARY, &both_ways).await?;
         }
         self.worker.bridge(self.media_of(LegKey::PRIMARY)?, self.media_of(leg)?).await?;
         self.send(Op::Link { a: LegKey::PRIMARY, b: leg }).await?;

@@ -49,6 +49,9 @@ pub struct EndpointConfig {
     pub media_ports: PortRange,
     /// What is done to packets that leave, to show how calls fare on a bad network; `None` for every real use.
     pub impairment: Option<Impairment>,
+    /// After how long a call ends of which nothing is heard, neither of a leg nor of the one that it is bridged with. `None`, the default,
+    /// leaves that to the people on it; a server has nobody to notice.
+    pub end_when_silent: Option<Duration>,
     /// The address that stands in SIP and SDP instead of the one that faces the peer, for a machine behind a NAT.
     pub advertise: Option<IpAddr>,
     /// Transactions at a time, in all shards together, of which each has an equal part; see [`TransactionsConfig::max_transactions`].
@@ -70,6 +73,7 @@ impl Default for EndpointConfig {
             media_workers: 1,
             media_ports: PortRange::default(),
             impairment: None,
+            end_when_silent: None,
             advertise: None,
             max_transactions: TransactionsConfig::default().max_transactions,
             tap: None,
@@ -160,8 +164,13 @@ impl Endpoint {
         let local = sockets.first().map_or(config.listen, UdpSocket::local_addr);
         let workers = MediaWorkers::start(config.media_workers).map_err(StartError::Media)?;
         let ports = PortAllocator::new(config.media_ports);
-        let media =
-            Arc::new(MediaSource { workers, ports, impairment: config.impairment, advertise: config.advertise });
+        let media = Arc::new(MediaSource {
+            workers,
+            ports,
+            impairment: config.impairment,
+            silent_after: config.end_when_silent,
+            advertise: config.advertise,
+        });
         let mut rng: StdRng = rand::make_rng();
         let config = Arc::new(config);
         let next_call = Arc::new(AtomicU64::new(1));

@@ -1,6 +1,7 @@
 //! One leg of a call inside its actor: the session, what was agreed for its media, and its hold on the worker.
 
 use blether_sip_core::StatusCode;
+use blether_sip_core::sdp::Direction;
 use bytes::Bytes;
 
 use super::LegKey;
@@ -40,6 +41,8 @@ pub(crate) struct Leg {
     pub(crate) dialled: bool,
     /// How it ended, kept until its media has been closed and the application told.
     pub(crate) ended: Option<(Party, EndCause)>,
+    /// Nothing is heard of the peer, though something should be.
+    pub(crate) silent: bool,
     /// Its session is over and its media is being closed.
     pub(crate) closing: bool,
 }
@@ -59,6 +62,7 @@ impl Leg {
             answered: false,
             dialled: false,
             ended: None,
+            silent: false,
             closing: false,
         }
     }
@@ -123,7 +127,10 @@ impl Leg {
     /// speaks that.
     fn changeable(&self) -> MediaCapabilities {
         match &self.agreement {
-            Agreement::Agreed(plan) if self.linked.is_some() => MediaCapabilities::from_plan(plan),
+            // Which way it goes is the peer's to say anew each time; what was agreed before does not bind it (RFC 3264 §8.4).
+            Agreement::Agreed(plan) if self.linked.is_some() => {
+                MediaCapabilities::from_plan(plan).with_direction(Direction::SendRecv)
+            }
             _ => self.capabilities.clone(),
         }
     }

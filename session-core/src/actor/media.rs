@@ -1,6 +1,7 @@
 //! A call's sound: where its sockets come from, and a leg's hold on the worker that runs it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 use blether_rtp_core::{
     Impairment, LatchPolicy, LegConfig, LegEvent, LegId, LegMode, LegStatistics, MediaDirection, MediaWorkers, NoPort,
@@ -17,6 +18,8 @@ pub(crate) struct MediaSource {
     pub(crate) workers: MediaWorkers,
     pub(crate) ports: PortAllocator,
     pub(crate) impairment: Option<Impairment>,
+    /// When a leg counts as silent.
+    pub(crate) silent_after: Option<Duration>,
     /// Stands in the SDP in place of the address that a socket is bound to, which is then any.
     pub(crate) advertise: Option<IpAddr>,
 }
@@ -59,6 +62,7 @@ impl MediaLeg {
             remote: None,
             latch: LatchPolicy::default(),
             telephone_event_payload_type: telephone_event,
+            silent_after: source.silent_after,
             impairment: source.impairment,
             ..LegConfig::default()
         };

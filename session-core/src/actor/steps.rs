@@ -60,6 +60,10 @@ impl CallActor {
                 if matches!(event, LegEvent::ProcessorPanicked | LegEvent::SocketFailed) {
                     leg.session.end(now, EndCause::Failed);
                 }
+                if matches!(event, LegEvent::Silent | LegEvent::Heard) {
+                    leg.silent = event == LegEvent::Silent;
+                    self.end_if_silent(now, key);
+                }
                 self.emit(CallEvent::Media { leg: key, event });
             }
             CallMessage::ShutDown => {}
@@ -224,6 +228,18 @@ impl CallActor {
             }
             ChoreDone::PlanFollowed
         }));
+    }
+
+    /// Ends a call that nobody is on any more: nothing is heard of the leg, nor of the one that it is linked to. One that holds the other
+    /// is not expected to be heard, so holding ends nothing.
+    fn end_if_silent(&mut self, now: Instant, key: LegKey) {
+        let silent = |key: &LegKey| self.legs.get(key).is_some_and(|leg| leg.silent);
+        let Some(leg) = self.legs.get(&key) else { return };
+        if self.config.end_when_silent.is_some() && leg.silent && leg.linked.as_ref().is_none_or(silent) {
+            tracing::info!(call_id = %self.call_id, "nothing has been heard for too long; the call is ended");
+            metrics::counter!("session_silent_calls_ended_total").increment(1);
+            self.begin_ending(now, EndCause::PeerGone);
+        }
     }
 
     fn forget_finished_legs(&mut self) {

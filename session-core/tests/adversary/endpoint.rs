@@ -97,23 +97,27 @@ pub(crate) async fn dial(phone: &Endpoint, peer: &mut Adversary, ring_timeout: O
 
 /// Has `phone` call whoever is at this address.
 pub(crate) async fn call_to(phone: &Endpoint, callee: SocketAddr, ring_timeout: Option<Duration>) -> Call {
-    let to: Uri = format!("sip:bob@{callee}").parse().unwrap();
     let mut call = phone.new_call().unwrap();
-    call.dial(Dial {
+    let dial = dial_of(MediaCapabilities::g711(), phone.flow_to(callee).unwrap());
+    call.dial(Dial { ring_timeout, ..dial }).await.unwrap();
+    call
+}
+
+/// What dials whoever is at the other end of `flow`.
+pub(crate) fn dial_of(media: MediaCapabilities, flow: Flow) -> Dial {
+    let to: Uri = format!("sip:bob@{}", flow.remote).parse().unwrap();
+    Dial {
         request_uri: to.clone(),
-        from: NameAddr::new(format!("sip:alice@{}", phone.local_addr()).parse::<Uri>().unwrap()),
+        from: NameAddr::new(format!("sip:alice@{}", flow.local).parse::<Uri>().unwrap()),
         to: NameAddr::new(to),
         route: Vec::new(),
-        flow: phone.flow_to(callee).unwrap(),
+        flow,
         next_hop: NextHop::Flow,
         credentials: None,
-        ring_timeout,
+        ring_timeout: None,
         max_forwards: 70,
-        media: MediaCapabilities::g711(),
-    })
-    .await
-    .unwrap();
-    call
+        media,
+    }
 }
 
 pub(crate) async fn in_time<T>(what: &str, wait: impl Future<Output = T>) -> T {

@@ -2,18 +2,19 @@
 #![expect(clippy::disallowed_methods, reason = "a leg runs on the clock of its worker")]
 
 use std::future::pending;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use blether_rtp_core::{LegEvent, LegProcessor, RtpPacket};
-use blether_session_core::actor::{Call, CallError, LegKey};
+use blether_session_core::actor::{Call, CallError, CallEvent, LegKey};
 use blether_sip_core::StatusCode;
 use blether_sip_core::sdp::Direction;
+use blether_sip_transport::Flow;
 use bytes::Bytes;
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, watch};
 
-use super::endpoint::{in_time, nothing_left, serve};
+use super::endpoint::{answer_with_echo, dial_of, in_time, nothing_left, serve};
 use super::peer::{Adversary, described, sdp};
 
 /// Counts aloud, a number a packet, so that it can be told when what is heard was said.
@@ -181,4 +182,47 @@ async fn a_peer_that_holds_as_rfc_2543_has_it_hears_nothing_until_it_resumes() {
         description.replace("c=IN IP4 127.0.0.1", "c=IN IP4 0.0.0.0").into()
     };
     is_silent_while_held(nowhere, Direction::RecvOnly).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bridged_call_is_held_and_resumed_as_often_as_its_phone_likes() {
+    let callee = serve(|mut call: Call| async move {
+        answer_with_echo(&mut call).await?;
+        pending().await
+    })
+    .await;
+    let (to, ours) = (callee.local_addr(), Arc::new(OnceLock::new()));
+    let here = ours.clone();
+    let server = serve(move |mut call: Call| {
+        let local = *here.get().unwrap();
+        async move {
+            let leg = call.dial(dial_of(call.offered_media()?, Flow::udp(local, to))).await?;
+            while !matches!(call.event().await.ok_or(CallError::Ended)?, CallEvent::Answered { .. }) {}
+            call.bridge(leg).await?;
+            pending().await
+        }
+    })
+    .await;
+    ours.set(server.local_addr()).unwrap();
+    let mut peer = Adversary::facing(&server).await;
+    let ear = Ear::new().await;
+    let (mut dialog, _) = peer.call(ear.port()).await;
+    let changes = [
+        ("sendonly", Direction::RecvOnly),
+        ("sendrecv", Direction::SendRecv),
+        ("inactive", Direction::Inactive),
+        ("sendrecv", Direction::SendRecv),
+        ("sendrecv", Direction::SendRecv),
+        ("recvonly", Direction::SendOnly),
+        ("sendrecv", Direction::SendRecv),
+    ];
+    for (version, (offered, answered)) in (2..).zip(changes) {
+        let reinvite = peer.reinvite(&mut dialog, sdp(ear.port(), version, &format!("a={offered}\r\n")));
+        let answer = peer.ask(reinvite).await;
+        assert_eq!((answer.status(), described(&answer).media[0].direction()), (StatusCode::OK, answered), "{version}");
+        peer.acknowledge(&mut dialog).await;
+    }
+    peer.hang_up(&mut dialog).await;
+    nothing_left(&server).await;
+    nothing_left(&callee).await;
 }

@@ -87,8 +87,13 @@ impl Wire {
 }
 
 async fn endpoint(shards: usize, wire: &Wire) -> (Endpoint, App) {
+    endpoint_on("127.0.0.1:0", shards, wire).await
+}
+
+async fn endpoint_on(listen: &str, shards: usize, wire: &Wire) -> (Endpoint, App) {
     let app = App { onward: Arc::default() };
     let config = EndpointConfig {
+        listen: listen.parse().unwrap(),
         shards,
         tcp: Some(ConnectionLimits::default()),
         media_ports: PortRange::system_chosen(),
@@ -148,10 +153,10 @@ async fn nothing_left(endpoint: &Endpoint) {
     assert_eq!((counts.calls, counts.media_ports), (0, 0));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn calls_through_several_shards_begin_and_end_over_udp_and_tcp() {
+async fn calls_begin_and_end(listen: &str) {
     let wire = Wire::default();
-    let ((phone, _), (server, _)) = (endpoint(2, &Wire::default()).await, endpoint(3, &wire).await);
+    let ((phone, _), (server, _)) =
+        (endpoint_on(listen, 2, &Wire::default()).await, endpoint_on(listen, 3, &wire).await);
     for transport in [Transport::Udp, Transport::Tcp] {
         let mut calls = Vec::new();
         for _ in 0..8 {
@@ -167,6 +172,16 @@ async fn calls_through_several_shards_begin_and_end_over_udp_and_tcp() {
     let byes = wire.flows(Direction::Received, "BYE ");
     assert_eq!(byes.iter().filter(|flow| flow.transport == Transport::Tcp).count(), 8);
     assert_eq!(server.counts().await.unwrap().connections, 1, "one connection serves all calls");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_through_several_shards_begin_and_end_over_udp_and_tcp() {
+    calls_begin_and_end("127.0.0.1:0").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_through_several_shards_begin_and_end_over_ipv6() {
+    calls_begin_and_end("[::1]:0").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -9,7 +9,8 @@ use crate::{ConnectionId, Flow, FramerLimits};
 /// What connections may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionLimits {
-    /// Connections at a time. Default 10,000: each needs a file descriptor and some 2 kB. The one that is idle the longest makes room.
+    /// Connections at a time. Default 10,000: each needs a file descriptor and some 2 kB, and what has
+    /// come of a message that is not yet whole. The one that is idle the longest makes room.
     pub max_connections: usize,
     /// Connections at a time with one address. Default 256: an office behind one NAT. That address's own idle the longest makes room.
     pub max_per_peer: usize,
@@ -23,7 +24,7 @@ pub struct ConnectionLimits {
     pub connect_timeout: Duration,
     /// How long a peer may take no byte of what waits for it. Default 32 s.
     pub write_timeout: Duration,
-    /// What may wait to be written to one connection, in bytes. Default 1 MiB: some thousand messages. Over it the peer does not read, and
+    /// What may wait to be written to one connection, in bytes, with 64 for each message. Default 1 MiB: some thousand messages. Over it the peer does not read, and
     /// the connection is closed.
     pub max_queued: usize,
     /// What a message may measure.

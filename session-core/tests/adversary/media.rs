@@ -9,7 +9,7 @@ use blether_rtp_core::{LegEvent, LegProcessor, RtpPacket};
 use blether_session_core::actor::{Call, CallError, CallEvent, LegKey};
 use blether_sip_core::StatusCode;
 use blether_sip_core::sdp::Direction;
-use blether_sip_transport::{Flow, Transport};
+use blether_sip_transport::Flow;
 use bytes::Bytes;
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, watch};
@@ -196,12 +196,7 @@ async fn a_bridged_call_is_held_and_resumed_as_often_as_its_phone_likes() {
     let server = serve(move |mut call: Call| {
         let local = *here.get().unwrap();
         async move {
-            let leg = call
-                .dial(dial_of(
-                    call.offered_media()?,
-                    Flow { transport: Transport::Udp, local, remote: to, connection: None },
-                ))
-                .await?;
+            let leg = call.dial(dial_of(call.offered_media()?, Flow::udp(local, to))).await?;
             while !matches!(call.event().await.ok_or(CallError::Ended)?, CallEvent::Answered { .. }) {}
             call.bridge(leg).await?;
             pending().await

@@ -8,6 +8,9 @@ use tokio::sync::Notify;
 
 use super::CloseReason;
 
+/// What a message in the queue costs besides its own bytes, so that many small ones (pongs) are bounded as well.
+const OVERHEAD: usize = 64;
+
 /// A queue bounded in bytes, between whoever sends and the connection's task.
 #[derive(Debug, Default)]
 pub(super) struct Outbound {
@@ -28,7 +31,7 @@ impl Outbound {
     /// Queues a message; `false` when more than `limit` bytes would wait.
     pub(super) fn push(&self, payload: Bytes, limit: usize) -> bool {
         let mut state = self.state();
-        let bytes = state.bytes.saturating_add(payload.len());
+        let bytes = state.bytes.saturating_add(cost(&payload));
         if bytes > limit {
             return false;
         }
@@ -51,7 +54,7 @@ impl Outbound {
     /// What [`Self::next`] gave has been written.
     pub(super) fn done(&self, payload: &Bytes) {
         let mut state = self.state();
-        state.bytes = state.bytes.saturating_sub(payload.len());
+        state.bytes = state.bytes.saturating_sub(cost(payload));
     }
 
     /// Has the connection's task close it.
@@ -76,19 +79,32 @@ impl Outbound {
     }
 }
 
+fn cost(payload: &Bytes) -> usize {
+    payload.len().saturating_add(OVERHEAD)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const LIMIT: usize = 2 * OVERHEAD + 8;
+
+    #[test]
+    fn small_messages_are_bounded_too() {
+        let outbound = Outbound::default();
+        let taken = (0..1_000).take_while(|_| outbound.push(Bytes::from_static(b"\r\n"), 10_000)).count();
+        assert_eq!(taken, 10_000 / (OVERHEAD + 2));
+    }
+
     #[tokio::test]
     async fn what_is_being_written_counts_until_it_is_written() {
         let outbound = Outbound::default();
-        assert!(outbound.push(Bytes::from_static(b"12345"), 8));
-        assert!(!outbound.push(Bytes::from_static(b"6789"), 8));
+        assert!(outbound.push(Bytes::from_static(b"12345"), LIMIT));
+        assert!(!outbound.push(Bytes::from_static(b"6789"), LIMIT));
         let first = outbound.next().await;
-        assert!(!outbound.push(Bytes::from_static(b"6789"), 8));
+        assert!(!outbound.push(Bytes::from_static(b"6789"), LIMIT));
         outbound.done(&first);
-        assert!(outbound.push(Bytes::from_static(b"6789"), 8));
+        assert!(outbound.push(Bytes::from_static(b"6789"), LIMIT));
         assert_eq!(outbound.next().await, "6789");
     }
 

@@ -16,7 +16,10 @@ use blether_session_core::actor::{
     Admission, Answer, Application, Call, CallError, Endpoint, EndpointConfig, EndpointCounts, HandlerFuture,
     Responder, StartError,
 };
-use blether_sip_core::{AddressOfRecord, Host, Limits, Method, NameAddr, Request, Response, StatusCode, Uri};
+use blether_sip_core::{
+    AddressOfRecord, ByteStr, Host, Limits, Method, NameAddr, ProxyRequire, Request, Response, StatusCode, Unsupported,
+    Uri,
+};
 use blether_sip_transport::Flow;
 use blether_transaction_core::WireTap;
 
@@ -312,6 +315,17 @@ impl Application for Server {
         let Some(dialled) = uri.user_decoded() else { return refuse(StatusCode::ADDRESS_INCOMPLETE) };
         let dialled = dialled.to_string();
         let Some(Route { handler, pattern }) = core.route(&dialled) else { return refuse(StatusCode::NOT_FOUND) };
+        // An extension's calls are passed on, as by a proxy: what is asked of proxies is asked of us (RFC 3261 §20.29).
+        let asked_of_proxies = if pattern.is_none() { invite.headers().all::<ProxyRequire>() } else { Ok(Vec::new()) };
+        let asked_of_proxies: Vec<ByteStr> = match asked_of_proxies {
+            Ok(lists) => lists.into_iter().flat_map(|ProxyRequire(tags)| tags).collect(),
+            Err(_) => return refuse(StatusCode::BAD_REQUEST),
+        };
+        if !asked_of_proxies.is_empty() {
+            let response =
+                Response::to_request(invite, StatusCode::BAD_EXTENSION).header(Unsupported(asked_of_proxies));
+            return Admission::refuse(response.build());
+        }
         let engine = self.0.clone();
         let caller = context.user.map(|user| user.user().to_owned());
         tracing::info!(call_id = %invite.call_id(), caller, dialled, "a call");

@@ -10,6 +10,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use blether_rtp_core::{PortRange, PortRangeError};
@@ -17,7 +18,9 @@ use blether_session_core::actor::{
     Admission, Answer, Application, Call, CallError, Endpoint, EndpointConfig, EndpointCounts, HandlerFuture,
     Responder, StartError,
 };
-use blether_sip_core::{AddressOfRecord, Host, Limits, Method, NameAddr, Request, Response, StatusCode, Uri};
+use blether_sip_core::{
+    AddressOfRecord, Host, Limits, Method, NameAddr, Request, Response, RetryAfter, StatusCode, Uri,
+};
 use blether_sip_transport::Flow;
 use blether_transaction_core::WireTap;
 
@@ -48,6 +51,10 @@ struct Route {
 
 /// How long the writer of the store gets, at the end, for what is left to write: as much as it may have collected while it waited for a lock.
 const STORE_GOODBYE: Duration = Duration::from_secs(5);
+
+/// Seconds after which a caller may try again while the engine ends. Short: the phones of a server that is started anew are not to wait for
+/// longer than that takes, and whoever has another server is to use it at once (RFC 3261 §21.5.4).
+const RETRY_AFTER: u32 = 5;
 
 /// How long the ends of calls that were dropped may take to be recorded: their tasks are told, and need to run once.
 const RECORDS_GOODBYE: Duration = Duration::from_secs(1);
@@ -128,6 +135,11 @@ impl EngineHandle {
         &self.0.store
     }
 
+    /// Whether the engine refuses new calls because it is to end; see [`Engine::drain`].
+    pub fn draining(&self) -> bool {
+        self.0.draining.load(Ordering::Relaxed)
+    }
+
     /// The address of record of a local extension, or `None` when there is no such account.
     pub fn extension(&self, user: &str) -> Option<AddressOfRecord> {
         self.0.extension(user)
@@ -146,6 +158,8 @@ struct Core {
     routes: Patterns<Route>,
     ring_for: Duration,
     meters: Meters,
+    /// Set once the server is to end: no call begins.
+    draining: AtomicBool,
 }
 
 impl fmt::Debug for Core {
@@ -287,12 +301,21 @@ pub(crate) fn address_of(user: &str, flow: Flow) -> Uri {
     Uri::from(blether_sip_core::SipUri::new(Some(user), Host::from(flow.local.ip()), port))
 }
 
+/// What new calls and OPTIONS get while the engine ends.
+fn draining(request: &Request) -> Response {
+    Response::to_request(request, StatusCode::SERVICE_UNAVAILABLE).header(RetryAfter::new(RETRY_AFTER)).build()
+}
+
 /// Serves an endpoint with the engine's tables.
 struct Server(EngineHandle);
 
 impl Application for Server {
     fn on_invite(&self, now: Instant, invite: &Request, flow: Flow) -> Admission {
         let core = &self.0.0;
+        if self.0.draining() {
+            metrics::counter!("blether_engine_draining_refusals_total").increment(1);
+            return Admission::refuse(draining(invite));
+        }
         let context = match core.pass_stages(now, invite, flow) {
             Ok(context) => context,
             Err(response) => return Admission::Refuse(response),
@@ -321,6 +344,8 @@ impl Application for Server {
     fn on_request(&self, now: Instant, request: &Request, flow: Flow, responder: Responder) -> Answer {
         match request.method() {
             Method::Register => self.0.0.register(now, request, flow, responder),
+            // By this a load balancer sees that it has to send calls elsewhere.
+            Method::Options if self.0.draining() => Answer::now(draining(request)),
             _ => Answer::NotServed,
         }
     }
@@ -479,6 +504,7 @@ impl EngineBuilder {
             routes,
             ring_for: config.calls.ring_timeout,
             meters: Meters::new(),
+            draining: AtomicBool::new(false),
         };
         let media_ports = match self.media_ports {
             Some(ports) => ports,
@@ -486,6 +512,8 @@ impl EngineBuilder {
         };
         let endpoint_config = EndpointConfig {
             listen: config.listen.address,
+            shards: config.shard_count(),
+            tcp: config.tcp.connection_limits(),
             advertise: config.advertise,
             limits: Limits {
                 max_message: config.limits.max_message,
@@ -545,6 +573,23 @@ impl Engine {
     /// Waits until no call is left.
     pub async fn idle(&self) {
         self.endpoint.idle().await;
+    }
+
+    /// Takes no new calls from here on, and waits until the last of those that live has ended, for at most `patience`. Tells whether it has:
+    /// `false` when calls are left. [`Self::shut_down`] comes next.
+    ///
+    /// Meanwhile an INVITE that would open a call is answered 503 with Retry-After, and so is OPTIONS, so that load balancers turn away.
+    /// Everything within calls goes on as ever. So do registrations: phones that refresh theirs stay reachable for whoever serves next from the
+    /// same store.
+    pub async fn drain(&self, patience: Duration) -> bool {
+        self.handle.0.draining.store(true, Ordering::Relaxed);
+        let calls = self.endpoint.live_calls();
+        tracing::info!(calls, ?patience, "draining: no new calls; those that live go on");
+        let drained = tokio::time::timeout(patience, self.idle()).await.is_ok();
+        if !drained {
+            tracing::warn!(calls = self.endpoint.live_calls(), "calls are left after {patience:?}");
+        }
+        drained
     }
 
     /// Ends every call with a BYE, a CANCEL or a refusal, for at most `patience`, has the store take in what is left, and stops.

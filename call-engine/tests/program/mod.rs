@@ -15,6 +15,8 @@ pub(crate) struct Running {
 pub(crate) fn program(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_call-engine"));
     command.current_dir(folder).env("BLETHER_LISTEN", "udp:127.0.0.1:0").env_remove("BLETHER_DATA_DIR");
+    // Several run at a time.
+    command.env("BLETHER_HTTP_LISTEN", "off");
     command
 }
 

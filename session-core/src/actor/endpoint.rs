@@ -281,6 +281,11 @@ impl Endpoint {
         &self.config.user_agent
     }
 
+    /// How many calls there are, without asking the shards.
+    pub fn live_calls(&self) -> usize {
+        *self.calls.borrow()
+    }
+
     /// Waits until no call is left, or the endpoint has stopped.
     pub async fn idle(&self) {
         // An error means that the shards are gone, and every call with it.

@@ -1,0 +1,18 @@
+//! The log, as `[log]` of the configuration wants it.
+
+use std::io::{self, IsTerminal};
+
+use blether_call_engine::config::{LogConfig, LogFormat};
+use tracing_subscriber::EnvFilter;
+
+/// Starts the log on standard error. What RUST_LOG says goes before the configured level.
+pub(super) fn start(config: &LogConfig) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(config.level.as_str()));
+    let log =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
+    match config.format {
+        LogFormat::Text => log.init(),
+        LogFormat::Compact => log.compact().init(),
+        LogFormat::Json => log.json().flatten_event(false).with_current_span(false).with_span_list(false).init(),
+    }
+}

@@ -165,12 +165,14 @@ impl CallActor {
     async fn wait(&mut self) -> Woken {
         let goodbye = self.ending.map(|since| since + self.longest_goodbye());
         let due = self.legs.values().filter_map(|leg| leg.session.poll_timeout()).chain(goodbye).min();
+        let makes_room = self.outbox.front().is_some_and(Command::makes_room);
         tokio::select! {
             biased;
             message = self.mailbox.recv() => Woken::Message(message),
             () = self.overrun.notified() => Woken::Overrun,
             () = sleep_until(due) => Woken::Timeout,
-            room = self.shard.room(), if !self.outbox.is_empty() => Woken::Room(room.is_ok()),
+            // The first in the outbox waits, and may not be let into the reserved room.
+            room = self.shard.room(makes_room), if !self.outbox.is_empty() => Woken::Room(room.is_ok()),
             done = poll_chores(&mut self.chores) => Woken::Chore(done),
             end = poll_handler(&mut self.handler) => Woken::Handler(end),
             op = self.ops.recv(), if self.ending.is_none() => Woken::Op(op),

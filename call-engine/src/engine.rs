@@ -1,5 +1,6 @@
 //! The server: the pipeline that a request passes, the handlers that calls are given to, and the endpoint beneath.
 
+mod figures;
 mod record;
 mod storage;
 

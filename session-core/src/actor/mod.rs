@@ -30,7 +30,7 @@ pub use call::{Call, CallControl, CallError, CallEvent, Dial, LegKey};
 pub use endpoint::{Endpoint, EndpointConfig, EndpointCounts, RequestError, StartError};
 pub use media::MediaError;
 pub use sound::Audio;
-pub use witness::{CallEnd, CallWitness};
+pub use witness::{CallEnd, CallWitness, LegReport};
 
 use blether_sip_core::ByteStr;
 

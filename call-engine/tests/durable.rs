@@ -2,78 +2,30 @@
 #![cfg(all(unix, feature = "demo"))]
 #![allow(clippy::unwrap_used, reason = "a test may fail at any step")]
 
+mod calls;
 mod peers;
 mod program;
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use blether_call_engine::cdr::{Cdr, CdrEnd};
+use blether_call_engine::cdr::CdrEnd;
 use blether_call_engine::config::{AccountConfig, Config, Listen};
-use blether_call_engine::store::{SqliteConfig, SqliteStore, Store, StoreFailure};
 use blether_call_engine::{Engine, echo};
 use blether_rtp_core::{Impairment, PortRange};
-use blether_sip_client::{Account, Audio, Phone, PhoneCall, PhoneConfig};
+use blether_sip_client::{Account, Audio, Phone, PhoneConfig};
 use blether_sip_core::StatusCode;
 use blether_sip_transport::Transport;
 
+use calls::{PASSWORD, USERS, accounts, connect, in_time, phone, records, refusal, registered};
 use peers::{Folder, PATIENCE, ports};
 use program::{Running, program};
-
-const PASSWORD: &str = "long-enough";
-const USERS: [&str; 3] = ["100", "101", "102"];
-
-async fn in_time<T>(what: &str, wait: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("waited {PATIENCE:?} in vain for {what}"))
-}
-
-async fn phone(user: &str, server: SocketAddr) -> Phone {
-    Phone::start(PhoneConfig::new(Account::new(user, PASSWORD, server))).await.unwrap()
-}
-
-async fn registered(user: &str, server: SocketAddr) -> Phone {
-    let mut phone = phone(user, server).await;
-    in_time("the registration", phone.register()).await.unwrap();
-    phone
-}
-
-/// Both ends of a call that stands.
-async fn connect(caller: &Phone, callee: &mut Phone, user: &str) -> [PhoneCall; 2] {
-    let mut out_call = caller.call(user).await.unwrap();
-    let mut in_call = in_time("the call", callee.incoming()).await.unwrap();
-    let both = async { tokio::join!(out_call.answered(Audio::silent(), || ()), in_call.answer(Audio::silent())) };
-    let (out_plan, in_plan) = in_time("the answer", both).await;
-    out_plan.unwrap();
-    in_plan.unwrap();
-    [out_call, in_call]
-}
-
-async fn refusal(caller: &Phone, user: &str) -> StatusCode {
-    let mut call = caller.call(user).await.unwrap();
-    match in_time("the refusal", call.answered(Audio::silent(), || ())).await.unwrap_err() {
-        blether_sip_client::NotAnswered::Refused(status) => status,
-        other => panic!("{other}"),
-    }
-}
-
-/// All call records in the folder, the oldest first. Fails while a server has it.
-async fn records(folder: &Path) -> Vec<Cdr> {
-    let mut store = SqliteStore::new(SqliteConfig::new(folder.join("blether.db"))).unwrap();
-    // Loading would mark what is live.
-    store.reopen(StoreFailure::Stopped).await.unwrap();
-    let mut cdrs = store.cdrs(100).await.unwrap();
-    cdrs.reverse();
-    cdrs
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_kill_9_a_phone_is_called_where_it_was_and_a_live_call_is_on_record() {
     let folder = Folder::new("durable");
-    let accounts: String =
-        USERS.iter().map(|user| format!("[[account]]\nuser = \"{user}\"\npassword = \"{PASSWORD}\"\n\n")).collect();
-    std::fs::write(folder.file("call-engine.toml"), accounts).unwrap();
+    std::fs::write(folder.file("call-engine.toml"), accounts(USERS)).unwrap();
     let address = ports::loopback(ports::free_port());
     let start = || {
         let mut command: Command = program(folder.path());

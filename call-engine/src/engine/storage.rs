@@ -1,5 +1,6 @@
 //! Opens the store of an engine and has it written.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -14,10 +15,15 @@ use crate::store::{
 /// The database, in the data folder.
 const FILE_NAME: &str = "blether.db";
 
-/// Opens the database in `data_dir`, makes both if they are not there, and fills `location` from it.
+/// Opens the database in `data_dir`, makes both if they are not there, and fills `location` from it, when it can be read.
 pub(super) async fn durable(data_dir: &Path, location: Arc<Location>) -> Result<StoreHandle, EngineError> {
-    create_private_folder(data_dir)
-        .map_err(|cause| EngineError::DataFolder { path: PathBuf::from(data_dir), cause })?;
+    match create_private_folder(data_dir) {
+        // A disk may have room again; what else keeps it from being made does not pass by itself.
+        Err(cause) if cause.kind() != ErrorKind::StorageFull => {
+            return Err(EngineError::DataFolder { path: PathBuf::from(data_dir), cause });
+        }
+        Ok(()) | Err(_) => {}
+    }
     let store = SqliteStore::new(SqliteConfig::new(data_dir.join(FILE_NAME)))?;
     Ok(open(store, WriterConfig::default(), location).await?)
 }

@@ -1,6 +1,7 @@
 //! The program `call-engine`, in a process of its own.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -21,13 +22,27 @@ pub(crate) fn program(folder: &Path) -> Command {
 impl Running {
     /// Starts it and reads until it has said where the settings are, which is the last line of its greeting.
     pub(crate) fn start(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
+        Self::spawn(command.stderr(Stdio::inherit()))
+    }
+
+    /// As [`Self::start`]; what it logs is added to a file.
+    pub(crate) fn start_logged(command: &mut Command, log: &Path) -> Self {
+        let log = File::options().create(true).append(true).open(log).unwrap();
+        Self::spawn(command.stderr(log))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut shown = String::new();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         while !shown.contains("Accounts and settings are in") {
             assert_ne!(lines.read_line(&mut shown).unwrap(), 0, "it ended after\n{shown}");
         }
         Self { child, shown }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Tells it to stop as an operator does.

@@ -1,7 +1,9 @@
 //! Opens the store of an engine and has it written.
 
+use std::future::Future;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -26,6 +28,15 @@ pub(super) async fn durable(data_dir: &Path, location: Arc<Location>) -> Result<
     }
     let store = SqliteStore::new(SqliteConfig::new(data_dir.join(FILE_NAME)))?;
     Ok(open(store, WriterConfig::default(), location).await?)
+}
+
+/// Opens a store and has it written.
+pub(super) type Opening =
+    Box<dyn FnOnce(Arc<Location>) -> Pin<Box<dyn Future<Output = Result<StoreHandle, StoreError>> + Send>> + Send>;
+
+/// How a store of somebody else's is opened.
+pub(super) fn opening<S: Store>(store: S, config: WriterConfig) -> Opening {
+    Box::new(move |location| Box::pin(open(store, config, location)))
 }
 
 /// Call records in memory, and no contacts: those are there already.

@@ -25,7 +25,7 @@ use crate::cdr::{Cdr, epoch_ms};
 use rows::{AccountRow, CdrRow, RegistrationRow, account_row, cdr_row, registration_rows, snapshot};
 
 /// Every version of the schema. One that was released never changes.
-const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "first", include_str!("migrations/0001_first.sql"))];
+pub(super) const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "first", include_str!("migrations/0001_first.sql"))];
 
 /// Databases that one process sets aside. On a disk that damages whatever is written, more would only fill it.
 const MAX_SET_ASIDE: u32 = 8;

@@ -311,21 +311,6 @@ async fn one_data_folder_serves_one_server() {
     sqlite(folder.path());
 }
 
-#[tokio::test]
-async fn a_database_of_a_later_version_is_left_alone() {
-    let folder = folder();
-    Bench::new(folder.path()).await.writer.store.close().await;
-    let url = format!("sqlite://{}", folder.path().join("engine.db").display());
-    let mut shell = SqliteConnection::connect(&url).await.unwrap();
-    let later = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
-                 VALUES (99, 'later', true, x'00', 0)";
-    sqlx::query(later).execute(&mut shell).await.unwrap();
-    shell.close().await.unwrap();
-    let refused = sqlite(folder.path()).load(moment().date).await;
-    assert!(matches!(refused, Err(StoreError::NewerSchema { version: 99, .. })), "{refused:?}");
-    assert!(corrupt_files(folder.path()).is_empty());
-}
-
 #[cfg(unix)]
 #[tokio::test]
 async fn what_passwords_are_checked_against_is_for_the_owner_alone() {

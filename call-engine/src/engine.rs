@@ -1,5 +1,6 @@
 //! The server: the pipeline that a request passes, the handlers that calls are given to, and the endpoint beneath.
 
+mod figures;
 mod meters;
 mod record;
 mod storage;
@@ -33,7 +34,7 @@ use crate::location::{Location, LocationLimits};
 use crate::pattern::{DuplicatePattern, Pattern, PatternError, Patterns};
 use crate::registrar::{Domains, Outcome, Registrar, RegistrarConfig, RegistrarConfigError};
 use crate::stage::{Authenticator, AuthenticatorConfig, ChallengeReason, Stage, StageContext, Verdict, Verification};
-use crate::store::{Admitted, StoreError, StoreHandle, Waiter, Written};
+use crate::store::{Admitted, Store, StoreError, StoreHandle, Waiter, WriterConfig, Written};
 
 /// The domain under which addresses of record are kept when the configuration names none. It never leaves this server but in From and To, and
 /// `.invalid` cannot be anybody else's (RFC 2606 §2).
@@ -416,6 +417,7 @@ pub struct EngineBuilder {
     media_ports: Option<PortRange>,
     tap: Option<WireTap>,
     durable: bool,
+    store: Option<storage::Opening>,
 }
 
 impl EngineBuilder {
@@ -471,6 +473,13 @@ impl EngineBuilder {
         self
     }
 
+    /// Keeps registrations and call records in `store`, whatever that is, instead of the database of [`Self::durable`].
+    #[must_use]
+    pub fn store<S: Store>(mut self, store: S, config: WriterConfig) -> Self {
+        self.store = Some(storage::opening(store, config));
+        self
+    }
+
     /// Starts the engine. Must be called on a tokio runtime.
     ///
     /// # Errors
@@ -497,9 +506,10 @@ impl EngineBuilder {
             ..RegistrarConfig::new(domains(config))
         };
         let registrar = Registrar::new(registrar, location.clone(), &mut rng)?;
-        let store = match self.durable {
-            true => storage::durable(&config.data_dir, location.clone()).await?,
-            false => storage::in_memory(location.clone()).await?,
+        let store = match (self.store, self.durable) {
+            (Some(open), _) => open(location.clone()).await?,
+            (None, true) => storage::durable(&config.data_dir, location.clone()).await?,
+            (None, false) => storage::in_memory(location.clone()).await?,
         };
         let core = Core {
             records: Arc::new(CallRecords::new(store.clone(), &mut rng)),
@@ -568,7 +578,7 @@ impl Engine {
     /// Begins to put an engine together that serves what `config` says.
     pub fn builder(config: Config) -> EngineBuilder {
         let routes = Ok(Patterns::new());
-        EngineBuilder { config, stages: Vec::new(), routes, media_ports: None, tap: None, durable: false }
+        EngineBuilder { config, stages: Vec::new(), routes, media_ports: None, tap: None, durable: false, store: None }
     }
 
     /// The address of the SIP socket, with the port that the system chose.

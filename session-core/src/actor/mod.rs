@@ -32,7 +32,7 @@ pub use endpoint::{Endpoint, EndpointConfig, EndpointCounts, RequestError, Start
 pub use media::MediaError;
 pub use probe::{EndpointReport, Probe, ShardReport, WorkerReport};
 pub use sound::Audio;
-pub use witness::{CallEnd, CallWitness};
+pub use witness::{CallEnd, CallWitness, LegReport};
 
 use blether_sip_core::ByteStr;
 

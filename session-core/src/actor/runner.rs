@@ -34,6 +34,7 @@ pub(super) type Chore = Pin<Box<dyn Future<Output = ChoreDone> + Send>>;
 
 pub(super) enum ChoreDone {
     PlanFollowed,
+    LegCounted { leg: LegKey, statistics: Option<Box<LegStatistics>> },
     MediaClosed { leg: LegKey, statistics: Option<Box<LegStatistics>> },
 }
 
@@ -164,7 +165,8 @@ impl CallActor {
 
     async fn wait(&mut self) -> Woken {
         let goodbye = self.ending.map(|since| since + self.longest_goodbye());
-        let due = self.legs.values().filter_map(|leg| leg.session.poll_timeout()).chain(goodbye).min();
+        let due = self.legs.values().filter_map(|leg| leg.session.poll_timeout());
+        let due = due.chain(goodbye).chain(self.witnessed.poll_timeout()).min();
         let makes_room = self.outbox.front().is_some_and(Command::makes_room);
         tokio::select! {
             biased;
@@ -194,6 +196,7 @@ impl CallActor {
             Woken::Op(None) => self.begin_ending(now, EndCause::HungUp),
             Woken::Handler(end) => self.handler_ended(now, end),
             Woken::Chore(ChoreDone::PlanFollowed) => {}
+            Woken::Chore(ChoreDone::LegCounted { leg, statistics }) => self.leg_counted(leg, statistics),
             Woken::Chore(ChoreDone::MediaClosed { leg, statistics }) => self.media_closed(leg, statistics),
             Woken::Overrun => self.begin_ending(now, EndCause::Failed),
             Woken::Timeout => self.handle_timeouts(now),
@@ -201,6 +204,7 @@ impl CallActor {
     }
 
     fn handle_timeouts(&mut self, now: Instant) {
+        self.witnessed.handle_timeout(now);
         for leg in self.legs.values_mut() {
             leg.session.handle_timeout(now);
         }

@@ -16,6 +16,7 @@ use blether_transaction_core::{Rejected, Router, ShardHandle};
 use rand::rngs::StdRng;
 use tokio::sync::{Notify, mpsc};
 
+use super::bridge::Bridged;
 use super::call::{CallError, CallEvent, Op};
 use super::dispatcher::{Command, Home};
 use super::endpoint::EndpointConfig;
@@ -66,6 +67,8 @@ pub(crate) struct CallActor {
     pub(super) handler: Option<HandlerFuture>,
     pub(super) witnessed: Witnessed,
     pub(super) legs: BTreeMap<LegKey, Leg>,
+    /// The two legs that talk to each other.
+    pub(super) bridge: Option<Bridged>,
     pub(super) chores: Vec<Chore>,
     /// When the end was decided; from then on there is no handler and no new leg.
     pub(super) ending: Option<Instant>,
@@ -106,6 +109,7 @@ impl CallActor {
             handler: None,
             witnessed: Witnessed::new(None),
             legs: BTreeMap::new(),
+            bridge: None,
             chores: Vec::new(),
             ending: None,
         }
@@ -165,8 +169,9 @@ impl CallActor {
 
     async fn wait(&mut self) -> Woken {
         let goodbye = self.ending.map(|since| since + self.longest_goodbye());
+        let bridge = self.bridge.as_ref().and_then(Bridged::poll_timeout);
         let due = self.legs.values().filter_map(|leg| leg.session.poll_timeout());
-        let due = due.chain(goodbye).chain(self.witnessed.poll_timeout()).min();
+        let due = due.chain(goodbye).chain(bridge).chain(self.witnessed.poll_timeout()).min();
         let makes_room = self.outbox.front().is_some_and(Command::makes_room);
         tokio::select! {
             biased;
@@ -208,6 +213,7 @@ impl CallActor {
         for leg in self.legs.values_mut() {
             leg.session.handle_timeout(now);
         }
+        self.bridge_timeout(now);
     }
 
     /// Decides the end of the call: the handler goes, and every leg is refused, cancelled or hung up as its state demands. A second

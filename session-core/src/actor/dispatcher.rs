@@ -14,6 +14,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 use super::application::{Admission, Answer, Application, Handler, Responder};
 use super::call::{Call, Incoming, Op};
@@ -82,8 +83,16 @@ pub(crate) enum Command {
     ShutDown,
     /// Tells how many calls there are and how many transactions live.
     Count {
-        reply: oneshot::Sender<(usize, usize)>,
+        reply: oneshot::Sender<ShardCounts>,
     },
+}
+
+/// What a shard holds at a moment.
+#[derive(Clone, Copy)]
+pub(super) struct ShardCounts {
+    pub(super) at: Instant,
+    pub(super) calls: usize,
+    pub(super) transactions: usize,
 }
 
 impl Command {
@@ -254,7 +263,11 @@ impl TransactionUser for Dispatcher {
                 }
             }
             // Whoever asked may have stopped waiting.
-            Command::Count { reply } => drop(reply.send((self.calls.len(), transactions.counts().total()))),
+            Command::Count { reply } => drop(reply.send(ShardCounts {
+                at: now,
+                calls: self.calls.len(),
+                transactions: transactions.counts().total(),
+            })),
         }
     }
 }
@@ -341,7 +354,7 @@ impl Dispatcher {
         };
         let mut witnessed = Witnessed::new(witness.clone());
         if *self.live.borrow() >= self.config.max_calls {
-            metrics::counter!("session_calls_refused_total", "reason" => "max_calls").increment(1);
+            metrics::counter!("blether_session_calls_refused_total", "reason" => "max_calls").increment(1);
             let cause = EndCause::Rejected(StatusCode::SERVICE_UNAVAILABLE);
             witnessed.ended(now, LegKey::PRIMARY, Party::Local, cause);
             return respond(now, transactions, id, unavailable(&request));
@@ -371,9 +384,11 @@ impl Dispatcher {
 
     fn call_started(&mut self, call: CallKey, mailbox: Mailbox, actor: CallActor) {
         self.calls.insert(call, Entry { mailbox, legs: HashMap::new(), invites: Vec::new() });
-        self.actors.spawn(actor.run());
+        // Whatever is logged while the call's task runs belongs to the call. Made once a call, and not at all where the log leaves it out.
+        let span = tracing::info_span!("call", call_id = %actor.call_id);
+        self.actors.spawn(actor.run().instrument(span));
         self.live.send_modify(|live| *live += 1);
-        metrics::counter!("session_calls_total").increment(1);
+        metrics::counter!("blether_session_calls_total").increment(1);
     }
 
     fn on_response(
@@ -564,14 +579,14 @@ fn run(handler: Handler, call: Call) -> super::HandlerFuture {
 fn respond(now: Instant, transactions: &mut Transactions, id: ServerTransactionId, response: Response) {
     if transactions.respond(now, id, response).is_err() {
         // The transaction has timed out meanwhile: the peer has stopped waiting.
-        metrics::counter!("session_late_responses_total").increment(1);
+        metrics::counter!("blether_session_late_responses_total").increment(1);
     }
 }
 
 /// Answers a request and forgets it: what a stranger is told leaves nothing behind.
 fn forget(now: Instant, transactions: &mut Transactions, id: ServerTransactionId, response: Response) {
     if transactions.respond_and_forget(now, id, response).is_err() {
-        metrics::counter!("session_late_responses_total").increment(1);
+        metrics::counter!("blether_session_late_responses_total").increment(1);
     }
 }
 

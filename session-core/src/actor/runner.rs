@@ -16,6 +16,7 @@ use blether_transaction_core::{Rejected, Router, ShardHandle};
 use rand::rngs::StdRng;
 use tokio::sync::{Notify, mpsc};
 
+use super::bridge::Bridged;
 use super::call::{CallError, CallEvent, Op};
 use super::dispatcher::{Command, Home};
 use super::endpoint::EndpointConfig;
@@ -34,6 +35,7 @@ pub(super) type Chore = Pin<Box<dyn Future<Output = ChoreDone> + Send>>;
 
 pub(super) enum ChoreDone {
     PlanFollowed,
+    LegCounted { leg: LegKey, statistics: Option<Box<LegStatistics>> },
     MediaClosed { leg: LegKey, statistics: Option<Box<LegStatistics>> },
 }
 
@@ -65,6 +67,8 @@ pub(crate) struct CallActor {
     pub(super) handler: Option<HandlerFuture>,
     pub(super) witnessed: Witnessed,
     pub(super) legs: BTreeMap<LegKey, Leg>,
+    /// The two legs that talk to each other.
+    pub(super) bridge: Option<Bridged>,
     pub(super) chores: Vec<Chore>,
     /// When the end was decided; from then on there is no handler and no new leg.
     pub(super) ending: Option<Instant>,
@@ -105,6 +109,7 @@ impl CallActor {
             handler: None,
             witnessed: Witnessed::new(None),
             legs: BTreeMap::new(),
+            bridge: None,
             chores: Vec::new(),
             ending: None,
         }
@@ -114,7 +119,7 @@ impl CallActor {
     pub(crate) async fn run(mut self) {
         if self.live().await.is_err() {
             tracing::error!(call_id = %self.call_id, "the state of the call failed; the call is dropped");
-            metrics::counter!("session_call_panics_total").increment(1);
+            metrics::counter!("blether_session_call_panics_total").increment(1);
         }
         self.witnessed.given_up();
         // What came too late finds no dialog.
@@ -164,7 +169,9 @@ impl CallActor {
 
     async fn wait(&mut self) -> Woken {
         let goodbye = self.ending.map(|since| since + self.longest_goodbye());
-        let due = self.legs.values().filter_map(|leg| leg.session.poll_timeout()).chain(goodbye).min();
+        let bridge = self.bridge.as_ref().and_then(Bridged::poll_timeout);
+        let due = self.legs.values().filter_map(|leg| leg.session.poll_timeout());
+        let due = due.chain(goodbye).chain(bridge).chain(self.witnessed.poll_timeout()).min();
         let makes_room = self.outbox.front().is_some_and(Command::makes_room);
         tokio::select! {
             biased;
@@ -194,6 +201,7 @@ impl CallActor {
             Woken::Op(None) => self.begin_ending(now, EndCause::HungUp),
             Woken::Handler(end) => self.handler_ended(now, end),
             Woken::Chore(ChoreDone::PlanFollowed) => {}
+            Woken::Chore(ChoreDone::LegCounted { leg, statistics }) => self.leg_counted(leg, statistics),
             Woken::Chore(ChoreDone::MediaClosed { leg, statistics }) => self.media_closed(leg, statistics),
             Woken::Overrun => self.begin_ending(now, EndCause::Failed),
             Woken::Timeout => self.handle_timeouts(now),
@@ -201,9 +209,11 @@ impl CallActor {
     }
 
     fn handle_timeouts(&mut self, now: Instant) {
+        self.witnessed.handle_timeout(now);
         for leg in self.legs.values_mut() {
             leg.session.handle_timeout(now);
         }
+        self.bridge_timeout(now);
     }
 
     /// Decides the end of the call: the handler goes, and every leg is refused, cancelled or hung up as its state demands. A second
@@ -242,7 +252,7 @@ impl CallActor {
             }
             HandlerEnd::Panicked => {
                 tracing::error!(call_id = %self.call_id, "the handler panicked; its call ends, no other is touched");
-                metrics::counter!("session_handler_panics_total").increment(1);
+                metrics::counter!("blether_session_handler_panics_total").increment(1);
                 self.refuse_caller(now, StatusCode::SERVER_INTERNAL_ERROR);
                 self.begin_ending(now, EndCause::HungUp);
             }
@@ -254,7 +264,7 @@ impl CallActor {
         let handler = self.handler.take();
         if catch_unwind(AssertUnwindSafe(|| drop(handler))).is_err() {
             tracing::error!(call_id = %self.call_id, "the handler panicked while it was cancelled");
-            metrics::counter!("session_handler_panics_total").increment(1);
+            metrics::counter!("blether_session_handler_panics_total").increment(1);
         }
     }
 

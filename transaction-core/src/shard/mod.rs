@@ -25,7 +25,7 @@ use inlet::{Inlets, Outlet, inlet};
 
 pub use handle::{Rejected, ShardClosed, ShardHandle};
 pub use ownership::{Ownership, Router, ShardIndex, Way};
-pub use set::{RunningShards, Shards, Streams};
+pub use set::{RunningShards, Shards, ShardsWatch, Streams};
 pub use tap::{Direction, WireMessage, WireTap};
 
 use crate::{
@@ -268,7 +268,7 @@ impl<U: TransactionUser> Shard<U> {
         let (user, transactions) = (&mut self.user, &mut self.transactions);
         if catch_unwind(AssertUnwindSafe(|| user.on_command(now, command, transactions))).is_err() {
             tracing::error!("a command panicked");
-            metrics::counter!("transaction_user_panics_total").increment(1);
+            metrics::counter!("blether_transaction_user_panics_total").increment(1);
         }
         self.settle(now);
     }
@@ -319,7 +319,7 @@ impl<U: TransactionUser> Shard<U> {
         };
         let (user, transactions) = (&mut self.user, &mut self.transactions);
         if catch_unwind(AssertUnwindSafe(|| user.on_event(now, event, transactions))).is_err() {
-            metrics::counter!("transaction_user_panics_total").increment(1);
+            metrics::counter!("blether_transaction_user_panics_total").increment(1);
             let call_id = asked.as_ref().map_or_else(|| ByteStr::from("-"), |(_, request)| request.call_id().clone());
             tracing::error!(%call_id, "the handling of a message panicked");
             if let Some((id, request)) = asked {
@@ -372,5 +372,5 @@ impl<U: TransactionUser> Shard<U> {
 /// A core must not panic; if one does, the shard goes on without what made it do so.
 fn core_panicked(culprit: &dyn std::fmt::Display) {
     tracing::error!(%culprit, "a transaction panicked");
-    metrics::counter!("transaction_core_panics_total").increment(1);
+    metrics::counter!("blether_transaction_core_panics_total").increment(1);
 }

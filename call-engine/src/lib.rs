@@ -35,6 +35,8 @@ pub mod demo;
 pub mod echo;
 pub mod engine;
 pub mod first_run;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod ladder;
 pub mod location;
 pub mod pattern;
@@ -47,7 +49,7 @@ pub use blether_media_core as media;
 pub use blether_session_core::actor::{Audio, Call, CallError, CallEvent};
 pub use blether_sip_core::{Request, Response, StatusCode};
 pub use blether_sip_transport::Flow;
-pub use engine::{Engine, EngineBuilder, EngineError, EngineHandle, IncomingCall};
+pub use engine::{ChangeError, Engine, EngineBuilder, EngineError, EngineHandle, EngineReport, IncomingCall, LiveCall};
 
 /// Keeps the README's example compiling.
 #[cfg(doctest)]

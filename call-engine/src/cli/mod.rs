@@ -4,6 +4,7 @@ mod check;
 #[cfg(feature = "demo")]
 mod demo;
 mod log;
+mod observed;
 mod open_files;
 mod place;
 mod serve;

@@ -1,0 +1,185 @@
+//! Accounts that come and go while the engine runs.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::{Core, EngineHandle};
+use crate::account::{Account, AccountSource, Accounts, SharedAccounts};
+use crate::config::{AccountConfig, ValueError};
+use crate::store::{AccountChange, AccountRecord, Admitted, StoreError, Touched, Written};
+
+/// Accounts at a time, those of the configuration included: as many as [`LocationLimits`](crate::location::LocationLimits) lets be registered.
+const MAX_ACCOUNTS: usize = 100_000;
+
+/// Why an account was not changed. Nothing has changed then.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// The user, the password or the display name cannot be.
+    #[error(transparent)]
+    Invalid(#[from] ValueError),
+    /// There is such an account.
+    #[error("user {0:?} has an account already; `passwd` gives it another password")]
+    Exists(String),
+    /// There is no such account.
+    #[error("user {0:?} has no account")]
+    Unknown(String),
+    /// It is the configuration's.
+    #[error(
+        "the account of user {0:?} stands in the configuration file, which alone can change it: edit the file and restart the server"
+    )]
+    Configured(String),
+    /// There are enough.
+    #[error("there are {MAX_ACCOUNTS} accounts, which is the limit")]
+    TooMany,
+    /// The store did not take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl EngineHandle {
+    /// The accounts.
+    pub fn accounts(&self) -> &SharedAccounts {
+        &self.0.accounts
+    }
+
+    /// Adds an account, which can log in from the return of this function on. Returns how well it is kept: [`Written::InMemory`] while the store
+    /// fails, until it works again.
+    ///
+    /// # Errors
+    /// [`ChangeError`].
+    pub async fn add_account(&self, account: &AccountConfig) -> Result<Written, ChangeError> {
+        account.check()?;
+        let core = &*self.0;
+        let changing = core.changing_accounts.lock().await;
+        let present = core.accounts.now();
+        if let Some(there) = present.get(&account.user) {
+            return Err(match there.source() {
+                AccountSource::Configuration => ChangeError::Configured(account.user.clone()),
+                AccountSource::Store => ChangeError::Exists(account.user.clone()),
+            });
+        }
+        if present.len() >= MAX_ACCOUNTS {
+            return Err(ChangeError::TooMany);
+        }
+        let written = core.put_account(account).await?;
+        drop(changing);
+        tracing::info!(user = account.user, "an account was added");
+        Ok(written)
+    }
+
+    /// Gives an account another password; what was known by the old one stays registered until it expires, and cannot be renewed.
+    ///
+    /// # Errors
+    /// [`ChangeError`].
+    pub async fn change_password(&self, user: &str, password: &str) -> Result<Written, ChangeError> {
+        let core = &*self.0;
+        let changing = core.changing_accounts.lock().await;
+        let display_name = {
+            let present = core.accounts.now();
+            stored(&present, user)?.display_name().unwrap_or(user).to_owned()
+        };
+        let account = AccountConfig { display_name, ..AccountConfig::new(user, password) };
+        account.check()?;
+        let written = core.put_account(&account).await?;
+        drop(changing);
+        tracing::info!(user, "an account has another password");
+        Ok(written)
+    }
+
+    /// Removes an account, and every contact that is registered as its user. Calls that it is in go on.
+    ///
+    /// # Errors
+    /// [`ChangeError`].
+    pub async fn remove_account(&self, user: &str) -> Result<Written, ChangeError> {
+        let core = &*self.0;
+        let changing = core.changing_accounts.lock().await;
+        stored(&core.accounts.now(), user)?;
+        let written = core.store.change_account(Instant::now(), AccountChange::Remove(user.to_owned())).await?;
+        let without = core.accounts.now().without(user);
+        core.accounts.replace(without);
+        let contacts = core.forget_contacts_of(Instant::now(), user);
+        drop(changing);
+        tracing::info!(user, contacts, "an account was removed");
+        Ok(written)
+    }
+}
+
+/// The account of `user`, if commands may change it.
+fn stored<'a>(accounts: &'a Accounts, user: &str) -> Result<&'a Account, ChangeError> {
+    match accounts.get(user) {
+        None => Err(ChangeError::Unknown(user.to_owned())),
+        Some(account) => match account.source() {
+            AccountSource::Configuration => Err(ChangeError::Configured(user.to_owned())),
+            AccountSource::Store => Ok(account),
+        },
+    }
+}
+
+/// The accounts of the configuration, and beside them those of the store: where both have one, the configuration's is it.
+pub(super) fn all_accounts(configured: Accounts, stored: Vec<AccountRecord>, realm: &str) -> Accounts {
+    let mut all = configured;
+    for record in stored {
+        let (user, of_realm) = (record.user.clone(), record.realm.clone());
+        if all.get(&user).is_some() {
+            tracing::info!(user, "an account of the store gives way to the one in the configuration file");
+            continue;
+        }
+        if of_realm != realm {
+            tracing::warn!(
+                user,
+                of_realm,
+                realm,
+                "this account's password was set for another realm: nobody can log in by it until it is set again"
+            );
+        }
+        match Account::from_record(record) {
+            Ok(account) => all = all.with(account),
+            Err(error) => tracing::warn!(%error, "an account of the store cannot be used"),
+        }
+    }
+    all
+}
+
+impl Core {
+    /// Drops the contacts of users who have no account any more: removed from the configuration, or a moment before the process was killed.
+    pub(super) fn forget_strangers(&self, now: Instant) {
+        let accounts = Arc::clone(&self.accounts.now());
+        for (aor, _) in self.location.all(now) {
+            if accounts.get(aor.user()).is_none() {
+                let contacts = self.forget_contacts_of(now, aor.user());
+                tracing::info!(%aor, contacts, "registrations of a user without an account were dropped");
+            }
+        }
+    }
+
+    /// Writes an account and puts it into the table. The lock of changes is to be held.
+    async fn put_account(&self, account: &AccountConfig) -> Result<Written, ChangeError> {
+        let AccountConfig { user, password, display_name } = account;
+        let hashed = Account::new(user, &self.realm, password.expose(), Some(display_name))
+            .map_err(|_| ValueError::User(user.clone()))?;
+        let record = hashed.to_record(&self.realm);
+        let written = self.store.change_account(Instant::now(), AccountChange::Put(record.clone())).await?;
+        let account = Account::from_record(record).map_err(|_| ValueError::User(user.clone()))?;
+        let with = self.accounts.now().with(account);
+        self.accounts.replace(with);
+        Ok(written)
+    }
+
+    /// Takes out the contacts of a user who has no account any more; how many there were.
+    pub(super) fn forget_contacts_of(&self, now: Instant, user: &str) -> usize {
+        let Some(aor) = self.registrar.domains().local(user) else { return 0 };
+        loop {
+            let bindings = self.location.bindings(&aor, now);
+            if bindings.is_empty() && bindings.version().is_none() {
+                return 0;
+            }
+            // Somebody may have been faster: then again.
+            if self.location.compare_and_swap(&aor, bindings.version(), Vec::new()).is_ok() {
+                // Nobody waits for it: contacts without an account are dropped at the start as well.
+                let (Admitted::Later | Admitted::Now(..)) =
+                    self.store.registered(now, &aor, Touched::Contacts, |_: Written| ());
+                return bindings.len();
+            }
+        }
+    }
+}

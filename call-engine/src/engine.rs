@@ -285,7 +285,7 @@ impl Core {
         self.meters.registration(outcome);
         match outcome {
             Outcome::Updated { aor, contacts, .. } => {
-                tracing::info!(%aor, contacts, source = %flow.remote, "{}", outcome.as_str());
+                tracing::info!(call_id = %request.call_id(), %aor, contacts, source = %flow.remote, "{}", outcome.as_str());
             }
             Outcome::Refused { refusal } => {
                 tracing::info!(call_id = %request.call_id(), source = %flow.remote, %refusal, "a registration is refused");
@@ -334,8 +334,10 @@ struct Server(EngineHandle);
 
 impl Application for Server {
     fn on_invite(&self, now: Instant, invite: &Request, flow: Flow) -> Admission {
+        let _entered = tracing::debug_span!("request", call_id = %invite.call_id()).entered();
         let core = &self.0.0;
         if self.0.draining() {
+            tracing::debug!("refused, because the server ends");
             metrics::counter!("blether_engine_draining_refusals_total").increment(1);
             return Admission::refuse(draining(invite));
         }
@@ -343,7 +345,11 @@ impl Application for Server {
             Ok(context) => context,
             Err(response) => return Admission::Refuse(response),
         };
-        let refuse = |status| Admission::refuse(Response::to_request(invite, status).build());
+        let refuse = |status: StatusCode| {
+            let caller = context.user.as_ref().map(|user| user.user());
+            tracing::info!(call_id = %invite.call_id(), caller, uri = %invite.uri(), status = status.code(), "a call is refused");
+            Admission::refuse(Response::to_request(invite, status).build())
+        };
         let Some(uri) = invite.uri().as_sip() else { return refuse(StatusCode::UNSUPPORTED_URI_SCHEME) };
         // This server passes calls on to nobody else: no open relay, whoever asks.
         if !core.registrar.domains().contains(&uri.host, flow) {
@@ -365,6 +371,7 @@ impl Application for Server {
     }
 
     fn on_request(&self, now: Instant, request: &Request, flow: Flow, responder: Responder) -> Answer {
+        let _entered = tracing::debug_span!("request", call_id = %request.call_id()).entered();
         match request.method() {
             Method::Register => self.0.0.register(now, request, flow, responder),
             // By this a load balancer sees that it has to send calls elsewhere.
@@ -613,15 +620,18 @@ impl Engine {
     /// Meanwhile an INVITE that would open a call is answered 503 with Retry-After, and so is OPTIONS, so that load balancers turn away.
     /// Everything within calls goes on as ever. So do registrations: phones that refresh theirs stay reachable for whoever serves next from the
     /// same store.
-    pub async fn drain(&self, patience: Duration) -> bool {
+    pub fn drain(&self, patience: Duration) -> impl Future<Output = bool> {
+        // At once, not when the future is first polled.
         self.handle.0.draining.store(true, Ordering::Relaxed);
         let calls = self.endpoint.live_calls();
         tracing::info!(calls, ?patience, "draining: no new calls; those that live go on");
-        let drained = tokio::time::timeout(patience, self.idle()).await.is_ok();
-        if !drained {
-            tracing::warn!(calls = self.endpoint.live_calls(), "calls are left after {patience:?}");
+        async move {
+            let drained = tokio::time::timeout(patience, self.idle()).await.is_ok();
+            if !drained {
+                tracing::warn!(calls = self.endpoint.live_calls(), "calls are left after {patience:?}");
+            }
+            drained
         }
-        drained
     }
 
     /// Ends every call with a BYE, a CANCEL or a refusal, for at most `patience`, has the store take in what is left, and stops.

@@ -64,9 +64,10 @@ pub(super) async fn serve(place: &Place) -> Result<ExitCode> {
     }
     service_manager.ready(&format!("Serving on {}", engine.local_addr()));
     if signals.stop().await == Stop::Drain {
+        let drained = engine.drain(wanted.calls.drain_timeout);
         service_manager.stopping("No new calls; those that live go on", wanted.calls.drain_timeout + LONGEST_END);
         tokio::select! {
-            _ = engine.drain(wanted.calls.drain_timeout) => {}
+            _ = drained => {}
             _ = signals.stop() => tracing::info!("told to end a second time: live calls are hung up"),
         }
     }

@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 
 /// A server on a free port of 127.0.0.1 in a folder. It is killed when dropped.
 pub(crate) struct Running {
@@ -23,7 +23,12 @@ pub(crate) fn program(folder: &Path) -> Command {
 impl Running {
     /// Starts it and reads until it has said where the settings are, which is the last line of its greeting.
     pub(crate) fn start(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
+        Self::start_telling(command.stderr(Stdio::inherit()))
+    }
+
+    /// The same, with standard error as `command` has it.
+    pub(crate) fn start_telling(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut shown = String::new();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         while !shown.contains("Accounts and settings are in") {
@@ -32,11 +37,26 @@ impl Running {
         Self { child, shown }
     }
 
-    /// Tells it to stop as an operator does.
-    pub(crate) fn terminate(mut self) {
-        let kill = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status().unwrap();
+    /// Sends it a signal, such as `TERM`.
+    pub(crate) fn signal(&self, name: &str) {
+        let kill = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status().unwrap();
         assert!(kill.success());
-        assert!(self.child.wait().unwrap().success(), "SIGTERM is no failure");
+    }
+
+    /// What it writes to standard error, where that is a pipe.
+    pub(crate) fn stderr(&mut self) -> ChildStderr {
+        self.child.stderr.take().unwrap()
+    }
+
+    /// Waits until it has ended, which must be no failure.
+    pub(crate) fn ended(mut self) {
+        assert!(self.child.wait().unwrap().success(), "it was told to end");
+    }
+
+    /// Tells it to stop as an operator does.
+    pub(crate) fn terminate(self) {
+        self.signal("TERM");
+        self.ended();
     }
 
     /// Ends it where it stands, as `kill -9` does.

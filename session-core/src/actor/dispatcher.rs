@@ -14,6 +14,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 use super::application::{Admission, Answer, Application, Handler, Responder};
 use super::call::{Call, Incoming, Op};
@@ -370,7 +371,9 @@ impl Dispatcher {
 
     fn call_started(&mut self, call: CallKey, mailbox: Mailbox, actor: CallActor) {
         self.calls.insert(call, Entry { mailbox, legs: HashMap::new(), invites: Vec::new() });
-        self.actors.spawn(actor.run());
+        // Whatever is logged while the call's task runs belongs to the call. Made once a call, and not at all where the log leaves it out.
+        let span = tracing::info_span!("call", call_id = %actor.call_id);
+        self.actors.spawn(actor.run().instrument(span));
         self.live.send_modify(|live| *live += 1);
         metrics::counter!("blether_session_calls_total").increment(1);
     }

@@ -27,10 +27,15 @@ use blether_sip_transport::Flow;
 use blether_transaction_core::WireTap;
 
 pub use self::accounts::ChangeError;
+pub(crate) use self::accounts::all_accounts;
+#[cfg(all(unix, feature = "control"))]
+pub(crate) use self::accounts::{check_new, check_stored, hashed, with_password};
 use self::meters::Meters;
 pub use self::record::LiveCall;
 use self::record::{CallRecord, CallRecords};
 pub use self::report::EngineReport;
+#[cfg(all(unix, feature = "control"))]
+pub(crate) use self::storage::FILE_NAME as DATABASE;
 use crate::account::{Account, AccountError, Accounts, SharedAccounts};
 use crate::b2bua;
 use crate::config::{Config, Invalid};
@@ -515,7 +520,7 @@ impl EngineBuilder {
             true => storage::durable(&config.data_dir, location.clone()).await?,
             false => storage::in_memory(location.clone()).await?,
         };
-        let accounts = accounts::all_accounts(accounts, store.accounts(), &config.realm);
+        let accounts = all_accounts(accounts, store.accounts(), &config.realm);
         let accounts = Arc::new(SharedAccounts::new(accounts));
         let core = Core {
             realm: config.realm.clone(),

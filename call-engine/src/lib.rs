@@ -30,6 +30,8 @@ pub mod account;
 pub mod b2bua;
 pub mod cdr;
 pub mod config;
+#[cfg(all(unix, feature = "control"))]
+pub mod control;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod echo;

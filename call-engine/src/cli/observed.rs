@@ -1,4 +1,4 @@
-//! What the server lets be seen of itself: metrics and health over HTTP.
+//! What the server lets be seen of itself: metrics and health over HTTP, and answers to its operators.
 
 use std::io;
 use std::net::SocketAddr;
@@ -43,6 +43,22 @@ pub(super) async fn observe(
     }
     Ok(())
 }
+
+/// Lets operators ask. Without that, calls go on as well.
+#[cfg(unix)]
+pub(super) fn listen_to_operators(tasks: &mut JoinSet<()>, data_dir: &Path, engine: &EngineHandle) {
+    use blether_call_engine::control::{ControlSocket, FILE_NAME};
+
+    match ControlSocket::bind(&data_dir.join(FILE_NAME)) {
+        Ok(socket) => drop(tasks.spawn(socket.serve(engine.clone()))),
+        Err(error) => tracing::warn!(
+            "{error}: the commands `calls`, `registrations` and `account` do not reach this server; a path of a socket has at most 107 bytes"
+        ),
+    }
+}
+
+#[cfg(not(unix))]
+pub(super) fn listen_to_operators(_tasks: &mut JoinSet<()>, _data_dir: &Path, _engine: &EngineHandle) {}
 
 fn refused(address: SocketAddr, error: &io::Error) -> String {
     let why = match error.kind() {

@@ -48,6 +48,7 @@ pub(super) async fn serve(place: &Place) -> Result<ExitCode> {
     // They end with the server.
     let mut tasks = JoinSet::new();
     observed::observe(&mut tasks, recorder, &wanted.http, &path, engine.handle()).await?;
+    observed::listen_to_operators(&mut tasks, &wanted.data_dir, engine.handle());
     state_limits(open_files, &wanted);
     // Listened for before anybody can know that the server runs.
     let mut signals = Signals::listen()?;

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::{Core, EngineHandle};
 use crate::account::{Account, AccountSource, Accounts, SharedAccounts};
-use crate::config::{AccountConfig, ValueError};
+use crate::config::{AccountConfig, Password, ValueError};
 use crate::store::{AccountChange, AccountRecord, Admitted, StoreError, Touched, Written};
 
 /// Accounts at a time, those of the configuration included: as many as [`LocationLimits`](crate::location::LocationLimits) lets be registered.
@@ -48,19 +48,9 @@ impl EngineHandle {
     /// # Errors
     /// [`ChangeError`].
     pub async fn add_account(&self, account: &AccountConfig) -> Result<Written, ChangeError> {
-        account.check()?;
         let core = &*self.0;
         let changing = core.changing_accounts.lock().await;
-        let present = core.accounts.now();
-        if let Some(there) = present.get(&account.user) {
-            return Err(match there.source() {
-                AccountSource::Configuration => ChangeError::Configured(account.user.clone()),
-                AccountSource::Store => ChangeError::Exists(account.user.clone()),
-            });
-        }
-        if present.len() >= MAX_ACCOUNTS {
-            return Err(ChangeError::TooMany);
-        }
+        check_new(&core.accounts.now(), account)?;
         let written = core.put_account(account).await?;
         drop(changing);
         tracing::info!(user = account.user, "an account was added");
@@ -71,15 +61,10 @@ impl EngineHandle {
     ///
     /// # Errors
     /// [`ChangeError`].
-    pub async fn change_password(&self, user: &str, password: &str) -> Result<Written, ChangeError> {
+    pub async fn change_password(&self, user: &str, password: Password) -> Result<Written, ChangeError> {
         let core = &*self.0;
         let changing = core.changing_accounts.lock().await;
-        let display_name = {
-            let present = core.accounts.now();
-            stored(&present, user)?.display_name().unwrap_or(user).to_owned()
-        };
-        let account = AccountConfig { display_name, ..AccountConfig::new(user, password) };
-        account.check()?;
+        let account = with_password(&core.accounts.now(), user, password)?;
         let written = core.put_account(&account).await?;
         drop(changing);
         tracing::info!(user, "an account has another password");
@@ -93,7 +78,7 @@ impl EngineHandle {
     pub async fn remove_account(&self, user: &str) -> Result<Written, ChangeError> {
         let core = &*self.0;
         let changing = core.changing_accounts.lock().await;
-        stored(&core.accounts.now(), user)?;
+        check_stored(&core.accounts.now(), user)?;
         let written = core.store.change_account(Instant::now(), AccountChange::Remove(user.to_owned())).await?;
         let without = core.accounts.now().without(user);
         core.accounts.replace(without);
@@ -104,8 +89,36 @@ impl EngineHandle {
     }
 }
 
+/// Whether an account can be added to these.
+pub(crate) fn check_new(accounts: &Accounts, account: &AccountConfig) -> Result<(), ChangeError> {
+    account.check()?;
+    match accounts.get(&account.user).map(Account::source) {
+        Some(AccountSource::Configuration) => Err(ChangeError::Configured(account.user.clone())),
+        Some(AccountSource::Store) => Err(ChangeError::Exists(account.user.clone())),
+        None if accounts.len() >= MAX_ACCOUNTS => Err(ChangeError::TooMany),
+        None => Ok(()),
+    }
+}
+
+/// The account of `user` with another password.
+pub(crate) fn with_password(accounts: &Accounts, user: &str, password: Password) -> Result<AccountConfig, ChangeError> {
+    let display_name = check_stored(accounts, user)?.display_name().unwrap_or(user).to_owned();
+    let account = AccountConfig { user: user.to_owned(), password, display_name };
+    account.check()?;
+    Ok(account)
+}
+
+/// What is stored of an account.
+pub(crate) fn hashed(account: &AccountConfig, realm: &str) -> Result<AccountRecord, ChangeError> {
+    let AccountConfig { user, password, display_name } = account;
+    match Account::new(user, realm, password.expose(), Some(display_name)) {
+        Ok(account) => Ok(account.to_record(realm)),
+        Err(_) => Err(ValueError::User(user.clone()).into()),
+    }
+}
+
 /// The account of `user`, if commands may change it.
-fn stored<'a>(accounts: &'a Accounts, user: &str) -> Result<&'a Account, ChangeError> {
+pub(crate) fn check_stored<'a>(accounts: &'a Accounts, user: &str) -> Result<&'a Account, ChangeError> {
     match accounts.get(user) {
         None => Err(ChangeError::Unknown(user.to_owned())),
         Some(account) => match account.source() {
@@ -116,7 +129,7 @@ fn stored<'a>(accounts: &'a Accounts, user: &str) -> Result<&'a Account, ChangeE
 }
 
 /// The accounts of the configuration, and beside them those of the store: where both have one, the configuration's is it.
-pub(super) fn all_accounts(configured: Accounts, stored: Vec<AccountRecord>, realm: &str) -> Accounts {
+pub(crate) fn all_accounts(configured: Accounts, stored: Vec<AccountRecord>, realm: &str) -> Accounts {
     let mut all = configured;
     for record in stored {
         let (user, of_realm) = (record.user.clone(), record.realm.clone());
@@ -154,13 +167,10 @@ impl Core {
 
     /// Writes an account and puts it into the table. The lock of changes is to be held.
     async fn put_account(&self, account: &AccountConfig) -> Result<Written, ChangeError> {
-        let AccountConfig { user, password, display_name } = account;
-        let hashed = Account::new(user, &self.realm, password.expose(), Some(display_name))
-            .map_err(|_| ValueError::User(user.clone()))?;
-        let record = hashed.to_record(&self.realm);
+        let record = hashed(account, &self.realm)?;
         let written = self.store.change_account(Instant::now(), AccountChange::Put(record.clone())).await?;
-        let account = Account::from_record(record).map_err(|_| ValueError::User(user.clone()))?;
-        let with = self.accounts.now().with(account);
+        let stored = Account::from_record(record).map_err(|_| ValueError::User(account.user.clone()))?;
+        let with = self.accounts.now().with(stored);
         self.accounts.replace(with);
         Ok(written)
     }

@@ -1,6 +1,7 @@
 //! The server: the pipeline that a request passes, the handlers that calls are given to, and the endpoint beneath.
 
 mod accounts;
+mod figures;
 mod meters;
 mod record;
 mod report;
@@ -25,6 +26,7 @@ use blether_sip_core::{
 };
 use blether_sip_transport::Flow;
 use blether_transaction_core::WireTap;
+use tokio::task::JoinSet;
 
 pub use self::accounts::ChangeError;
 pub(crate) use self::accounts::all_accounts;
@@ -43,7 +45,7 @@ use crate::location::{Location, LocationLimits};
 use crate::pattern::{DuplicatePattern, Pattern, PatternError, Patterns};
 use crate::registrar::{Domains, Outcome, Registrar, RegistrarConfig, RegistrarConfigError};
 use crate::stage::{Authenticator, AuthenticatorConfig, ChallengeReason, Stage, StageContext, Verdict, Verification};
-use crate::store::{Admitted, StoreError, StoreHandle, Waiter, Written};
+use crate::store::{Admitted, Store, StoreError, StoreHandle, Waiter, WriterConfig, Written};
 
 /// The domain under which addresses of record are kept when the configuration names none. It never leaves this server but in From and To, and
 /// `.invalid` cannot be anybody else's (RFC 2606 §2).
@@ -224,13 +226,13 @@ impl Core {
     }
 
     /// Leads a request through every stage; `Err` is the answer that one of them gave.
-    fn pass_stages(&self, now: Instant, request: &Request, flow: Flow) -> Result<StageContext, Box<Response>> {
+    fn pass_stages(&self, now: Instant, request: &Request, flow: Flow) -> Result<StageContext, Refused> {
         let mut context = StageContext::default();
         let mut verdict = self.authenticate(now, request, flow, &mut context);
         let mut stages = self.stages.iter();
         loop {
             match verdict {
-                Verdict::Answer(response) => return Err(response),
+                Verdict::Answer(response) => return Err(Refused { response, by_a_stranger: context.user.is_none() }),
                 Verdict::Pass => match stages.next() {
                     Some(stage) => verdict = stage.inspect(now, request, flow, &mut context),
                     None => return Ok(context),
@@ -255,11 +257,12 @@ impl Core {
         if let Err(refusal) = self.registrar.admit(request, flow) {
             let (response, outcome) = self.registrar.refuse(request, refusal);
             self.note_registration(request, flow, &outcome);
-            return Answer::now(response);
+            return Answer::Stateless(Box::new(response));
         }
         let context = match self.pass_stages(now, request, flow) {
             Ok(context) => context,
-            Err(response) => return Answer::Now(response),
+            Err(Refused { response, by_a_stranger: true }) => return Answer::Stateless(response),
+            Err(Refused { response, .. }) => return Answer::Now(response),
         };
         let Some(user) = context.user else {
             return Answer::now(Response::to_request(request, StatusCode::FORBIDDEN).build());
@@ -310,6 +313,13 @@ impl Core {
     }
 }
 
+/// The answer of a stage. One to a stranger leaves no state, so that nobody can fill our tables or have us send what nobody asked for; who has
+/// logged in has used up a nonce, and must get the same answer again.
+struct Refused {
+    response: Box<Response>,
+    by_a_stranger: bool,
+}
+
 /// The 200 to a REGISTER, while what it lists is being written.
 struct Registered {
     responder: Responder,
@@ -348,7 +358,8 @@ impl Application for Server {
         }
         let context = match core.pass_stages(now, invite, flow) {
             Ok(context) => context,
-            Err(response) => return Admission::Refuse(response),
+            Err(Refused { response, by_a_stranger: true }) => return Admission::RefuseStateless(response),
+            Err(Refused { response, .. }) => return Admission::Refuse(response),
         };
         let refuse = |status: StatusCode| {
             let caller = context.user.as_ref().map(|user| user.user());
@@ -435,6 +446,7 @@ pub struct EngineBuilder {
     media_ports: Option<PortRange>,
     tap: Option<WireTap>,
     durable: bool,
+    store: Option<storage::Opening>,
 }
 
 impl EngineBuilder {
@@ -490,6 +502,13 @@ impl EngineBuilder {
         self
     }
 
+    /// Keeps registrations and call records in `store`, whatever that is, instead of the database of [`Self::durable`].
+    #[must_use]
+    pub fn store<S: Store>(mut self, store: S, config: WriterConfig) -> Self {
+        self.store = Some(storage::opening(store, config));
+        self
+    }
+
     /// Starts the engine. Must be called on a tokio runtime.
     ///
     /// # Errors
@@ -516,9 +535,10 @@ impl EngineBuilder {
             ..RegistrarConfig::new(domains(config))
         };
         let registrar = Registrar::new(registrar, location.clone(), &mut rng)?;
-        let store = match self.durable {
-            true => storage::durable(&config.data_dir, location.clone()).await?,
-            false => storage::in_memory(location.clone()).await?,
+        let store = match (self.store, self.durable) {
+            (Some(open), _) => open(location.clone()).await?,
+            (None, true) => storage::durable(&config.data_dir, location.clone()).await?,
+            (None, false) => storage::in_memory(location.clone()).await?,
         };
         let accounts = all_accounts(accounts, store.accounts(), &config.realm);
         let accounts = Arc::new(SharedAccounts::new(accounts));
@@ -571,10 +591,14 @@ impl EngineBuilder {
         };
         core.forget_strangers(Instant::now());
         let handle = EngineHandle(Arc::new(core));
+        let mut tasks = JoinSet::new();
+        if handle.0.store.status().unread {
+            tasks.spawn(handle.clone().take_in_stored_accounts());
+        }
         let endpoint = Endpoint::start(endpoint_config, Arc::new(Server(handle.clone()))).await?;
         // It is empty so far.
         let _ = handle.0.probe.set(endpoint.probe());
-        Ok(Engine { endpoint, handle })
+        Ok(Engine { endpoint, handle, _tasks: tasks })
     }
 }
 
@@ -590,13 +614,15 @@ fn domains(config: &Config) -> Domains {
 pub struct Engine {
     endpoint: Endpoint,
     handle: EngineHandle,
+    /// What goes on beside the endpoint; dropping it ends that.
+    _tasks: JoinSet<()>,
 }
 
 impl Engine {
     /// Begins to put an engine together that serves what `config` says.
     pub fn builder(config: Config) -> EngineBuilder {
         let routes = Ok(Patterns::new());
-        EngineBuilder { config, stages: Vec::new(), routes, media_ports: None, tap: None, durable: false }
+        EngineBuilder { config, stages: Vec::new(), routes, media_ports: None, tap: None, durable: false, store: None }
     }
 
     /// The address of the SIP socket, with the port that the system chose.
@@ -641,7 +667,7 @@ impl Engine {
 
     /// Ends every call with a BYE, a CANCEL or a refusal, for at most `patience`, has the store take in what is left, and stops.
     pub async fn shut_down(self, patience: Duration) {
-        let Self { endpoint, handle } = self;
+        let Self { endpoint, handle, _tasks } = self;
         endpoint.shut_down(patience).await;
         let Core { records, store, .. } = &*handle.0;
         if tokio::time::timeout(RECORDS_GOODBYE, records.all_ended()).await.is_err() {

@@ -37,6 +37,20 @@ pub enum ChangeError {
 }
 
 impl EngineHandle {
+    /// Waits until a store that could not be read at the start is, and takes its accounts in.
+    pub(super) async fn take_in_stored_accounts(self) {
+        let core = &*self.0;
+        core.store.read().await;
+        let _changing = core.changing_accounts.lock().await;
+        let present = Arc::clone(&core.accounts.now());
+        let configured = present.iter().filter(|account| account.source() == AccountSource::Configuration).cloned();
+        match Accounts::new(configured) {
+            Ok(configured) => core.accounts.replace(all_accounts(configured, core.store.accounts(), &core.realm)),
+            Err(error) => tracing::error!(%error, "the accounts of the store were not taken in"),
+        }
+        core.forget_strangers(Instant::now());
+    }
+
     /// The accounts.
     pub fn accounts(&self) -> &SharedAccounts {
         &self.0.accounts

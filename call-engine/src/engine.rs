@@ -44,7 +44,7 @@ use crate::b2bua;
 use crate::config::{Config, Invalid};
 use crate::location::{Location, LocationLimits};
 use crate::pattern::{DuplicatePattern, Pattern, PatternError, Patterns};
-use crate::registrar::{Domains, Outcome, Registrar, RegistrarConfig, RegistrarConfigError};
+use crate::registrar::{Domains, Outcome, Refusal, Registrar, RegistrarConfig, RegistrarConfigError};
 use crate::stage::{Authenticator, AuthenticatorConfig, ChallengeReason, Stage, StageContext, Verdict, Verification};
 use crate::store::{Admitted, Store, StoreError, StoreHandle, Waiter, WriterConfig, Written};
 
@@ -297,6 +297,14 @@ impl Core {
                 tracing::info!(call_id = %request.call_id(), %aor, contacts, source = %flow.remote, "{}", outcome.as_str());
             }
             Outcome::Refused { refusal } => {
+                let full = match refusal {
+                    Refusal::TooManyContacts { .. } => Some("contacts_of_user"),
+                    Refusal::Full { .. } => Some("users"),
+                    _ => None,
+                };
+                if let Some(what) = full {
+                    metrics::counter!("blether_engine_registrar_full_total", "what" => what).increment(1);
+                }
                 tracing::info!(call_id = %request.call_id(), source = %flow.remote, %refusal, "a registration is refused");
             }
             Outcome::Queried { .. } | Outcome::Challenged { .. } => {}

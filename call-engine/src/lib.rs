@@ -19,7 +19,9 @@
 //! # }
 //! ```
 //!
-//! Features: `cli` builds the program `call-engine`, `demo` its command `demo`, which needs `blether-sip-client`; both are on by default.
+//! Features: `cli` builds the program `call-engine`, `demo` its command `demo`, which needs `blether-sip-client`; both are on by default. `cli` has on
+//! `http`, which serves metrics and health, and `control`, by which operators ask a running engine and change its accounts. The engine counts by the
+//! `metrics` facade and installs no recorder: that is for the program.
 //!
 //! # RFCs
 //!

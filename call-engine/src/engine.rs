@@ -515,6 +515,7 @@ impl EngineBuilder {
         };
         let endpoint_config = EndpointConfig {
             listen: config.listen.address,
+            also_listen: config.also_listen.iter().map(|listen| listen.address).collect(),
             shards: config.shard_count(),
             tcp: config.tcp.connection_limits(),
             advertise: config.advertise,
@@ -558,9 +559,14 @@ impl Engine {
         EngineBuilder { config, stages: Vec::new(), routes, media_ports: None, tap: None, durable: false }
     }
 
-    /// The address of the SIP socket, with the port that the system chose.
+    /// The address of the SIP sockets, with the port that the system chose; of several, the first.
     pub fn local_addr(&self) -> SocketAddr {
         self.endpoint.local_addr()
+    }
+
+    /// All addresses of the SIP sockets, in the order of the configuration.
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        self.endpoint.local_addrs()
     }
 
     /// The tables, as handlers see them.

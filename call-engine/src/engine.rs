@@ -1,5 +1,6 @@
 //! The server: the pipeline that a request passes, the handlers that calls are given to, and the endpoint beneath.
 
+mod meters;
 mod record;
 mod storage;
 
@@ -23,6 +24,7 @@ use blether_sip_core::{
 use blether_sip_transport::Flow;
 use blether_transaction_core::WireTap;
 
+use self::meters::Meters;
 use self::record::{CallRecord, CallRecords};
 use crate::account::{Account, AccountError, Accounts};
 use crate::b2bua;
@@ -155,6 +157,7 @@ struct Core {
     stages: Vec<Box<dyn Stage>>,
     routes: Patterns<Route>,
     ring_for: Duration,
+    meters: Meters,
     /// Set once the server is to end: no call begins.
     draining: AtomicBool,
 }
@@ -188,7 +191,7 @@ impl Core {
                 Verdict::Pass
             }
             Verification::Challenge { headers, why } => {
-                note_challenge(request, why);
+                self.note_challenge(request, why);
                 let response = Response::to_request(request, StatusCode::UNAUTHORIZED);
                 Verdict::answer(headers.into_iter().fold(response, |response, header| response.header(header)).build())
             }
@@ -229,7 +232,7 @@ impl Core {
         self.forget_expired(now);
         if let Err(refusal) = self.registrar.admit(request, flow) {
             let (response, outcome) = self.registrar.refuse(request, refusal);
-            note_registration(request, flow, &outcome);
+            self.note_registration(request, flow, &outcome);
             return Answer::now(response);
         }
         let context = match self.pass_stages(now, request, flow) {
@@ -240,11 +243,31 @@ impl Core {
             return Answer::now(Response::to_request(request, StatusCode::FORBIDDEN).build());
         };
         let (response, outcome) = self.registrar.register(now, SystemTime::now(), request, flow, &user);
-        note_registration(request, flow, &outcome);
+        self.note_registration(request, flow, &outcome);
         let Some((aor, touched)) = outcome.touched() else { return Answer::now(response) };
         match self.store.registered(now, aor, touched, Registered { responder, response }) {
             Admitted::Now(Registered { response, .. }, _) => Answer::now(response),
             Admitted::Later => Answer::Later,
+        }
+    }
+
+    fn note_challenge(&self, request: &Request, why: ChallengeReason) {
+        self.meters.challenge(why);
+        if why != ChallengeReason::NoCredentials {
+            tracing::info!(call_id = %request.call_id(), why = why.as_str(), "the credentials are not accepted");
+        }
+    }
+
+    fn note_registration(&self, request: &Request, flow: Flow, outcome: &Outcome) {
+        self.meters.registration(outcome);
+        match outcome {
+            Outcome::Updated { aor, contacts, .. } => {
+                tracing::info!(call_id = %request.call_id(), %aor, contacts, source = %flow.remote, "{}", outcome.as_str());
+            }
+            Outcome::Refused { refusal } => {
+                tracing::info!(call_id = %request.call_id(), source = %flow.remote, %refusal, "a registration is refused");
+            }
+            Outcome::Queried { .. } | Outcome::Challenged { .. } => {}
         }
     }
 
@@ -259,13 +282,6 @@ impl Core {
     }
 }
 
-fn note_challenge(request: &Request, why: ChallengeReason) {
-    metrics::counter!("engine_challenges_total", "why" => why.as_str()).increment(1);
-    if why != ChallengeReason::NoCredentials {
-        tracing::info!(call_id = %request.call_id(), why = why.as_str(), "the credentials are not accepted");
-    }
-}
-
 /// The 200 to a REGISTER, while what it lists is being written.
 struct Registered {
     responder: Responder,
@@ -276,19 +292,6 @@ impl Waiter for Registered {
     fn written(self: Box<Self>, _: Written) {
         // While the store fails, registrations go on from memory.
         self.responder.respond(self.response);
-    }
-}
-
-fn note_registration(request: &Request, flow: Flow, outcome: &Outcome) {
-    metrics::counter!("engine_registrations_total", "outcome" => outcome.as_str()).increment(1);
-    match outcome {
-        Outcome::Updated { aor, contacts, .. } => {
-            tracing::info!(call_id = %request.call_id(), %aor, contacts, source = %flow.remote, "{}", outcome.as_str());
-        }
-        Outcome::Refused { refusal } => {
-            tracing::info!(call_id = %request.call_id(), source = %flow.remote, %refusal, "a registration is refused");
-        }
-        Outcome::Queried { .. } | Outcome::Challenged { .. } => {}
     }
 }
 
@@ -507,6 +510,7 @@ impl EngineBuilder {
             stages: self.stages,
             routes,
             ring_for: config.calls.ring_timeout,
+            meters: Meters::new(),
             draining: AtomicBool::new(false),
         };
         let media_ports = match self.media_ports {

@@ -66,7 +66,7 @@ pub use non_invite_client::NonInviteClientTransaction;
 pub use non_invite_server::NonInviteServerTransaction;
 pub use shard::{
     Direction, Ownership, Rejected, Router, RunningShards, Shard, ShardClosed, ShardConfig, ShardHandle, ShardIndex,
-    Shards, Streams, TransactionUser, Way, WireMessage, WireTap,
+    Shards, ShardsWatch, Streams, TransactionUser, Way, WireMessage, WireTap,
 };
 pub use table::{Counters, Full, TransactionCounts, Transactions, TransactionsConfig, UnknownTransaction};
 pub use timing::{Reliability, Timer, Timing};

@@ -248,13 +248,13 @@ impl Shared {
                 Output::Log(cdr) => log_cdr(&cdr),
                 // Who runs the writer says why, if that is not the end of the server.
                 Output::Degraded(StoreFailure::Stopped) => {
-                    metrics::gauge!("engine_store_durable").set(0.0);
+                    metrics::gauge!("blether_store_durable").set(0.0);
                     tracing::debug!("the writer of the store has stopped");
                 }
                 Output::Degraded(failure) => {
                     let reason = self.tables().last_error.clone().unwrap_or_default();
-                    metrics::gauge!("engine_store_durable").set(0.0);
-                    metrics::counter!("engine_store_failures_total", "kind" => failure.as_str()).increment(1);
+                    metrics::gauge!("blether_store_durable").set(0.0);
+                    metrics::counter!("blether_store_failures_total", "kind" => failure.as_str()).increment(1);
                     tracing::error!(
                         kind = failure.as_str(),
                         reason,
@@ -263,7 +263,7 @@ impl Shared {
                     );
                 }
                 Output::Durable => {
-                    metrics::gauge!("engine_store_durable").set(1.0);
+                    metrics::gauge!("blether_store_durable").set(1.0);
                     tracing::info!("the store works again; what was kept in memory is written");
                 }
             }
@@ -325,6 +325,6 @@ impl Tables {
 }
 
 fn log_cdr(cdr: &Cdr) {
-    metrics::counter!("engine_cdrs_logged_total").increment(1);
+    metrics::counter!("blether_store_logged_cdrs_total").increment(1);
     tracing::error!(target: "engine::cdr", cdr = %cdr.to_json(), "a call record cannot be stored and is logged instead");
 }

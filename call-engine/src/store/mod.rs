@@ -20,8 +20,8 @@
 //! - A call record is written when its call is answered and when it has ended. One that was live when the process died is marked interrupted by
 //!   the next start.
 //! - While the store fails, nothing waits for it. What changes is kept in memory, within [`BacklogLimits`], marked not durable in the log, in the
-//!   metric `engine_store_durable` and in [`StoreHandle::status`], and written when the store works again. Past the bound the oldest call record goes to
-//!   the log, target `engine::cdr`, as one line of JSON, and `engine_cdrs_logged_total` counts it.
+//!   metric `blether_store_durable` and in [`StoreHandle::status`], and written when the store works again. Past the bound the oldest call record goes to
+//!   the log, target `engine::cdr`, as one line of JSON, and `blether_store_logged_cdrs_total` counts it.
 //! - A corrupt database is set aside under a new name, never overwritten, and a new one is filled from memory.
 //!
 //! Two bodies: [`MemoryStore`] and [`SqliteStore`]; one suite of tests runs on both.

@@ -107,7 +107,7 @@ impl<S: Store> Writer<S> {
         });
         let (sender, questions) = mpsc::channel(MAX_QUESTIONS);
         let handle = StoreHandle { shared: Arc::clone(&shared), questions: sender };
-        metrics::gauge!("engine_store_durable").set(1.0);
+        metrics::gauge!("blether_store_durable").set(1.0);
         if loaded.dropped > 0 || loaded.interrupted > 0 {
             let Loaded { contacts, dropped, interrupted, .. } = loaded;
             tracing::warn!(
@@ -200,8 +200,8 @@ impl<S: Store> Writer<S> {
                 }
             }
         };
-        metrics::histogram!("engine_store_write_seconds").record(began.elapsed().as_secs_f64());
-        metrics::counter!("engine_store_written_total").increment(u64::try_from(batch.len()).unwrap_or(u64::MAX));
+        metrics::histogram!("blether_store_write_seconds").record(began.elapsed().as_secs_f64());
+        metrics::counter!("blether_store_written_rows_total").increment(u64::try_from(batch.len()).unwrap_or(u64::MAX));
         match result {
             Ok(()) => {
                 self.shared.change(|tables| tables.backlog.handle_written(moment.now, Ok(())));
@@ -210,7 +210,7 @@ impl<S: Store> Writer<S> {
         }
         let (bindings, accounts, cdrs) = self.shared.tables().backlog.counts();
         for (kind, count) in [("bindings", bindings), ("accounts", accounts), ("cdrs", cdrs)] {
-            metrics::gauge!("engine_store_unwritten", "kind" => kind).set(count as f64);
+            metrics::gauge!("blether_store_unwritten_rows", "kind" => kind).set(count as f64);
         }
         true
     }
@@ -251,7 +251,7 @@ impl<S: Store> Writer<S> {
 
 /// Says what happened to a corrupt database, what is lost, and how to look at it.
 fn report_set_aside(reason: &str, place: &Path, lost: &str) {
-    metrics::counter!("engine_store_set_aside_total").increment(1);
+    metrics::counter!("blether_store_set_aside_total").increment(1);
     let place = place.display();
     tracing::error!(
         reason,

@@ -94,7 +94,7 @@ impl Responder {
         let transaction = self.transaction;
         let command = Command::Respond { transaction, response: Box::new(response) };
         if self.shard.try_send_urgent(command).is_err() {
-            metrics::counter!("session_late_responses_lost_total").increment(1);
+            metrics::counter!("blether_session_late_responses_lost_total").increment(1);
             tracing::warn!("a response found no room in the shard, or no shard; the peer will ask again");
         }
     }

@@ -82,8 +82,16 @@ pub(crate) enum Command {
     ShutDown,
     /// Tells how many calls there are and how many transactions live.
     Count {
-        reply: oneshot::Sender<(usize, usize)>,
+        reply: oneshot::Sender<ShardCounts>,
     },
+}
+
+/// What a shard holds at a moment.
+#[derive(Clone, Copy)]
+pub(super) struct ShardCounts {
+    pub(super) at: Instant,
+    pub(super) calls: usize,
+    pub(super) transactions: usize,
 }
 
 impl Command {
@@ -254,7 +262,11 @@ impl TransactionUser for Dispatcher {
                 }
             }
             // Whoever asked may have stopped waiting.
-            Command::Count { reply } => drop(reply.send((self.calls.len(), transactions.counts().total()))),
+            Command::Count { reply } => drop(reply.send(ShardCounts {
+                at: now,
+                calls: self.calls.len(),
+                transactions: transactions.counts().total(),
+            })),
         }
     }
 }
@@ -329,7 +341,7 @@ impl Dispatcher {
         };
         let mut witnessed = Witnessed::new(witness.clone());
         if *self.live.borrow() >= self.config.max_calls {
-            metrics::counter!("session_calls_refused_total", "reason" => "max_calls").increment(1);
+            metrics::counter!("blether_session_calls_refused_total", "reason" => "max_calls").increment(1);
             let cause = EndCause::Rejected(StatusCode::SERVICE_UNAVAILABLE);
             witnessed.ended(now, LegKey::PRIMARY, Party::Local, cause);
             return respond(now, transactions, id, unavailable(&request));
@@ -363,7 +375,7 @@ impl Dispatcher {
         let span = tracing::info_span!("call", call_id = %actor.call_id);
         self.actors.spawn(actor.run().instrument(span));
         self.live.send_modify(|live| *live += 1);
-        metrics::counter!("session_calls_total").increment(1);
+        metrics::counter!("blether_session_calls_total").increment(1);
     }
 
     fn on_response(
@@ -548,7 +560,7 @@ fn run(handler: Handler, call: Call) -> super::HandlerFuture {
 fn respond(now: Instant, transactions: &mut Transactions, id: ServerTransactionId, response: Response) {
     if transactions.respond(now, id, response).is_err() {
         // The transaction has timed out meanwhile: the peer has stopped waiting.
-        metrics::counter!("session_late_responses_total").increment(1);
+        metrics::counter!("blether_session_late_responses_total").increment(1);
     }
 }
 

@@ -23,6 +23,7 @@ use super::application::Application;
 use super::call::{Call, CallError};
 use super::dispatcher::{Command, Dispatcher, Home, connect};
 use super::media::MediaSource;
+use super::probe::Probe;
 use crate::SessionConfig;
 
 /// How an [`Endpoint`] is set up.
@@ -315,14 +316,19 @@ impl Endpoint {
         }
     }
 
+    /// A look at this endpoint that others may keep: it outlives it, and keeps nothing of it running.
+    pub fn probe(&self) -> Probe {
+        Probe::new(self.shards.clone(), self.running.watch(), &self.media)
+    }
+
     /// What is alive at this moment; `None` when the endpoint has stopped.
     pub async fn counts(&self) -> Option<EndpointCounts> {
         let (mut calls, mut transactions) = (0, 0);
         for shard in &self.shards {
             let (reply, counts) = oneshot::channel();
             shard.try_send(Command::Count { reply }).ok()?;
-            let (more_calls, more_transactions) = counts.await.ok()?;
-            (calls, transactions) = (calls + more_calls, transactions + more_transactions);
+            let counts = counts.await.ok()?;
+            (calls, transactions) = (calls + counts.calls, transactions + counts.transactions);
         }
         let connections = self.running.connections();
         Some(EndpointCounts { calls, transactions, connections, media_ports: self.media.ports.in_use() })

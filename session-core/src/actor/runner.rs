@@ -114,7 +114,7 @@ impl CallActor {
     pub(crate) async fn run(mut self) {
         if self.live().await.is_err() {
             tracing::error!(call_id = %self.call_id, "the state of the call failed; the call is dropped");
-            metrics::counter!("session_call_panics_total").increment(1);
+            metrics::counter!("blether_session_call_panics_total").increment(1);
         }
         self.witnessed.given_up();
         // What came too late finds no dialog.
@@ -240,7 +240,7 @@ impl CallActor {
             }
             HandlerEnd::Panicked => {
                 tracing::error!(call_id = %self.call_id, "the handler panicked; its call ends, no other is touched");
-                metrics::counter!("session_handler_panics_total").increment(1);
+                metrics::counter!("blether_session_handler_panics_total").increment(1);
                 self.refuse_caller(now, StatusCode::SERVER_INTERNAL_ERROR);
                 self.begin_ending(now, EndCause::HungUp);
             }
@@ -252,7 +252,7 @@ impl CallActor {
         let handler = self.handler.take();
         if catch_unwind(AssertUnwindSafe(|| drop(handler))).is_err() {
             tracing::error!(call_id = %self.call_id, "the handler panicked while it was cancelled");
-            metrics::counter!("session_handler_panics_total").increment(1);
+            metrics::counter!("blether_session_handler_panics_total").increment(1);
         }
     }
 

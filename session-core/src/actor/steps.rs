@@ -240,7 +240,7 @@ impl CallActor {
         let Some(leg) = self.legs.get(&key) else { return };
         if self.config.end_when_silent.is_some() && leg.silent && leg.linked.as_ref().is_none_or(silent) {
             tracing::info!(call_id = %self.call_id, "nothing has been heard for too long; the call is ended");
-            metrics::counter!("session_silent_calls_ended_total").increment(1);
+            metrics::counter!("blether_session_silent_calls_ended_total").increment(1);
             self.begin_ending(now, EndCause::PeerGone);
         }
     }
@@ -381,7 +381,7 @@ impl CallActor {
         let report =
             matches!(event, CallEvent::Media { .. } | CallEvent::MediaChanged { .. } | CallEvent::Ringing { .. });
         if (report && self.events.capacity() <= EVENTS_RESERVED) || self.events.try_send(event).is_err() {
-            metrics::counter!("session_call_events_lost_total").increment(1);
+            metrics::counter!("blether_session_call_events_lost_total").increment(1);
         }
     }
 

@@ -49,7 +49,7 @@ impl<C> ShardHandle<C> {
     /// [`Rejected`], with the command.
     pub fn try_send(&self, command: C) -> Result<(), Rejected<C>> {
         if self.sender.capacity() <= RESERVED && !self.sender.is_closed() {
-            metrics::counter!("transaction_shard_queue_full_total").increment(1);
+            metrics::counter!("blether_transaction_queue_full_total").increment(1);
             return Err(Rejected::Full(command));
         }
         self.try_send_urgent(command)
@@ -63,11 +63,17 @@ impl<C> ShardHandle<C> {
     pub fn try_send_urgent(&self, command: C) -> Result<(), Rejected<C>> {
         self.sender.try_send(command).map_err(|error| match error {
             mpsc::error::TrySendError::Full(command) => {
-                metrics::counter!("transaction_shard_queue_full_total").increment(1);
+                metrics::counter!("blether_transaction_queue_full_total").increment(1);
                 Rejected::Full(command)
             }
             mpsc::error::TrySendError::Closed(command) => Rejected::Closed(command),
         })
+    }
+
+    /// Commands that wait, and how many may.
+    pub fn waiting(&self) -> (usize, usize) {
+        let capacity = self.sender.max_capacity();
+        (capacity - self.sender.capacity(), capacity)
     }
 
     /// Waits until there is room for an urgent command; another may take it first. Cancel safe.

@@ -23,7 +23,7 @@ use inlet::{Inlets, Outlet, inlet};
 
 pub use handle::{Rejected, ShardClosed, ShardHandle};
 pub use ownership::{Ownership, Router, ShardIndex, Way};
-pub use set::{RunningShards, Shards, Streams};
+pub use set::{RunningShards, Shards, ShardsWatch, Streams};
 pub use tap::{Direction, WireMessage, WireTap};
 
 use crate::{Counters, Event, ServerTransactionId, Transactions, TransactionsConfig, Transmit};
@@ -245,7 +245,7 @@ impl<U: TransactionUser> Shard<U> {
         let (user, transactions) = (&mut self.user, &mut self.transactions);
         if catch_unwind(AssertUnwindSafe(|| user.on_command(now, command, transactions))).is_err() {
             tracing::error!("a command panicked");
-            metrics::counter!("transaction_user_panics_total").increment(1);
+            metrics::counter!("blether_transaction_user_panics_total").increment(1);
         }
         self.settle(now);
     }
@@ -311,7 +311,7 @@ impl<U: TransactionUser> Shard<U> {
         };
         let (user, transactions) = (&mut self.user, &mut self.transactions);
         if catch_unwind(AssertUnwindSafe(|| user.on_event(now, event, transactions))).is_err() {
-            metrics::counter!("transaction_user_panics_total").increment(1);
+            metrics::counter!("blether_transaction_user_panics_total").increment(1);
             let call_id = asked.as_ref().map_or_else(|| ByteStr::from("-"), |(_, request)| request.call_id().clone());
             tracing::error!(%call_id, "the handling of a message panicked");
             if let Some((id, request)) = asked {
@@ -355,7 +355,8 @@ impl<U: TransactionUser> Shard<U> {
             ("keep_alive", counters.keep_alives, before.keep_alives),
         ] {
             if now > before {
-                metrics::counter!("transaction_datagrams_total", "what" => what).increment(now - before);
+                metrics::counter!("blether_transaction_unserved_messages_total", "what" => what)
+                    .increment(now - before);
             }
         }
     }
@@ -364,5 +365,5 @@ impl<U: TransactionUser> Shard<U> {
 /// A core must not panic; if one does, the shard goes on without what made it do so.
 fn core_panicked(culprit: &dyn std::fmt::Display) {
     tracing::error!(%culprit, "a transaction panicked");
-    metrics::counter!("transaction_core_panics_total").increment(1);
+    metrics::counter!("blether_transaction_core_panics_total").increment(1);
 }

@@ -1,5 +1,6 @@
 //! The server: the pipeline that a request passes, the handlers that calls are given to, and the endpoint beneath.
 
+mod figures;
 mod meters;
 mod record;
 mod storage;
@@ -33,7 +34,7 @@ use crate::location::{Location, LocationLimits};
 use crate::pattern::{DuplicatePattern, Pattern, PatternError, Patterns};
 use crate::registrar::{Domains, Outcome, Registrar, RegistrarConfig, RegistrarConfigError};
 use crate::stage::{Authenticator, AuthenticatorConfig, ChallengeReason, Stage, StageContext, Verdict, Verification};
-use crate::store::{Admitted, StoreError, StoreHandle, Waiter, Written};
+use crate::store::{Admitted, Store, StoreError, StoreHandle, Waiter, WriterConfig, Written};
 
 /// The domain under which addresses of record are kept when the configuration names none. It never leaves this server but in From and To, and
 /// `.invalid` cannot be anybody else's (RFC 2606 §2).
@@ -202,13 +203,13 @@ impl Core {
     }
 
     /// Leads a request through every stage; `Err` is the answer that one of them gave.
-    fn pass_stages(&self, now: Instant, request: &Request, flow: Flow) -> Result<StageContext, Box<Response>> {
+    fn pass_stages(&self, now: Instant, request: &Request, flow: Flow) -> Result<StageContext, Refused> {
         let mut context = StageContext::default();
         let mut verdict = self.authenticate(now, request, flow, &mut context);
         let mut stages = self.stages.iter();
         loop {
             match verdict {
-                Verdict::Answer(response) => return Err(response),
+                Verdict::Answer(response) => return Err(Refused { response, by_a_stranger: context.user.is_none() }),
                 Verdict::Pass => match stages.next() {
                     Some(stage) => verdict = stage.inspect(now, request, flow, &mut context),
                     None => return Ok(context),
@@ -233,11 +234,12 @@ impl Core {
         if let Err(refusal) = self.registrar.admit(request, flow) {
             let (response, outcome) = self.registrar.refuse(request, refusal);
             self.note_registration(request, flow, &outcome);
-            return Answer::now(response);
+            return Answer::Stateless(Box::new(response));
         }
         let context = match self.pass_stages(now, request, flow) {
             Ok(context) => context,
-            Err(response) => return Answer::Now(response),
+            Err(Refused { response, by_a_stranger: true }) => return Answer::Stateless(response),
+            Err(Refused { response, .. }) => return Answer::Now(response),
         };
         let Some(user) = context.user else {
             return Answer::now(Response::to_request(request, StatusCode::FORBIDDEN).build());
@@ -282,6 +284,13 @@ impl Core {
     }
 }
 
+/// The answer of a stage. One to a stranger leaves no state, so that nobody can fill our tables or have us send what nobody asked for; who has
+/// logged in has used up a nonce, and must get the same answer again.
+struct Refused {
+    response: Box<Response>,
+    by_a_stranger: bool,
+}
+
 /// The 200 to a REGISTER, while what it lists is being written.
 struct Registered {
     responder: Responder,
@@ -316,11 +325,12 @@ impl Application for Server {
         if self.0.draining() {
             tracing::debug!("refused, because the server ends");
             metrics::counter!("blether_engine_draining_refusals_total").increment(1);
-            return Admission::refuse(draining(invite));
+            return Admission::RefuseStateless(Box::new(draining(invite)));
         }
         let context = match core.pass_stages(now, invite, flow) {
             Ok(context) => context,
-            Err(response) => return Admission::Refuse(response),
+            Err(Refused { response, by_a_stranger: true }) => return Admission::RefuseStateless(response),
+            Err(Refused { response, .. }) => return Admission::Refuse(response),
         };
         let refuse = |status: StatusCode| {
             let caller = context.user.as_ref().map(|user| user.user());
@@ -352,7 +362,7 @@ impl Application for Server {
         match request.method() {
             Method::Register => self.0.0.register(now, request, flow, responder),
             // By this a load balancer sees that it has to send calls elsewhere.
-            Method::Options if self.0.draining() => Answer::now(draining(request)),
+            Method::Options if self.0.draining() => Answer::Stateless(Box::new(draining(request))),
             _ => Answer::NotServed,
         }
     }
@@ -407,6 +417,7 @@ pub struct EngineBuilder {
     media_ports: Option<PortRange>,
     tap: Option<WireTap>,
     durable: bool,
+    store: Option<storage::Opening>,
 }
 
 impl EngineBuilder {
@@ -462,6 +473,13 @@ impl EngineBuilder {
         self
     }
 
+    /// Keeps registrations and call records in `store`, whatever that is, instead of the database of [`Self::durable`].
+    #[must_use]
+    pub fn store<S: Store>(mut self, store: S, config: WriterConfig) -> Self {
+        self.store = Some(storage::opening(store, config));
+        self
+    }
+
     /// Starts the engine. Must be called on a tokio runtime.
     ///
     /// # Errors
@@ -488,9 +506,10 @@ impl EngineBuilder {
             ..RegistrarConfig::new(domains(config))
         };
         let registrar = Registrar::new(registrar, location.clone(), &mut rng)?;
-        let store = match self.durable {
-            true => storage::durable(&config.data_dir, location.clone()).await?,
-            false => storage::in_memory(location.clone()).await?,
+        let store = match (self.store, self.durable) {
+            (Some(open), _) => open(location.clone()).await?,
+            (None, true) => storage::durable(&config.data_dir, location.clone()).await?,
+            (None, false) => storage::in_memory(location.clone()).await?,
         };
         let core = Core {
             records: Arc::new(CallRecords::new(store.clone(), &mut rng)),
@@ -560,7 +579,7 @@ impl Engine {
     /// Begins to put an engine together that serves what `config` says.
     pub fn builder(config: Config) -> EngineBuilder {
         let routes = Ok(Patterns::new());
-        EngineBuilder { config, stages: Vec::new(), routes, media_ports: None, tap: None, durable: false }
+        EngineBuilder { config, stages: Vec::new(), routes, media_ports: None, tap: None, durable: false, store: None }
     }
 
     /// The address of the SIP sockets, with the port that the system chose; of several, the first.

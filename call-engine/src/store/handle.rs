@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use blether_sip_core::AddressOfRecord;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use super::backlog::{Backlog, Names, Output, Place, Waiter, Written};
 use super::error::{StoreError, StoreFailure};
@@ -59,6 +59,8 @@ pub(super) struct Shared {
     pub(super) location: Arc<Location>,
     pub(super) tables: Mutex<Tables>,
     pub(super) wake: Notify,
+    /// Whether what was stored before has been read.
+    pub(super) read: watch::Sender<bool>,
 }
 
 pub(super) struct Tables {
@@ -158,7 +160,13 @@ impl StoreHandle {
         })
     }
 
-    /// All accounts of the store, by user.
+    /// Waits until what was stored before has been read: at once, unless the store could not be read at the start. Never, if the writer stops before.
+    pub async fn read(&self) {
+        // The sender is here, so this cannot fail.
+        let _ = self.shared.read.subscribe().wait_for(|read| *read).await;
+    }
+
+    /// All accounts of the store, by user; those alone that were changed since the start, until it has been [`read`](Self::read).
     pub fn accounts(&self) -> Vec<AccountRecord> {
         self.shared.tables().accounts.values().cloned().collect()
     }
@@ -185,6 +193,7 @@ impl StoreHandle {
         let (unwritten_bindings, unwritten_accounts, unwritten_cdrs) = tables.backlog.counts();
         StoreStatus {
             durability: tables.backlog.durability(),
+            unread: !*self.shared.read.borrow(),
             last_error: tables.last_error.clone(),
             unwritten_bindings,
             unwritten_accounts,

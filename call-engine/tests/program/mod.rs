@@ -1,6 +1,7 @@
 //! The program `call-engine`, in a process of its own.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
@@ -26,6 +27,12 @@ impl Running {
         Self::start_telling(command.stderr(Stdio::inherit()))
     }
 
+    /// As [`Self::start`]; what it logs is added to a file.
+    pub(crate) fn start_logged(command: &mut Command, log: &Path) -> Self {
+        let log = File::options().create(true).append(true).open(log).unwrap();
+        Self::start_telling(command.stderr(log))
+    }
+
     /// The same, with standard error as `command` has it.
     pub(crate) fn start_telling(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
@@ -35,6 +42,10 @@ impl Running {
             assert_ne!(lines.read_line(&mut shown).unwrap(), 0, "it ended after\n{shown}");
         }
         Self { child, shown }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Sends it a signal, such as `TERM`.

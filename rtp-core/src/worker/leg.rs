@@ -18,7 +18,7 @@ use super::silence::Silence;
 use super::statistics::LegStatistics;
 use crate::impairment::{Impairer, Impairment};
 use crate::latch::{Latch, LatchPolicy, Verdict, is_reachable};
-use crate::leg::{LegEvent, LegProcessor, MediaDirection};
+use crate::leg::{LegEvent, LegProcessor, MediaDirection, PayloadTypes};
 use crate::packet::{RtpHeader, RtpPacket, is_rtcp};
 use crate::rewriter::Rewriter;
 use crate::rtcp::{RtcpConfig, RtcpSession};
@@ -159,8 +159,12 @@ pub(super) struct Leg {
     pub(super) rewriter: Rewriter,
     sink: EventSink,
     telephone_events: Option<(u8, EventReceiver)>,
+    /// Payload types that leave otherwise than they came; empty as a rule.
+    relayed_as: Vec<(u8, u8)>,
     clock_rate: u32,
     silence: Silence,
+    /// When it was first known where the peer listens.
+    peer_known_at: Option<Instant>,
     counted: LegStatistics,
     pub(super) impairer: Option<Impairer>,
     pub(super) receive_errors: ReceiveErrors,
@@ -202,8 +206,10 @@ impl Leg {
             telephone_events: config
                 .telephone_event_payload_type
                 .map(|payload_type| (payload_type, EventReceiver::new(clock_rate))),
+            relayed_as: Vec::new(),
             clock_rate,
             silence: Silence::new(now, config.silent_after),
+            peer_known_at: None,
             counted: LegStatistics::default(),
             impairer: config.impairment.map(Impairer::new),
             receive_errors: ReceiveErrors::default(),
@@ -218,6 +224,9 @@ impl Leg {
     /// Takes in where the peer is, and whether it is to be heard.
     fn follow_peer(&mut self, now: Instant) {
         let remote = self.latch.remote();
+        if remote.is_some() {
+            self.peer_known_at.get_or_insert(now);
+        }
         self.rtcp.follow(remote);
         self.silence.expect(now, self.direction.receive && remote.is_some());
     }
@@ -239,6 +248,10 @@ impl Leg {
             }
         }
         self.connect_when_settled(now);
+        if self.counted.first_packet_after.is_none() {
+            let known_at = self.peer_known_at.unwrap_or(now);
+            self.counted.first_packet_after = Some(now.saturating_duration_since(known_at));
+        }
         self.counted.received_packets += 1;
         self.counted.received_bytes += datagram.len() as u64;
         let _place = self.rtcp.received(now, &packet);
@@ -254,7 +267,11 @@ impl Leg {
                 Ok(Step::Drive)
             }
             LegMode::Relay { to } => {
-                let step = Step::Relay { to: *to, header: packet.header() };
+                let mut header = packet.header();
+                if let Some((_, as_what)) = self.relayed_as.iter().find(|(of, _)| *of == header.payload_type) {
+                    header.payload_type = *as_what;
+                }
+                let step = Step::Relay { to: *to, header };
                 self.listen_for_keys(now, &packet)?;
                 Ok(step)
             }
@@ -322,6 +339,16 @@ impl Leg {
         self.follow_peer(now);
     }
 
+    /// Takes in what the peer's payload types stand for, and become where they are relayed to.
+    pub(super) fn set_payload_types(&mut self, types: &PayloadTypes) {
+        let changes = |&(from, to): &(u8, u8)| from != to && from < 128 && to < 128;
+        self.relayed_as = types.relayed_as.iter().copied().filter(changes).take(128).collect();
+        if self.telephone_events.as_ref().map(|(payload_type, _)| *payload_type) != types.telephone_event {
+            self.telephone_events =
+                types.telephone_event.map(|payload_type| (payload_type, EventReceiver::new(self.clock_rate)));
+        }
+    }
+
     /// Whether packets may leave the leg.
     pub(super) fn sends(&self) -> bool {
         self.direction.send
@@ -357,6 +384,9 @@ impl Leg {
     }
 
     pub(super) fn emit(&mut self, event: LegEvent) -> Result<(), Panicked> {
+        if matches!(event, LegEvent::TelephoneEvent { .. }) {
+            self.counted.digits += 1;
+        }
         let (id, sink) = (self.id, &mut self.sink);
         guarded(|| sink(id, event))
     }

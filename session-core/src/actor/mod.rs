@@ -10,6 +10,7 @@
 #![expect(clippy::disallowed_methods, reason = "the driver reads the clock for the cores")]
 
 mod application;
+mod bridge;
 mod call;
 mod clients;
 mod dispatcher;
@@ -32,7 +33,7 @@ pub use endpoint::{Endpoint, EndpointConfig, EndpointCounts, RequestError, Start
 pub use media::MediaError;
 pub use probe::{EndpointReport, Probe, ShardReport, WorkerReport};
 pub use sound::Audio;
-pub use witness::{CallEnd, CallWitness};
+pub use witness::{CallEnd, CallWitness, LegReport};
 
 use blether_sip_core::ByteStr;
 

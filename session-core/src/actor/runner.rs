@@ -16,6 +16,7 @@ use blether_transaction_core::{Rejected, Router, ShardHandle};
 use rand::rngs::StdRng;
 use tokio::sync::{Notify, mpsc};
 
+use super::bridge::Bridged;
 use super::call::{CallError, CallEvent, Op};
 use super::dispatcher::{Command, Home};
 use super::endpoint::EndpointConfig;
@@ -34,6 +35,7 @@ pub(super) type Chore = Pin<Box<dyn Future<Output = ChoreDone> + Send>>;
 
 pub(super) enum ChoreDone {
     PlanFollowed,
+    LegCounted { leg: LegKey, statistics: Option<Box<LegStatistics>> },
     MediaClosed { leg: LegKey, statistics: Option<Box<LegStatistics>> },
 }
 
@@ -65,6 +67,8 @@ pub(crate) struct CallActor {
     pub(super) handler: Option<HandlerFuture>,
     pub(super) witnessed: Witnessed,
     pub(super) legs: BTreeMap<LegKey, Leg>,
+    /// The two legs that talk to each other.
+    pub(super) bridge: Option<Bridged>,
     pub(super) chores: Vec<Chore>,
     /// When the end was decided; from then on there is no handler and no new leg.
     pub(super) ending: Option<Instant>,
@@ -105,6 +109,7 @@ impl CallActor {
             handler: None,
             witnessed: Witnessed::new(None),
             legs: BTreeMap::new(),
+            bridge: None,
             chores: Vec::new(),
             ending: None,
         }
@@ -164,13 +169,17 @@ impl CallActor {
 
     async fn wait(&mut self) -> Woken {
         let goodbye = self.ending.map(|since| since + self.longest_goodbye());
-        let due = self.legs.values().filter_map(|leg| leg.session.poll_timeout()).chain(goodbye).min();
+        let bridge = self.bridge.as_ref().and_then(Bridged::poll_timeout);
+        let due = self.legs.values().filter_map(|leg| leg.session.poll_timeout());
+        let due = due.chain(goodbye).chain(bridge).chain(self.witnessed.poll_timeout()).min();
+        let makes_room = self.outbox.front().is_some_and(Command::makes_room);
         tokio::select! {
             biased;
             message = self.mailbox.recv() => Woken::Message(message),
             () = self.overrun.notified() => Woken::Overrun,
             () = sleep_until(due) => Woken::Timeout,
-            room = self.shard.room(), if !self.outbox.is_empty() => Woken::Room(room.is_ok()),
+            // The first in the outbox waits, and may not be let into the reserved room.
+            room = self.shard.room(makes_room), if !self.outbox.is_empty() => Woken::Room(room.is_ok()),
             done = poll_chores(&mut self.chores) => Woken::Chore(done),
             end = poll_handler(&mut self.handler) => Woken::Handler(end),
             op = self.ops.recv(), if self.ending.is_none() => Woken::Op(op),
@@ -192,6 +201,7 @@ impl CallActor {
             Woken::Op(None) => self.begin_ending(now, EndCause::HungUp),
             Woken::Handler(end) => self.handler_ended(now, end),
             Woken::Chore(ChoreDone::PlanFollowed) => {}
+            Woken::Chore(ChoreDone::LegCounted { leg, statistics }) => self.leg_counted(leg, statistics),
             Woken::Chore(ChoreDone::MediaClosed { leg, statistics }) => self.media_closed(leg, statistics),
             Woken::Overrun => self.begin_ending(now, EndCause::Failed),
             Woken::Timeout => self.handle_timeouts(now),
@@ -199,9 +209,11 @@ impl CallActor {
     }
 
     fn handle_timeouts(&mut self, now: Instant) {
+        self.witnessed.handle_timeout(now);
         for leg in self.legs.values_mut() {
             leg.session.handle_timeout(now);
         }
+        self.bridge_timeout(now);
     }
 
     /// Decides the end of the call: the handler goes, and every leg is refused, cancelled or hung up as its state demands. A second

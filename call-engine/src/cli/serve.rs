@@ -79,7 +79,11 @@ fn state_limits(open_files: Option<u64>, config: &Config) {
     match open_files {
         Some(limit) => {
             let calls = calls_for_open_files(config, limit);
-            tracing::info!(limit, calls, "the limit of open files, and how many calls it is enough for");
+            tracing::info!(
+                limit,
+                calls,
+                "the limit of open files, and for how many calls it has room beside all TCP connections"
+            );
         }
         None => tracing::info!("there is no limit of open files"),
     }

@@ -37,7 +37,7 @@ pub async fn ring_extension(
             from: incoming.identity_towards(binding.flow),
             to: NameAddr::new(address_of(callee.user(), binding.flow)),
             route: Vec::new(),
-            flow: binding.flow,
+            flow: binding.way(),
             next_hop: NextHop::Flow,
             credentials: None,
             ring_timeout: None,

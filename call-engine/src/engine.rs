@@ -354,7 +354,7 @@ impl Application for Server {
         if self.0.draining() {
             tracing::debug!("refused, because the server ends");
             metrics::counter!("blether_engine_draining_refusals_total").increment(1);
-            return Admission::refuse(draining(invite));
+            return Admission::RefuseStateless(Box::new(draining(invite)));
         }
         let context = match core.pass_stages(now, invite, flow) {
             Ok(context) => context,
@@ -391,7 +391,7 @@ impl Application for Server {
         match request.method() {
             Method::Register => self.0.0.register(now, request, flow, responder),
             // By this a load balancer sees that it has to send calls elsewhere.
-            Method::Options if self.0.draining() => Answer::now(draining(request)),
+            Method::Options if self.0.draining() => Answer::Stateless(Box::new(draining(request))),
             _ => Answer::NotServed,
         }
     }
@@ -573,6 +573,7 @@ impl EngineBuilder {
         };
         let endpoint_config = EndpointConfig {
             listen: config.listen.address,
+            also_listen: config.also_listen.iter().map(|listen| listen.address).collect(),
             shards: config.shard_count(),
             tcp: config.tcp.connection_limits(),
             advertise: config.advertise,
@@ -625,9 +626,14 @@ impl Engine {
         EngineBuilder { config, stages: Vec::new(), routes, media_ports: None, tap: None, durable: false, store: None }
     }
 
-    /// The address of the SIP socket, with the port that the system chose.
+    /// The address of the SIP sockets, with the port that the system chose; of several, the first.
     pub fn local_addr(&self) -> SocketAddr {
         self.endpoint.local_addr()
+    }
+
+    /// All addresses of the SIP sockets, in the order of the configuration.
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        self.endpoint.local_addrs()
     }
 
     /// The tables, as handlers see them.

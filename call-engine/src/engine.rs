@@ -22,7 +22,8 @@ use blether_session_core::actor::{
     Responder, StartError,
 };
 use blether_sip_core::{
-    AddressOfRecord, Host, Limits, Method, NameAddr, Request, Response, RetryAfter, StatusCode, Uri,
+    AddressOfRecord, ByteStr, Host, Limits, Method, NameAddr, ProxyRequire, Request, Response, RetryAfter, StatusCode,
+    Unsupported, Uri,
 };
 use blether_sip_transport::Flow;
 use blether_transaction_core::WireTap;
@@ -43,7 +44,7 @@ use crate::b2bua;
 use crate::config::{Config, Invalid};
 use crate::location::{Location, LocationLimits};
 use crate::pattern::{DuplicatePattern, Pattern, PatternError, Patterns};
-use crate::registrar::{Domains, Outcome, Registrar, RegistrarConfig, RegistrarConfigError};
+use crate::registrar::{Domains, Outcome, Refusal, Registrar, RegistrarConfig, RegistrarConfigError};
 use crate::stage::{Authenticator, AuthenticatorConfig, ChallengeReason, Stage, StageContext, Verdict, Verification};
 use crate::store::{Admitted, Store, StoreError, StoreHandle, Waiter, WriterConfig, Written};
 
@@ -296,6 +297,14 @@ impl Core {
                 tracing::info!(call_id = %request.call_id(), %aor, contacts, source = %flow.remote, "{}", outcome.as_str());
             }
             Outcome::Refused { refusal } => {
+                let full = match refusal {
+                    Refusal::TooManyContacts { .. } => Some("contacts_of_user"),
+                    Refusal::Full { .. } => Some("users"),
+                    _ => None,
+                };
+                if let Some(what) = full {
+                    metrics::counter!("blether_engine_registrar_full_total", "what" => what).increment(1);
+                }
                 tracing::info!(call_id = %request.call_id(), source = %flow.remote, %refusal, "a registration is refused");
             }
             Outcome::Queried { .. } | Outcome::Challenged { .. } => {}
@@ -374,6 +383,17 @@ impl Application for Server {
         let Some(dialled) = uri.user_decoded() else { return refuse(StatusCode::ADDRESS_INCOMPLETE) };
         let dialled = dialled.to_string();
         let Some(Route { handler, pattern }) = core.route(&dialled) else { return refuse(StatusCode::NOT_FOUND) };
+        // An extension's calls are passed on, as by a proxy: what is asked of proxies is asked of us (RFC 3261 §20.29).
+        let asked_of_proxies = if pattern.is_none() { invite.headers().all::<ProxyRequire>() } else { Ok(Vec::new()) };
+        let asked_of_proxies: Vec<ByteStr> = match asked_of_proxies {
+            Ok(lists) => lists.into_iter().flat_map(|ProxyRequire(tags)| tags).collect(),
+            Err(_) => return refuse(StatusCode::BAD_REQUEST),
+        };
+        if !asked_of_proxies.is_empty() {
+            let response =
+                Response::to_request(invite, StatusCode::BAD_EXTENSION).header(Unsupported(asked_of_proxies));
+            return Admission::refuse(response.build());
+        }
         let engine = self.0.clone();
         let caller = context.user.map(|user| user.user().to_owned());
         tracing::info!(call_id = %invite.call_id(), caller, dialled, "a call");

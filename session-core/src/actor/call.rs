@@ -409,6 +409,8 @@ impl Call {
             let report = matches!(event, CallEvent::Media { .. } | CallEvent::Ringing { .. });
             if !report || self.waiting.len() < MOST_WAITING {
                 self.waiting.push_back(event);
+            } else {
+                metrics::counter!("blether_session_call_events_lost_total").increment(1);
             }
         }
     }

@@ -203,13 +203,13 @@ impl Core {
     }
 
     /// Leads a request through every stage; `Err` is the answer that one of them gave.
-    fn pass_stages(&self, now: Instant, request: &Request, flow: Flow) -> Result<StageContext, Box<Response>> {
+    fn pass_stages(&self, now: Instant, request: &Request, flow: Flow) -> Result<StageContext, Refused> {
         let mut context = StageContext::default();
         let mut verdict = self.authenticate(now, request, flow, &mut context);
         let mut stages = self.stages.iter();
         loop {
             match verdict {
-                Verdict::Answer(response) => return Err(response),
+                Verdict::Answer(response) => return Err(Refused { response, by_a_stranger: context.user.is_none() }),
                 Verdict::Pass => match stages.next() {
                     Some(stage) => verdict = stage.inspect(now, request, flow, &mut context),
                     None => return Ok(context),
@@ -234,11 +234,12 @@ impl Core {
         if let Err(refusal) = self.registrar.admit(request, flow) {
             let (response, outcome) = self.registrar.refuse(request, refusal);
             self.note_registration(request, flow, &outcome);
-            return Answer::now(response);
+            return Answer::Stateless(Box::new(response));
         }
         let context = match self.pass_stages(now, request, flow) {
             Ok(context) => context,
-            Err(response) => return Answer::Now(response),
+            Err(Refused { response, by_a_stranger: true }) => return Answer::Stateless(response),
+            Err(Refused { response, .. }) => return Answer::Now(response),
         };
         let Some(user) = context.user else {
             return Answer::now(Response::to_request(request, StatusCode::FORBIDDEN).build());
@@ -283,6 +284,13 @@ impl Core {
     }
 }
 
+/// The answer of a stage. One to a stranger leaves no state, so that nobody can fill our tables or have us send what nobody asked for; who has
+/// logged in has used up a nonce, and must get the same answer again.
+struct Refused {
+    response: Box<Response>,
+    by_a_stranger: bool,
+}
+
 /// The 200 to a REGISTER, while what it lists is being written.
 struct Registered {
     responder: Responder,
@@ -321,7 +329,8 @@ impl Application for Server {
         }
         let context = match core.pass_stages(now, invite, flow) {
             Ok(context) => context,
-            Err(response) => return Admission::Refuse(response),
+            Err(Refused { response, by_a_stranger: true }) => return Admission::RefuseStateless(response),
+            Err(Refused { response, .. }) => return Admission::Refuse(response),
         };
         let refuse = |status: StatusCode| {
             let caller = context.user.as_ref().map(|user| user.user());

@@ -13,7 +13,7 @@ use rand::rngs::StdRng;
 use tokio::sync::oneshot;
 
 use crate::error::WorkerError;
-use crate::leg::MediaDirection;
+use crate::leg::{MediaDirection, PayloadTypes};
 
 mod leg;
 mod ports;
@@ -242,6 +242,14 @@ impl WorkerHandle {
     /// [`WorkerError`]; nothing has changed then.
     pub async fn set_direction(&self, leg: LegId, direction: MediaDirection) -> Result<(), WorkerError> {
         self.ask(leg, |reply| Command::SetDirection { leg, direction, reply }).await
+    }
+
+    /// Changes how the payload types of the leg's peer are read, from the reply on. What is relayed keeps them until then.
+    ///
+    /// # Errors
+    /// [`WorkerError`]; nothing has changed then.
+    pub async fn set_payload_types(&self, leg: LegId, types: PayloadTypes) -> Result<(), WorkerError> {
+        self.ask(leg, |reply| Command::SetPayloadTypes { leg, types, reply }).await
     }
 
     /// Relays each of two legs of this worker to the other, from one moment on.

@@ -10,6 +10,8 @@
 //! | [`InviteSession`] | one end of a call, from the first INVITE to the last BYE |
 //! | [`Dialog`] | what both ends must know to send each other requests |
 //! | [`Negotiation`] | offers and answers, and the [`MediaPlan`] that they come to |
+//! | [`Agreement`] | what a session has agreed to for its media, over all its offers |
+//! | [`Bridge`] | two calls that are one conversation: each change of one is offered to the other |
 //! | [`Registration`] | a contact that is kept registered |
 //! | [`ClientAuthenticator`] | answers to 401 and 407 |
 //!
@@ -42,7 +44,7 @@
 //!
 //! # What is covered
 //!
-//! - RFC 3261 §8.1.3.5, §10.2, §12, §13, §14, §15, §22 for a user agent; forking on the calling side. Absent: 3xx is passed up and not
+//! - RFC 3261 §8.1.3.5, §8.2.1 to §8.2.3, §10.2, §12, §13, §14, §15, §22 for a user agent; forking on the calling side. Absent: 3xx is passed up and not
 //!   followed; `sips` and its secure dialogs; PRACK (RFC 3262), so that early media goes unreliably; session timers (RFC 4028);
 //!   REFER, SUBSCRIBE and Replaces.
 //! - After [`SessionEvent::Ended`] a session is gone: a 2xx of another branch of a fork that comes later than that is not acknowledged, and
@@ -55,14 +57,19 @@
 
 #[cfg(feature = "media")]
 pub mod actor;
+mod agreement;
+mod bridge;
 mod client_authentication;
 mod config;
 mod dialog;
 mod error;
+pub mod inspection;
 mod invite;
 mod negotiation;
 mod registration;
 
+pub use agreement::Agreement;
+pub use bridge::{Bridge, BridgedLeg, End, Ends};
 pub use client_authentication::{ClientAuthenticator, ClientCredentials};
 pub use config::{ALLOWED_METHODS, NextHop, SessionConfig};
 pub use dialog::{CSeqVerdict, Dialog, DialogId};

@@ -12,7 +12,7 @@ use super::leg::{EventSink, LegConfig, LegId, LegMode};
 use super::ports::RtpSocket;
 use super::statistics::LegStatistics;
 use crate::error::WorkerError;
-use crate::leg::MediaDirection;
+use crate::leg::{MediaDirection, PayloadTypes};
 
 /// Commands that may wait. 1 024: a worker takes them all each turn, so this many mean that it has stood still for long.
 pub(super) const MAX_WAITING: usize = 1_024;
@@ -24,6 +24,7 @@ pub(super) enum Command {
     SetRemote { leg: LegId, remote: SocketAddr, reply: Reply<()> },
     SetMode { leg: LegId, mode: LegMode, reply: Reply<()> },
     SetDirection { leg: LegId, direction: MediaDirection, reply: Reply<()> },
+    SetPayloadTypes { leg: LegId, types: PayloadTypes, reply: Reply<()> },
     Bridge { a: LegId, b: LegId, reply: Reply<()> },
     RemoveLeg { leg: LegId, reply: Option<Reply<LegStatistics>> },
     Statistics { leg: LegId, reply: Reply<LegStatistics> },

@@ -282,6 +282,10 @@ impl Worker {
             Command::SetDirection { leg, direction, reply } => {
                 let _gone = reply.send(self.set_direction(now, leg, direction));
             }
+            Command::SetPayloadTypes { leg, types, reply } => {
+                let set = self.find(leg).map(|leg| leg.set_payload_types(&types));
+                let _gone = reply.send(set);
+            }
             Command::Bridge { a, b, reply } => {
                 let bridged = self
                     .find(b)

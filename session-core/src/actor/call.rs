@@ -440,8 +440,7 @@ impl Call {
         let plan = self.legs.get(&leg).and_then(|view| view.plan.clone()).ok_or(CallError::NoSuchLeg(leg))?;
         let unanswered = self.legs.get(&LegKey::PRIMARY).ok_or(CallError::Ended)?.media.is_none();
         if unanswered {
-            let both_ways = MediaCapabilities::from_plan(&plan).with_direction(Direction::SendRecv);
-            self.negotiate(LegKey::PRIMARY, &both_ways).await?;
+            self.negotiate(LegKey::PRIMARY, &MediaCapabilities::from_plan(&plan)).await?;
         }
         self.worker.bridge(self.media_of(LegKey::PRIMARY)?, self.media_of(leg)?).await?;
         self.send(Op::Link { a: LegKey::PRIMARY, b: leg }).await?;

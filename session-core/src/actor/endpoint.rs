@@ -11,8 +11,8 @@ use blether_sip_transport::{
     BindError, ConnectionLimits, Flow, FramerLimits, LocalAddresses, NoRoute, TcpListener, Transport, UdpSocket,
 };
 use blether_transaction_core::{
-    Failure, Ownership, Router, RunningShards, ShardConfig, ShardHandle, ShardIndex, Shards, Streams, Timing,
-    TransactionsConfig, WireTap,
+    Failure, OverloadConfig, Ownership, Router, RunningShards, ShardConfig, ShardHandle, ShardIndex, Shards, Streams,
+    Timing, TransactionsConfig, WireTap,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -57,6 +57,8 @@ pub struct EndpointConfig {
     pub advertise: Option<IpAddr>,
     /// Transactions at a time, in all shards together, of which each has an equal part; see [`TransactionsConfig::max_transactions`].
     pub max_transactions: usize,
+    /// When a shard refuses what is new because it is behind.
+    pub overload: OverloadConfig,
     /// Who is shown every SIP message.
     pub tap: Option<WireTap>,
 }
@@ -77,6 +79,7 @@ impl Default for EndpointConfig {
             end_when_silent: None,
             advertise: None,
             max_transactions: TransactionsConfig::default().max_transactions,
+            overload: OverloadConfig::default(),
             tap: None,
         }
     }
@@ -180,7 +183,9 @@ impl Endpoint {
                 timing: config.timing,
                 limits: config.limits.clone(),
                 max_transactions: config.max_transactions.div_ceil(sockets.len().max(1)),
+                ..TransactionsConfig::default()
             },
+            overload: config.overload,
             advertise: config.advertise,
             tap: config.tap.clone(),
         };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use blether_rtp_core::{
     Impairment, LatchPolicy, LegConfig, LegEvent, LegId, LegMode, LegStatistics, MediaDirection, MediaWorkers, NoPort,
-    PortAllocator, WorkerError, WorkerHandle,
+    PayloadTypes, PortAllocator, WorkerError, WorkerHandle,
 };
 
 use super::LegKey;
@@ -91,6 +91,21 @@ pub(crate) async fn follow_plan(worker: &WorkerHandle, leg: LegId, plan: &MediaP
     worker.set_remote(leg, plan.remote).await?;
     let direction = MediaDirection { send: plan.direction.sends(), receive: plan.direction.receives() };
     worker.set_direction(leg, direction).await
+}
+
+/// Has the worker call each codec of this leg's peer what the other leg's peer calls it, and hear this one's keys.
+pub(crate) async fn name_payload_types(
+    worker: &WorkerHandle,
+    leg: LegId,
+    plan: &MediaPlan,
+    other: &MediaPlan,
+) -> Result<(), WorkerError> {
+    let events = plan.receive_telephone_event.zip(other.telephone_event);
+    let types = PayloadTypes {
+        relayed_as: plan.same_formats(other).chain(events).collect(),
+        telephone_event: plan.receive_telephone_event,
+    };
+    worker.set_payload_types(leg, types).await
 }
 
 fn unspecified(like: IpAddr) -> IpAddr {

@@ -16,6 +16,7 @@ use blether_transaction_core::{Rejected, Router, ShardHandle};
 use rand::rngs::StdRng;
 use tokio::sync::{Notify, mpsc};
 
+use super::bridge::Bridged;
 use super::call::{CallError, CallEvent, Op};
 use super::dispatcher::{Command, Home};
 use super::endpoint::EndpointConfig;
@@ -66,6 +67,8 @@ pub(crate) struct CallActor {
     pub(super) handler: Option<HandlerFuture>,
     pub(super) witnessed: Witnessed,
     pub(super) legs: BTreeMap<LegKey, Leg>,
+    /// The two legs that talk to each other.
+    pub(super) bridge: Option<Bridged>,
     pub(super) chores: Vec<Chore>,
     /// When the end was decided; from then on there is no handler and no new leg.
     pub(super) ending: Option<Instant>,
@@ -106,6 +109,7 @@ impl CallActor {
             handler: None,
             witnessed: Witnessed::new(None),
             legs: BTreeMap::new(),
+            bridge: None,
             chores: Vec::new(),
             ending: None,
         }
@@ -165,14 +169,17 @@ impl CallActor {
 
     async fn wait(&mut self) -> Woken {
         let goodbye = self.ending.map(|since| since + self.longest_goodbye());
+        let bridge = self.bridge.as_ref().and_then(Bridged::poll_timeout);
         let due = self.legs.values().filter_map(|leg| leg.session.poll_timeout());
-        let due = due.chain(goodbye).chain(self.witnessed.poll_timeout()).min();
+        let due = due.chain(goodbye).chain(bridge).chain(self.witnessed.poll_timeout()).min();
+        let makes_room = self.outbox.front().is_some_and(Command::makes_room);
         tokio::select! {
             biased;
             message = self.mailbox.recv() => Woken::Message(message),
             () = self.overrun.notified() => Woken::Overrun,
             () = sleep_until(due) => Woken::Timeout,
-            room = self.shard.room(), if !self.outbox.is_empty() => Woken::Room(room.is_ok()),
+            // The first in the outbox waits, and may not be let into the reserved room.
+            room = self.shard.room(makes_room), if !self.outbox.is_empty() => Woken::Room(room.is_ok()),
             done = poll_chores(&mut self.chores) => Woken::Chore(done),
             end = poll_handler(&mut self.handler) => Woken::Handler(end),
             op = self.ops.recv(), if self.ending.is_none() => Woken::Op(op),
@@ -206,6 +213,7 @@ impl CallActor {
         for leg in self.legs.values_mut() {
             leg.session.handle_timeout(now);
         }
+        self.bridge_timeout(now);
     }
 
     /// Decides the end of the call: the handler goes, and every leg is refused, cancelled or hung up as its state demands. A second

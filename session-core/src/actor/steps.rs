@@ -2,17 +2,18 @@
 
 use std::time::Instant;
 
-use blether_rtp_core::{LegEvent, LegStatistics, WorkerError};
+use blether_rtp_core::{LegEvent, LegStatistics};
 use blether_sip_core::StatusCode;
 
+use super::bridge::told;
 use super::call::{CallError, CallEvent, Dial, Op};
 use super::dispatcher::Command;
-use super::leg::{Agreement, Leg, contact_uri};
+use super::leg::{Leg, contact_uri};
 use super::mailbox::CallMessage;
 use super::media::{MediaLeg, follow_plan};
 use super::runner::{CallActor, ChoreDone};
 use super::{HandlerFuture, LegKey, random_token};
-use crate::{EndCause, InviteSession, MediaPlan, Negotiation, OutgoingInvite, Party, SessionEvent};
+use crate::{Agreement, EndCause, InviteSession, MediaPlan, OutgoingInvite, Party, SessionEvent};
 
 /// Room in the event queue that digits and other reports of the media may not use, so that the end of a leg always finds a place.
 const EVENTS_RESERVED: usize = 64;
@@ -20,7 +21,7 @@ const EVENTS_RESERVED: usize = 64;
 impl CallActor {
     /// Gives the call its caller: a leg that an INVITE opened.
     pub(super) fn adopt(&mut self, session: InviteSession, offer: bytes::Bytes, handler: HandlerFuture) {
-        let mut leg = Leg::new(session, Negotiation::new(self.session_id()));
+        let mut leg = Leg::new(session, Agreement::new(self.session_id()));
         leg.peer = leg.session.invite().and_then(contact_uri);
         leg.offer = (!offer.is_empty()).then_some(offer);
         self.legs.insert(LegKey::PRIMARY, leg);
@@ -62,7 +63,8 @@ impl CallActor {
                     leg.session.end(now, EndCause::Failed);
                 }
                 if matches!(event, LegEvent::Silent | LegEvent::Heard) {
-                    leg.silent = event == LegEvent::Silent;
+                    // What was told as the peer was put on hold is out of date.
+                    leg.silent = event == LegEvent::Silent && leg.is_listening();
                     self.end_if_silent(now, key);
                 }
                 self.emit(CallEvent::Media { leg: key, event });
@@ -76,7 +78,7 @@ impl CallActor {
         let now = Instant::now();
         let mut moved = true;
         while moved {
-            moved = false;
+            moved = self.end_together(now) | self.settle_bridge(now);
             for key in self.legs.keys().copied().collect::<Vec<_>>() {
                 while let Some(transmit) = self.legs.get_mut(&key).and_then(|leg| leg.session.poll_transmit()) {
                     moved = true;
@@ -93,10 +95,13 @@ impl CallActor {
     }
 
     fn session_event(&mut self, now: Instant, key: LegKey, event: SessionEvent) {
+        if self.bridge_event(now, key, &event) {
+            return;
+        }
         let Some(leg) = self.legs.get_mut(&key) else { return };
         match event {
             SessionEvent::Ringing | SessionEvent::Progress { .. } => self.emit(CallEvent::Ringing { leg: key }),
-            SessionEvent::Answered { sdp } => match leg.apply_answer(sdp.as_deref().unwrap_or_default()) {
+            SessionEvent::Answered { sdp } => match leg.agreement.apply_answer(sdp.as_deref().unwrap_or_default()) {
                 Ok(Some(plan)) => {
                     self.follow(key, &plan);
                     if let Some(leg) = self.legs.get_mut(&key) {
@@ -112,7 +117,7 @@ impl CallActor {
                     self.refused(key, StatusCode::NOT_ACCEPTABLE_HERE);
                 }
             },
-            SessionEvent::Confirmed { sdp } => self.confirmed(now, key, sdp),
+            SessionEvent::Confirmed { sdp } => self.confirmed(now, key, sdp.as_ref()),
             SessionEvent::Offer { sdp } => self.offered(now, key, &sdp),
             SessionEvent::Refused { response } => self.refused(key, response.status()),
             SessionEvent::Ended { by, cause } => {
@@ -124,6 +129,7 @@ impl CallActor {
                 if let Some(linked) = linked
                     && let Some(other) = self.legs.get_mut(&linked)
                 {
+                    self.bridge = None;
                     other.linked = None;
                     other.session.end(now, cause);
                 }
@@ -133,10 +139,11 @@ impl CallActor {
             }
             SessionEvent::OfferWanted => self.offer_wanted(now, key),
             SessionEvent::OfferAnswered { sdp: Some(sdp) } => self.offer_answered(now, key, &sdp),
-            // What was agreed stays in force, or the session has dealt with it.
-            SessionEvent::OfferAnswered { sdp: None }
-            | SessionEvent::OfferWithdrawn
-            | SessionEvent::OfferRefused { .. } => {}
+            SessionEvent::OfferAnswered { sdp: None } | SessionEvent::OfferRefused { .. } => {
+                leg.agreement.offer_refused()
+            }
+            // The session has dealt with it.
+            SessionEvent::OfferWithdrawn => {}
             // INFO was answered by the session; what it carries has no meaning here.
             SessionEvent::Info { .. } => {}
         }
@@ -149,14 +156,10 @@ impl CallActor {
         self.emit(CallEvent::Refused { leg: key, status });
     }
 
-    fn confirmed(&mut self, now: Instant, key: LegKey, sdp: Option<bytes::Bytes>) {
+    fn confirmed(&mut self, now: Instant, key: LegKey, sdp: Option<&bytes::Bytes>) {
         let Some(leg) = self.legs.get_mut(&key) else { return };
-        let agreed = match sdp {
-            Some(sdp) => leg.apply_answer(&sdp),
-            // Our 200 made the offer, and the ACK has no answer (RFC 3261 §13.2.1): nothing is agreed.
-            None if matches!(leg.agreement, Agreement::Offered(_)) => leg.apply_answer(&[]),
-            None => Ok(None),
-        };
+        // Where our 200 made the offer and the ACK has no answer (RFC 3261 §13.2.1), nothing is agreed.
+        let agreed = leg.agreement.apply_answer(sdp.map_or(&[][..], |sdp| sdp));
         match agreed {
             Ok(plan) => {
                 if let Some(plan) = &plan {
@@ -201,7 +204,7 @@ impl CallActor {
 
     fn offer_answered(&mut self, now: Instant, key: LegKey, sdp: &[u8]) {
         let Some(leg) = self.legs.get_mut(&key) else { return };
-        match leg.apply_answer(sdp) {
+        match leg.agreement.apply_answer(sdp) {
             Ok(Some(plan)) => {
                 self.follow(key, &plan);
                 self.emit(CallEvent::MediaChanged { leg: key, plan });
@@ -214,7 +217,7 @@ impl CallActor {
         }
     }
 
-    fn refuse_offer(&mut self, now: Instant, key: LegKey) {
+    pub(super) fn refuse_offer(&mut self, now: Instant, key: LegKey) {
         if let Some(leg) = self.legs.get_mut(&key)
             && leg.session.refuse_offer(now, StatusCode::NOT_ACCEPTABLE_HERE).is_err()
         {
@@ -222,15 +225,14 @@ impl CallActor {
         }
     }
 
-    fn follow(&mut self, key: LegKey, plan: &MediaPlan) {
-        let Some(media) = self.legs.get(&key).and_then(|leg| leg.media.as_ref()) else { return };
+    pub(super) fn follow(&mut self, key: LegKey, plan: &MediaPlan) {
+        let Some(leg) = self.legs.get_mut(&key) else { return };
+        // Who is not to be heard is not silent.
+        leg.silent &= leg.is_listening();
+        let Some(media) = &leg.media else { return };
         let (worker, id, plan, call_id) = (media.worker.clone(), media.id, plan.clone(), self.call_id.clone());
         self.chores.push(Box::pin(async move {
-            match follow_plan(&worker, id, &plan).await {
-                // A call that is hung up as soon as it is answered: its leg has ended meanwhile.
-                Ok(()) | Err(WorkerError::UnknownLeg) => {}
-                Err(error) => tracing::warn!(%call_id, %error, "the media worker did not learn what was agreed"),
-            }
+            told(&call_id, follow_plan(&worker, id, &plan).await);
             ChoreDone::PlanFollowed
         }));
     }
@@ -309,7 +311,7 @@ impl CallActor {
             Op::Link { a, b } => {
                 let lives = |key| self.legs.get(key).is_some_and(|leg| leg.ended.is_none());
                 if lives(&a) && lives(&b) {
-                    self.link(a, b);
+                    self.link(now, a, b);
                 } else {
                     // One has ended already and cannot take the other along any more.
                     self.end_leg(now, a, EndCause::HungUp);
@@ -321,12 +323,22 @@ impl CallActor {
         }
     }
 
-    fn link(&mut self, a: LegKey, b: LegKey) {
-        for (key, other) in [(a, b), (b, a)] {
+    /// A leg that says goodbye takes the one that it talks to along, and does not wait for its last word: a peer that is gone would take
+    /// 64×T1 over that. Whether there was one.
+    fn end_together(&mut self, now: Instant) -> bool {
+        let ending = |(key, leg): (&LegKey, &Leg)| Some((*key, leg.linked?, leg.session.ending()?));
+        let Some((key, other, cause)) = self.legs.iter().find_map(ending) else { return false };
+        if key == LegKey::PRIMARY || other == LegKey::PRIMARY {
+            self.witnessed.ended(now, key, Party::Local, cause);
+        }
+        self.bridge = None;
+        for key in [key, other] {
             if let Some(leg) = self.legs.get_mut(&key) {
-                leg.linked = Some(other);
+                leg.linked = None;
             }
         }
+        self.end_leg(now, other, cause);
+        true
     }
 
     fn end_leg(&mut self, now: Instant, key: LegKey, cause: EndCause) {
@@ -343,8 +355,9 @@ impl CallActor {
             self.call_id = call_id.clone();
         }
         let contact_user = dial.from.uri.as_sip().and_then(|uri| uri.user.clone());
-        let mut negotiation = Negotiation::new(self.session_id());
-        let pending = negotiation.offer(&dial.media, media.local);
+        let mut agreement = Agreement::new(self.session_id());
+        agreement.open(dial.media.clone(), media.local);
+        let offer = agreement.offer(&dial.media);
         let peer = dial.request_uri.clone();
         let invite = OutgoingInvite {
             request_uri: dial.request_uri,
@@ -352,7 +365,7 @@ impl CallActor {
             to: dial.to,
             call_id: call_id.clone(),
             route: dial.route,
-            offer: Some(pending.sdp()),
+            offer,
             credentials: dial.credentials,
             flow: dial.flow,
             next_hop: dial.next_hop,
@@ -366,11 +379,9 @@ impl CallActor {
             invite,
             rand::SeedableRng::from_rng(&mut self.rng),
         );
-        let mut leg = Leg::new(session, negotiation);
+        let mut leg = Leg::new(session, agreement);
         leg.dialled = true;
         leg.peer = Some(peer);
-        leg.agreement = Agreement::Offered(pending);
-        leg.capabilities = dial.media;
         leg.media = Some(media);
         self.legs.insert(key, leg);
         self.outbox.push_back(Command::OpenLeg { call: self.key, leg: key, local_tag, call_id });

@@ -44,6 +44,11 @@ impl Outlet {
         self.receiver.try_recv().ok()
     }
 
+    /// How many wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.receiver.len()
+    }
+
     /// Tells those that wait for room that there is some.
     pub(super) fn announce_room(&self) {
         self.taken.notify_waiters();

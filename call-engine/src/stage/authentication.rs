@@ -26,7 +26,7 @@ use rand::{Rng, RngExt as _};
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
-use crate::account::Accounts;
+use crate::account::SharedAccounts;
 use fallback::{Fallback, Phone};
 
 /// Bytes of the HMAC that a nonce carries: 128 bits cannot be guessed, and keep the header short.
@@ -208,7 +208,7 @@ pub enum MalformedCredentials {
 #[derive(Debug)]
 pub struct Authenticator {
     config: AuthenticatorConfig,
-    accounts: Arc<Accounts>,
+    accounts: Arc<SharedAccounts>,
     /// What the credentials of unknown users are checked against. No password gives them.
     decoys: Decoys,
     opaque: ByteStr,
@@ -230,7 +230,7 @@ struct Decoys {
 
 impl Authenticator {
     /// Makes an authenticator with a key of its own from `rng`, which must be cryptographically secure.
-    pub fn new(config: AuthenticatorConfig, accounts: Arc<Accounts>, now: Instant, rng: &mut impl Rng) -> Self {
+    pub fn new(config: AuthenticatorConfig, accounts: Arc<SharedAccounts>, now: Instant, rng: &mut impl Rng) -> Self {
         let unknowable = format!("{:032x}{:032x}", rng.random::<u128>(), rng.random::<u128>());
         let decoy = |algorithm| ha1(algorithm, "", &config.realm, &unknowable);
         Self {
@@ -268,7 +268,8 @@ impl Authenticator {
         if !names_resource(&credentials.uri, request.uri()) {
             return Verification::Malformed { error: MalformedCredentials::UriMismatch };
         }
-        let account = self.accounts.get(&credentials.username);
+        let accounts = self.accounts.now();
+        let account = accounts.get(&credentials.username);
         let offered = self.config.algorithms.as_slice();
         let wanted = credentials.known_algorithm().filter(|algorithm| offered.contains(algorithm));
         let algorithm = wanted.unwrap_or(Algorithm::Sha256);

@@ -104,7 +104,8 @@ impl Figures {
             ("keep_alive", counters.keep_alives, before.keep_alives),
         ] {
             if now > before {
-                metrics::counter!("blether_transaction_unserved_messages_total", "what" => what).increment(now - before);
+                metrics::counter!("blether_transaction_unserved_messages_total", "what" => what)
+                    .increment(now - before);
             }
         }
     }

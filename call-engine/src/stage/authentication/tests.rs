@@ -7,7 +7,7 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
 use super::*;
-use crate::account::Account;
+use crate::account::{Account, Accounts, SharedAccounts};
 
 const SECOND: Duration = Duration::from_secs(1);
 const URI: &str = "sip:blether.example";
@@ -18,7 +18,12 @@ fn authenticator(now: Instant, change: impl FnOnce(&mut AuthenticatorConfig)) ->
     let accounts = accounts.map(|(user, password)| Account::new(user, "blether", password, None).unwrap());
     let mut config = AuthenticatorConfig::new("blether");
     change(&mut config);
-    Authenticator::new(config, Arc::new(Accounts::new(accounts).unwrap()), now, &mut StdRng::seed_from_u64(7))
+    Authenticator::new(
+        config,
+        Arc::new(SharedAccounts::new(Accounts::new(accounts).unwrap())),
+        now,
+        &mut StdRng::seed_from_u64(7),
+    )
 }
 
 /// Any instant does: only differences count.
@@ -166,7 +171,7 @@ fn a_nonce_that_was_not_issued_here_is_refused() {
 #[test]
 fn a_nonce_of_another_process_is_refused() {
     let (now, authenticator) = start();
-    let accounts = Arc::new(Accounts::default());
+    let accounts = Arc::new(SharedAccounts::new(Accounts::default()));
     let rng = &mut StdRng::seed_from_u64(8);
     let restarted = Authenticator::new(AuthenticatorConfig::new("blether"), accounts, now, rng);
     let theirs = challenged(&restarted, now).remove(0);

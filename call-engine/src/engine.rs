@@ -613,8 +613,13 @@ impl EngineBuilder {
         core.forget_strangers(Instant::now());
         let handle = EngineHandle(Arc::new(core));
         let mut tasks = JoinSet::new();
-        if handle.0.store.status().unread {
-            tasks.spawn(handle.clone().take_in_stored_accounts());
+        if handle.store().status().unread {
+            let handle = handle.clone();
+            tasks.spawn(async move {
+                if handle.store().read().await {
+                    handle.0.serve_late_accounts().await;
+                }
+            });
         }
         let endpoint = Endpoint::start(endpoint_config, Arc::new(Server(handle.clone()))).await?;
         // It is empty so far.

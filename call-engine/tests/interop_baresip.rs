@@ -6,6 +6,7 @@ mod server;
 
 use std::time::Duration;
 
+use blether_call_engine::cdr::CdrEnd;
 use blether_call_engine::config::Config;
 use peers::baresip::BaresipConfig;
 use peers::sound::{assert_heard, tune, write_wav};
@@ -39,6 +40,7 @@ fn each_baresip_hears_the_other_and_either_may_hang_up() {
 
     assert_heard("alice", &his, &alices.heard(), 2);
     assert_heard("bob", &hers, &bobs.heard(), 2);
+    assert_sounded_well(&server);
 
     alices.dial(&format!("sip:101@{}", server.address()));
     alices.wait_event("CALL_ESTABLISHED", PATIENCE);
@@ -47,6 +49,37 @@ fn each_baresip_hears_the_other_and_either_may_hang_up() {
     assert_eq!(server.after_the_calls().calls, 0);
     bobs.quit();
     alices.quit();
+}
+
+/// The record of the only call so far says of both legs what three seconds of G.711 on a good network are.
+fn assert_sounded_well(server: &Server) {
+    let store = server.engine().handle().store();
+    let cdr = wait_until("the record of the call", PATIENCE, || {
+        server.block_on(store.cdrs(1)).unwrap().pop().filter(|cdr| cdr.end == Some(CdrEnd::Caller))
+    });
+    let legs = cdr.legs.unwrap();
+    assert_eq!(legs.as_array().unwrap().len(), 2, "{legs:#}");
+    for (leg, party) in legs.as_array().unwrap().iter().zip(["caller", "callee"]) {
+        let number = |path: &str| leg.pointer(path).and_then(|value| value.as_f64());
+        assert_eq!((&leg["party"], &leg["latched"]), (&party.into(), &false.into()), "{leg:#}");
+        assert!(["PCMU/8000", "PCMA/8000"].map(Some).contains(&leg["codec"].as_str()), "{leg:#}");
+        for way in ["/received", "/sent"] {
+            let (packets, bytes) =
+                (number(&format!("{way}/packets")).unwrap(), number(&format!("{way}/bytes")).unwrap());
+            assert!((140.0..3_000.0).contains(&packets) && bytes >= 160.0 * packets, "{leg:#}");
+        }
+        assert!(number("/received/lost").unwrap() <= 0.02 * number("/received/packets").unwrap(), "{leg:#}");
+        assert!(number("/received/jitter_ms").unwrap() < 100.0, "{leg:#}");
+        assert!(number("/received/first_after_ms").unwrap() < 3_000.0, "{leg:#}");
+        // A call of three seconds may be over before a report was answered.
+        assert!(number("/round_trip_ms").is_none_or(|ms| ms < 1_000.0), "{leg:#}");
+        assert!(number("/mos_received").is_none_or(|mos| (3.0..4.5).contains(&mos)), "{leg:#}");
+        assert_eq!(
+            (number("/digits"), number("/refused"), number("/relay_lost")),
+            (Some(0.0), Some(0.0), Some(0.0)),
+            "{leg:#}"
+        );
+    }
 }
 
 #[test]

@@ -167,6 +167,7 @@ mod tests {
                 ..EndpointReport::default()
             },
             store: StoreStatus {
+                unread: false,
                 durability: Durability::Durable,
                 last_error: Some("the disk was full yesterday".to_owned()),
                 unwritten_bindings: 0,

@@ -163,6 +163,8 @@ pub(super) struct Leg {
     relayed_as: Vec<(u8, u8)>,
     clock_rate: u32,
     silence: Silence,
+    /// When it was first known where the peer listens.
+    peer_known_at: Option<Instant>,
     counted: LegStatistics,
     pub(super) impairer: Option<Impairer>,
     pub(super) receive_errors: ReceiveErrors,
@@ -207,6 +209,7 @@ impl Leg {
             relayed_as: Vec::new(),
             clock_rate,
             silence: Silence::new(now, config.silent_after),
+            peer_known_at: None,
             counted: LegStatistics::default(),
             impairer: config.impairment.map(Impairer::new),
             receive_errors: ReceiveErrors::default(),
@@ -221,6 +224,9 @@ impl Leg {
     /// Takes in where the peer is, and whether it is to be heard.
     fn follow_peer(&mut self, now: Instant) {
         let remote = self.latch.remote();
+        if remote.is_some() {
+            self.peer_known_at.get_or_insert(now);
+        }
         self.rtcp.follow(remote);
         self.silence.expect(now, self.direction.receive && remote.is_some());
     }
@@ -242,6 +248,10 @@ impl Leg {
             }
         }
         self.connect_when_settled(now);
+        if self.counted.first_packet_after.is_none() {
+            let known_at = self.peer_known_at.unwrap_or(now);
+            self.counted.first_packet_after = Some(now.saturating_duration_since(known_at));
+        }
         self.counted.received_packets += 1;
         self.counted.received_bytes += datagram.len() as u64;
         let _place = self.rtcp.received(now, &packet);
@@ -374,6 +384,9 @@ impl Leg {
     }
 
     pub(super) fn emit(&mut self, event: LegEvent) -> Result<(), Panicked> {
+        if matches!(event, LegEvent::TelephoneEvent { .. }) {
+            self.counted.digits += 1;
+        }
         let (id, sink) = (self.id, &mut self.sink);
         guarded(|| sink(id, event))
     }

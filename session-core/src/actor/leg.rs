@@ -1,15 +1,18 @@
 //! One leg of a call inside its actor: the session, what was agreed for its media, and its hold on the worker.
 
-use blether_sip_core::StatusCode;
+use blether_sip_core::{Contact, Request, StatusCode, Uri};
 use bytes::Bytes;
 
 use super::LegKey;
 use super::media::MediaLeg;
+use super::witness::LegReport;
 use crate::{Agreement, EndCause, InviteSession, MediaCapabilities, MediaPlan, NegotiationError, Party};
 
 /// A leg as its actor holds it.
 pub(crate) struct Leg {
     pub(crate) session: InviteSession,
+    /// Who is at its other end: the caller's Contact, or what was dialled.
+    pub(crate) peer: Option<Uri>,
     pub(crate) agreement: Agreement,
     pub(crate) media: Option<MediaLeg>,
     /// What the INVITE that opened the leg offered.
@@ -36,6 +39,7 @@ impl Leg {
     pub(crate) fn new(session: InviteSession, agreement: Agreement) -> Self {
         Self {
             session,
+            peer: None,
             agreement,
             media: None,
             offer: None,
@@ -48,6 +52,12 @@ impl Leg {
             silent: false,
             closing: false,
         }
+    }
+
+    /// What there is to say of the leg, but for what its media counted; `None` for one that was never answered.
+    pub(crate) fn report(&self, key: LegKey) -> Option<LegReport> {
+        let plan = self.agreement.plan().filter(|_| self.answered || !self.dialled)?.clone();
+        Some(LegReport { leg: key, peer: self.peer.clone(), plan, statistics: None })
     }
 
     /// Agrees on media with the peer's offer, or makes an offer where the INVITE had none, and keeps the description for the 200.
@@ -100,5 +110,14 @@ impl Leg {
     /// Whether something is to be heard of the peer.
     pub(crate) fn is_listening(&self) -> bool {
         self.agreement.plan().is_none_or(|plan| plan.direction.receives())
+    }
+}
+
+/// The address in the Contact of a request that opens a dialog.
+pub(crate) fn contact_uri(invite: &Request) -> Option<Uri> {
+    // One that cannot be read is no reason to refuse the call here; the dialog looks at it too.
+    match invite.headers().get::<Contact>() {
+        Ok(Some(Contact::Address(contact))) => Some(contact.uri),
+        _ => None,
     }
 }

@@ -8,7 +8,7 @@ use blether_sip_core::StatusCode;
 use super::bridge::told;
 use super::call::{CallError, CallEvent, Dial, Op};
 use super::dispatcher::Command;
-use super::leg::Leg;
+use super::leg::{Leg, contact_uri};
 use super::mailbox::CallMessage;
 use super::media::{MediaLeg, follow_plan};
 use super::runner::{CallActor, ChoreDone};
@@ -22,6 +22,7 @@ impl CallActor {
     /// Gives the call its caller: a leg that an INVITE opened.
     pub(super) fn adopt(&mut self, session: InviteSession, offer: bytes::Bytes, handler: HandlerFuture) {
         let mut leg = Leg::new(session, Agreement::new(self.session_id()));
+        leg.peer = leg.session.invite().and_then(contact_uri);
         leg.offer = (!offer.is_empty()).then_some(offer);
         self.legs.insert(LegKey::PRIMARY, leg);
         self.handler = Some(handler);
@@ -145,10 +146,11 @@ impl CallActor {
             SessionEvent::Refused { response } => self.refused(key, response.status()),
             SessionEvent::Ended { by, cause } => {
                 leg.ended = Some((by, cause));
-                if key == LegKey::PRIMARY || leg.linked == Some(LegKey::PRIMARY) {
-                    self.witnessed.ended(now, key, by, cause);
+                let linked = leg.linked.take();
+                if key == LegKey::PRIMARY || linked == Some(LegKey::PRIMARY) {
+                    self.witness_end(now, key, by, cause);
                 }
-                if let Some(linked) = leg.linked.take()
+                if let Some(linked) = linked
                     && let Some(other) = self.legs.get_mut(&linked)
                 {
                     self.bridge = None;
@@ -272,7 +274,7 @@ impl CallActor {
         let talks = leg.session.is_established();
         if self.config.end_when_silent.is_some() && talks && leg.silent && leg.linked.as_ref().is_none_or(silent) {
             tracing::info!(call_id = %self.call_id, "nothing has been heard for too long; the call is ended");
-            metrics::counter!("session_silent_calls_ended_total").increment(1);
+            metrics::counter!("blether_session_silent_calls_ended_total").increment(1);
             self.begin_ending(now, EndCause::PeerGone);
         }
     }
@@ -363,7 +365,7 @@ impl CallActor {
         let ending = |(key, leg): (&LegKey, &Leg)| Some((*key, leg.linked?, leg.session.ending()?));
         let Some((key, other, cause)) = self.legs.iter().find_map(ending) else { return };
         if key == LegKey::PRIMARY || other == LegKey::PRIMARY {
-            self.witnessed.ended(now, key, Party::Local, cause);
+            self.witness_end(now, key, Party::Local, cause);
         }
         self.bridge = None;
         for key in [key, other] {
@@ -391,6 +393,7 @@ impl CallActor {
         let mut agreement = Agreement::new(self.session_id());
         agreement.open(dial.media.clone(), media.local);
         let offer = agreement.offer(&dial.media);
+        let peer = dial.request_uri.clone();
         let invite = OutgoingInvite {
             request_uri: dial.request_uri,
             from: dial.from.with_tag(&local_tag),
@@ -413,6 +416,7 @@ impl CallActor {
         );
         let mut leg = Leg::new(session, agreement);
         leg.dialled = true;
+        leg.peer = Some(peer);
         leg.media = Some(media);
         self.legs.insert(key, leg);
         self.outbox.push_back(Command::OpenLeg { call: self.key, leg: key, local_tag, call_id });
@@ -432,12 +436,13 @@ impl CallActor {
                 | CallEvent::Ringing { .. }
         );
         if (report && self.events.capacity() <= EVENTS_RESERVED) || self.events.try_send(event).is_err() {
-            metrics::counter!("session_call_events_lost_total").increment(1);
+            metrics::counter!("blether_session_call_events_lost_total").increment(1);
         }
     }
 
     /// The last that is heard of a leg.
     pub(super) fn media_closed(&mut self, key: LegKey, statistics: Option<Box<LegStatistics>>) {
+        self.witness_leg(key, statistics.as_deref());
         let Some(leg) = self.legs.remove(&key) else { return };
         self.outbox.push_back(Command::CloseLeg { call: self.key, leg: key });
         let (by, cause) = leg.ended.unwrap_or((Party::Local, EndCause::HungUp));

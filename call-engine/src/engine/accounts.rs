@@ -36,6 +36,7 @@ pub enum ChangeError {
     Store(#[from] StoreError),
 }
 
+impl EngineHandle {
     /// The accounts.
     pub fn accounts(&self) -> &SharedAccounts {
         &self.0.accounts

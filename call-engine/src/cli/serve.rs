@@ -12,11 +12,12 @@ use blether_call_engine::first_run::{self, Greeting, Passwords};
 use blether_call_engine::{Engine, EngineError, echo};
 use blether_session_core::actor::StartError;
 use blether_sip_transport::{BindError, LocalAddresses};
+use tokio::task::JoinSet;
 
 use super::place::{Place, folder_of};
 use super::service_manager::ServiceManager;
 use super::signals::{Signals, Stop};
-use super::{log, open_files};
+use super::{log, observed, open_files};
 
 /// How long calls get to say goodbye when the server is told to stop: a BYE that is lost is sent again for 32 s, but nobody waits for a
 /// server that long.
@@ -36,12 +37,17 @@ pub(super) async fn serve(place: &Place) -> Result<ExitCode> {
     log::start(&config.log);
     let (open_files, wanted) = (open_files::raise(), config.clone());
     let service_manager = ServiceManager::from_environment();
+    let recorder = observed::record(&config.http)?;
     let engine = Engine::builder(config)
         .on_invite(echo::EXTENSION, echo::echo)
         .durable()
         .start()
         .await
         .map_err(|error| explain(error, &path))?;
+    // They end with the server.
+    let mut tasks = JoinSet::new();
+    observed::observe(&mut tasks, recorder, &wanted.http, &path, engine.handle()).await?;
+    observed::listen_to_operators(&mut tasks, &wanted.data_dir, engine.handle());
     state_limits(open_files, &wanted);
     // Listened for before anybody can know that the server runs.
     let mut signals = Signals::listen()?;

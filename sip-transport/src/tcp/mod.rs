@@ -53,6 +53,20 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
+    /// A name for counters.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Peer => "peer",
+            Self::Idle => "idle",
+            Self::Evicted => "evicted",
+            Self::Stalled => "stalled",
+            Self::Framing => "framing",
+            Self::NotOpened(_) => "not_opened",
+            Self::Broken(_) => "broken",
+            Self::Stopped => "stopped",
+        }
+    }
+
     /// What this is to a transaction that had something on its way by the connection (RFC 3261 §17.1.4).
     pub fn kind(self) -> io::ErrorKind {
         match self {
@@ -309,6 +323,7 @@ impl Connections {
 
     async fn closed(&self, flow: Flow, reason: CloseReason) {
         tracing::debug!(%flow, %reason, "a connection is closed");
+        metrics::counter!("blether_transport_closed_connections_total", "reason" => reason.as_str()).increment(1);
         if let Some(id) = flow.connection {
             self.forget(id);
         }

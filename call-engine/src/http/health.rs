@@ -174,7 +174,6 @@ mod tests {
                 unwritten_accounts: 0,
                 unwritten_cdrs: 0,
                 logged_cdrs: 0,
-                unread: false,
                 set_aside: Vec::new(),
             },
             configured_accounts: 0,

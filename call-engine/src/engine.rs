@@ -22,10 +22,12 @@ use blether_session_core::actor::{
     Responder, StartError,
 };
 use blether_sip_core::{
-    AddressOfRecord, Host, Limits, Method, NameAddr, Request, Response, RetryAfter, StatusCode, Uri,
+    AddressOfRecord, ByteStr, Host, Limits, Method, NameAddr, ProxyRequire, Request, Response, RetryAfter, StatusCode,
+    Unsupported, Uri,
 };
 use blether_sip_transport::Flow;
 use blether_transaction_core::WireTap;
+use tokio::task::JoinSet;
 
 pub use self::accounts::ChangeError;
 pub(crate) use self::accounts::all_accounts;
@@ -42,7 +44,7 @@ use crate::b2bua;
 use crate::config::{Config, Invalid};
 use crate::location::{Location, LocationLimits};
 use crate::pattern::{DuplicatePattern, Pattern, PatternError, Patterns};
-use crate::registrar::{Domains, Outcome, Registrar, RegistrarConfig, RegistrarConfigError};
+use crate::registrar::{Domains, Outcome, Refusal, Registrar, RegistrarConfig, RegistrarConfigError};
 use crate::stage::{Authenticator, AuthenticatorConfig, ChallengeReason, Stage, StageContext, Verdict, Verification};
 use crate::store::{Admitted, Store, StoreError, StoreHandle, Waiter, WriterConfig, Written};
 
@@ -295,6 +297,14 @@ impl Core {
                 tracing::info!(call_id = %request.call_id(), %aor, contacts, source = %flow.remote, "{}", outcome.as_str());
             }
             Outcome::Refused { refusal } => {
+                let full = match refusal {
+                    Refusal::TooManyContacts { .. } => Some("contacts_of_user"),
+                    Refusal::Full { .. } => Some("users"),
+                    _ => None,
+                };
+                if let Some(what) = full {
+                    metrics::counter!("blether_engine_registrar_full_total", "what" => what).increment(1);
+                }
                 tracing::info!(call_id = %request.call_id(), source = %flow.remote, %refusal, "a registration is refused");
             }
             Outcome::Queried { .. } | Outcome::Challenged { .. } => {}
@@ -353,7 +363,7 @@ impl Application for Server {
         if self.0.draining() {
             tracing::debug!("refused, because the server ends");
             metrics::counter!("blether_engine_draining_refusals_total").increment(1);
-            return Admission::refuse(draining(invite));
+            return Admission::RefuseStateless(Box::new(draining(invite)));
         }
         let context = match core.pass_stages(now, invite, flow) {
             Ok(context) => context,
@@ -373,6 +383,17 @@ impl Application for Server {
         let Some(dialled) = uri.user_decoded() else { return refuse(StatusCode::ADDRESS_INCOMPLETE) };
         let dialled = dialled.to_string();
         let Some(Route { handler, pattern }) = core.route(&dialled) else { return refuse(StatusCode::NOT_FOUND) };
+        // An extension's calls are passed on, as by a proxy: what is asked of proxies is asked of us (RFC 3261 §20.29).
+        let asked_of_proxies = if pattern.is_none() { invite.headers().all::<ProxyRequire>() } else { Ok(Vec::new()) };
+        let asked_of_proxies: Vec<ByteStr> = match asked_of_proxies {
+            Ok(lists) => lists.into_iter().flat_map(|ProxyRequire(tags)| tags).collect(),
+            Err(_) => return refuse(StatusCode::BAD_REQUEST),
+        };
+        if !asked_of_proxies.is_empty() {
+            let response =
+                Response::to_request(invite, StatusCode::BAD_EXTENSION).header(Unsupported(asked_of_proxies));
+            return Admission::refuse(response.build());
+        }
         let engine = self.0.clone();
         let caller = context.user.map(|user| user.user().to_owned());
         tracing::info!(call_id = %invite.call_id(), caller, dialled, "a call");
@@ -390,7 +411,7 @@ impl Application for Server {
         match request.method() {
             Method::Register => self.0.0.register(now, request, flow, responder),
             // By this a load balancer sees that it has to send calls elsewhere.
-            Method::Options if self.0.draining() => Answer::now(draining(request)),
+            Method::Options if self.0.draining() => Answer::Stateless(Box::new(draining(request))),
             _ => Answer::NotServed,
         }
     }
@@ -572,6 +593,7 @@ impl EngineBuilder {
         };
         let endpoint_config = EndpointConfig {
             listen: config.listen.address,
+            also_listen: config.also_listen.iter().map(|listen| listen.address).collect(),
             shards: config.shard_count(),
             tcp: config.tcp.connection_limits(),
             advertise: config.advertise,
@@ -590,20 +612,19 @@ impl EngineBuilder {
         };
         core.forget_strangers(Instant::now());
         let handle = EngineHandle(Arc::new(core));
+        let mut tasks = JoinSet::new();
         if handle.store().status().unread {
-            let (read, core) = (handle.store().read(), Arc::downgrade(&handle.0));
-            tokio::spawn(async move {
-                if read.await
-                    && let Some(core) = core.upgrade()
-                {
-                    core.serve_late_accounts().await;
+            let handle = handle.clone();
+            tasks.spawn(async move {
+                if handle.store().read().await {
+                    handle.0.serve_late_accounts().await;
                 }
             });
         }
         let endpoint = Endpoint::start(endpoint_config, Arc::new(Server(handle.clone()))).await?;
         // It is empty so far.
         let _ = handle.0.probe.set(endpoint.probe());
-        Ok(Engine { endpoint, handle })
+        Ok(Engine { endpoint, handle, _tasks: tasks })
     }
 }
 
@@ -619,6 +640,8 @@ fn domains(config: &Config) -> Domains {
 pub struct Engine {
     endpoint: Endpoint,
     handle: EngineHandle,
+    /// What goes on beside the endpoint; dropping it ends that.
+    _tasks: JoinSet<()>,
 }
 
 impl Engine {
@@ -628,9 +651,14 @@ impl Engine {
         EngineBuilder { config, stages: Vec::new(), routes, media_ports: None, tap: None, durable: false, store: None }
     }
 
-    /// The address of the SIP socket, with the port that the system chose.
+    /// The address of the SIP sockets, with the port that the system chose; of several, the first.
     pub fn local_addr(&self) -> SocketAddr {
         self.endpoint.local_addr()
+    }
+
+    /// All addresses of the SIP sockets, in the order of the configuration.
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        self.endpoint.local_addrs()
     }
 
     /// The tables, as handlers see them.
@@ -670,7 +698,7 @@ impl Engine {
 
     /// Ends every call with a BYE, a CANCEL or a refusal, for at most `patience`, has the store take in what is left, and stops.
     pub async fn shut_down(self, patience: Duration) {
-        let Self { endpoint, handle } = self;
+        let Self { endpoint, handle, _tasks } = self;
         endpoint.shut_down(patience).await;
         let Core { records, store, .. } = &*handle.0;
         if tokio::time::timeout(RECORDS_GOODBYE, records.all_ended()).await.is_err() {

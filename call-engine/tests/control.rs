@@ -244,3 +244,26 @@ fn the_socket_is_its_owners_alone_and_bears_what_is_no_request() {
     assert!(site.json(&["calls"], "").is_empty(), "it still answers");
     server.terminate();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn accounts_of_a_database_that_cannot_be_read_at_the_start_are_there_once_it_can_be() {
+    let site = Site::new("unread");
+    site.json(&["account", "add", "200", "--password-stdin"], "long-enough-too\n");
+    let (database, aside) = (site.folder.file("blether.db"), site.folder.file("aside"));
+    std::fs::rename(&database, &aside).unwrap();
+    std::fs::create_dir(&database).unwrap();
+    let server = site.start();
+    assert_eq!(users(&site.json(&["account", "list"], "")), [("100", "configuration")]);
+    assert!(site.registers("100", PASSWORD).await && !site.registers("200", "long-enough-too").await);
+
+    std::fs::remove_dir(&database).unwrap();
+    std::fs::rename(&aside, &database).unwrap();
+    in_time("the account", async {
+        while users(&site.json(&["account", "list"], "")).len() < 2 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert!(site.registers("200", "long-enough-too").await);
+    server.terminate();
+}

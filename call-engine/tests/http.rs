@@ -146,7 +146,7 @@ async fn a_call_moves_the_figures_and_they_come_back_when_it_is_over() {
     for name in ["blether_transport_received_datagrams_total", "blether_transport_sent_datagrams_total"] {
         assert!(sum(&during, name) > sum(&before, name), "{name}");
     }
-    assert!(during["blether_transaction_transactions"] > 0.0 && during["blether_engine_open_files"] > 10.0);
+    assert!(during["blether_engine_open_files"] > 10.0);
     assert_eq!(after["blether_rtp_port_pairs{state=\"in_use\"}"], 0.0);
     assert_eq!(after["blether_rtp_port_pairs{state=\"resting\"}"], 1.0);
     assert_eq!(after["blether_engine_ended_calls_total{end=\"caller\"}"], 1.0);

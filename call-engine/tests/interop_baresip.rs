@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use blether_call_engine::cdr::CdrEnd;
 use blether_call_engine::config::Config;
-use peers::baresip::BaresipConfig;
+use peers::baresip::{Baresip, BaresipConfig};
 use peers::sound::{assert_heard, tune, write_wav};
 use peers::{Folder, PATIENCE, User, wait_until};
 use server::Server;
@@ -79,6 +79,56 @@ fn assert_sounded_well(server: &Server) {
             (Some(0.0), Some(0.0), Some(0.0)),
             "{leg:#}"
         );
+    }
+}
+
+#[test]
+fn either_baresip_holds_and_resumes_and_keys_are_heard_by_the_other() {
+    let folder = Folder::new("baresip-hold");
+    let (alice, bob) = (User::new("100", "wonderland"), User::new("101", "builder-1"));
+    let server = Server::start(&[&alice, &bob]);
+    let (her_wav, his_wav) = (folder.file("hers.wav"), folder.file("his.wav"));
+    write_wav(&her_wav, &tune(1, 30));
+    write_wav(&his_wav, &tune(2, 30));
+    let mut bobs = BaresipConfig::answering(folder.path(), &bob, server.address()).play(&his_wav).start();
+    let mut alices = BaresipConfig::ringing(folder.path(), &alice, server.address()).play(&her_wav).start();
+    bobs.wait_registered();
+    alices.wait_registered();
+
+    for alice_holds in [true, false] {
+        alices.dial(&format!("sip:101@{}", server.address()));
+        alices.wait_event("CALL_ESTABLISHED", PATIENCE);
+        bobs.wait_event("CALL_ESTABLISHED", PATIENCE);
+        alices.wait_heard(Duration::from_secs(1));
+        bobs.wait_heard(Duration::from_secs(1));
+
+        let (holder, held) = if alice_holds { (&mut alices, &mut bobs) } else { (&mut bobs, &mut alices) };
+        holder.command("hold", "");
+        // The phone that holds sends nothing either.
+        holder.wait_silent();
+        held.wait_silent();
+        assert!(held.times_written("a=sendonly") > 0, "the held phone was never told");
+        let resumed = held.times_written("a=sendrecv");
+        holder.command("resume", "");
+        wait_until("the held phone to learn that it is not held any more", PATIENCE, || {
+            (held.times_written("a=sendrecv") >= resumed + 2).then_some(())
+        });
+        heard_by(holder, held, "12#");
+        heard_by(held, holder, "*09");
+        held.hang_up();
+        holder.wait_event("CALL_CLOSED", PATIENCE);
+        let left = server.after_the_calls();
+        assert_eq!((left.calls, left.media_ports), (0, 0));
+    }
+    bobs.quit();
+    alices.quit();
+}
+
+/// Presses keys on one phone, and waits until the other has heard each.
+fn heard_by(presser: &mut Baresip, listener: &mut Baresip, digits: &str) {
+    presser.send_digits(digits);
+    for digit in digits.chars() {
+        assert_eq!(listener.wait_event("CALL_DTMF_START", PATIENCE)["param"], digit.to_string());
     }
 }
 

@@ -59,6 +59,9 @@ pub struct StoreHealth {
     /// What a person does about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remedy: Option<&'static str>,
+    /// Whether what was stored before the start could be read: if not, phones that were registered are not known until they register again, nor
+    /// are accounts that were added by command.
+    pub read: bool,
     /// Sets of contacts, accounts and call records that wait to be written.
     pub unwritten: usize,
 }
@@ -138,6 +141,7 @@ impl StoreHealth {
             // Kept after it works again, which is nobody's trouble.
             reason: failure.and_then(|_| status.last_error.clone()),
             remedy: failure.map(|failure| failure.remedy()),
+            read: !status.unread,
             unwritten: status.unwritten_bindings + status.unwritten_accounts + status.unwritten_cdrs,
         }
     }
@@ -189,7 +193,7 @@ mod tests {
     fn what_is_well_says_so_and_nothing_of_what_was() {
         let json = json(&report());
         assert_eq!((json["status"].as_str(), json["calls"].as_u64()), (Some("ok"), Some(2)));
-        assert_eq!(json["store"], serde_json::json!({"durable": true, "unwritten": 0}));
+        assert_eq!(json["store"], serde_json::json!({"durable": true, "read": true, "unwritten": 0}));
         assert_eq!(json["shards"][1]["lag_ms"], 2.0);
     }
 

@@ -70,6 +70,7 @@ impl CommandQueue {
             return Err(WorkerError::Stopped);
         }
         if waiting.commands.len() >= limit {
+            metrics::counter!("blether_rtp_refused_commands_total").increment(1);
             return Err(WorkerError::Busy { limit });
         }
         waiting.commands.push_back(command);

@@ -55,9 +55,10 @@ impl MediaLeg {
         local: IpAddr,
         telephone_event: Option<u8>,
     ) -> Result<Self, MediaError> {
-        let bound = source.advertise.map_or(local, unspecified);
+        let advertise = source.advertise.filter(|advertise| advertise.is_ipv4() == local.is_ipv4());
+        let bound = advertise.map_or(local, unspecified);
         let socket = source.ports.allocate(bound)?;
-        let address = SocketAddr::new(source.advertise.unwrap_or(local), socket.local_addr().port());
+        let address = SocketAddr::new(advertise.unwrap_or(local), socket.local_addr().port());
         let config = LegConfig {
             remote: None,
             latch: LatchPolicy::default(),

@@ -26,6 +26,10 @@ use super::witness::Witnessed;
 use super::{CallKey, HandlerFuture, LegKey};
 use crate::EndCause;
 
+/// What may wait for room in the shard before the call takes in nothing more: several times what the longest step says at once. Beyond, its mailbox
+/// fills up, and the shard answers for it.
+const OUTBOX: usize = 256;
+
 /// How long a call may exchange messages after its end was decided, beyond 64 × T1 each for an INVITE that nobody answers, its CANCEL and
 /// a BYE. Past it something does not keep its timers, and the call is dropped with an error in the log.
 const GOODBYE_MARGIN: Duration = Duration::from_secs(8);
@@ -175,7 +179,7 @@ impl CallActor {
         let makes_room = self.outbox.front().is_some_and(Command::makes_room);
         tokio::select! {
             biased;
-            message = self.mailbox.recv() => Woken::Message(message),
+            message = self.mailbox.recv(), if self.outbox.len() < OUTBOX => Woken::Message(message),
             () = self.overrun.notified() => Woken::Overrun,
             () = sleep_until(due) => Woken::Timeout,
             // The first in the outbox waits, and may not be let into the reserved room.

@@ -6,6 +6,8 @@ use bytes::Bytes;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
+use std::sync::atomic::AtomicU32;
+
 use super::*;
 use crate::account::{Account, Accounts, SharedAccounts};
 
@@ -32,9 +34,12 @@ fn start() -> (Instant, Authenticator) {
     (now, authenticator(now, |_| {}))
 }
 
+/// A request that is no copy of any other.
 fn request(method: &Method, uri: &str, header: &str) -> Request {
+    static LAST: AtomicU32 = AtomicU32::new(0);
+    let branch = LAST.fetch_add(1, Ordering::Relaxed);
     let text = format!(
-        "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK1\r\nFrom: <sip:alice@blether.example>;tag=1\r\n\
+        "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK{branch}\r\nFrom: <sip:alice@blether.example>;tag=1\r\n\
          To: <sip:alice@blether.example>\r\nCall-ID: 1\r\nCSeq: 1 {method}\r\n{header}Content-Length: 0\r\n\r\n"
     );
     match Message::parse(Bytes::from(text), &Limits::default()).unwrap() {

@@ -238,6 +238,15 @@ impl WorkerHandle {
         self.ask(leg, |reply| Command::SetDirection { leg, direction, reply }).await
     }
 
+    /// Takes in what an offer and its answer have agreed on: [`set_remote`](Self::set_remote) and [`set_direction`](Self::set_direction) in one
+    /// command.
+    ///
+    /// # Errors
+    /// As [`set_remote`](Self::set_remote); the direction is as before then.
+    pub async fn follow(&self, leg: LegId, remote: SocketAddr, direction: MediaDirection) -> Result<(), WorkerError> {
+        self.ask(leg, |reply| Command::Follow { leg, remote, direction, reply }).await
+    }
+
     /// Relays each of two legs of this worker to the other, from one moment on.
     ///
     /// # Errors

@@ -24,6 +24,7 @@ pub(super) enum Command {
     SetRemote { leg: LegId, remote: SocketAddr, reply: Reply<()> },
     SetMode { leg: LegId, mode: LegMode, reply: Reply<()> },
     SetDirection { leg: LegId, direction: MediaDirection, reply: Reply<()> },
+    Follow { leg: LegId, remote: SocketAddr, direction: MediaDirection, reply: Reply<()> },
     Bridge { a: LegId, b: LegId, reply: Reply<()> },
     RemoveLeg { leg: LegId, reply: Option<Reply<LegStatistics>> },
     Statistics { leg: LegId, reply: Reply<LegStatistics> },
@@ -70,9 +71,11 @@ impl CommandQueue {
         if waiting.commands.len() >= limit {
             return Err(WorkerError::Busy { limit });
         }
+        // The worker empties the queue when it wakes: whoever put something into the empty queue has woken it for all that follow.
+        let asleep = waiting.commands.is_empty();
         waiting.commands.push_back(command);
         drop(waiting);
-        self.waker.wake().map_err(|error| WorkerError::Socket(error.kind()))
+        if asleep { self.waker.wake().map_err(|error| WorkerError::Socket(error.kind())) } else { Ok(()) }
     }
 
     /// Takes what waits, by exchanging it for `empty`, whose room is used again.

@@ -219,7 +219,7 @@ pub(crate) enum Op {
 /// Ends a call from outside its handler; clones and repeated use are harmless.
 #[derive(Clone, Debug)]
 pub struct CallControl {
-    pub(crate) ops: mpsc::WeakSender<Op>,
+    pub(crate) ops: mpsc::WeakSender<Box<Op>>,
 }
 
 impl CallControl {
@@ -227,7 +227,7 @@ impl CallControl {
     pub async fn hang_up(&self) {
         if let Some(ops) = self.ops.upgrade() {
             // The call may end while the request waits, which is what was wanted.
-            let _ = ops.send(Op::End { leg: LegKey::PRIMARY, cause: EndCause::HungUp }).await;
+            let _ = ops.send(Box::new(Op::End { leg: LegKey::PRIMARY, cause: EndCause::HungUp })).await;
         }
     }
 }
@@ -246,8 +246,8 @@ struct LegView {
 /// [`Self::event`].
 #[derive(Debug)]
 pub struct Call {
-    ops: mpsc::Sender<Op>,
-    events: mpsc::Receiver<CallEvent>,
+    ops: mpsc::Sender<Box<Op>>,
+    events: mpsc::Receiver<Box<CallEvent>>,
     waiting: VecDeque<CallEvent>,
     mailbox: Mailbox,
     source: Arc<MediaSource>,
@@ -273,8 +273,8 @@ impl std::fmt::Debug for Op {
 
 impl Call {
     pub(crate) fn new(
-        ops: mpsc::Sender<Op>,
-        events: mpsc::Receiver<CallEvent>,
+        ops: mpsc::Sender<Box<Op>>,
+        events: mpsc::Receiver<Box<CallEvent>>,
         mailbox: Mailbox,
         source: Arc<MediaSource>,
         incoming: Option<Arc<Incoming>>,
@@ -325,7 +325,7 @@ impl Call {
     }
 
     async fn next_event(&mut self) -> Option<CallEvent> {
-        let event = self.events.recv().await?;
+        let event = *self.events.recv().await?;
         match &event {
             CallEvent::Answered { leg, plan } | CallEvent::MediaChanged { leg, plan } => self.note_plan(*leg, plan),
             CallEvent::Confirmed { leg, plan: Some(plan) } => self.note_plan(*leg, plan),
@@ -441,9 +441,15 @@ impl Call {
         let unanswered = self.legs.get(&LegKey::PRIMARY).ok_or(CallError::Ended)?.media.is_none();
         if unanswered {
             let both_ways = MediaCapabilities::from_plan(&plan).with_direction(Direction::SendRecv);
-            self.negotiate(LegKey::PRIMARY, &both_ways).await?;
+            let agreed = self.agree(LegKey::PRIMARY, &both_ways).await?;
+            let (caller, callee) = (self.media_of(LegKey::PRIMARY)?, self.media_of(leg)?);
+            // Both are with the worker before it wakes for the first, and done in this order.
+            let (followed, bridged) =
+                tokio::join!(follow_agreed(&self.worker, caller, agreed.as_ref()), self.worker.bridge(caller, callee));
+            followed.and(bridged)?;
+        } else {
+            self.worker.bridge(self.media_of(LegKey::PRIMARY)?, self.media_of(leg)?).await?;
         }
-        self.worker.bridge(self.media_of(LegKey::PRIMARY)?, self.media_of(leg)?).await?;
         self.send(Op::Link { a: LegKey::PRIMARY, b: leg }).await?;
         if unanswered {
             self.send_answer(LegKey::PRIMARY).await?;
@@ -489,6 +495,13 @@ impl Call {
         leg: LegKey,
         capabilities: &MediaCapabilities,
     ) -> Result<Option<MediaPlan>, CallError> {
+        let agreed = self.agree(leg, capabilities).await?;
+        follow_agreed(&self.worker, self.media_of(leg)?, agreed.as_ref()).await?;
+        Ok(agreed)
+    }
+
+    /// Opens a leg's media and finds out what it is to do, which the worker is yet to be told.
+    async fn agree(&mut self, leg: LegKey, capabilities: &MediaCapabilities) -> Result<Option<MediaPlan>, CallError> {
         let local = self.legs.get(&leg).ok_or(CallError::NoSuchLeg(leg))?.local;
         // The answer uses the numbers of the offer (RFC 3264 §6.1).
         let keys = match self.invite().filter(|invite| !invite.body().is_empty()) {
@@ -503,9 +516,6 @@ impl Call {
         if let Some(view) = self.legs.get_mut(&leg) {
             view.media = Some(id);
             view.plan.clone_from(&plan);
-        }
-        if let Some(plan) = &plan {
-            follow_plan(&self.worker, id, plan).await?;
         }
         Ok(plan)
     }
@@ -530,6 +540,14 @@ impl Call {
     }
 
     async fn send(&self, op: Op) -> Result<(), CallError> {
-        self.ops.send(op).await.map_err(|_| CallError::Ended)
+        self.ops.send(Box::new(op)).await.map_err(|_| CallError::Ended)
+    }
+}
+
+/// Has the worker do what was agreed, if anything was.
+async fn follow_agreed(worker: &WorkerHandle, leg: LegId, agreed: Option<&MediaPlan>) -> Result<(), WorkerError> {
+    match agreed {
+        Some(plan) => follow_plan(worker, leg, plan).await,
+        None => Ok(()),
     }
 }

@@ -380,7 +380,7 @@ impl CallActor {
     pub(super) fn emit(&mut self, event: CallEvent) {
         let report =
             matches!(event, CallEvent::Media { .. } | CallEvent::MediaChanged { .. } | CallEvent::Ringing { .. });
-        if (report && self.events.capacity() <= EVENTS_RESERVED) || self.events.try_send(event).is_err() {
+        if (report && self.events.capacity() <= EVENTS_RESERVED) || self.events.try_send(Box::new(event)).is_err() {
             metrics::counter!("session_call_events_lost_total").increment(1);
         }
     }

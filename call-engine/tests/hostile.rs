@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use blether_call_engine::Engine;
+use blether_call_engine::{Engine, EngineBuilder};
 use blether_call_engine::config::{AccountConfig, Config, Listen};
 use blether_rtp_core::PortRange;
 use blether_sip_core::digest::{Credentials, DigestRequest, Secret};
@@ -28,6 +28,10 @@ struct Server {
 
 impl Server {
     fn start() -> Self {
+        Self::start_with(|engine| engine)
+    }
+
+    fn start_with(extend: impl FnOnce(EngineBuilder) -> EngineBuilder) -> Self {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let config = Config {
             listen: Listen { transport: Transport::Udp, address: SocketAddr::from(([127, 0, 0, 1], 0)) },
@@ -38,7 +42,7 @@ impl Server {
             ..Config::default()
         };
         let engine = Engine::builder(config).media_ports(PortRange::system_chosen());
-        let engine = runtime.block_on(engine.start()).unwrap();
+        let engine = runtime.block_on(extend(engine).start()).unwrap();
         Self { engine, runtime }
     }
 
@@ -167,6 +171,22 @@ impl Stranger {
         let challenge = self.challenge();
         let register = self.register("alice", "alice", "wonderland", &challenge, 1);
         assert_eq!(self.ask_until_answered(&register).status().code(), 200);
+    }
+}
+
+#[test]
+fn only_an_engine_that_is_told_to_believe_its_senders_registers_without_a_password() {
+    for (believes, status) in [(false, 401), (true, 200)] {
+        let server = Server::start_with(|engine| if believes { engine.without_authentication() } else { engine });
+        let mut phone = Stranger::of(&server);
+        let register = phone.request(Method::Register, "alice");
+        assert_eq!(phone.ask_until_answered(&register).status().code(), status);
+        assert_eq!(server.contacts("alice"), usize::from(believes));
+        // Whoever it says it is, it registers nobody else.
+        let of_bob = String::from_utf8(phone.request(Method::Register, "bob").to_bytes().to_vec()).unwrap();
+        let of_bob = of_bob.replace("From: <sip:bob@", "From: <sip:alice@");
+        assert_eq!(phone.ask(of_bob.as_bytes()).status().code(), if believes { 403 } else { 401 });
+        assert_eq!(server.contacts("bob"), 0);
     }
 }
 

@@ -136,7 +136,22 @@ pub struct Cdr {
     pub ended_at: Option<SystemTime>,
     /// How it ended; `None` while it lives.
     pub end: Option<CdrEnd>,
-    /// What was measured on each leg. The store does not look into it.
+    /// What was measured on each leg whose media was agreed, an array of objects, the caller's first. The store does not look into it. What was not
+    /// measured is absent; milliseconds have one decimal.
+    ///
+    /// | name | meaning |
+    /// | --- | --- |
+    /// | `party`, `contact` | `caller` or `callee`, and the address of its phone |
+    /// | `codec` | name and clock rate, such as `PCMU/8000` |
+    /// | `signalled`, `remote`, `latched` | where its SDP said it listens, where its packets went, and whether it was found elsewhere than signalled |
+    /// | `received` | RTP from it: `packets`, `bytes`, `lost` and in how many `loss_bursts` (RFC 3550 A.3), `duplicates`, `late` ones (after a later one), `jitter_ms` at the end and `max_jitter_ms` (RFC 3550 A.8), and `first_after_ms`: how long the first took |
+    /// | `sent` | RTP to it: `packets`, `bytes` |
+    /// | `reported` | what it last said of that by RTCP: `lost` packets, `jitter_ms` |
+    /// | `round_trip_ms` | to its phone and back, by RTCP |
+    /// | `mos_received`, `mos_sent` | estimated MOS (ITU-T G.107) of what it said as it came here, and of what it heard, on this leg alone and with a jitter buffer of 60 ms; for G.711 |
+    /// | `digits` | keys that it pressed: how many, not which |
+    /// | `refused` | packets to its port that were not its own |
+    /// | `relay_lost` | packets from it that this machine could not send on |
     pub legs: Option<Value>,
 }
 

@@ -1,5 +1,7 @@
 //! The server: the pipeline that a request passes, the handlers that calls are given to, and the endpoint beneath.
 
+mod figures;
+mod meters;
 mod record;
 mod storage;
 
@@ -9,6 +11,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use blether_rtp_core::{PortRange, PortRangeError};
@@ -16,10 +19,13 @@ use blether_session_core::actor::{
     Admission, Answer, Application, Call, CallError, Endpoint, EndpointConfig, EndpointCounts, HandlerFuture,
     Responder, StartError,
 };
-use blether_sip_core::{AddressOfRecord, Host, Limits, Method, NameAddr, Request, Response, StatusCode, Uri};
+use blether_sip_core::{
+    AddressOfRecord, Host, Limits, Method, NameAddr, Request, Response, RetryAfter, StatusCode, Uri,
+};
 use blether_sip_transport::Flow;
 use blether_transaction_core::WireTap;
 
+use self::meters::Meters;
 use self::record::{CallRecord, CallRecords};
 use crate::account::{Account, AccountError, Accounts};
 use crate::b2bua;
@@ -30,7 +36,7 @@ use crate::registrar::{Domains, Outcome, Registrar, RegistrarConfig, RegistrarCo
 use crate::stage::{
     AuthenticatedUser, Authenticator, AuthenticatorConfig, ChallengeReason, Stage, StageContext, Verdict, Verification,
 };
-use crate::store::{Admitted, StoreError, StoreHandle, Waiter, Written};
+use crate::store::{Admitted, Store, StoreError, StoreHandle, Waiter, WriterConfig, Written};
 
 /// The domain under which addresses of record are kept when the configuration names none. It never leaves this server but in From and To, and
 /// `.invalid` cannot be anybody else's (RFC 2606 §2).
@@ -48,6 +54,10 @@ struct Route {
 
 /// How long the writer of the store gets, at the end, for what is left to write: as much as it may have collected while it waited for a lock.
 const STORE_GOODBYE: Duration = Duration::from_secs(5);
+
+/// Seconds after which a caller may try again while the engine ends. Short: the phones of a server that is started anew are not to wait for
+/// longer than that takes, and whoever has another server is to use it at once (RFC 3261 §21.5.4).
+const RETRY_AFTER: u32 = 5;
 
 /// How long the ends of calls that were dropped may take to be recorded: their tasks are told, and need to run once.
 const RECORDS_GOODBYE: Duration = Duration::from_secs(1);
@@ -128,6 +138,11 @@ impl EngineHandle {
         &self.0.store
     }
 
+    /// Whether the engine refuses new calls because it is to end; see [`Engine::drain`].
+    pub fn draining(&self) -> bool {
+        self.0.draining.load(Ordering::Relaxed)
+    }
+
     /// The address of record of a local extension, or `None` when there is no such account.
     pub fn extension(&self, user: &str) -> Option<AddressOfRecord> {
         self.0.extension(user)
@@ -146,6 +161,9 @@ struct Core {
     stages: Vec<Box<dyn Stage>>,
     routes: Patterns<Route>,
     ring_for: Duration,
+    meters: Meters,
+    /// Set once the server is to end: no call begins.
+    draining: AtomicBool,
 }
 
 impl fmt::Debug for Core {
@@ -181,7 +199,7 @@ impl Core {
                 Verdict::Pass
             }
             Verification::Challenge { headers, why } => {
-                note_challenge(request, why);
+                self.note_challenge(request, why);
                 let response = Response::to_request(request, StatusCode::UNAUTHORIZED);
                 Verdict::answer(headers.into_iter().fold(response, |response, header| response.header(header)).build())
             }
@@ -192,13 +210,13 @@ impl Core {
     }
 
     /// Leads a request through every stage; `Err` is the answer that one of them gave.
-    fn pass_stages(&self, now: Instant, request: &Request, flow: Flow) -> Result<StageContext, Box<Response>> {
+    fn pass_stages(&self, now: Instant, request: &Request, flow: Flow) -> Result<StageContext, Refused> {
         let mut context = StageContext::default();
         let mut verdict = self.authenticate(now, request, flow, &mut context);
         let mut stages = self.stages.iter();
         loop {
             match verdict {
-                Verdict::Answer(response) => return Err(response),
+                Verdict::Answer(response) => return Err(Refused { response, by_a_stranger: context.user.is_none() }),
                 Verdict::Pass => match stages.next() {
                     Some(stage) => verdict = stage.inspect(now, request, flow, &mut context),
                     None => return Ok(context),
@@ -222,22 +240,43 @@ impl Core {
         self.forget_expired(now);
         if let Err(refusal) = self.registrar.admit(request, flow) {
             let (response, outcome) = self.registrar.refuse(request, refusal);
-            note_registration(request, flow, &outcome);
-            return Answer::now(response);
+            self.note_registration(request, flow, &outcome);
+            return Answer::Stateless(Box::new(response));
         }
         let context = match self.pass_stages(now, request, flow) {
             Ok(context) => context,
-            Err(response) => return Answer::Now(response),
+            Err(Refused { response, by_a_stranger: true }) => return Answer::Stateless(response),
+            Err(Refused { response, .. }) => return Answer::Now(response),
         };
         let Some(user) = context.user else {
             return Answer::now(Response::to_request(request, StatusCode::FORBIDDEN).build());
         };
         let (response, outcome) = self.registrar.register(now, SystemTime::now(), request, flow, &user);
-        note_registration(request, flow, &outcome);
+        self.note_registration(request, flow, &outcome);
         let Some((aor, touched)) = outcome.touched() else { return Answer::now(response) };
         match self.store.registered(now, aor, touched, Registered { responder, response }) {
             Admitted::Now(Registered { response, .. }, _) => Answer::now(response),
             Admitted::Later => Answer::Later,
+        }
+    }
+
+    fn note_challenge(&self, request: &Request, why: ChallengeReason) {
+        self.meters.challenge(why);
+        if why != ChallengeReason::NoCredentials {
+            tracing::info!(call_id = %request.call_id(), why = why.as_str(), "the credentials are not accepted");
+        }
+    }
+
+    fn note_registration(&self, request: &Request, flow: Flow, outcome: &Outcome) {
+        self.meters.registration(outcome);
+        match outcome {
+            Outcome::Updated { aor, contacts, .. } => {
+                tracing::info!(call_id = %request.call_id(), %aor, contacts, source = %flow.remote, "{}", outcome.as_str());
+            }
+            Outcome::Refused { refusal } => {
+                tracing::info!(call_id = %request.call_id(), source = %flow.remote, %refusal, "a registration is refused");
+            }
+            Outcome::Queried { .. } | Outcome::Challenged { .. } => {}
         }
     }
 
@@ -252,11 +291,11 @@ impl Core {
     }
 }
 
-fn note_challenge(request: &Request, why: ChallengeReason) {
-    metrics::counter!("engine_challenges_total", "why" => why.as_str()).increment(1);
-    if why != ChallengeReason::NoCredentials {
-        tracing::info!(call_id = %request.call_id(), why = why.as_str(), "the credentials are not accepted");
-    }
+/// The answer of a stage. One to a stranger leaves no state, so that nobody can fill our tables or have us send what nobody asked for; who has
+/// logged in has used up a nonce, and must get the same answer again.
+struct Refused {
+    response: Box<Response>,
+    by_a_stranger: bool,
 }
 
 /// The 200 to a REGISTER, while what it lists is being written.
@@ -272,23 +311,15 @@ impl Waiter for Registered {
     }
 }
 
-fn note_registration(request: &Request, flow: Flow, outcome: &Outcome) {
-    metrics::counter!("engine_registrations_total", "outcome" => outcome.as_str()).increment(1);
-    match outcome {
-        Outcome::Updated { aor, contacts, .. } => {
-            tracing::info!(%aor, contacts, source = %flow.remote, "{}", outcome.as_str());
-        }
-        Outcome::Refused { refusal } => {
-            tracing::info!(call_id = %request.call_id(), source = %flow.remote, %refusal, "a registration is refused");
-        }
-        Outcome::Queried { .. } | Outcome::Challenged { .. } => {}
-    }
-}
-
 /// The address of one of our users as the peer at the other end of `flow` knows us.
 pub(crate) fn address_of(user: &str, flow: Flow) -> Uri {
     let port = (flow.local.port() != 5060).then_some(flow.local.port());
     Uri::from(blether_sip_core::SipUri::new(Some(user), Host::from(flow.local.ip()), port))
+}
+
+/// What new calls and OPTIONS get while the engine ends.
+fn draining(request: &Request) -> Response {
+    Response::to_request(request, StatusCode::SERVICE_UNAVAILABLE).header(RetryAfter::new(RETRY_AFTER)).build()
 }
 
 /// Serves an endpoint with the engine's tables.
@@ -296,12 +327,23 @@ struct Server(EngineHandle);
 
 impl Application for Server {
     fn on_invite(&self, now: Instant, invite: &Request, flow: Flow) -> Admission {
+        let _entered = tracing::debug_span!("request", call_id = %invite.call_id()).entered();
         let core = &self.0.0;
+        if self.0.draining() {
+            tracing::debug!("refused, because the server ends");
+            metrics::counter!("blether_engine_draining_refusals_total").increment(1);
+            return Admission::refuse(draining(invite));
+        }
         let context = match core.pass_stages(now, invite, flow) {
             Ok(context) => context,
-            Err(response) => return Admission::Refuse(response),
+            Err(Refused { response, by_a_stranger: true }) => return Admission::RefuseStateless(response),
+            Err(Refused { response, .. }) => return Admission::Refuse(response),
         };
-        let refuse = |status| Admission::refuse(Response::to_request(invite, status).build());
+        let refuse = |status: StatusCode| {
+            let caller = context.user.as_ref().map(|user| user.user());
+            tracing::info!(call_id = %invite.call_id(), caller, uri = %invite.uri(), status = status.code(), "a call is refused");
+            Admission::refuse(Response::to_request(invite, status).build())
+        };
         let Some(uri) = invite.uri().as_sip() else { return refuse(StatusCode::UNSUPPORTED_URI_SCHEME) };
         // This server passes calls on to nobody else: no open relay, whoever asks.
         if !core.registrar.domains().contains(&uri.host, flow) {
@@ -323,8 +365,11 @@ impl Application for Server {
     }
 
     fn on_request(&self, now: Instant, request: &Request, flow: Flow, responder: Responder) -> Answer {
+        let _entered = tracing::debug_span!("request", call_id = %request.call_id()).entered();
         match request.method() {
             Method::Register => self.0.0.register(now, request, flow, responder),
+            // By this a load balancer sees that it has to send calls elsewhere.
+            Method::Options if self.0.draining() => Answer::now(draining(request)),
             _ => Answer::NotServed,
         }
     }
@@ -380,6 +425,7 @@ pub struct EngineBuilder {
     tap: Option<WireTap>,
     durable: bool,
     authenticates: bool,
+    store: Option<storage::Opening>,
 }
 
 impl EngineBuilder {
@@ -444,6 +490,13 @@ impl EngineBuilder {
         self
     }
 
+    /// Keeps registrations and call records in `store`, whatever that is, instead of the database of [`Self::durable`].
+    #[must_use]
+    pub fn store<S: Store>(mut self, store: S, config: WriterConfig) -> Self {
+        self.store = Some(storage::opening(store, config));
+        self
+    }
+
     /// Starts the engine. Must be called on a tokio runtime.
     ///
     /// # Errors
@@ -470,9 +523,10 @@ impl EngineBuilder {
             ..RegistrarConfig::new(domains(config))
         };
         let registrar = Registrar::new(registrar, location.clone(), &mut rng)?;
-        let store = match self.durable {
-            true => storage::durable(&config.data_dir, location.clone()).await?,
-            false => storage::in_memory(location.clone()).await?,
+        let store = match (self.store, self.durable) {
+            (Some(open), _) => open(location.clone()).await?,
+            (None, true) => storage::durable(&config.data_dir, location.clone()).await?,
+            (None, false) => storage::in_memory(location.clone()).await?,
         };
         let core = Core {
             records: Arc::new(CallRecords::new(store.clone(), &mut rng)),
@@ -494,6 +548,8 @@ impl EngineBuilder {
             stages: self.stages,
             routes,
             ring_for: config.calls.ring_timeout,
+            meters: Meters::new(),
+            draining: AtomicBool::new(false),
         };
         let media_ports = match self.media_ports {
             Some(ports) => ports,
@@ -501,6 +557,8 @@ impl EngineBuilder {
         };
         let endpoint_config = EndpointConfig {
             listen: config.listen.address,
+            shards: config.shard_count(),
+            tcp: config.tcp.connection_limits(),
             advertise: config.advertise,
             limits: Limits {
                 max_message: config.limits.max_message,
@@ -547,6 +605,7 @@ impl Engine {
             tap: None,
             durable: false,
             authenticates: true,
+            store: None,
         }
     }
 
@@ -568,6 +627,26 @@ impl Engine {
     /// Waits until no call is left.
     pub async fn idle(&self) {
         self.endpoint.idle().await;
+    }
+
+    /// Takes no new calls from here on, and waits until the last of those that live has ended, for at most `patience`. Tells whether it has:
+    /// `false` when calls are left. [`Self::shut_down`] comes next.
+    ///
+    /// Meanwhile an INVITE that would open a call is answered 503 with Retry-After, and so is OPTIONS, so that load balancers turn away.
+    /// Everything within calls goes on as ever. So do registrations: phones that refresh theirs stay reachable for whoever serves next from the
+    /// same store.
+    pub fn drain(&self, patience: Duration) -> impl Future<Output = bool> {
+        // At once, not when the future is first polled.
+        self.handle.0.draining.store(true, Ordering::Relaxed);
+        let calls = self.endpoint.live_calls();
+        tracing::info!(calls, ?patience, "draining: no new calls; those that live go on");
+        async move {
+            let drained = tokio::time::timeout(patience, self.idle()).await.is_ok();
+            if !drained {
+                tracing::warn!(calls = self.endpoint.live_calls(), "calls are left after {patience:?}");
+            }
+            drained
+        }
     }
 
     /// Ends every call with a BYE, a CANCEL or a refusal, for at most `patience`, has the store take in what is left, and stops.

@@ -72,9 +72,18 @@ fn the_defaults_that_the_reference_shows_are_the_defaults() {
 #[test]
 fn the_reference_shows_every_key() {
     // An unknown key is answered with the keys there are: ask each section for its own.
-    for section in
-        ["", "[authentication]\n", "[media]\n", "[registrar]\n", "[limits]\n", "[calls]\n", "[log]\n", "[[account]]\n"]
-    {
+    for section in [
+        "",
+        "[tcp]\n",
+        "[http]\n",
+        "[authentication]\n",
+        "[media]\n",
+        "[registrar]\n",
+        "[limits]\n",
+        "[calls]\n",
+        "[log]\n",
+        "[[account]]\n",
+    ] {
         let Err(ConfigError::UnknownKey { known, .. }) = read(&format!("{section}qqqqqqqq = 1")) else {
             panic!("{section} takes an unknown key")
         };
@@ -93,6 +102,9 @@ fn every_key_takes_a_value() {
         r#"
         data_dir = "/var/lib/blether"
         listen = "udp:[2001:db8::1]:5080"
+        shards = 3
+        tcp = { enabled = false, max_connections = 500, max_per_peer = 5, idle_timeout = 120 }
+        http.listen = "off"
         domains = ["Example.org", "2001:DB8::1"]
         realm = "example.org"
         advertise = "203.0.113.5"
@@ -100,8 +112,8 @@ fn every_key_takes_a_value() {
         media = { ports = "20000-20999", workers = 4 }
         registrar = { default_expires = 300, min_expires = 30, max_expires = 600, max_contacts = 3 }
         limits = { max_message = 4000, max_body = 2000, max_transactions = 1000, max_calls = 20 }
-        calls.ring_timeout = 20
-        log = { level = "debug", format = "compact" }
+        calls = { ring_timeout = 20, drain_timeout = 0 }
+        log = { level = "debug", format = "json" }
         account = [{ user = "100", password = "correct horse", display_name = "Ailsa" }, { user = "b", password = "12345678" }]
         "#,
     )
@@ -118,8 +130,11 @@ fn every_key_takes_a_value() {
     assert_eq!(config.registrar.max_contacts, 3);
     assert_eq!((config.limits.max_message, config.limits.max_body), (4000, 2000));
     assert_eq!((config.limits.max_transactions, config.limits.max_calls), (1000, 20));
-    assert_eq!(config.calls.ring_timeout, Duration::from_secs(20));
-    assert_eq!((config.log.level.as_str(), config.log.format), ("debug", "compact".parse().unwrap()));
+    assert_eq!((config.calls.ring_timeout, config.calls.drain_timeout), (Duration::from_secs(20), Duration::ZERO));
+    assert_eq!((config.shards, config.shard_count(), config.http.listen), (Some(3), 3, None));
+    assert_eq!((config.tcp.max_connections, config.tcp.max_per_peer), (500, 5));
+    assert_eq!((config.tcp.enabled, config.tcp.idle_timeout), (false, Duration::from_secs(120)));
+    assert_eq!((config.log.level.as_str(), config.log.format), ("debug", "json".parse().unwrap()));
     assert_eq!(config.accounts[0].display_name, "Ailsa");
     assert_eq!(config.accounts[0].password.expose(), "correct horse");
     assert_eq!(config.accounts[1].display_name, "b", "the user stands for a display name that is not given");
@@ -147,6 +162,8 @@ fn a_value_of_the_wrong_type_is_told_with_its_key() {
         "2:16: `calls.ring_timeout` must be a whole number without quotes, but here it is a number with a fraction",
     );
     check("listen = [\"udp:0.0.0.0:5060\"]", "1:10: `listen` must be text in quotes, but here it is a list");
+    check("shards = \"two\"", "1:10: `shards` must be a whole number without quotes, or \"auto\", but here it is text");
+    check("tcp.enabled = \"no\"", "1:15: `tcp.enabled` must be true or false, without quotes, but here it is text");
     check(
         "domains = \"example.org\"",
         "1:11: `domains` must be a list of texts, such as [\"…\", \"…\"], but here it is text",
@@ -209,6 +226,7 @@ fn a_value_that_does_not_fit_another_names_both() {
 fn an_address_that_is_none_is_told_with_the_form_it_has() {
     let listen = "\"5060\" is no address to listen on; write it like \"udp:0.0.0.0:5060\" or \"udp:[::]:5060\"";
     assert_eq!(error("listen = \"5060\""), format!("1:10: `listen`: {listen}"));
+    assert!(error("http.listen = \"9060\"").contains("no address for HTTP; write it like \"127.0.0.1:9060\""));
     assert!(error("advertise = \"example.org\"").contains("write a numeric one"));
     assert!(error("advertise = \"0.0.0.0\"").contains("write a numeric one"));
     assert!(error("[media]\nports = \"10000\"").contains("write it like \"10000-19999\""));
@@ -299,16 +317,22 @@ fn a_variable_wins_over_the_file() {
         ("BLETHER_REALM", "12345"),
         ("BLETHER_AUTHENTICATION_DIGEST", "md5"),
         ("BLETHER_LOG_LEVEL", ""),
+        ("BLETHER_TCP_ENABLED", "false"),
+        ("BLETHER_SHARDS", "auto"),
+        ("BLETHER_HTTP_LISTEN", "[::1]:80"),
         ("PATH", "/bin"),
     ];
     let config =
-        with_variables("realm = \"a\"\n[calls]\nring_timeout = 9\n[log]\nlevel = \"warn\"", &variables).unwrap();
+        with_variables("realm = \"a\"\nshards = 4\n[calls]\nring_timeout = 9\n[log]\nlevel = \"warn\"", &variables)
+            .unwrap();
     assert_eq!(config.listen.to_string(), "udp:127.0.0.1:5070");
     assert_eq!(config.domains, ["example.org", "192.0.2.1"].map(|text| Host::parse(text).unwrap()));
     assert_eq!(config.media.ports.to_string(), "30000-30099");
     assert_eq!(config.calls.ring_timeout.as_secs(), 7);
     assert_eq!(config.realm, "12345");
     assert_eq!(config.authentication.digest, OfferedAlgorithms::Md5);
+    assert_eq!((config.tcp.enabled, config.shards), (false, None));
+    assert_eq!(config.http.listen.unwrap().to_string(), "[::1]:80");
     assert_eq!(config.log.level.as_str(), "warn", "an empty variable counts as not set");
 }
 
@@ -321,6 +345,8 @@ fn what_is_wrong_with_a_variable_names_the_variable() {
     check("BLETHER_RING_TIMEOUT", "5", "it names no key; did you mean `BLETHER_CALLS_RING_TIMEOUT`?");
     check("BLETHER_MEDIA_CODEC", "x", "it names no key; remove it, or see the reference for the names there are");
     check("BLETHER_MEDIA_WORKERS", "two", "`media.workers` must be a whole number, but here it is text");
+    check("BLETHER_SHARDS", "-1", "`shards` is -1; give a whole number from 1 to 256");
+    check("BLETHER_TCP_ENABLED", "1", "`tcp.enabled` must be true or false, without quotes, but here it is text");
     check("BLETHER_MEDIA_WORKERS", "0", "`media.workers` is 0; give a whole number from 1 to 256");
     check("BLETHER_MEDIA_PORTS", "1", "`media.ports`: \"1\" is no range of ports; write it like \"10000-19999\"");
 }

@@ -2,77 +2,30 @@
 #![cfg(all(unix, feature = "demo"))]
 #![allow(clippy::unwrap_used, reason = "a test may fail at any step")]
 
+mod calls;
 mod peers;
 mod program;
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
-use blether_call_engine::cdr::{Cdr, CdrEnd};
+use blether_call_engine::cdr::CdrEnd;
 use blether_call_engine::config::{AccountConfig, Config, Listen};
-use blether_call_engine::store::{SqliteConfig, SqliteStore, Store, StoreFailure};
 use blether_call_engine::{Engine, echo};
-use blether_rtp_core::PortRange;
-use blether_sip_client::{Account, Audio, Phone, PhoneCall, PhoneConfig};
+use blether_rtp_core::{Impairment, PortRange};
+use blether_sip_client::{Account, Audio, Phone, PhoneConfig};
 use blether_sip_core::StatusCode;
 use blether_sip_transport::Transport;
 
+use calls::{PASSWORD, USERS, accounts, connect, in_time, phone, records, refusal, registered};
 use peers::{Folder, PATIENCE, ports};
 use program::{Running, program};
-
-const PASSWORD: &str = "long-enough";
-const USERS: [&str; 3] = ["100", "101", "102"];
-
-async fn in_time<T>(what: &str, wait: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("waited {PATIENCE:?} in vain for {what}"))
-}
-
-async fn phone(user: &str, server: SocketAddr) -> Phone {
-    Phone::start(PhoneConfig::new(Account::new(user, PASSWORD, server))).await.unwrap()
-}
-
-async fn registered(user: &str, server: SocketAddr) -> Phone {
-    let mut phone = phone(user, server).await;
-    in_time("the registration", phone.register()).await.unwrap();
-    phone
-}
-
-/// Both ends of a call that stands.
-async fn connect(caller: &Phone, callee: &mut Phone, user: &str) -> [PhoneCall; 2] {
-    let mut out_call = caller.call(user).await.unwrap();
-    let mut in_call = in_time("the call", callee.incoming()).await.unwrap();
-    let both = async { tokio::join!(out_call.answered(Audio::silent(), || ()), in_call.answer(Audio::silent())) };
-    let (out_plan, in_plan) = in_time("the answer", both).await;
-    out_plan.unwrap();
-    in_plan.unwrap();
-    [out_call, in_call]
-}
-
-async fn refusal(caller: &Phone, user: &str) -> StatusCode {
-    let mut call = caller.call(user).await.unwrap();
-    match in_time("the refusal", call.answered(Audio::silent(), || ())).await.unwrap_err() {
-        blether_sip_client::NotAnswered::Refused(status) => status,
-        other => panic!("{other}"),
-    }
-}
-
-/// All call records in the folder, the oldest first. Fails while a server has it.
-async fn records(folder: &Path) -> Vec<Cdr> {
-    let mut store = SqliteStore::new(SqliteConfig::new(folder.join("blether.db"))).unwrap();
-    // Loading would mark what is live.
-    store.reopen(StoreFailure::Stopped).await.unwrap();
-    let mut cdrs = store.cdrs(100).await.unwrap();
-    cdrs.reverse();
-    cdrs
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_kill_9_a_phone_is_called_where_it_was_and_a_live_call_is_on_record() {
     let folder = Folder::new("durable");
-    let accounts: String =
-        USERS.iter().map(|user| format!("[[account]]\nuser = \"{user}\"\npassword = \"{PASSWORD}\"\n\n")).collect();
-    std::fs::write(folder.file("call-engine.toml"), accounts).unwrap();
+    std::fs::write(folder.file("call-engine.toml"), accounts(USERS)).unwrap();
     let address = ports::loopback(ports::free_port());
     let start = || {
         let mut command: Command = program(folder.path());
@@ -170,4 +123,80 @@ async fn each_call_is_on_record_with_how_it_ended() {
         assert!(cdr.ended_at.unwrap() >= cdr.started_at, "{cdr:?}");
     }
     assert_eq!(cdrs[0].answered_by.as_deref(), Some(echo::EXTENSION));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_record_of_a_call_says_how_each_leg_sounded() {
+    let folder = Folder::new("figures");
+    let config = Config {
+        listen: Listen { transport: Transport::Udp, address: SocketAddr::from(([127, 0, 0, 1], 0)) },
+        accounts: USERS.iter().map(|user| AccountConfig::new(*user, PASSWORD.to_owned())).collect(),
+        data_dir: folder.path().to_owned(),
+        ..Config::default()
+    };
+    let engine = Engine::builder(config).media_ports(PortRange::system_chosen()).durable().start().await.unwrap();
+    let address = engine.local_addr();
+    let caller = registered("100", address).await;
+    // Of what the callee says, one packet in ten gets lost on its way to the server.
+    let bad = Impairment::new(0.1, Duration::ZERO, 7).unwrap();
+    let account = Account::new("101", PASSWORD, address);
+    let mut callee = Phone::start(PhoneConfig { impairment: Some(bad), ..PhoneConfig::new(account) }).await.unwrap();
+    in_time("the registration", callee.register()).await.unwrap();
+    let [mut out_call, mut in_call] = connect(&caller, &mut callee, "101").await;
+    out_call.send_digits("42#").unwrap();
+    // Both phones have answered a report of the server's, so that it has measured the way to them and back.
+    let answered = async {
+        let mut asked_before = [None; 2];
+        loop {
+            let mut done = true;
+            for (call, before) in [&out_call, &in_call].into_iter().zip(&mut asked_before) {
+                let rtcp = call.statistics().await.unwrap().rtcp;
+                if before.is_none() && rtcp.received > 0 {
+                    *before = Some(rtcp.sent);
+                }
+                done &= before.is_some_and(|sent| rtcp.sent > sent);
+            }
+            if done {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    in_time("the reports", answered).await;
+    in_time("BYE", async { tokio::join!(out_call.hang_up(), in_call.ended()) }).await;
+    in_time("the end", engine.shut_down(PATIENCE)).await;
+
+    let cdrs = records(folder.path()).await;
+    let [cdr] = &cdrs[..] else { panic!("{cdrs:?}") };
+    let legs = cdr.legs.as_ref().unwrap().as_array().unwrap();
+    let [a, b] = &legs[..] else { panic!("{legs:?}") };
+    for (leg, party, user) in [(a, "caller", "100"), (b, "callee", "101")] {
+        let number = |name: &str| {
+            leg.pointer(name).and_then(|value| value.as_f64()).unwrap_or_else(|| panic!("{name} of {leg:#}"))
+        };
+        assert_eq!(leg["party"], party);
+        assert!(leg["contact"].as_str().unwrap().starts_with(&format!("sip:{user}@127.0.0.1:")), "{leg:#}");
+        assert!(leg["codec"].as_str().unwrap().ends_with("/8000"), "{leg:#}");
+        assert_eq!((&leg["latched"], &leg["signalled"]), (&false.into(), &leg["remote"]), "{leg:#}");
+        // A packet of G.711 has 160 bytes and the header.
+        for way in ["/received", "/sent"] {
+            let packets = number(&format!("{way}/packets"));
+            assert!(packets > 20.0 && (number(&format!("{way}/bytes")) / packets - 172.0).abs() < 10.0, "{leg:#}");
+        }
+        assert!(number("/received/first_after_ms") < 2_000.0, "{leg:#}");
+        assert!(number("/received/jitter_ms") <= number("/received/max_jitter_ms"), "{leg:#}");
+        assert!(number("/received/max_jitter_ms") < 200.0, "{leg:#}");
+        assert!((0.0..1_000.0).contains(&number("/round_trip_ms")), "{leg:#}");
+        assert!((1.0..4.5).contains(&number("/mos_received")) && (1.0..4.5).contains(&number("/mos_sent")), "{leg:#}");
+        assert_eq!((number("/refused"), number("/relay_lost")), (0.0, 0.0), "{leg:#}");
+    }
+    let lost = |leg: &serde_json::Value| {
+        let received = &leg["received"];
+        let lost = received["lost"].as_f64().unwrap();
+        lost / (lost + received["packets"].as_f64().unwrap())
+    };
+    assert!((0.02..0.25).contains(&lost(b)), "one in ten: {b:#}");
+    assert_eq!((lost(a), &a["digits"], &b["digits"]), (0.0, &3.into(), &0.into()), "{legs:?}");
+    assert!(a["reported"]["lost"].as_f64() > b["reported"]["lost"].as_f64(), "the caller has missed them: {legs:?}");
+    assert!(b["mos_received"].as_f64() < a["mos_received"].as_f64(), "{legs:?}");
 }

@@ -6,8 +6,8 @@ use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use blether_call_engine::{Engine, EngineBuilder};
 use blether_call_engine::config::{AccountConfig, Config, Listen};
+use blether_call_engine::{Engine, EngineBuilder};
 use blether_rtp_core::PortRange;
 use blether_sip_core::digest::{Credentials, DigestRequest, Secret};
 use blether_sip_core::{

@@ -28,6 +28,8 @@ pub struct ReceiverStatistics {
     out_of_range: u64,
     restarts: u64,
     source_changes: u64,
+    /// The most that any stream's jitter has been, in timestamp units.
+    max_jitter: u32,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -96,6 +98,7 @@ impl ReceiverStatistics {
             out_of_range: 0,
             restarts: 0,
             source_changes: 0,
+            max_jitter: 0,
         }
     }
 
@@ -130,6 +133,7 @@ impl ReceiverStatistics {
             Arrival::First | Arrival::InOrder { .. } | Arrival::SourceChanged => {}
         }
         stream.measure(transit);
+        self.max_jitter = self.max_jitter.max(stream.jitter_ticks());
         arrival
     }
 
@@ -149,6 +153,7 @@ impl ReceiverStatistics {
             restarts: self.restarts,
             source_changes: self.source_changes,
             jitter: duration_of(self.jitter_ticks(), self.clock_rate),
+            max_jitter: duration_of(self.max_jitter, self.clock_rate),
             highest_sequence: self.stream.as_ref().map(Stream::extended_max),
         }
     }
@@ -187,7 +192,7 @@ impl ReceiverStatistics {
     /// The interarrival jitter in timestamp units: "interarrival jitter" of a reception report (A.8).
     #[must_use]
     pub fn jitter_ticks(&self) -> u32 {
-        self.stream.as_ref().map_or(0, |stream| u32::try_from(stream.jitter >> 4).unwrap_or(u32::MAX))
+        self.stream.as_ref().map_or(0, Stream::jitter_ticks)
     }
 
     fn begin_anew(&mut self, ssrc: Ssrc, sequence: SequenceNumber, transit: u32) {
@@ -290,6 +295,10 @@ impl Stream {
         self.jitter = (self.jitter + difference).saturating_sub((self.jitter + 8) >> 4);
     }
 
+    fn jitter_ticks(&self) -> u32 {
+        u32::try_from(self.jitter >> 4).unwrap_or(u32::MAX)
+    }
+
     fn extended_max(&self) -> u64 {
         self.cycles + u64::from(self.max.0)
     }
@@ -339,6 +348,8 @@ pub struct Reception {
     pub source_changes: u64,
     /// Interarrival jitter (A.8): the smoothed difference of the spacing at the receiver from that at the sender.
     pub jitter: Duration,
+    /// The most that [`jitter`](Self::jitter) has been since the leg began, over all its streams.
+    pub max_jitter: Duration,
     /// The highest sequence number received, with the number of wraps above its 16 bits.
     pub highest_sequence: Option<u64>,
 }
@@ -568,6 +579,20 @@ mod tests {
         assert_eq!((report.expected, report.received, report.lost), (5, 4, 1));
         assert_eq!((report.source_changes, report.ssrc), (1, Some(Ssrc(2))));
         assert_eq!(report.jitter, Duration::ZERO);
+    }
+
+    #[test]
+    fn the_most_jitter_is_remembered_when_it_is_calm_again() {
+        let mut bench = Bench::new();
+        for n in 0..200u16 {
+            // One packet comes 100 ms late, the others on the tick.
+            let late = if n == 10 { 100 } else { 0 };
+            bench.hear(u64::from(n) * 20 + late, n, u32::from(n) * 160);
+        }
+        let reception = bench.statistics.report();
+        assert!(reception.jitter < Duration::from_millis(1), "{reception:?}");
+        // 100 ms / 16, and on the way back as much again less what has faded.
+        assert!((6..13).contains(&reception.max_jitter.as_millis()), "{reception:?}");
     }
 
     proptest! {

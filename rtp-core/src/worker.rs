@@ -48,7 +48,8 @@ fn rtcp_token(key: usize) -> Token {
 ///
 /// They count by the `metrics` facade: `blether_rtp_legs`, `blether_rtp_received_packets_total` (datagrams, whatever became of them),
 /// `blether_rtp_sent_packets_total`, `blether_rtp_dropped_packets_total` by `reason` (the fields of [`Dropped`]),
-/// `blether_rtp_relay_lost_packets_total`, `blether_rtcp_received_packets_total`, `blether_rtcp_sent_packets_total`, and `blether_rtp_leg_panics_total`.
+/// `blether_rtp_relay_lost_packets_total`, `blether_rtp_received_rtcp_packets_total`, `blether_rtp_sent_rtcp_packets_total`, `blether_rtp_leg_panics_total`; and at the end
+/// of a leg `blether_rtp_network_lost_packets_total` and the histogram `blether_rtp_mos`.
 #[derive(Debug)]
 #[must_use = "dropping it ends the workers"]
 pub struct MediaWorkers {
@@ -100,6 +101,11 @@ impl MediaWorkers {
             .min_by_key(|handle| handle.legs())
             .cloned()
             .unwrap_or_else(|| unreachable!("`start` makes at least one worker"))
+    }
+
+    /// The way to each worker, in order.
+    pub fn handles(&self) -> impl ExactSizeIterator<Item = &WorkerHandle> {
+        self.handles.iter()
     }
 
     /// How many legs all workers serve.
@@ -280,6 +286,16 @@ impl WorkerHandle {
     /// [`WorkerError`].
     pub async fn statistics(&self, leg: LegId) -> Result<LegStatistics, WorkerError> {
         self.ask(leg, |reply| Command::Statistics { leg, reply }).await
+    }
+
+    /// Returns when the worker has come to this among its commands: whether and how fast it answers.
+    ///
+    /// # Errors
+    /// [`WorkerError::Stopped`], or [`WorkerError::Busy`] when its queue is full.
+    pub async fn ping(&self) -> Result<(), WorkerError> {
+        let (reply, answer) = oneshot::channel();
+        self.shared.queue.push(Command::Ping { reply })?;
+        answer.await.unwrap_or(Err(WorkerError::Stopped))
     }
 
     /// How many legs the worker serves, or is about to.

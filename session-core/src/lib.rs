@@ -42,7 +42,7 @@
 //!
 //! # What is covered
 //!
-//! - RFC 3261 §8.1.3.5, §10.2, §12, §13, §14, §15, §22 for a user agent; forking on the calling side. Absent: 3xx is passed up and not
+//! - RFC 3261 §8.1.3.5, §8.2.1 to §8.2.3, §10.2, §12, §13, §14, §15, §22 for a user agent; forking on the calling side. Absent: 3xx is passed up and not
 //!   followed; `sips` and its secure dialogs; PRACK (RFC 3262), so that early media goes unreliably; session timers (RFC 4028);
 //!   REFER, SUBSCRIBE and Replaces.
 //! - After [`SessionEvent::Ended`] a session is gone: a 2xx of another branch of a fork that comes later than that is not acknowledged, and
@@ -59,6 +59,7 @@ mod client_authentication;
 mod config;
 mod dialog;
 mod error;
+pub mod inspection;
 mod invite;
 mod negotiation;
 mod registration;

@@ -375,7 +375,14 @@ async fn a_request_may_be_answered_when_what_it_depends_on_is_done() {
 #[derive(Debug, PartialEq)]
 enum Told {
     Answering,
-    Ended { leg: LegKey, by: Party, cause: EndCause, answered: bool },
+    /// With how many legs there were figures of.
+    Ended {
+        leg: LegKey,
+        by: Party,
+        cause: EndCause,
+        answered: bool,
+        counted: usize,
+    },
 }
 
 struct Witness {
@@ -392,8 +399,9 @@ impl CallWitness for Witness {
     }
 
     fn ended(&self, end: CallEnd) {
-        let CallEnd { leg, by, cause, answered, .. } = end;
-        self.told.send(Told::Ended { leg, by, cause, answered }).unwrap();
+        let CallEnd { leg, by, cause, answered, legs, .. } = end;
+        let counted = legs.iter().filter(|leg| leg.statistics.is_some() && leg.peer.is_some()).count();
+        self.told.send(Told::Ended { leg, by, cause, answered, counted }).unwrap();
     }
 }
 
@@ -428,14 +436,20 @@ async fn a_witness_holds_the_answer_back_and_learns_of_the_end_whatever_the_hand
     until(&mut call, "the answer", is_answered).await;
     call.hang_up().await;
     let end = in_time("the end", hears.recv()).await;
-    assert_eq!(end, Some(Told::Ended { leg: primary, by: Party::Remote, cause: EndCause::HungUp, answered: true }));
+    assert_eq!(
+        end,
+        Some(Told::Ended { leg: primary, by: Party::Remote, cause: EndCause::HungUp, answered: true, counted: 1 })
+    );
 
     // Given up before the 200 has left: it was not answered.
     let mut call = dial(&phone, &server, "echo").await;
     assert_eq!(in_time("the answer to come", hears.recv()).await, Some(Told::Answering));
     call.hang_up().await;
     let end = in_time("the end", hears.recv()).await;
-    assert_eq!(end, Some(Told::Ended { leg: primary, by: Party::Remote, cause: EndCause::Cancelled, answered: false }));
+    assert_eq!(
+        end,
+        Some(Told::Ended { leg: primary, by: Party::Remote, cause: EndCause::Cancelled, answered: false, counted: 1 })
+    );
 
     // The endpoint goes without a goodbye.
     let mut call = dial(&phone, &server, "echo").await;
@@ -444,5 +458,8 @@ async fn a_witness_holds_the_answer_back_and_learns_of_the_end_whatever_the_hand
     until(&mut call, "the answer", is_answered).await;
     drop(server);
     let end = in_time("the end", hears.recv()).await;
-    assert_eq!(end, Some(Told::Ended { leg: primary, by: Party::Local, cause: EndCause::Failed, answered: true }));
+    assert_eq!(
+        end,
+        Some(Told::Ended { leg: primary, by: Party::Local, cause: EndCause::Failed, answered: true, counted: 0 })
+    );
 }

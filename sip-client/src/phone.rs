@@ -11,7 +11,7 @@ use blether_session_core::actor::{
 };
 use blether_session_core::{NextHop, RegistrationFailure};
 use blether_sip_core::{NameAddr, Request, Response, StatusCode};
-use blether_sip_transport::{Flow, NoRoute};
+use blether_sip_transport::{ConnectionLimits, Flow, NoRoute, Transport};
 use blether_transaction_core::{Timing, WireTap};
 use tokio::sync::watch;
 use tokio::time::timeout_at;
@@ -31,6 +31,9 @@ pub struct PhoneConfig {
     pub account: Account,
     /// Where it listens. Default: a port that the system chooses, on the address that faces the server.
     pub listen: Option<SocketAddr>,
+    /// How it speaks with its server. Default: UDP. With TCP it also listens for connections, on the port that it has for UDP: a server whose
+    /// connection is gone opens another.
+    pub transport: Transport,
     /// Ports for RTP. Default: whatever the system chooses.
     pub media_ports: PortRange,
     /// Whether calls that do not come from the account's server are taken. Default: no; the server knows who calls.
@@ -51,6 +54,7 @@ impl PhoneConfig {
         Self {
             account,
             listen: None,
+            transport: Transport::Udp,
             media_ports: PortRange::system_chosen(),
             accept_from_anyone: false,
             timing: Timing::default(),
@@ -124,6 +128,7 @@ impl Phone {
         let only_from = (!config.accept_from_anyone).then_some(server.ip());
         let endpoint_config = EndpointConfig {
             listen,
+            tcp: (config.transport == Transport::Tcp).then(ConnectionLimits::default),
             timing: config.timing,
             media_ports: config.media_ports,
             impairment: config.impairment,
@@ -133,7 +138,7 @@ impl Phone {
         };
         let incoming = Incoming { waiting: waiting.clone(), only_from };
         let endpoint = Arc::new(Endpoint::start(endpoint_config, Arc::new(incoming)).await?);
-        let to_server = endpoint.flow_to(server)?;
+        let to_server = endpoint.flow_over(config.transport, server)?;
         let (states, _) = watch::channel(RegistrationState::Unregistered);
         let (account, jitter) = (Arc::new(config.account), config.jitter);
         Ok(Self { endpoint, account, to_server, waiting, registration: None, jitter, states })

@@ -11,7 +11,7 @@ use blether_session_core::{
     DialogError, Registration, RegistrationConfig, RegistrationEvent, RegistrationFailure, RequestToken,
 };
 use blether_sip_core::{ByteStr, Host, Response, SipUri, StatusCode};
-use blether_sip_transport::Flow;
+use blether_sip_transport::{Flow, Transport};
 use blether_transaction_core::Failure;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
@@ -108,7 +108,7 @@ impl RegistrationLoop {
             ..RegistrationConfig::new(
                 registrar_of(account),
                 account.identity(),
-                SipUri::new(Some(&account.user), Host::from(to_server.local.ip()), Some(to_server.local.port())),
+                contact_of(account, to_server),
                 ByteStr::from(format!("{:032x}", rand::random::<u128>())),
                 to_server,
             )
@@ -146,6 +146,16 @@ impl Drop for RegistrationLoop {
 /// The address of the registrar: the account's domain without a user (RFC 3261 §10.2).
 fn registrar_of(account: &Account) -> SipUri {
     SipUri { user: None, ..account.address_of_record() }
+}
+
+/// Where the phone is reached: over the transport by which it registers (RFC 3261 §19.1.1: UDP unless the URI says otherwise).
+fn contact_of(account: &Account, to_server: Flow) -> SipUri {
+    let Flow { transport, local, .. } = to_server;
+    let mut contact = SipUri::new(Some(&account.user), Host::from(local.ip()), Some(local.port()));
+    if transport != Transport::Udp {
+        contact.params.set("transport", Some(&transport.to_string()));
+    }
+    contact
 }
 
 /// A REGISTER that has no answer yet.

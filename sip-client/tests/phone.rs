@@ -16,6 +16,7 @@ use blether_sip_client::{
     Registered, RegistrationState,
 };
 use blether_sip_core::StatusCode;
+use blether_sip_transport::Transport;
 use blether_transaction_core::Timing;
 use tokio::sync::mpsc;
 
@@ -175,6 +176,32 @@ async fn a_phone_calls_and_hears_itself_and_its_keys_come_back() {
     let told = in_time("the BYE", server.ended.recv()).await.unwrap();
     assert_eq!(told, (Party::Remote, EndCause::HungUp));
     assert_eq!(in_time("nothing", call.hang_up()).await, None, "the end is told once");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_phone_that_speaks_tcp_registers_calls_and_is_called_by_its_connection() {
+    let mut server = Server::start().await;
+    let account = Account::new("alice", PASSWORD, server.address());
+    let config = PhoneConfig { transport: Transport::Tcp, ..PhoneConfig::new(account) };
+    let mut phone = Phone::start(config).await.unwrap();
+    in_time("the registration", phone.register()).await.unwrap();
+    let binding = server.bindings(1).await.pop().unwrap();
+    assert_eq!(binding.contact.to_string(), format!("sip:alice@{};transport=tcp", phone.local_addr()));
+    assert_eq!(binding.transport(), Transport::Tcp);
+
+    let mut call = phone.call("bye").await.unwrap();
+    in_time("the answer", call.answered(silence(), || ())).await.unwrap();
+    let summary = in_time("the BYE", call.ended()).await.unwrap();
+    assert_eq!((summary.by, summary.cause), (Party::Remote, EndCause::HungUp));
+
+    let mut caller = server.dial().await;
+    let mut called = in_time("the call", phone.incoming()).await.unwrap();
+    in_time("the answer", called.answer(silence())).await.unwrap();
+    let answered = async { while !matches!(caller.event().await, Some(CallEvent::Answered { .. })) {} };
+    in_time("the answer at the caller", answered).await;
+    in_time("the end", called.hang_up()).await.unwrap();
+    server.idle().await;
+    in_time("the answer", phone.unregister()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

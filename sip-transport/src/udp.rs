@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
+use metrics::Counter;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::Transport;
@@ -41,11 +42,30 @@ impl Default for ReceiveBuffer {
     }
 }
 
+/// Held rather than looked up: each datagram counts. A metrics recorder, if there is to be one, is installed before the socket is bound.
+#[derive(Debug)]
+struct DatagramMeters {
+    received: Counter,
+    sent: Counter,
+    send_errors: Counter,
+}
+
+impl DatagramMeters {
+    fn new() -> Self {
+        Self {
+            received: metrics::counter!("blether_transport_received_datagrams_total"),
+            sent: metrics::counter!("blether_transport_sent_datagrams_total"),
+            send_errors: metrics::counter!("blether_transport_send_errors_total"),
+        }
+    }
+}
+
 /// A UDP socket on a tokio reactor.
 #[derive(Debug)]
 pub struct UdpSocket {
     inner: tokio::net::UdpSocket,
     local: SocketAddr,
+    meters: DatagramMeters,
 }
 
 impl UdpSocket {
@@ -97,7 +117,7 @@ impl UdpSocket {
         socket.bind(&address.into())?;
         let inner = tokio::net::UdpSocket::from_std(socket.into())?;
         let local = inner.local_addr()?;
-        Ok(Self { inner, local })
+        Ok(Self { inner, local, meters: DatagramMeters::new() })
     }
 
     /// The address that is bound; a wildcard address stays one.
@@ -138,7 +158,7 @@ impl UdpSocket {
     /// something sent before, and the socket goes on.
     pub fn try_receive(&self, buffer: &mut ReceiveBuffer) -> io::Result<(Bytes, SocketAddr)> {
         let (length, source) = self.inner.try_recv_from(&mut buffer.0)?;
-        metrics::counter!("sip_transport_datagrams_received_total").increment(1);
+        self.meters.received.increment(1);
         Ok((Bytes::copy_from_slice(buffer.0.get(..length).unwrap_or_default()), source))
     }
 
@@ -152,11 +172,11 @@ impl UdpSocket {
         // the first message of a fresh socket.
         match SockRef::from(&self.inner).send_to(payload, &destination.into()) {
             Ok(_) => {
-                metrics::counter!("sip_transport_datagrams_sent_total").increment(1);
+                self.meters.sent.increment(1);
                 Ok(())
             }
             Err(error) => {
-                metrics::counter!("sip_transport_send_errors_total").increment(1);
+                self.meters.send_errors.increment(1);
                 Err(error)
             }
         }

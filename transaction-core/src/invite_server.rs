@@ -142,6 +142,11 @@ impl InviteServerTransaction {
         !matches!(self.state, State::Proceeding { .. })
     }
 
+    /// Whether nothing at all was said.
+    pub fn is_untouched(&self) -> bool {
+        matches!(self.state, State::Proceeding { last: None, .. })
+    }
+
     /// The INVITE, as long as it has no final response.
     pub fn request(&self) -> Option<&Request> {
         match &self.state {

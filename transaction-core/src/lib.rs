@@ -42,8 +42,8 @@
 //!
 //! # RFCs
 //!
-//! RFC 3261 §9, §17, §18.1.2, §18.2.1, §18.2.2, §18.3; RFC 3581; RFC 4320; RFC 6026. Absent: the switch to TCP for what is too large for a
-//! datagram (§18.1.1), RFC 3263 targets, the answer to merged requests (§8.2.2.2; they meet in one table).
+//! RFC 3261 §8.2.2.2, §8.2.7, §9, §17, §18.1.2, §18.2.1, §18.2.2, §18.3; RFC 3581; RFC 4320; RFC 6026. Absent: the switch to TCP for what is
+//! too large for a datagram (§18.1.1), RFC 3263 targets.
 #![warn(clippy::indexing_slicing)]
 
 mod event;
@@ -54,6 +54,7 @@ mod key;
 mod non_invite_client;
 mod non_invite_server;
 mod output;
+mod overload;
 mod shard;
 mod slot;
 mod table;
@@ -64,9 +65,10 @@ pub use invite_client::{ClientEvent, InviteClientTransaction};
 pub use invite_server::{InviteServerTransaction, ServerEvent};
 pub use non_invite_client::NonInviteClientTransaction;
 pub use non_invite_server::NonInviteServerTransaction;
+pub use overload::{Overload, OverloadConfig, OverloadGate, Source};
 pub use shard::{
     Direction, Ownership, Rejected, Router, RunningShards, Shard, ShardClosed, ShardConfig, ShardHandle, ShardIndex,
-    Shards, Streams, TransactionUser, Way, WireMessage, WireTap,
+    Shards, ShardsWatch, Streams, TransactionUser, Way, WireMessage, WireTap,
 };
 pub use table::{Counters, Full, TransactionCounts, Transactions, TransactionsConfig, UnknownTransaction};
 pub use timing::{Reliability, Timer, Timing};

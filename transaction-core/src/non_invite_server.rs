@@ -105,6 +105,11 @@ impl NonInviteServerTransaction {
         sent
     }
 
+    /// Whether nothing at all was said.
+    pub fn is_untouched(&self) -> bool {
+        matches!(self.state, State::Trying { .. })
+    }
+
     /// Whether a final response was said.
     pub fn is_answered(&self) -> bool {
         matches!(self.state, State::Completed { .. } | State::Terminated)

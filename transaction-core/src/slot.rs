@@ -90,8 +90,8 @@ impl Machine {
 pub(crate) enum Role {
     /// We asked: under this key, with this sent-by.
     Client { key: ClientKey, host: Host, port: Option<u16> },
-    /// We answer: under this key, with this tag once one was said.
-    Server { key: ServerKey, to_tag: Option<ByteStr> },
+    /// We answer: under this key, as the one copy that is served of what may come by several ways, with this tag once one was said.
+    Server { key: ServerKey, merge: Option<u128>, to_tag: Option<ByteStr> },
 }
 
 /// A transaction and what the table knows about it.

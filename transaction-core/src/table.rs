@@ -1,16 +1,14 @@
 //! Many transactions: matching, timers, Via rules and bounds, still without I/O.
 
+mod stateless;
 mod streams;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use blether_sip_core::{
-    ByteStr, Host, Limits, Message, Method, ParseError, Request, Response, RetryAfter, StatusCode, Via,
-};
+use blether_sip_core::{ByteStr, Host, Limits, Message, Method, ParseError, Request, Response, StatusCode, Via};
 use blether_sip_transport::{ConnectionId, Flow};
 use bytes::Bytes;
 use rand::RngExt;
@@ -19,12 +17,10 @@ use rand::rngs::StdRng;
 use crate::invite_client::ClientEvent;
 use crate::invite_server::ServerEvent;
 use crate::key::{ClientKey, ServerKey};
+use crate::overload::Overload;
 use crate::slot::{Machine, Role, Slot, Slots};
 use crate::timing::{Reliability, Timing};
 use crate::{ClientTransactionId, Event, Owner, ServerTransactionId, Transmit, TransmitId};
-
-/// Seconds after which a peer may try again that was refused for lack of room: half the life of a transaction under load.
-const RETRY_AFTER: u32 = 16;
 
 /// One in this many places is kept for BYE and CANCEL, which make room.
 const RESERVE_FRACTION: usize = 10;
@@ -39,11 +35,15 @@ pub struct TransactionsConfig {
     /// Transactions at a time, CANCEL's included. Default 100,000: some 3,000 requests a second, each remembered for 32 s. Over nine tenths
     /// of it only BYE and CANCEL find room; other requests get 503 with Retry-After.
     pub max_transactions: usize,
+    /// Whether a request outside of dialogs is answered 482 whose From tag, Call-ID and CSeq are those of one that is being served: a proxy has
+    /// forked it, and it came by two ways (RFC 3261 §8.2.2.2). Default: yes. Not for a proxy, which may see a request again on its way.
+    pub refuse_merged: bool,
 }
 
 impl Default for TransactionsConfig {
     fn default() -> Self {
-        Self { timing: Timing::default(), limits: Limits::default(), max_transactions: 100_000 }
+        let (timing, limits) = (Timing::default(), Limits::default());
+        Self { timing, limits, max_transactions: 100_000, refuse_merged: true }
     }
 }
 
@@ -91,6 +91,16 @@ pub struct Counters {
     pub stray_responses: u64,
     /// Requests answered 503 for lack of room.
     pub refused_full: u64,
+    /// INVITEs answered 503 because the shard is behind.
+    pub overload_invites: u64,
+    /// Other requests answered 503 because the shard is behind.
+    pub overload_others: u64,
+    /// Requests answered 482: they were being served already, having come by another way.
+    pub merged: u64,
+    /// Requests that were answered and forgotten at once ([`Transactions::respond_and_forget`]).
+    pub stateless: u64,
+    /// ACKs for such answers.
+    pub stateless_acks: u64,
     /// Keep-alives: empty lines.
     pub keep_alives: u64,
 }
@@ -107,6 +117,9 @@ pub struct Transactions {
     slots: Slots,
     clients: HashMap<ClientKey, usize>,
     servers: HashMap<ServerKey, usize>,
+    /// The requests outside of dialogs that are being served, by what their copies have in common.
+    in_service: HashSet<u128>,
+    overload: Overload,
     /// The client transactions that have sent something by a connection.
     by_connection: HashMap<ConnectionId, BTreeSet<usize>>,
     timers: BTreeSet<(Instant, usize)>,
@@ -126,6 +139,8 @@ impl Transactions {
             slots: Slots::default(),
             clients: HashMap::new(),
             servers: HashMap::new(),
+            in_service: HashSet::new(),
+            overload: Overload::KeepsUp,
             by_connection: HashMap::new(),
             timers: BTreeSet::new(),
             transmits: VecDeque::new(),
@@ -178,12 +193,7 @@ impl Transactions {
             return;
         }
         let respond_to = response_flow(&request, flow);
-        if !self.has_room_for(request.method()) {
-            self.counters.refused_full += 1;
-            let response = Response::to_request(&request, StatusCode::SERVICE_UNAVAILABLE);
-            let payload =
-                response.to_tag(&self.stateless_tag(&request)).header(RetryAfter::new(RETRY_AFTER)).build().to_bytes();
-            self.transmits.push_back(Transmit { flow: respond_to, payload, id: TransmitId::STATELESS });
+        if self.refuse_beyond_bounds(&request, respond_to) {
             return;
         }
         let reliability = reliability(flow);
@@ -191,10 +201,15 @@ impl Transactions {
             Method::Invite => Machine::invite_server(now, self.config.timing, reliability, request.clone()),
             _ => Machine::non_invite_server(now, self.config.timing, reliability, request.clone()),
         };
-        let index = self.insert(now, Slot::new(machine, respond_to, Role::Server { key: key.clone(), to_tag: None }));
+        let copies = self.merge_key(&request);
+        let merge = copies.filter(|copies| self.in_service.insert(*copies));
+        let role = Role::Server { key: key.clone(), merge, to_tag: None };
+        let index = self.insert(now, Slot::new(machine, respond_to, role));
         self.servers.insert(key, index);
         let id = ServerTransactionId(self.slots.id(index));
-        if *request.method() == Method::Cancel {
+        if copies.is_some() && merge.is_none() {
+            self.refuse_merged(now, id, &request);
+        } else if *request.method() == Method::Cancel {
             self.handle_cancel(now, id, &request);
         } else {
             self.events.push_back(Event::Request { id, request, flow });
@@ -215,6 +230,10 @@ impl Transactions {
                     _ => false,
                 })
                 .unwrap_or(false),
+            None if self.acknowledges_stateless(&ack) => {
+                self.counters.stateless_acks += 1;
+                false
+            }
             // An ACK for a 2xx is a transaction of its own (RFC 3261 §13.2.2.4).
             None => true,
         };
@@ -537,21 +556,14 @@ impl Transactions {
         if !slot.machine.is_terminated() {
             return;
         }
-        let Some(slot) = self.slots.remove(index) else { return };
-        *count_of(&mut self.counts, &slot.machine) -= 1;
-        if let Some(connection) = slot.sent_by {
-            self.forget_sent_by(connection, index);
-        }
-        match slot.role {
-            Role::Client { key, .. } => {
-                self.clients.remove(&key);
-                if let Some(owner) = slot.owner {
-                    self.events.push_back(Event::ClientTerminated { id: ClientTransactionId(id), owner });
-                }
+        let Some(slot) = self.take_out(index) else { return };
+        match (slot.role, slot.owner) {
+            (Role::Client { .. }, Some(owner)) => {
+                self.events.push_back(Event::ClientTerminated { id: ClientTransactionId(id), owner });
             }
-            Role::Server { key, .. } => {
-                self.servers.remove(&key);
-                self.events.push_back(Event::ServerTerminated { id: ServerTransactionId(id), owner: slot.owner });
+            (Role::Client { .. }, None) => {}
+            (Role::Server { .. }, owner) => {
+                self.events.push_back(Event::ServerTerminated { id: ServerTransactionId(id), owner });
             }
         }
     }
@@ -568,14 +580,6 @@ impl Transactions {
             Via::new(flow.transport.via_name(), Host::from(flow.local.ip()), Some(flow.local.port()), &branch);
         via.set_rport(None);
         via
-    }
-
-    /// A tag that is the same for each copy of a request, without keeping state (RFC 3261 §8.2.7), and that nobody else can make.
-    fn stateless_tag(&self, request: &Request) -> String {
-        let mut hasher = DefaultHasher::new();
-        self.secret.hash(&mut hasher);
-        (request.via().branch(), request.call_id(), request.from().tag(), request.cseq().number).hash(&mut hasher);
-        format!("{:016x}", hasher.finish())
     }
 
     /// 128 random bits, for branches and tags.

@@ -20,7 +20,11 @@ const fn bounds(key: &'static str, min: u64, max: u64, unit: &'static str) -> Bo
 }
 
 /// What each number may be; the reference gives the same ranges in words.
-const BOUNDS: [Bounds; 11] = [
+const BOUNDS: [Bounds; 16] = [
+    bounds("shards", 1, 256, ""),
+    bounds("tcp.max_connections", 1, 1_000_000, ""),
+    bounds("tcp.max_per_peer", 1, 1_000_000, ""),
+    bounds("tcp.idle_timeout", 60, 86_400, " seconds"),
     bounds("media.workers", 1, 256, ""),
     bounds("registrar.default_expires", 1, 604_800, " seconds"),
     bounds("registrar.min_expires", 1, 3600, " seconds"),
@@ -32,12 +36,16 @@ const BOUNDS: [Bounds; 11] = [
     bounds("limits.max_calls", 1, 1_000_000, ""),
     bounds("calls.ring_timeout", 5, 170, " seconds"),
     bounds("calls.end_when_silent", 10, 86_400, " seconds"),
+    bounds("calls.drain_timeout", 0, 86_400, " seconds"),
 ];
 
 pub(super) fn check(config: &Config) -> Result<(), Invalid> {
     let Config {
         data_dir,
         listen: _,
+        shards,
+        tcp,
+        http: _,
         domains,
         realm,
         advertise,
@@ -59,6 +67,10 @@ pub(super) fn check(config: &Config) -> Result<(), Invalid> {
     check_realm(realm).map_err(value("realm"))?;
     advertise.map_or(Ok(()), check_advertise).map_err(value("advertise"))?;
 
+    shards.map_or(Ok(()), |shards| number("shards", shards))?;
+    number("tcp.max_connections", tcp.max_connections)?;
+    number("tcp.max_per_peer", tcp.max_per_peer)?;
+    seconds("tcp.idle_timeout", tcp.idle_timeout)?;
     number("media.workers", media.workers)?;
     let default = seconds("registrar.default_expires", registrar.default_expires)?;
     let min = seconds("registrar.min_expires", registrar.min_expires)?;
@@ -73,6 +85,7 @@ pub(super) fn check(config: &Config) -> Result<(), Invalid> {
     number("limits.max_calls", limits.max_calls)?;
     seconds("calls.ring_timeout", calls.ring_timeout)?;
     seconds("calls.end_when_silent", calls.end_when_silent)?;
+    seconds("calls.drain_timeout", calls.drain_timeout)?;
     check_accounts(accounts)
 }
 

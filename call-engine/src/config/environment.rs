@@ -6,13 +6,15 @@ use std::ffi::OsString;
 use toml::Value;
 
 use super::error::{ConfigError, nearest};
-use super::file::{Authentication, Calls, File, Limits, Log, Media, Origin, Registrar, Setting};
+use super::file::{Authentication, Calls, File, Http, Limits, Log, Media, Origin, Registrar, Setting, Tcp};
 
 const PREFIX: &str = "BLETHER_";
 
 /// Sections by name, with the keys that can be set in them; the first is the part of the file before any section.
-const SECTIONS: [(&str, &[&str]); 7] = [
+const SECTIONS: [(&str, &[&str]); 9] = [
     ("", File::KEYS),
+    ("tcp", Tcp::KEYS),
+    ("http", Http::KEYS),
     ("authentication", Authentication::KEYS),
     ("media", Media::KEYS),
     ("registrar", Registrar::KEYS),
@@ -74,6 +76,8 @@ fn bare_variable(section: &str, key: &str) -> String {
 fn slot<'a>(file: &'a mut File, section: &str, key: &str) -> Option<&'a mut Option<Setting>> {
     match section {
         "" => file.slot(key),
+        "tcp" => file.tcp.slot(key),
+        "http" => file.http.slot(key),
         "authentication" => file.authentication.slot(key),
         "media" => file.media.slot(key),
         "registrar" => file.registrar.slot(key),

@@ -58,16 +58,20 @@ macro_rules! section {
 }
 
 section!(Authentication, "a section [authentication]", [digest]);
+section!(Tcp, "a section [tcp]", [enabled, max_connections, max_per_peer, idle_timeout]);
+section!(Http, "a section [http]", [listen]);
 section!(Media, "a section [media]", [ports, workers]);
 section!(Registrar, "a section [registrar]", [default_expires, min_expires, max_expires, max_contacts]);
 section!(Limits, "a section [limits]", [max_message, max_body, max_transactions, max_calls]);
-section!(Calls, "a section [calls]", [ring_timeout, end_when_silent]);
+section!(Calls, "a section [calls]", [ring_timeout, end_when_silent, drain_timeout]);
 section!(Log, "a section [log]", [level, format]);
 section!(
     /// The whole file.
     File,
     "a table",
-    [data_dir, listen, domains, realm, advertise],
+    [data_dir, listen, shards, domains, realm, advertise],
+    tcp: Tcp,
+    http: Http,
     authentication: Authentication,
     media: Media,
     registrar: Registrar,

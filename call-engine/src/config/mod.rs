@@ -5,6 +5,7 @@
 //! values, which a test compares.
 
 mod account;
+mod advice;
 mod bind;
 mod check;
 mod environment;
@@ -13,16 +14,18 @@ mod file;
 mod read;
 mod value;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use std::{fs, iter};
+use std::{fs, iter, thread};
 
 use blether_sip_core::Host;
+use blether_sip_transport::ConnectionLimits;
 
 use crate::stage::OfferedAlgorithms;
 
 pub use account::{AccountConfig, Password};
+pub use advice::{Advice, advice, calls_for_open_files};
 pub use bind::CannotListen;
 pub use environment::variables;
 pub use error::{ConfigError, Invalid, Place};
@@ -37,6 +40,10 @@ pub const FILE_NAME: &str = "call-engine.toml";
 /// The folder that is used, and made at the first start, when nothing else is said; relative to where the server is started.
 pub const DEFAULT_DATA_DIR: &str = "blether-data";
 
+/// The most shards that are made unasked. Sixteen take in more messages than a server of this kind has calls for; on a larger machine the
+/// rest of the processors are for media.
+pub const MOST_SHARDS_BY_ITSELF: usize = 16;
+
 /// Everything an operator can set, checked.
 ///
 /// [`Config::load`] and [`Config::from_toml`] give checked values; one that is put together in code is checked by
@@ -47,6 +54,13 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The socket that receives SIP. Default: UDP port 5060 of all IPv4 addresses, the port that phones assume.
     pub listen: Listen,
+    /// Tasks that share the SIP work among them, 1 to 256; see [`Config::shard_count`]. Default: `None`, as many as there are processors,
+    /// at most 16.
+    pub shards: Option<usize>,
+    /// SIP over TCP, on the address and port of `listen`.
+    pub tcp: TcpConfig,
+    /// What is asked and told over HTTP.
+    pub http: HttpConfig,
     /// Host names and addresses that are ours besides the local addresses. Default: none; phones that are given the server's
     /// address need none.
     pub domains: Vec<Host>,
@@ -68,6 +82,35 @@ pub struct Config {
     pub log: LogConfig,
     /// The phones that may register, each user once. Default: none; the first start makes two.
     pub accounts: Vec<AccountConfig>,
+}
+
+/// The section `[tcp]`; times are whole seconds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TcpConfig {
+    /// Whether TCP is served. Default: yes, because RFC 3261 §18 wants it of every element, and long messages do not pass UDP everywhere.
+    pub enabled: bool,
+    /// Connections at a time; the longest idle makes room. Default: 10,000, as [`ConnectionLimits`] has it.
+    pub max_connections: usize,
+    /// Connections at a time with one address. Default: 256, an office behind one NAT.
+    pub max_per_peer: usize,
+    /// How long a connection may be idle. Default: 10 min, five times what RFC 5626 §4.4.1 wants between keep-alives.
+    pub idle_timeout: Duration,
+}
+
+impl TcpConfig {
+    /// The limits that a transport is given; `None` where TCP is not served.
+    pub fn connection_limits(&self) -> Option<ConnectionLimits> {
+        let &Self { enabled, max_connections, max_per_peer, idle_timeout } = self;
+        enabled.then(|| ConnectionLimits { max_connections, max_per_peer, idle_timeout, ..ConnectionLimits::default() })
+    }
+}
+
+/// The section `[http]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpConfig {
+    /// Where HTTP is served, in clear and to anybody who can connect; `None` for nowhere. Default: port 9060 of 127.0.0.1, which other
+    /// machines cannot reach.
+    pub listen: Option<SocketAddr>,
 }
 
 /// The section `[authentication]`.
@@ -120,6 +163,8 @@ pub struct CallsConfig {
     pub ring_timeout: Duration,
     /// How long a call may be silent on both sides before it is ended: phones that are gone hang up no more. Default: 60 s.
     pub end_when_silent: Duration,
+    /// How long calls may go on once the server was told to end in order. Default: 30 s, a third of what systemd waits for a service.
+    pub drain_timeout: Duration,
 }
 
 /// The section `[log]`.
@@ -136,6 +181,9 @@ impl Default for Config {
         Self {
             data_dir: PathBuf::from(DEFAULT_DATA_DIR),
             listen: Listen::default(),
+            shards: None,
+            tcp: TcpConfig::default(),
+            http: HttpConfig::default(),
             domains: Vec::new(),
             realm: "blether".to_owned(),
             advertise: None,
@@ -147,6 +195,19 @@ impl Default for Config {
             log: LogConfig::default(),
             accounts: Vec::new(),
         }
+    }
+}
+
+impl Default for TcpConfig {
+    fn default() -> Self {
+        let ConnectionLimits { max_connections, max_per_peer, idle_timeout, .. } = ConnectionLimits::default();
+        Self { enabled: true, max_connections, max_per_peer, idle_timeout }
+    }
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self { listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 9060))) }
     }
 }
 
@@ -175,7 +236,11 @@ impl Default for LimitsConfig {
 
 impl Default for CallsConfig {
     fn default() -> Self {
-        Self { ring_timeout: Duration::from_secs(60), end_when_silent: Duration::from_secs(60) }
+        Self {
+            ring_timeout: Duration::from_secs(60),
+            end_when_silent: Duration::from_secs(60),
+            drain_timeout: Duration::from_secs(30),
+        }
     }
 }
 
@@ -213,6 +278,14 @@ impl Config {
     /// As [`Config::load`].
     pub fn from_toml(text: &str, path: &Path) -> Result<Self, ConfigError> {
         Self::read(text, path, iter::empty())
+    }
+
+    /// How many shards this machine gets: what `shards` says, else one for each processor that this process may use, at most
+    /// [`MOST_SHARDS_BY_ITSELF`].
+    pub fn shard_count(&self) -> usize {
+        // Where the system does not tell, one shard serves everything.
+        let processors = || thread::available_parallelism().map_or(1, usize::from);
+        self.shards.unwrap_or_else(|| processors().min(MOST_SHARDS_BY_ITSELF))
     }
 
     /// Whether all values are within their ranges and fit each other. What [`Config::load`] gives has passed.

@@ -12,8 +12,8 @@ use super::error::{ConfigError, Invalid, Place, nearest};
 use super::file::{Account, File, Origin, Setting};
 use super::value::{self, ValueError};
 use super::{
-    AuthenticationConfig, CallsConfig, Config, LimitsConfig, LogConfig, MediaConfig, RegistrarConfig, check,
-    environment,
+    AuthenticationConfig, CallsConfig, Config, HttpConfig, LimitsConfig, LogConfig, MediaConfig, RegistrarConfig,
+    TcpConfig, check, environment,
 };
 
 impl Config {
@@ -45,6 +45,9 @@ impl Reader<'_> {
         let File {
             data_dir,
             listen,
+            shards,
+            tcp,
+            http,
             domains,
             realm,
             advertise,
@@ -59,6 +62,16 @@ impl Reader<'_> {
         Ok(Config {
             data_dir: self.data_dir(data_dir, folder)?,
             listen: self.parsed("listen", listen, default.listen, str::parse)?,
+            shards: self.shards(shards, default.shards)?,
+            tcp: TcpConfig {
+                enabled: self.boolean("tcp.enabled", tcp.enabled, default.tcp.enabled)?,
+                max_connections: self.size("tcp.max_connections", tcp.max_connections, default.tcp.max_connections)?,
+                max_per_peer: self.size("tcp.max_per_peer", tcp.max_per_peer, default.tcp.max_per_peer)?,
+                idle_timeout: self.seconds("tcp.idle_timeout", tcp.idle_timeout, default.tcp.idle_timeout)?,
+            },
+            http: HttpConfig {
+                listen: self.parsed("http.listen", http.listen, default.http.listen, value::http_listen)?,
+            },
             domains: self.list("domains", domains, default.domains, value::domain)?,
             realm: self.parsed("realm", realm, default.realm, |text| Ok(text.to_owned()))?,
             advertise: self.parsed("advertise", advertise, default.advertise, value::advertise)?,
@@ -113,6 +126,7 @@ impl Reader<'_> {
                     calls.end_when_silent,
                     default.calls.end_when_silent,
                 )?,
+                drain_timeout: self.seconds("calls.drain_timeout", calls.drain_timeout, default.calls.drain_timeout)?,
             },
             log: LogConfig {
                 level: self.parsed("log.level", log.level, default.log.level, str::parse)?,
@@ -204,6 +218,30 @@ impl Reader<'_> {
         match setting.value {
             Value::String(text) => Ok(text),
             other => Err(wrong_type(&place, key, "text in quotes", &other)),
+        }
+    }
+
+    /// A number, or the word `auto`, which 0 stands for as well.
+    fn shards(&mut self, setting: Option<Setting>, default: Option<usize>) -> Result<Option<usize>, ConfigError> {
+        const EXPECTED: &str = "a whole number without quotes, or \"auto\"";
+        let Some(setting) = setting else { return Ok(default) };
+        match (&setting.value, &setting.origin) {
+            (Value::String(text), _) if text == "auto" => Ok(None),
+            (Value::Integer(_), _) | (Value::String(_), Origin::Variable(_)) => {
+                Ok(Some(self.size("shards", Some(setting), 0)?).filter(|shards| *shards != 0))
+            }
+            (other, origin) => Err(wrong_type(&self.place(origin), "shards", EXPECTED, other)),
+        }
+    }
+
+    fn boolean(&mut self, key: &str, setting: Option<Setting>, default: bool) -> Result<bool, ConfigError> {
+        let Some(setting) = setting else { return Ok(default) };
+        let place = self.note(key, &setting.origin);
+        match (&setting.value, &setting.origin) {
+            (Value::Boolean(value), _) => Ok(*value),
+            (Value::String(text), Origin::Variable(_)) if text == "true" => Ok(true),
+            (Value::String(text), Origin::Variable(_)) if text == "false" => Ok(false),
+            (other, _) => Err(wrong_type(&place, key, "true or false, without quotes", other)),
         }
     }
 

@@ -18,6 +18,9 @@ pub enum ValueError {
     /// A transport that this server does not have.
     #[error("\"{0}\" names a transport that is not supported; only udp is, as in \"udp:0.0.0.0:5060\"")]
     Transport(String),
+    /// Neither `address:port` nor `off`.
+    #[error("\"{0}\" is no address for HTTP; write it like \"127.0.0.1:9060\" or \"[::1]:9060\", or \"off\"")]
+    HttpListen(String),
     /// Not `first-last`.
     #[error("\"{0}\" is no range of ports; write it like \"10000-19999\"")]
     PortRange(String),
@@ -196,6 +199,8 @@ pub enum LogFormat {
     Text,
     /// One line with less in it.
     Compact,
+    /// One JSON object a line for each event.
+    Json,
 }
 
 impl FromStr for LogFormat {
@@ -205,7 +210,8 @@ impl FromStr for LogFormat {
         match text {
             "text" => Ok(Self::Text),
             "compact" => Ok(Self::Compact),
-            _ => Err(ValueError::Word { found: text.to_owned(), known: "text, compact" }),
+            "json" => Ok(Self::Json),
+            _ => Err(ValueError::Word { found: text.to_owned(), known: "text, compact, json" }),
         }
     }
 }
@@ -213,6 +219,14 @@ impl FromStr for LogFormat {
 /// Reads the value of `authentication.digest`.
 pub(super) fn digest(text: &str) -> Result<OfferedAlgorithms, ValueError> {
     text.parse().map_err(|_| ValueError::Word { found: text.to_owned(), known: OfferedAlgorithms::NAMES })
+}
+
+/// Reads the value of `http.listen`: `None` for `off`.
+pub(super) fn http_listen(text: &str) -> Result<Option<SocketAddr>, ValueError> {
+    if text == "off" {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| ValueError::HttpListen(text.to_owned()))
 }
 
 /// Reads the value of `advertise`: `None` for `auto`.

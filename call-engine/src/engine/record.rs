@@ -9,8 +9,10 @@ use blether_session_core::actor::{CallEnd, CallWitness, LegKey};
 use blether_session_core::{EndCause, Party};
 use blether_sip_core::StatusCode;
 use rand::Rng;
+use serde_json::Value;
 use tokio::sync::watch;
 
+use super::figures;
 use crate::cdr::{Cdr, CdrEnd, CdrIds};
 use crate::store::StoreHandle;
 
@@ -62,12 +64,12 @@ impl CallRecord {
         }
     }
 
-    fn end(&self, at: Instant, answered: bool, end: CdrEnd) {
+    fn end(&self, at: Instant, answered: bool, end: CdrEnd, legs: Option<Value>) {
         let Some(mut cdr) = self.cdr().take() else { return };
         let now = Instant::now();
         let date = SystemTime::now();
         cdr.ended_at = Some(date.checked_sub(now.saturating_duration_since(at)).unwrap_or(date));
-        cdr.end = Some(end);
+        (cdr.end, cdr.legs) = (Some(end), legs);
         if !answered {
             (cdr.answered_at, cdr.answered_by) = (None, None);
         }
@@ -98,14 +100,14 @@ impl CallWitness for CallRecord {
     }
 
     fn ended(&self, end: CallEnd) {
-        self.end(end.at, end.answered, how_it_ended(&end));
+        self.end(end.at, end.answered, how_it_ended(&end), figures::of_legs(&end.legs));
     }
 }
 
 impl Drop for CallRecord {
     fn drop(&mut self) {
         // Nothing, unless the call was dropped before it had a task.
-        self.end(Instant::now(), false, CdrEnd::Failed);
+        self.end(Instant::now(), false, CdrEnd::Failed, None);
     }
 }
 

@@ -1,6 +1,9 @@
 //! Opens the store of an engine and has it written.
 
+use std::future::Future;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -14,12 +17,26 @@ use crate::store::{
 /// The database, in the data folder.
 const FILE_NAME: &str = "blether.db";
 
-/// Opens the database in `data_dir`, makes both if they are not there, and fills `location` from it.
+/// Opens the database in `data_dir`, makes both if they are not there, and fills `location` from it, when it can be read.
 pub(super) async fn durable(data_dir: &Path, location: Arc<Location>) -> Result<StoreHandle, EngineError> {
-    create_private_folder(data_dir)
-        .map_err(|cause| EngineError::DataFolder { path: PathBuf::from(data_dir), cause })?;
+    match create_private_folder(data_dir) {
+        // A disk may have room again; what else keeps it from being made does not pass by itself.
+        Err(cause) if cause.kind() != ErrorKind::StorageFull => {
+            return Err(EngineError::DataFolder { path: PathBuf::from(data_dir), cause });
+        }
+        Ok(()) | Err(_) => {}
+    }
     let store = SqliteStore::new(SqliteConfig::new(data_dir.join(FILE_NAME)))?;
     Ok(open(store, WriterConfig::default(), location).await?)
+}
+
+/// Opens a store and has it written.
+pub(super) type Opening =
+    Box<dyn FnOnce(Arc<Location>) -> Pin<Box<dyn Future<Output = Result<StoreHandle, StoreError>> + Send>> + Send>;
+
+/// How a store of somebody else's is opened.
+pub(super) fn opening<S: Store>(store: S, config: WriterConfig) -> Opening {
+    Box::new(move |location| Box::pin(open(store, config, location)))
 }
 
 /// Call records in memory, and no contacts: those are there already.

@@ -41,7 +41,7 @@ pub struct BacklogLimits {
     pub longest_wait: Duration,
     /// After a failure, how long until the store is tried again. Default 1 s.
     pub retry_after: Duration,
-    /// What that grows to, doubled at each failure. Default 30 s.
+    /// What that grows to, doubled at each failure. Default 5 s: so soon is it noticed that there is room again.
     pub longest_retry: Duration,
 }
 
@@ -56,7 +56,7 @@ impl Default for BacklogLimits {
             refresh_delay: Duration::from_millis(500),
             longest_wait: Duration::from_secs(1),
             retry_after: Duration::from_secs(1),
-            longest_retry: Duration::from_secs(30),
+            longest_retry: Duration::from_secs(5),
         }
     }
 }
@@ -267,6 +267,21 @@ impl<W> Backlog<W> {
         }
     }
 
+    /// Whether the batch that was just handed out takes all that is in memory.
+    pub(super) fn is_writing_everything(&self) -> bool {
+        self.in_flight.as_ref().is_some_and(|flight| flight.everything)
+    }
+
+    /// Whether what is stored of an address of record is older than what is in memory: its contacts have changed and are not written.
+    pub(super) fn knows_better(&self, aor: &AddressOfRecord) -> bool {
+        self.bindings.contains_key(aor) || self.in_flight.as_ref().is_some_and(|f| f.bindings.contains_key(aor))
+    }
+
+    /// Whether an account has changed and is not written.
+    pub(super) fn account_has_changed(&self, user: &str) -> bool {
+        self.accounts.contains(user) || self.in_flight.as_ref().is_some_and(|f| f.accounts.contains(user))
+    }
+
     /// The names for the next batch, if one is due; none before [`Self::handle_written`] has told of the one before.
     pub(super) fn poll_batch(&mut self, now: Instant) -> Option<Names> {
         if self.in_flight.is_some() || self.next_batch_at().is_none_or(|at| now < at) {
@@ -321,6 +336,11 @@ impl<W> Backlog<W> {
                 self.fail(now, failure);
             }
         }
+    }
+
+    /// The store cannot be used, from the start; it is tried again later.
+    pub(super) fn begins_unusable(&mut self, now: Instant, failure: StoreFailure) {
+        self.fail(now, failure);
     }
 
     /// Nothing will be written any more; who waits is told so, and so is whoever comes.
@@ -404,7 +424,8 @@ impl<W> Backlog<W> {
         }
     }
 
-    fn patience_ends(&self) -> Option<Instant> {
+    /// When those who wait can wait no longer; `None` if nobody does.
+    pub(super) fn patience_ends(&self) -> Option<Instant> {
         let in_flight = self.in_flight.as_ref().and_then(|flight| flight.waiting_since);
         let since = in_flight.into_iter().chain(self.waiting_since).min()?;
         Some(since.checked_add(self.limits.longest_wait).unwrap_or(since))

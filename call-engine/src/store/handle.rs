@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use blether_sip_core::AddressOfRecord;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use super::backlog::{Backlog, Names, Output, Place, Waiter, Written};
 use super::error::{StoreError, StoreFailure};
@@ -59,6 +59,8 @@ pub(super) struct Shared {
     pub(super) location: Arc<Location>,
     pub(super) tables: Mutex<Tables>,
     pub(super) wake: Notify,
+    /// Whether what was stored before has been read.
+    pub(super) read: watch::Sender<bool>,
 }
 
 pub(super) struct Tables {
@@ -158,7 +160,13 @@ impl StoreHandle {
         })
     }
 
-    /// All accounts of the store, by user.
+    /// Waits until what was stored before has been read: at once, unless the store could not be read at the start. Never, if the writer stops before.
+    pub async fn read(&self) {
+        // The sender is here, so this cannot fail.
+        let _ = self.shared.read.subscribe().wait_for(|read| *read).await;
+    }
+
+    /// All accounts of the store, by user; those alone that were changed since the start, until it has been [`read`](Self::read).
     pub fn accounts(&self) -> Vec<AccountRecord> {
         self.shared.tables().accounts.values().cloned().collect()
     }
@@ -185,6 +193,7 @@ impl StoreHandle {
         let (unwritten_bindings, unwritten_accounts, unwritten_cdrs) = tables.backlog.counts();
         StoreStatus {
             durability: tables.backlog.durability(),
+            unread: !*self.shared.read.borrow(),
             last_error: tables.last_error.clone(),
             unwritten_bindings,
             unwritten_accounts,
@@ -248,13 +257,13 @@ impl Shared {
                 Output::Log(cdr) => log_cdr(&cdr),
                 // Who runs the writer says why, if that is not the end of the server.
                 Output::Degraded(StoreFailure::Stopped) => {
-                    metrics::gauge!("engine_store_durable").set(0.0);
+                    metrics::gauge!("blether_store_durable").set(0.0);
                     tracing::debug!("the writer of the store has stopped");
                 }
                 Output::Degraded(failure) => {
                     let reason = self.tables().last_error.clone().unwrap_or_default();
-                    metrics::gauge!("engine_store_durable").set(0.0);
-                    metrics::counter!("engine_store_failures_total", "kind" => failure.as_str()).increment(1);
+                    metrics::gauge!("blether_store_durable").set(0.0);
+                    metrics::counter!("blether_store_failures_total", "kind" => failure.as_str()).increment(1);
                     tracing::error!(
                         kind = failure.as_str(),
                         reason,
@@ -263,7 +272,7 @@ impl Shared {
                     );
                 }
                 Output::Durable => {
-                    metrics::gauge!("engine_store_durable").set(1.0);
+                    metrics::gauge!("blether_store_durable").set(1.0);
                     tracing::info!("the store works again; what was kept in memory is written");
                 }
             }
@@ -325,6 +334,6 @@ impl Tables {
 }
 
 fn log_cdr(cdr: &Cdr) {
-    metrics::counter!("engine_cdrs_logged_total").increment(1);
+    metrics::counter!("blether_store_logged_cdrs_total").increment(1);
     tracing::error!(target: "engine::cdr", cdr = %cdr.to_json(), "a call record cannot be stored and is logged instead");
 }

@@ -20,8 +20,10 @@
 //! - A call record is written when its call is answered and when it has ended. One that was live when the process died is marked interrupted by
 //!   the next start.
 //! - While the store fails, nothing waits for it. What changes is kept in memory, within [`BacklogLimits`], marked not durable in the log, in the
-//!   metric `engine_store_durable` and in [`StoreHandle::status`], and written when the store works again. Past the bound the oldest call record goes to
-//!   the log, target `engine::cdr`, as one line of JSON, and `engine_cdrs_logged_total` counts it.
+//!   metric `blether_store_durable` and in [`StoreHandle::status`], and written when the store works again. Past the bound the oldest call record goes to
+//!   the log, target `engine::cdr`, as one line of JSON, and `blether_store_logged_cdrs_total` counts it.
+//! - A server begins without a store that cannot be read, as if it had begun to fail, and reads it when it can: what has changed meanwhile stays. Only a
+//!   database of a later version and one that another server uses keep it from starting, since writing would harm there.
 //! - A corrupt database is set aside under a new name, never overwritten, and a new one is filled from memory.
 //!
 //! Two bodies: [`MemoryStore`] and [`SqliteStore`]; one suite of tests runs on both.

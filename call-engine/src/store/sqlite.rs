@@ -25,7 +25,7 @@ use crate::cdr::{Cdr, epoch_ms};
 use rows::{AccountRow, CdrRow, RegistrationRow, account_row, cdr_row, registration_rows, snapshot};
 
 /// Every version of the schema. One that was released never changes.
-const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "first", include_str!("migrations/0001_first.sql"))];
+pub(super) const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "first", include_str!("migrations/0001_first.sql"))];
 
 /// Databases that one process sets aside. On a disk that damages whatever is written, more would only fill it.
 const MAX_SET_ASIDE: u32 = 8;
@@ -75,27 +75,42 @@ pub struct SqliteStore {
     /// Which file the connection has open: the one at the path may become another.
     opened: Option<FileId>,
     set_aside: u32,
-    lock: File,
+    /// `None` until it could be taken.
+    lock: Option<File>,
 }
 
 impl SqliteStore {
-    /// Takes the file for this process. Nothing is read before [`Store::reopen`] or [`Store::load`].
+    /// Takes the file for this process, if its folder can be written. If not, that is tried again whenever the file is opened. Nothing is read before
+    /// [`Store::reopen`] or [`Store::load`].
     ///
     /// # Errors
-    /// [`StoreError::InUse`], or the folder is not there or cannot be written.
+    /// [`StoreError::InUse`].
     pub fn new(config: SqliteConfig) -> Result<Self, StoreError> {
-        let failed = |error: &io::Error| failed_io(&config.path, error);
+        let mut store = Self { config, connection: None, opened: None, set_aside: 0, lock: None };
+        match store.take_lock() {
+            Err(error @ StoreError::InUse { .. }) => Err(error),
+            Ok(()) | Err(_) => Ok(store),
+        }
+    }
+
+    /// Takes the lock that keeps other servers from the file.
+    fn take_lock(&mut self) -> Result<(), StoreError> {
+        if self.lock.is_some() {
+            return Ok(());
+        }
+        let path = &self.config.path;
         let lock = OpenOptions::new()
             .create(true)
             .truncate(false)
             .write(true)
-            .open(with_suffix(&config.path, ".lock"))
-            .map_err(|error| failed(&error))?;
+            .open(with_suffix(path, ".lock"))
+            .map_err(|error| failed_io(path, &error))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { config, connection: None, opened: None, set_aside: 0, lock }),
-            Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: config.path }),
-            Err(TryLockError::Error(error)) => Err(failed(&error)),
+            Ok(()) => self.lock = Some(lock),
+            Err(TryLockError::WouldBlock) => return Err(StoreError::InUse { path: path.clone() }),
+            Err(TryLockError::Error(error)) => return Err(failed_io(path, &error)),
         }
+        Ok(())
     }
 
     /// The file.
@@ -112,6 +127,7 @@ impl SqliteStore {
     /// Opens the file and brings its schema up to date; whether it was empty.
     async fn connect(&mut self) -> Result<bool, StoreError> {
         self.disconnect().await;
+        self.take_lock()?;
         create_private(&self.config.path).map_err(|error| failed_io(&self.config.path, &error))?;
         let mut options = SqliteConnectOptions::new()
             .filename(&self.config.path)
@@ -219,7 +235,9 @@ impl Drop for SqliteStore {
     fn drop(&mut self) {
         // Closing is not enough: a process that is being started elsewhere in this one may hold a copy of the file for a moment. What keeps a lock
         // from being given up does not keep the system from taking it at the end of the process.
-        self.lock.unlock().ok();
+        if let Some(lock) = &self.lock {
+            lock.unlock().ok();
+        }
     }
 }
 
@@ -264,7 +282,7 @@ impl Store for SqliteStore {
     async fn close(&mut self) {
         self.disconnect().await;
         // What cannot be unlocked is when the file is dropped.
-        let _ = self.lock.unlock();
+        let _ = self.lock.as_ref().map(File::unlock);
     }
 }
 

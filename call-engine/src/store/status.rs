@@ -31,6 +31,8 @@ impl Durability {
 pub struct StoreStatus {
     /// Whether what is answered outlives the process.
     pub durability: Durability,
+    /// What was stored before could not be read at the start, nor since: contacts and accounts in it are not known here.
+    pub unread: bool,
     /// What the store last said when it failed; kept after it works again.
     pub last_error: Option<String>,
     /// Addresses of record whose contacts are to be written, those of the batch being written included.

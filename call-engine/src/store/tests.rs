@@ -3,6 +3,7 @@
 mod conformance;
 mod crash;
 mod failure;
+mod schema;
 mod writing;
 
 use std::sync::Arc;

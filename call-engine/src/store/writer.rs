@@ -1,15 +1,17 @@
 //! The one task that writes, and the handle by which everybody else reaches it.
 
+use std::collections::BTreeMap;
+use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use super::backlog::{Backlog, BacklogLimits};
 use super::error::{StoreError, StoreFailure};
 use super::handle::{Question, Shared, StoreHandle, Tables};
-use super::record::{AccountRecord, Moment};
+use super::record::{AccountRecord, Moment, Snapshot};
 use super::{Reopened, Store};
 use crate::location::Location;
 
@@ -18,6 +20,10 @@ const MAX_QUESTIONS: usize = 16;
 
 /// Paths of corrupt databases that are remembered.
 const MAX_PLACES: usize = 16;
+
+/// What a corrupt database takes along when it is found at the start, and when it is found later.
+const LOST_AT_START: &str = "every account, registration and call record in it";
+const LOST_WHILE_RUNNING: &str = "call records written before; accounts and contacts are written anew from memory";
 
 /// How a [`Writer`] behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +41,7 @@ impl Default for WriterConfig {
     }
 }
 
-/// What was found in the store at the start.
+/// What was found in the store at the start; nothing, if it could not be read.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Loaded {
     /// All accounts, by user.
@@ -57,6 +63,8 @@ pub struct Writer<S: Store> {
     questions: mpsc::Receiver<Question>,
     /// How the store failed, until it is opened again.
     broken: Option<StoreFailure>,
+    /// What the process before this one left has not been read.
+    unread: bool,
     closing: Option<oneshot::Sender<()>>,
     longest_wait: Duration,
 }
@@ -64,8 +72,12 @@ pub struct Writer<S: Store> {
 impl<S: Store> Writer<S> {
     /// Fills an empty `location` from the store and makes the writer and its handle. A corrupt store is set aside, and its place taken by an empty one.
     ///
+    /// A store that cannot be read may be readable later: until then the server goes on from memory, as it does when a store fails that worked, and
+    /// [`StoreStatus::unread`](super::StoreStatus::unread) is true. What is in the store is read then, before anything is written to it. Of an address
+    /// of record whose contacts have changed meanwhile, those in memory stay.
+    ///
     /// # Errors
-    /// [`StoreError`]: the store cannot be read. A server that is to run all the same begins with a [`MemoryStore`](super::MemoryStore).
+    /// [`StoreError::NewerSchema`] and [`StoreError::InUse`]: waiting does not help, and writing would harm.
     pub async fn open(
         mut store: S,
         config: WriterConfig,
@@ -73,43 +85,83 @@ impl<S: Store> Writer<S> {
         moment: Moment,
     ) -> Result<(Self, StoreHandle, Loaded), StoreError> {
         let mut set_aside = None;
-        let snapshot = match store.load(moment.date).await {
-            Err(error) if error.kind() == StoreFailure::Corrupt => {
-                let reopened = store.reopen(StoreFailure::Corrupt).await?;
-                if let Some(place) = &reopened.set_aside {
-                    report_set_aside(&error.to_string(), place, "every account, registration and call record in it");
+        let mut found = store.load(moment.date).await;
+        if let Err(error) = &found
+            && error.kind() == StoreFailure::Corrupt
+        {
+            let what = error.to_string();
+            found = match store.reopen(StoreFailure::Corrupt).await {
+                Ok(reopened) => {
+                    if let Some(place) = &reopened.set_aside {
+                        report_set_aside(&what, place, LOST_AT_START);
+                    }
+                    set_aside = reopened.set_aside;
+                    store.load(moment.date).await
                 }
-                set_aside = reopened.set_aside;
-                store.load(moment.date).await?
-            }
-            snapshot => snapshot?,
+                Err(error) => Err(error),
+            };
+        }
+        let (snapshot, failed) = match found {
+            Ok(snapshot) => (snapshot, None),
+            Err(error @ (StoreError::NewerSchema { .. } | StoreError::InUse { .. })) => return Err(error),
+            Err(error) => (Snapshot::default(), Some(error)),
         };
-        let (contacts, beyond) = location.restore(&snapshot.registrations, moment);
-        let loaded = Loaded {
-            contacts,
-            dropped: snapshot.unreadable + beyond,
-            interrupted: snapshot.interrupted,
-            set_aside,
-            accounts: snapshot.accounts,
-        };
-        let accounts = loaded.accounts.iter().map(|account| (account.user.as_str().into(), account.clone())).collect();
         let tables = Tables {
             backlog: Backlog::new(config.limits),
-            accounts,
+            accounts: BTreeMap::new(),
             last_error: None,
-            set_aside: loaded.set_aside.iter().cloned().collect(),
+            set_aside: set_aside.iter().cloned().collect(),
         };
         let shared = Arc::new(Shared {
             write_contacts: config.write_contacts,
             location,
             tables: Mutex::new(tables),
             wake: Notify::new(),
+            read: watch::Sender::new(failed.is_none()),
         });
         let (sender, questions) = mpsc::channel(MAX_QUESTIONS);
         let handle = StoreHandle { shared: Arc::clone(&shared), questions: sender };
-        metrics::gauge!("engine_store_durable").set(1.0);
-        if loaded.dropped > 0 || loaded.interrupted > 0 {
-            let Loaded { contacts, dropped, interrupted, .. } = loaded;
+        let longest_wait = config.limits.longest_wait;
+        let unread = failed.is_some();
+        let mut writer = Self { store, shared, questions, broken: None, unread, closing: None, longest_wait };
+        let loaded = match failed {
+            None => {
+                metrics::gauge!("blether_store_durable").set(1.0);
+                writer.take_in(snapshot, moment, set_aside)
+            }
+            Some(error) => {
+                tracing::error!(
+                    "what was registered before is not known until the database can be read; phones that register again are"
+                );
+                let failure = error.kind();
+                writer.broken = Some(failure);
+                writer.shared.change(|tables| {
+                    tables.last_error = Some(error.to_string());
+                    tables.backlog.begins_unusable(moment.now, failure);
+                });
+                Loaded { set_aside, ..Loaded::default() }
+            }
+        };
+        Ok((writer, handle, loaded))
+    }
+
+    /// Takes what was stored into memory, where that does not know better.
+    fn take_in(&self, snapshot: Snapshot, moment: Moment, set_aside: Option<PathBuf>) -> Loaded {
+        let Snapshot { accounts, mut registrations, unreadable, interrupted } = snapshot;
+        let (contacts, beyond) = {
+            let mut tables = self.shared.tables();
+            registrations.retain(|set| !tables.backlog.knows_better(&set.aor));
+            for account in &accounts {
+                if !tables.backlog.account_has_changed(&account.user) {
+                    tables.accounts.insert(account.user.as_str().into(), account.clone());
+                }
+            }
+            drop(tables);
+            // What is registered from here on is not replaced.
+            self.shared.location.restore(&registrations, moment)
+        };
+        let dropped = unreadable + beyond;
+        if dropped > 0 || interrupted > 0 {
             tracing::warn!(
                 contacts,
                 dropped,
@@ -117,8 +169,27 @@ impl<S: Store> Writer<S> {
                 "the process before this one was interrupted, or left rows that cannot be used"
             );
         }
-        let longest_wait = config.limits.longest_wait;
-        Ok((Self { store, shared, questions, broken: None, closing: None, longest_wait }, handle, loaded))
+        Loaded { accounts, contacts, dropped, interrupted, set_aside }
+    }
+
+    /// Opens the store again, and reads it if it was never read.
+    async fn reopen(&mut self, failure: StoreFailure, moment: Moment) -> Result<(), StoreError> {
+        let Reopened { fresh, set_aside } = self.store.reopen(failure).await?;
+        if fresh {
+            self.shared.tables().backlog.write_everything();
+        }
+        if let Some(place) = set_aside {
+            self.note_set_aside(place);
+        }
+        if self.unread {
+            let snapshot = self.store.load(moment.date).await?;
+            let contacts = self.take_in(snapshot, moment, None).contacts;
+            self.unread = false;
+            self.shared.read.send_replace(true);
+            tracing::info!(contacts, "the database can be read; registrations were restored");
+        }
+        self.broken = None;
+        Ok(())
     }
 
     /// Writes until [`StoreHandle::close`]. When this future is dropped, nobody waits for the store any more.
@@ -165,43 +236,20 @@ impl<S: Store> Writer<S> {
             return false;
         }
         if let Some(failure) = self.broken {
-            match self.store.reopen(failure).await {
-                Ok(reopened) => {
-                    self.broken = None;
-                    if reopened.fresh {
-                        self.shared.tables().backlog.write_everything();
-                        names.iter_mut().for_each(|names| names.everything = true);
-                    }
-                    self.note_set_aside(reopened);
-                }
-                Err(error) => {
-                    self.failed(moment.now, &error);
-                    return true;
-                }
+            if let Err(error) = self.reopen(failure, moment).await {
+                self.failed(moment.now, &error);
+                return true;
             }
+            // The store may have turned out to be empty.
+            let everything = self.shared.tables().backlog.is_writing_everything();
+            names.iter_mut().for_each(|names| names.everything |= everything);
         }
         let Some(names) = names else { return false };
         let batch = self.shared.batch(names, moment);
         let began = Instant::now();
-        let result = {
-            let write = self.store.write(&batch);
-            tokio::pin!(write);
-            loop {
-                // Who waits is let go when their time is over, though the store still writes.
-                // Who begins to wait meanwhile does so for as long, so that this look is not too late for them.
-                let patience = self.shared.tables().backlog.poll_timeout();
-                let look = patience.or_else(|| Instant::now().checked_add(self.longest_wait));
-                tokio::select! {
-                    result = &mut write => break result,
-                    () = sleep_until(look) => {
-                        self.shared.tables().backlog.handle_timeout(Instant::now());
-                        self.shared.act();
-                    }
-                }
-            }
-        };
-        metrics::histogram!("engine_store_write_seconds").record(began.elapsed().as_secs_f64());
-        metrics::counter!("engine_store_written_total").increment(u64::try_from(batch.len()).unwrap_or(u64::MAX));
+        let result = patiently(&self.shared, self.longest_wait, self.store.write(&batch)).await;
+        metrics::histogram!("blether_store_write_seconds").record(began.elapsed().as_secs_f64());
+        metrics::counter!("blether_store_written_rows_total").increment(u64::try_from(batch.len()).unwrap_or(u64::MAX));
         match result {
             Ok(()) => {
                 self.shared.change(|tables| tables.backlog.handle_written(moment.now, Ok(())));
@@ -210,7 +258,7 @@ impl<S: Store> Writer<S> {
         }
         let (bindings, accounts, cdrs) = self.shared.tables().backlog.counts();
         for (kind, count) in [("bindings", bindings), ("accounts", accounts), ("cdrs", cdrs)] {
-            metrics::gauge!("engine_store_unwritten", "kind" => kind).set(count as f64);
+            metrics::gauge!("blether_store_unwritten_rows", "kind" => kind).set(count as f64);
         }
         true
     }
@@ -224,15 +272,10 @@ impl<S: Store> Writer<S> {
         });
     }
 
-    fn note_set_aside(&self, reopened: Reopened) {
-        let Some(place) = reopened.set_aside else { return };
+    fn note_set_aside(&self, place: PathBuf) {
         let mut tables = self.shared.tables();
         let reason = tables.last_error.clone().unwrap_or_default();
-        report_set_aside(
-            &reason,
-            &place,
-            "call records written before; accounts and contacts are written anew from memory",
-        );
+        report_set_aside(&reason, &place, if self.unread { LOST_AT_START } else { LOST_WHILE_RUNNING });
         if tables.set_aside.len() < MAX_PLACES {
             tables.set_aside.push(place);
         }
@@ -242,16 +285,33 @@ impl<S: Store> Writer<S> {
         match question {
             Question::Cdrs { newest, reply } => {
                 // Who asked may have stopped waiting.
-                drop(reply.send(self.store.cdrs(newest).await));
+                drop(reply.send(patiently(&self.shared, self.longest_wait, self.store.cdrs(newest)).await));
             }
             Question::Close { reply } => self.closing = Some(reply),
         }
     }
 }
 
+/// Waits for the store, and meanwhile lets everybody go whose time is over, though the store still works.
+async fn patiently<T>(shared: &Shared, longest_wait: Duration, work: impl Future<Output = T>) -> T {
+    tokio::pin!(work);
+    loop {
+        // Who begins to wait meanwhile does so for as long, so that this look is not too late for them.
+        let patience = shared.tables().backlog.patience_ends();
+        let look = patience.or_else(|| Instant::now().checked_add(longest_wait));
+        tokio::select! {
+            result = &mut work => break result,
+            () = sleep_until(look) => {
+                shared.tables().backlog.handle_timeout(Instant::now());
+                shared.act();
+            }
+        }
+    }
+}
+
 /// Says what happened to a corrupt database, what is lost, and how to look at it.
 fn report_set_aside(reason: &str, place: &Path, lost: &str) {
-    metrics::counter!("engine_store_set_aside_total").increment(1);
+    metrics::counter!("blether_store_set_aside_total").increment(1);
     let place = place.display();
     tracing::error!(
         reason,

@@ -161,6 +161,8 @@ pub(super) struct Leg {
     telephone_events: Option<(u8, EventReceiver)>,
     clock_rate: u32,
     silence: Silence,
+    /// When it was first known where the peer listens.
+    peer_known_at: Option<Instant>,
     counted: LegStatistics,
     pub(super) impairer: Option<Impairer>,
     pub(super) receive_errors: ReceiveErrors,
@@ -204,6 +206,7 @@ impl Leg {
                 .map(|payload_type| (payload_type, EventReceiver::new(clock_rate))),
             clock_rate,
             silence: Silence::new(now, config.silent_after),
+            peer_known_at: None,
             counted: LegStatistics::default(),
             impairer: config.impairment.map(Impairer::new),
             receive_errors: ReceiveErrors::default(),
@@ -218,6 +221,9 @@ impl Leg {
     /// Takes in where the peer is, and whether it is to be heard.
     fn follow_peer(&mut self, now: Instant) {
         let remote = self.latch.remote();
+        if remote.is_some() {
+            self.peer_known_at.get_or_insert(now);
+        }
         self.rtcp.follow(remote);
         self.silence.expect(now, self.direction.receive && remote.is_some());
     }
@@ -239,6 +245,10 @@ impl Leg {
             }
         }
         self.connect_when_settled(now);
+        if self.counted.first_packet_after.is_none() {
+            let known_at = self.peer_known_at.unwrap_or(now);
+            self.counted.first_packet_after = Some(now.saturating_duration_since(known_at));
+        }
         self.counted.received_packets += 1;
         self.counted.received_bytes += datagram.len() as u64;
         let _place = self.rtcp.received(now, &packet);
@@ -357,6 +367,9 @@ impl Leg {
     }
 
     pub(super) fn emit(&mut self, event: LegEvent) -> Result<(), Panicked> {
+        if matches!(event, LegEvent::TelephoneEvent { .. }) {
+            self.counted.digits += 1;
+        }
         let (id, sink) = (self.id, &mut self.sink);
         guarded(|| sink(id, event))
     }

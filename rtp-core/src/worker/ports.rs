@@ -132,6 +132,13 @@ impl PortAllocator {
         self.shared.lock().in_use.len()
     }
 
+    /// How many pairs of ports the range has; `None` where the system chooses them.
+    #[must_use]
+    pub fn pairs(&self) -> Option<usize> {
+        let range = self.shared.range;
+        (!range.is_system_chosen()).then(|| usize::try_from(range.pairs()).unwrap_or(usize::MAX))
+    }
+
     /// How many ports rest.
     #[must_use]
     pub fn resting(&self) -> usize {

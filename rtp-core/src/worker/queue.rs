@@ -28,6 +28,7 @@ pub(super) enum Command {
     Bridge { a: LegId, b: LegId, reply: Reply<()> },
     RemoveLeg { leg: LegId, reply: Option<Reply<LegStatistics>> },
     Statistics { leg: LegId, reply: Reply<LegStatistics> },
+    Ping { reply: Reply<()> },
     Stop,
 }
 

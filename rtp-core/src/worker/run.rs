@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use metrics::{Counter, Gauge};
+use metrics::{Counter, Gauge, Histogram};
 use mio::{Events, Interest, Poll, Token};
 use rand::rngs::StdRng;
 use slab::Slab;
@@ -22,6 +22,7 @@ use crate::error::WorkerError;
 use crate::impairment::{Fate, Impairer};
 use crate::leg::{LegEvent, LegProcessor, MediaDirection};
 use crate::packet::{RtpHeader, RtpPacket, rewrite};
+use crate::quality::Equipment;
 
 /// Datagrams that are read from one socket before the others have their turn. 32: over half a second of audio, so only a flood meets it.
 const PACKETS_PER_TURN: usize = 32;
@@ -38,6 +39,8 @@ const CATCH_UP_PAUSE: Duration = Duration::from_millis(10);
 const MAX_DATAGRAM: usize = 2_048;
 /// Packets that an impairment may hold back on one leg: more than twice what a phone sends in the longest delay.
 const MAX_DELAYED: usize = 128;
+/// How long packets are taken to wait before they are played, for the estimate of a leg's quality: what phones begin with.
+const ASSUMED_JITTER_BUFFER: Duration = Duration::from_millis(60);
 
 pub(super) struct Worker {
     index: usize,
@@ -94,6 +97,9 @@ struct Meters {
     rtcp_refused: Counter,
     rtcp_received: Counter,
     rtcp_sent: Counter,
+    network_lost: Counter,
+    mos_from_peer: Histogram,
+    mos_to_peer: Histogram,
 }
 
 impl Meters {
@@ -115,8 +121,23 @@ impl Meters {
             impaired: dropped("impaired"),
             relay_lost: metrics::counter!("blether_rtp_relay_lost_packets_total"),
             rtcp_refused: dropped("rtcp_refused"),
-            rtcp_received: metrics::counter!("blether_rtcp_received_packets_total"),
-            rtcp_sent: metrics::counter!("blether_rtcp_sent_packets_total"),
+            rtcp_received: metrics::counter!("blether_rtp_received_rtcp_packets_total"),
+            rtcp_sent: metrics::counter!("blether_rtp_sent_rtcp_packets_total"),
+            network_lost: metrics::counter!("blether_rtp_network_lost_packets_total"),
+            mos_from_peer: metrics::histogram!("blether_rtp_mos", "direction" => "from_peer"),
+            mos_to_peer: metrics::histogram!("blether_rtp_mos", "direction" => "to_peer"),
+        }
+    }
+
+    /// What a leg's figures say of its call, once they are whole.
+    fn leg_ended(&self, statistics: &LegStatistics) {
+        self.network_lost.increment(statistics.reception.lost);
+        let (buffer, equipment) = (ASSUMED_JITTER_BUFFER, Equipment::G711_CONCEALED);
+        if let Some(quality) = statistics.quality_here(buffer, equipment) {
+            self.mos_from_peer.record(quality.mean_opinion_score());
+        }
+        if let Some(quality) = statistics.quality_at_peer(buffer, equipment) {
+            self.mos_to_peer.record(quality.mean_opinion_score());
         }
     }
 
@@ -287,6 +308,9 @@ impl Worker {
                 };
                 let _gone = reply.send(statistics);
             }
+            Command::Ping { reply } => {
+                let _gone = reply.send(Ok(()));
+            }
             Command::Stop => self.running = false,
         }
     }
@@ -427,6 +451,7 @@ impl Worker {
         let _watched = self.poll.registry().deregister(&mut leg.socket);
         let _watched = self.poll.registry().deregister(&mut leg.rtcp.socket);
         let statistics = leg.statistics();
+        self.outbox.meters.leg_ended(&statistics);
         let id = leg.id;
         if guarded(|| drop(leg)).is_err() {
             tracing::error!(leg = %id, "a leg's processor or event sink panicked when it was dropped");

@@ -14,6 +14,9 @@ pub struct LegStatistics {
     pub remote: Option<SocketAddr>,
     /// Whether the peer was found elsewhere than signalled.
     pub latched: bool,
+    /// How long the first of its packets took, from when it was known where the peer listens; zero if it came before that was. `None` until one
+    /// has come.
+    pub first_packet_after: Option<Duration>,
     /// RTP packets taken from the peer.
     pub received_packets: u64,
     /// Their bytes, RTP headers included.
@@ -29,6 +32,8 @@ pub struct LegStatistics {
     /// RTP packets that were received to be relayed, to a leg whose peer's address was known, and that the system refused to send there. What the system
     /// itself loses, in a socket that is not read in time, is part of [`Reception::lost`].
     pub relay_lost: u64,
+    /// Keys that the peer has pressed (RFC 4733): how many, not which.
+    pub digits: u64,
     /// Datagrams that went nowhere.
     pub dropped: Dropped,
 }

@@ -167,3 +167,12 @@ fn dropping_the_workers_ends_their_legs_and_gives_their_ports_back() {
     assert_eq!(added, Err(WorkerError::Stopped));
     assert_eq!(ports.in_use(), 0);
 }
+
+#[test]
+fn a_worker_answers_until_it_has_stopped() {
+    let workers = MediaWorkers::start(2).unwrap();
+    let handles: Vec<_> = workers.handles().cloned().collect();
+    assert!(handles.iter().all(|handle| wait(handle.ping()).is_ok()));
+    drop(workers);
+    assert!(handles.iter().all(|handle| wait(handle.ping()) == Err(WorkerError::Stopped)));
+}

@@ -24,6 +24,9 @@ pub type HandlerFuture = Pin<Box<dyn Future<Output = Result<(), CallError>> + Se
 pub enum Admission {
     /// No: this is the answer (a challenge, 404, 503, …).
     Refuse(Box<Response>),
+    /// No, and nothing is remembered of the request: for a challenge, and whatever else a stranger is told, which must depend on nothing but the
+    /// request. A copy of it is asked about again ([`Transactions::respond_and_forget`](blether_transaction_core::Transactions::respond_and_forget)).
+    RefuseStateless(Box<Response>),
     /// Yes.
     Accept {
         /// Runs it.
@@ -53,7 +56,7 @@ impl Admission {
     pub fn witnessed_by(self, witness: Arc<dyn CallWitness>) -> Self {
         match self {
             Self::Accept { handler, .. } => Self::Accept { handler, witness: Some(witness) },
-            Self::Refuse(_) => self,
+            Self::Refuse(_) | Self::RefuseStateless(_) => self,
         }
     }
 }
@@ -63,6 +66,8 @@ impl Admission {
 pub enum Answer {
     /// This is the response.
     Now(Box<Response>),
+    /// This is the response, and nothing is remembered of the request; see [`Admission::RefuseStateless`].
+    Stateless(Box<Response>),
     /// The response comes by the [`Responder`], once what it depends on is done.
     Later,
     /// The method is not served.
@@ -94,7 +99,7 @@ impl Responder {
         let transaction = self.transaction;
         let command = Command::Respond { transaction, response: Box::new(response) };
         if self.shard.try_send_urgent(command).is_err() {
-            metrics::counter!("session_late_responses_lost_total").increment(1);
+            metrics::counter!("blether_session_late_responses_lost_total").increment(1);
             tracing::warn!("a response found no room in the shard, or no shard; the peer will ask again");
         }
     }
@@ -102,18 +107,28 @@ impl Responder {
 
 /// The user of an [`Endpoint`](super::Endpoint): says what happens to requests outside of dialogs.
 ///
+/// What it is asked about can be understood: a Request-URI of another scheme than `sip`, a required extension that is not in
+/// [`Self::extensions`], a body in a coding that is not known, and for INVITE and OPTIONS one that is no session description, have been refused
+/// with 416, 420 and 415 ([`inspection`](crate::inspection)).
+///
 /// Both methods run in the shard and must return at once; whatever waits belongs into the [`Handler`].
 pub trait Application: Send + Sync + 'static {
     /// Decides on an INVITE that opens a call.
     fn on_invite(&self, now: Instant, invite: &Request, flow: Flow) -> Admission;
 
     /// Answers a request that neither belongs to a dialog nor opens a call (REGISTER, OPTIONS, MESSAGE, …). To what is
-    /// [`Answer::NotServed`], the endpoint answers OPTIONS with 200 and everything else with 405 and Allow (RFC 3261 §8.2.1). `responder` is for
+    /// [`Answer::NotServed`], the endpoint answers OPTIONS with 200, a method that is known with 405 and Allow (RFC 3261 §8.2.1), and any other
+    /// with 501 (§21.5.2). `responder` is for
     /// [`Answer::Later`]; with the others it is to be dropped.
     fn on_request(&self, now: Instant, request: &Request, flow: Flow, responder: Responder) -> Answer;
 
     /// The methods that [`Self::on_request`] serves besides OPTIONS, for Allow.
     fn methods(&self) -> &[Method] {
+        &[]
+    }
+
+    /// The option tags of the extensions that [`Self::on_request`] serves; a request that requires another one gets 420.
+    fn extensions(&self) -> &[&str] {
         &[]
     }
 }

@@ -14,6 +14,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 use super::application::{Admission, Answer, Application, Handler, Responder};
 use super::call::{Call, Incoming, Op};
@@ -24,6 +25,7 @@ use super::media::MediaSource;
 use super::runner::{CallActor, Line};
 use super::witness::Witnessed;
 use super::{CallKey, LegKey, random_token};
+use crate::inspection::{self, SDP, Understanding};
 use crate::{ALLOWED_METHODS, EndCause, InviteSession, Party, SessionTransmit};
 
 /// Requests that an application may have queued before its call has taken them.
@@ -81,8 +83,16 @@ pub(crate) enum Command {
     ShutDown,
     /// Tells how many calls there are and how many transactions live.
     Count {
-        reply: oneshot::Sender<(usize, usize)>,
+        reply: oneshot::Sender<ShardCounts>,
     },
+}
+
+/// What a shard holds at a moment.
+#[derive(Clone, Copy)]
+pub(super) struct ShardCounts {
+    pub(super) at: Instant,
+    pub(super) calls: usize,
+    pub(super) transactions: usize,
 }
 
 impl Command {
@@ -253,7 +263,11 @@ impl TransactionUser for Dispatcher {
                 }
             }
             // Whoever asked may have stopped waiting.
-            Command::Count { reply } => drop(reply.send((self.calls.len(), transactions.counts().total()))),
+            Command::Count { reply } => drop(reply.send(ShardCounts {
+                at: now,
+                calls: self.calls.len(),
+                transactions: transactions.counts().total(),
+            })),
         }
     }
 }
@@ -263,24 +277,34 @@ impl Dispatcher {
         &mut self,
         now: Instant,
         id: ServerTransactionId,
-        request: Request,
+        mut request: Request,
         flow: Flow,
         transactions: &mut Transactions,
     ) {
+        let is_session = matches!(request.method(), Method::Invite | Method::Update | Method::Options);
+        if is_session {
+            inspection::pass_over_optional_body(&mut request, &[SDP]);
+        }
         if request.to().tag().is_some() {
             return self.in_dialog(now, id, request, flow, transactions);
+        }
+        let extensions = if *request.method() == Method::Invite { &[] } else { self.application.extensions() };
+        let understood = Understanding { extensions, bodies: is_session.then_some(&[SDP]) };
+        if let Some(refusal) = inspection::refusal(&request, understood) {
+            note_refusal(refusal.status());
+            return forget(now, transactions, id, refusal);
         }
         if *request.method() == Method::Invite {
             return self.new_call(now, id, request, flow, transactions);
         }
         let responder = Responder::new(self.home.shard.clone(), id);
         let response = match self.application.on_request(now, &request, flow, responder) {
-            Answer::Now(response) => *response,
+            Answer::Now(response) => return respond(now, transactions, id, *response),
+            Answer::Stateless(response) => *response,
             Answer::Later => return,
-            Answer::NotServed if *request.method() == Method::Options => self.allowing(&request, StatusCode::OK),
-            Answer::NotServed => self.allowing(&request, StatusCode::METHOD_NOT_ALLOWED),
+            Answer::NotServed => self.not_served(&request),
         };
-        respond(now, transactions, id, response);
+        forget(now, transactions, id, response);
     }
 
     fn in_dialog(
@@ -292,7 +316,8 @@ impl Dispatcher {
         transactions: &mut Transactions,
     ) {
         let Some(dialog) = self.dialog_of(&request) else {
-            return respond(now, transactions, id, no_such_dialog(&request));
+            note_refusal(StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST);
+            return forget(now, transactions, id, no_such_dialog(&request));
         };
         let (call, leg) = (dialog.call, dialog.leg);
         let urgency = if *request.method() == Method::Bye { Urgency::Urgent } else { Urgency::Normal };
@@ -320,15 +345,16 @@ impl Dispatcher {
         transactions: &mut Transactions,
     ) {
         if self.shutting_down {
-            return respond(now, transactions, id, unavailable(&request));
+            return forget(now, transactions, id, unavailable(&request));
         }
         let (handler, witness) = match self.application.on_invite(now, &request, flow) {
             Admission::Refuse(response) => return respond(now, transactions, id, *response),
+            Admission::RefuseStateless(response) => return forget(now, transactions, id, *response),
             Admission::Accept { handler, witness } => (handler, witness),
         };
         let mut witnessed = Witnessed::new(witness.clone());
         if *self.live.borrow() >= self.config.max_calls {
-            metrics::counter!("session_calls_refused_total", "reason" => "max_calls").increment(1);
+            metrics::counter!("blether_session_calls_refused_total", "reason" => "max_calls").increment(1);
             let cause = EndCause::Rejected(StatusCode::SERVICE_UNAVAILABLE);
             witnessed.ended(now, LegKey::PRIMARY, Party::Local, cause);
             return respond(now, transactions, id, unavailable(&request));
@@ -358,9 +384,11 @@ impl Dispatcher {
 
     fn call_started(&mut self, call: CallKey, mailbox: Mailbox, actor: CallActor) {
         self.calls.insert(call, Entry { mailbox, legs: HashMap::new(), invites: Vec::new() });
-        self.actors.spawn(actor.run());
+        // Whatever is logged while the call's task runs belongs to the call. Made once a call, and not at all where the log leaves it out.
+        let span = tracing::info_span!("call", call_id = %actor.call_id);
+        self.actors.spawn(actor.run().instrument(span));
         self.live.send_modify(|live| *live += 1);
-        metrics::counter!("session_calls_total").increment(1);
+        metrics::counter!("blether_session_calls_total").increment(1);
     }
 
     fn on_response(
@@ -501,11 +529,17 @@ impl Dispatcher {
         }
     }
 
-    /// A response that names what may be asked (RFC 3261 §8.2.1, §11.2).
-    fn allowing(&self, request: &Request, status: StatusCode) -> Response {
+    /// The answer to a request that the application does not serve: to OPTIONS 200, since who answers INVITE answers that (RFC 3261 §11.2).
+    fn not_served(&self, request: &Request) -> Response {
         let mut methods = ALLOWED_METHODS.to_vec();
         methods.extend_from_slice(self.application.methods());
-        Response::to_request(request, status).header(Allow(methods)).build()
+        if *request.method() == Method::Options {
+            let ok = Response::to_request(request, StatusCode::OK);
+            return ok.header(Allow(methods)).raw("Accept", SDP).raw("Accept-Encoding", "identity").build();
+        }
+        let refusal = inspection::refuse_method(request, methods);
+        note_refusal(refusal.status());
+        refusal
     }
 }
 
@@ -545,8 +579,20 @@ fn run(handler: Handler, call: Call) -> super::HandlerFuture {
 fn respond(now: Instant, transactions: &mut Transactions, id: ServerTransactionId, response: Response) {
     if transactions.respond(now, id, response).is_err() {
         // The transaction has timed out meanwhile: the peer has stopped waiting.
-        metrics::counter!("session_late_responses_total").increment(1);
+        metrics::counter!("blether_session_late_responses_total").increment(1);
     }
+}
+
+/// Answers a request and forgets it: what a stranger is told leaves nothing behind.
+fn forget(now: Instant, transactions: &mut Transactions, id: ServerTransactionId, response: Response) {
+    if transactions.respond_and_forget(now, id, response).is_err() {
+        metrics::counter!("blether_session_late_responses_total").increment(1);
+    }
+}
+
+/// Counts a request that was refused for what it is, whoever sent it.
+fn note_refusal(status: StatusCode) {
+    metrics::counter!("blether_session_requests_refused_total", "status" => status.code().to_string()).increment(1);
 }
 
 fn no_such_dialog(request: &Request) -> Response {

@@ -11,8 +11,8 @@ use blether_sip_transport::{
     BindError, ConnectionLimits, Flow, FramerLimits, LocalAddresses, NoRoute, TcpListener, Transport, UdpSocket,
 };
 use blether_transaction_core::{
-    Failure, Ownership, Router, RunningShards, ShardConfig, ShardHandle, ShardIndex, Shards, Streams, Timing,
-    TransactionsConfig, WireTap,
+    Failure, OverloadConfig, Ownership, Router, RunningShards, ShardConfig, ShardHandle, ShardIndex, Shards, Streams,
+    Timing, TransactionsConfig, WireTap,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -23,6 +23,7 @@ use super::application::Application;
 use super::call::{Call, CallError};
 use super::dispatcher::{Command, Dispatcher, Home, connect};
 use super::media::MediaSource;
+use super::probe::Probe;
 use crate::SessionConfig;
 
 /// How an [`Endpoint`] is set up.
@@ -56,6 +57,8 @@ pub struct EndpointConfig {
     pub advertise: Option<IpAddr>,
     /// Transactions at a time, in all shards together, of which each has an equal part; see [`TransactionsConfig::max_transactions`].
     pub max_transactions: usize,
+    /// When a shard refuses what is new because it is behind.
+    pub overload: OverloadConfig,
     /// Who is shown every SIP message.
     pub tap: Option<WireTap>,
 }
@@ -76,6 +79,7 @@ impl Default for EndpointConfig {
             end_when_silent: None,
             advertise: None,
             max_transactions: TransactionsConfig::default().max_transactions,
+            overload: OverloadConfig::default(),
             tap: None,
         }
     }
@@ -179,7 +183,9 @@ impl Endpoint {
                 timing: config.timing,
                 limits: config.limits.clone(),
                 max_transactions: config.max_transactions.div_ceil(sockets.len().max(1)),
+                ..TransactionsConfig::default()
             },
+            overload: config.overload,
             advertise: config.advertise,
             tap: config.tap.clone(),
         };
@@ -280,6 +286,11 @@ impl Endpoint {
         &self.config.user_agent
     }
 
+    /// How many calls there are, without asking the shards.
+    pub fn live_calls(&self) -> usize {
+        *self.calls.borrow()
+    }
+
     /// Waits until no call is left, or the endpoint has stopped.
     pub async fn idle(&self) {
         // An error means that the shards are gone, and every call with it.
@@ -297,14 +308,19 @@ impl Endpoint {
         }
     }
 
+    /// A look at this endpoint that others may keep: it outlives it, and keeps nothing of it running.
+    pub fn probe(&self) -> Probe {
+        Probe::new(self.shards.clone(), self.running.watch(), &self.media)
+    }
+
     /// What is alive at this moment; `None` when the endpoint has stopped.
     pub async fn counts(&self) -> Option<EndpointCounts> {
         let (mut calls, mut transactions) = (0, 0);
         for shard in &self.shards {
             let (reply, counts) = oneshot::channel();
             shard.try_send(Command::Count { reply }).ok()?;
-            let (more_calls, more_transactions) = counts.await.ok()?;
-            (calls, transactions) = (calls + more_calls, transactions + more_transactions);
+            let counts = counts.await.ok()?;
+            (calls, transactions) = (calls + counts.calls, transactions + counts.transactions);
         }
         let connections = self.running.connections();
         Some(EndpointCounts { calls, transactions, connections, media_ports: self.media.ports.in_use() })

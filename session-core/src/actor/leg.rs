@@ -1,11 +1,12 @@
 //! One leg of a call inside its actor: the session, what was agreed for its media, and its hold on the worker.
 
-use blether_sip_core::StatusCode;
 use blether_sip_core::sdp::Direction;
+use blether_sip_core::{Contact, Request, StatusCode, Uri};
 use bytes::Bytes;
 
 use super::LegKey;
 use super::media::MediaLeg;
+use super::witness::LegReport;
 use crate::{
     EndCause, InviteSession, MediaCapabilities, MediaPlan, Negotiation, NegotiationError, Party, PendingOffer,
 };
@@ -23,6 +24,8 @@ pub(crate) enum Agreement {
 /// A leg as its actor holds it.
 pub(crate) struct Leg {
     pub(crate) session: InviteSession,
+    /// Who is at its other end: the caller's Contact, or what was dialled.
+    pub(crate) peer: Option<Uri>,
     pub(crate) negotiation: Negotiation,
     pub(crate) agreement: Agreement,
     pub(crate) capabilities: MediaCapabilities,
@@ -51,6 +54,7 @@ impl Leg {
     pub(crate) fn new(session: InviteSession, negotiation: Negotiation) -> Self {
         Self {
             session,
+            peer: None,
             negotiation,
             agreement: Agreement::None,
             capabilities: MediaCapabilities::g711(),
@@ -64,6 +68,16 @@ impl Leg {
             ended: None,
             silent: false,
             closing: false,
+        }
+    }
+
+    /// What there is to say of the leg, but for what its media counted; `None` for one that was never answered.
+    pub(crate) fn report(&self, key: LegKey) -> Option<LegReport> {
+        match &self.agreement {
+            Agreement::Agreed(plan) if self.answered || !self.dialled => {
+                Some(LegReport { leg: key, peer: self.peer.clone(), plan: plan.clone(), statistics: None })
+            }
+            _ => None,
         }
     }
 
@@ -152,5 +166,14 @@ impl Leg {
                 Ok(None)
             }
         }
+    }
+}
+
+/// The address in the Contact of a request that opens a dialog.
+pub(crate) fn contact_uri(invite: &Request) -> Option<Uri> {
+    // One that cannot be read is no reason to refuse the call here; the dialog looks at it too.
+    match invite.headers().get::<Contact>() {
+        Ok(Some(Contact::Address(contact))) => Some(contact.uri),
+        _ => None,
     }
 }

@@ -61,14 +61,14 @@ pub(crate) fn mailbox() -> (Mailbox, mpsc::Receiver<Box<CallMessage>>, Arc<Notif
 impl Mailbox {
     pub(crate) fn try_send(&self, message: CallMessage, urgency: Urgency) -> Result<(), MailboxFull> {
         if urgency == Urgency::Normal && self.sender.capacity() <= RESERVED {
-            metrics::counter!("session_mailbox_full_total").increment(1);
+            metrics::counter!("blether_session_mailbox_full_total").increment(1);
             return Err(MailboxFull);
         }
         self.sender.try_send(Box::new(message)).map_err(|_| {
             if urgency == Urgency::Urgent {
                 self.overrun.notify_one();
             }
-            metrics::counter!("session_mailbox_full_total").increment(1);
+            metrics::counter!("blether_session_mailbox_full_total").increment(1);
             MailboxFull
         })
     }

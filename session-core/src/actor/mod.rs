@@ -17,6 +17,7 @@ mod endpoint;
 mod leg;
 mod mailbox;
 mod media;
+mod probe;
 mod runner;
 mod sound;
 mod steps;
@@ -29,8 +30,9 @@ pub use application::{Admission, Answer, Application, Handler, HandlerFuture, Re
 pub use call::{Call, CallControl, CallError, CallEvent, Dial, LegKey};
 pub use endpoint::{Endpoint, EndpointConfig, EndpointCounts, RequestError, StartError};
 pub use media::MediaError;
+pub use probe::{EndpointReport, Probe, ShardReport, WorkerReport};
 pub use sound::Audio;
-pub use witness::{CallEnd, CallWitness};
+pub use witness::{CallEnd, CallWitness, LegReport};
 
 use blether_sip_core::ByteStr;
 

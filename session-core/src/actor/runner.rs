@@ -34,6 +34,7 @@ pub(super) type Chore = Pin<Box<dyn Future<Output = ChoreDone> + Send>>;
 
 pub(super) enum ChoreDone {
     PlanFollowed,
+    LegCounted { leg: LegKey, statistics: Option<Box<LegStatistics>> },
     MediaClosed { leg: LegKey, statistics: Option<Box<LegStatistics>> },
 }
 
@@ -113,7 +114,7 @@ impl CallActor {
     pub(crate) async fn run(mut self) {
         if self.live().await.is_err() {
             tracing::error!(call_id = %self.call_id, "the state of the call failed; the call is dropped");
-            metrics::counter!("session_call_panics_total").increment(1);
+            metrics::counter!("blether_session_call_panics_total").increment(1);
         }
         self.witnessed.given_up();
         // What came too late finds no dialog.
@@ -163,13 +164,16 @@ impl CallActor {
 
     async fn wait(&mut self) -> Woken {
         let goodbye = self.ending.map(|since| since + self.longest_goodbye());
-        let due = self.legs.values().filter_map(|leg| leg.session.poll_timeout()).chain(goodbye).min();
+        let due = self.legs.values().filter_map(|leg| leg.session.poll_timeout());
+        let due = due.chain(goodbye).chain(self.witnessed.poll_timeout()).min();
+        let makes_room = self.outbox.front().is_some_and(Command::makes_room);
         tokio::select! {
             biased;
             message = self.mailbox.recv() => Woken::Message(message),
             () = self.overrun.notified() => Woken::Overrun,
             () = sleep_until(due) => Woken::Timeout,
-            room = self.shard.room(), if !self.outbox.is_empty() => Woken::Room(room.is_ok()),
+            // The first in the outbox waits, and may not be let into the reserved room.
+            room = self.shard.room(makes_room), if !self.outbox.is_empty() => Woken::Room(room.is_ok()),
             done = poll_chores(&mut self.chores) => Woken::Chore(done),
             end = poll_handler(&mut self.handler) => Woken::Handler(end),
             op = self.ops.recv(), if self.ending.is_none() => Woken::Op(op),
@@ -191,6 +195,7 @@ impl CallActor {
             Woken::Op(None) => self.begin_ending(now, EndCause::HungUp),
             Woken::Handler(end) => self.handler_ended(now, end),
             Woken::Chore(ChoreDone::PlanFollowed) => {}
+            Woken::Chore(ChoreDone::LegCounted { leg, statistics }) => self.leg_counted(leg, statistics),
             Woken::Chore(ChoreDone::MediaClosed { leg, statistics }) => self.media_closed(leg, statistics),
             Woken::Overrun => self.begin_ending(now, EndCause::Failed),
             Woken::Timeout => self.handle_timeouts(now),
@@ -198,6 +203,7 @@ impl CallActor {
     }
 
     fn handle_timeouts(&mut self, now: Instant) {
+        self.witnessed.handle_timeout(now);
         for leg in self.legs.values_mut() {
             leg.session.handle_timeout(now);
         }
@@ -239,7 +245,7 @@ impl CallActor {
             }
             HandlerEnd::Panicked => {
                 tracing::error!(call_id = %self.call_id, "the handler panicked; its call ends, no other is touched");
-                metrics::counter!("session_handler_panics_total").increment(1);
+                metrics::counter!("blether_session_handler_panics_total").increment(1);
                 self.refuse_caller(now, StatusCode::SERVER_INTERNAL_ERROR);
                 self.begin_ending(now, EndCause::HungUp);
             }
@@ -251,7 +257,7 @@ impl CallActor {
         let handler = self.handler.take();
         if catch_unwind(AssertUnwindSafe(|| drop(handler))).is_err() {
             tracing::error!(call_id = %self.call_id, "the handler panicked while it was cancelled");
-            metrics::counter!("session_handler_panics_total").increment(1);
+            metrics::counter!("blether_session_handler_panics_total").increment(1);
         }
     }
 

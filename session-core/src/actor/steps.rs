@@ -7,7 +7,7 @@ use blether_sip_core::StatusCode;
 
 use super::call::{CallError, CallEvent, Dial, Op};
 use super::dispatcher::Command;
-use super::leg::{Agreement, Leg};
+use super::leg::{Agreement, Leg, contact_uri};
 use super::mailbox::CallMessage;
 use super::media::{MediaLeg, follow_plan};
 use super::runner::{CallActor, ChoreDone};
@@ -21,6 +21,7 @@ impl CallActor {
     /// Gives the call its caller: a leg that an INVITE opened.
     pub(super) fn adopt(&mut self, session: InviteSession, offer: bytes::Bytes, handler: HandlerFuture) {
         let mut leg = Leg::new(session, Negotiation::new(self.session_id()));
+        leg.peer = leg.session.invite().and_then(contact_uri);
         leg.offer = (!offer.is_empty()).then_some(offer);
         self.legs.insert(LegKey::PRIMARY, leg);
         self.handler = Some(handler);
@@ -116,10 +117,11 @@ impl CallActor {
             SessionEvent::Refused { response } => self.refused(key, response.status()),
             SessionEvent::Ended { by, cause } => {
                 leg.ended = Some((by, cause));
-                if key == LegKey::PRIMARY || leg.linked == Some(LegKey::PRIMARY) {
-                    self.witnessed.ended(now, key, by, cause);
+                let linked = leg.linked.take();
+                if key == LegKey::PRIMARY || linked == Some(LegKey::PRIMARY) {
+                    self.witness_end(now, key, by, cause);
                 }
-                if let Some(linked) = leg.linked.take()
+                if let Some(linked) = linked
                     && let Some(other) = self.legs.get_mut(&linked)
                 {
                     other.linked = None;
@@ -240,7 +242,7 @@ impl CallActor {
         let Some(leg) = self.legs.get(&key) else { return };
         if self.config.end_when_silent.is_some() && leg.silent && leg.linked.as_ref().is_none_or(silent) {
             tracing::info!(call_id = %self.call_id, "nothing has been heard for too long; the call is ended");
-            metrics::counter!("session_silent_calls_ended_total").increment(1);
+            metrics::counter!("blether_session_silent_calls_ended_total").increment(1);
             self.begin_ending(now, EndCause::PeerGone);
         }
     }
@@ -343,6 +345,7 @@ impl CallActor {
         let contact_user = dial.from.uri.as_sip().and_then(|uri| uri.user.clone());
         let mut negotiation = Negotiation::new(self.session_id());
         let pending = negotiation.offer(&dial.media, media.local);
+        let peer = dial.request_uri.clone();
         let invite = OutgoingInvite {
             request_uri: dial.request_uri,
             from: dial.from.with_tag(&local_tag),
@@ -365,6 +368,7 @@ impl CallActor {
         );
         let mut leg = Leg::new(session, negotiation);
         leg.dialled = true;
+        leg.peer = Some(peer);
         leg.agreement = Agreement::Offered(pending);
         leg.capabilities = dial.media;
         leg.media = Some(media);
@@ -381,12 +385,13 @@ impl CallActor {
         let report =
             matches!(event, CallEvent::Media { .. } | CallEvent::MediaChanged { .. } | CallEvent::Ringing { .. });
         if (report && self.events.capacity() <= EVENTS_RESERVED) || self.events.try_send(Box::new(event)).is_err() {
-            metrics::counter!("session_call_events_lost_total").increment(1);
+            metrics::counter!("blether_session_call_events_lost_total").increment(1);
         }
     }
 
     /// The last that is heard of a leg.
     pub(super) fn media_closed(&mut self, key: LegKey, statistics: Option<Box<LegStatistics>>) {
+        self.witness_leg(key, statistics.as_deref());
         let Some(leg) = self.legs.remove(&key) else { return };
         self.outbox.push_back(Command::CloseLeg { call: self.key, leg: key });
         let (by, cause) = leg.ended.unwrap_or((Party::Local, EndCause::HungUp));

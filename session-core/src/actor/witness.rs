@@ -4,10 +4,21 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use blether_rtp_core::LegStatistics;
+use blether_sip_core::Uri;
 
 use super::LegKey;
-use crate::{EndCause, Party};
+use super::runner::{CallActor, ChoreDone};
+use crate::{EndCause, MediaPlan, Party};
+
+/// How long the end of a call waits for what its legs counted. A media worker answers within its turn, some milliseconds; one that takes longer
+/// is overloaded, and the end matters more than the figures.
+const FIGURES_PATIENCE: Duration = Duration::from_millis(250);
+
+/// Legs of one call that are reported on. A call has two, and some more when it was passed on.
+const MAX_REPORTS: usize = 16;
 
 /// Learns of an incoming call's answer and end, for records that must not depend on a handler: that one is dropped as soon as its call ends.
 pub trait CallWitness: Send + Sync + 'static {
@@ -15,13 +26,13 @@ pub trait CallWitness: Send + Sync + 'static {
     /// refused. The call may still end before the 200 leaves; then the end says that it was not answered.
     fn answering(&self) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
-    /// The call is over, or this endpoint gives it up. Said exactly once, as soon as it is known how the call ended and before the endpoint
-    /// forgets it; must return at once.
+    /// The call is over, or this endpoint gives it up. Said exactly once, before the endpoint forgets it: as soon as it is known how the call ended
+    /// and the media workers have told what its legs counted, which they get a quarter of a second for. Must return at once.
     fn ended(&self, end: CallEnd);
 }
 
 /// How an incoming call ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CallEnd {
     /// The leg whose end ended the call: [`LegKey::PRIMARY`] is the caller's.
     pub leg: LegKey,
@@ -33,6 +44,21 @@ pub struct CallEnd {
     pub answered: bool,
     /// When the end was decided.
     pub at: Instant,
+    /// The legs whose media were agreed, the caller's first; at most 16.
+    pub legs: Vec<LegReport>,
+}
+
+/// What is known of a leg at its end, for whoever wants to know how it sounded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LegReport {
+    /// The leg: [`LegKey::PRIMARY`] is the caller's.
+    pub leg: LegKey,
+    /// Who was at its other end: the Contact of a caller, what was dialled of the others.
+    pub peer: Option<Uri>,
+    /// What was agreed last.
+    pub plan: MediaPlan,
+    /// What its media worker counted; `None` if that could not say in time.
+    pub statistics: Option<Box<LegStatistics>>,
 }
 
 /// Has the witness of one call, and sees to it that it hears of the end, also when the call's task is dropped.
@@ -41,11 +67,14 @@ pub(super) struct Witnessed {
     answered: bool,
     /// When and why the call began to end.
     decided: Option<(Instant, EndCause)>,
+    /// The end, while it waits for these legs to tell what they counted, until then.
+    waiting: Option<(CallEnd, Vec<LegKey>, Instant)>,
+    reports: Vec<LegReport>,
 }
 
 impl Witnessed {
     pub(super) fn new(witness: Option<Arc<dyn CallWitness>>) -> Self {
-        Self { witness, answered: false, decided: None }
+        Self { witness, answered: false, decided: None, waiting: None, reports: Vec::new() }
     }
 
     /// The 200 is on its way.
@@ -62,13 +91,69 @@ impl Witnessed {
     pub(super) fn given_up(&mut self) {
         let (at, cause) = self.decided.unwrap_or_else(|| (Instant::now(), EndCause::Failed));
         self.ended(at, LegKey::PRIMARY, Party::Local, cause);
+        self.tell();
     }
 
-    /// Tells the witness; only the first end is told. What was decided before the leg had said goodbye ended then.
-    pub(super) fn ended(&mut self, at: Instant, leg: LegKey, by: Party, cause: EndCause) {
-        let Some(witness) = self.witness.take() else { return };
-        let at = self.decided.map_or(at, |(decided, _)| decided);
-        let end = CallEnd { leg, by, cause, answered: self.answered, at };
+    /// Tells the witness at once.
+    pub(super) fn ended(&mut self, now: Instant, leg: LegKey, by: Party, cause: EndCause) {
+        self.ended_when(now, leg, by, cause, Vec::new());
+    }
+
+    /// Has the witness told as soon as all of `awaited` have told what they counted; only the first end is told. What was decided before the leg had
+    /// said goodbye ended then.
+    fn ended_when(&mut self, now: Instant, leg: LegKey, by: Party, cause: EndCause, awaited: Vec<LegKey>) {
+        if self.witness.is_none() || self.waiting.is_some() {
+            return;
+        }
+        let at = self.decided.map_or(now, |(decided, _)| decided);
+        let end = CallEnd { leg, by, cause, answered: self.answered, at, legs: Vec::new() };
+        let tell = awaited.is_empty();
+        self.waiting = Some((end, awaited, now + FIGURES_PATIENCE));
+        if tell {
+            self.tell();
+        }
+    }
+
+    /// Takes in what there is to say of a leg, in place of what was said before.
+    fn report(&mut self, report: LegReport) {
+        if let Some(known) = self.reports.iter_mut().find(|known| known.leg == report.leg) {
+            known.plan = report.plan;
+        } else if self.witness.is_some() && self.reports.len() < MAX_REPORTS {
+            self.reports.push(report);
+        }
+    }
+
+    /// Takes in what a leg has counted; it is not waited for any more.
+    fn counted(&mut self, leg: LegKey, statistics: Option<Box<LegStatistics>>) {
+        if let Some(report) = self.reports.iter_mut().find(|report| report.leg == leg)
+            && statistics.is_some()
+        {
+            report.statistics = statistics;
+        }
+        if let Some((_, awaited, _)) = &mut self.waiting {
+            awaited.retain(|key| *key != leg);
+            if awaited.is_empty() {
+                self.tell();
+            }
+        }
+    }
+
+    /// When the end is told whether or not all is known.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.waiting.as_ref().map(|(_, _, until)| *until)
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        if self.poll_timeout().is_some_and(|until| until <= now) {
+            metrics::counter!("blether_session_leg_figures_missed_total").increment(1);
+            self.tell();
+        }
+    }
+
+    fn tell(&mut self) {
+        let (Some((mut end, ..)), Some(witness)) = (self.waiting.take(), self.witness.take()) else { return };
+        self.reports.sort_by_key(|report| report.leg);
+        end.legs = std::mem::take(&mut self.reports);
         if catch_unwind(AssertUnwindSafe(|| witness.ended(end))).is_err() {
             tracing::error!("who was to learn of a call's end panicked");
         }
@@ -78,5 +163,42 @@ impl Witnessed {
 impl Drop for Witnessed {
     fn drop(&mut self) {
         self.given_up();
+    }
+}
+
+impl CallActor {
+    /// The call is over. What its legs have counted is asked for, and the witness told when it is known.
+    pub(super) fn witness_end(&mut self, now: Instant, ended: LegKey, by: Party, cause: EndCause) {
+        let mut awaited = Vec::new();
+        for (&key, leg) in &self.legs {
+            let Some(report) = leg.report(key) else { continue };
+            self.witnessed.report(report);
+            // A leg that is being closed tells by itself.
+            if let Some(media) = &leg.media {
+                let (worker, id) = (media.worker.clone(), media.id);
+                self.chores.push(Box::pin(async move {
+                    ChoreDone::LegCounted { leg: key, statistics: worker.statistics(id).await.ok().map(Box::new) }
+                }));
+            } else if !leg.closing {
+                continue;
+            }
+            awaited.push(key);
+        }
+        self.witnessed.ended_when(now, ended, by, cause, awaited);
+    }
+
+    /// A leg's worker has answered. If it could not, the leg tells when it is closed.
+    pub(super) fn leg_counted(&mut self, leg: LegKey, statistics: Option<Box<LegStatistics>>) {
+        if statistics.is_some() {
+            self.witnessed.counted(leg, statistics);
+        }
+    }
+
+    /// A leg's media is closed, before the call is over or while its end is told.
+    pub(super) fn witness_leg(&mut self, key: LegKey, statistics: Option<&LegStatistics>) {
+        if let Some(report) = self.legs.get(&key).and_then(|leg| leg.report(key)) {
+            self.witnessed.report(report);
+            self.witnessed.counted(key, statistics.copied().map(Box::new));
+        }
     }
 }

@@ -41,9 +41,10 @@ impl Incoming {
             let builder = shared.response(&invite, StatusCode::BAD_EXTENSION);
             return Err(Refusal::new(builder.header(Unsupported(unsupported)).build()));
         }
-        if !requests::has_readable_offer(&invite) {
+        if let Some(unreadable) = requests::unreadable_offer(&invite) {
+            let (header, wanted) = unreadable.wanted();
             let builder = shared.response(&invite, StatusCode::UNSUPPORTED_MEDIA_TYPE);
-            return Err(Refusal::new(builder.raw("Accept", requests::SDP).build()));
+            return Err(Refusal::new(builder.raw(header, &wanted).build()));
         }
         let dialog = Dialog::uas(&invite, &shared.local_tag).map_err(|error| {
             Refusal::new(shared.response(&invite, StatusCode::BAD_REQUEST).reason(&error.to_string()).build())

@@ -1,9 +1,6 @@
 //! Requests within a dialog that are answered alike in every state: what is malformed or not supported, OPTIONS, INFO.
 
-use blether_sip_core::{
-    Allow, ByteStr, ContentType, HeaderName, Headers, Method, Request, Require, Response, RetryAfter, StatusCode,
-    Supported, Unsupported,
-};
+use blether_sip_core::{Allow, ByteStr, Method, Request, Response, RetryAfter, StatusCode, Supported, Unsupported};
 use blether_sip_transport::Flow;
 use blether_transaction_core::ServerTransactionId;
 use bytes::Bytes;
@@ -12,9 +9,10 @@ use super::SessionEvent;
 use super::shared::{Shared, is_target_refresh};
 use crate::config::ALLOWED_METHODS;
 use crate::dialog::{CSeqVerdict, Dialog};
+use crate::inspection::{self, Unreadable, essence};
 
 /// The body type of an offer or answer.
-pub(super) const SDP: &str = "application/sdp";
+pub(super) use crate::inspection::SDP;
 
 /// The INFO bodies that carry DTMF, as phones without RFC 4733 send it.
 const INFO_BODIES: [&str; 2] = ["application/dtmf-relay", "application/dtmf"];
@@ -45,8 +43,11 @@ pub(super) fn admit(
         shared.respond(transaction, response);
         return false;
     }
-    if is_target_refresh(request.method()) && !has_readable_offer(request) {
-        let response = shared.response(request, StatusCode::UNSUPPORTED_MEDIA_TYPE).raw("Accept", SDP).build();
+    if is_target_refresh(request.method())
+        && let Some(unreadable) = unreadable_offer(request)
+    {
+        let (header, wanted) = unreadable.wanted();
+        let response = shared.response(request, StatusCode::UNSUPPORTED_MEDIA_TYPE).raw(header, &wanted).build();
         shared.respond(transaction, response);
         return false;
     }
@@ -55,16 +56,12 @@ pub(super) fn admit(
 
 /// The option tags that the peer insists on (RFC 3261 §20.32): none is supported here.
 pub(super) fn required_extensions(request: &Request) -> Vec<ByteStr> {
-    // A Require that cannot be read is one that cannot be met; its text goes back as it came.
-    match request.headers().all::<Require>() {
-        Ok(lists) => lists.into_iter().flat_map(|Require(tags)| tags).collect(),
-        Err(_) => request.headers().raw_all(&HeaderName::Require).map(ByteStr::from).collect(),
-    }
+    inspection::required_extensions(request, &[])
 }
 
-/// Whether the body is absent, or a session description.
-pub(super) fn has_readable_offer(request: &Request) -> bool {
-    request.body().is_empty() || essence(request.headers()).is_some_and(|essence| essence == SDP)
+/// Why the body of a request cannot be read as a session description, if there is one.
+pub(super) fn unreadable_offer(request: &Request) -> Option<Unreadable<'static>> {
+    inspection::unreadable_body(request, Some(&[SDP]))
 }
 
 /// The session description in a response, if there is one.
@@ -75,13 +72,8 @@ pub(super) fn session_description(response: &Response) -> Option<Bytes> {
 
 /// The session description in an ACK, if there is one.
 pub(super) fn session_description_of_ack(ack: &Request) -> Option<Bytes> {
-    (has_readable_offer(ack) && !ack.body().is_empty()).then(|| ack.body().clone())
-}
-
-/// The media type of a body, in lower case and without parameters.
-fn essence(headers: &Headers) -> Option<String> {
-    let content_type = headers.get::<ContentType>().ok().flatten()?;
-    Some(content_type.essence().to_ascii_lowercase())
+    let is_sdp = essence(ack.headers()).is_some_and(|essence| essence == SDP);
+    (is_sdp && !ack.body().is_empty()).then(|| ack.body().clone())
 }
 
 /// Answers 500 and says when to try again (RFC 3261 §14.2, RFC 3311 §5.2).
@@ -118,7 +110,9 @@ pub(super) fn answer_other(shared: &mut Shared, transaction: ServerTransactionId
         Method::Info => return answer_info(shared, transaction, request),
         // Only a reliable provisional response can be acknowledged so, and we send none (RFC 3262 §3).
         Method::Prack => return answer_without_dialog(shared, transaction, request),
-        _ => shared.response(request, StatusCode::METHOD_NOT_ALLOWED).header(Allow(ALLOWED_METHODS.to_vec())).build(),
+        method => {
+            shared.response(request, inspection::not_served(method)).header(Allow(ALLOWED_METHODS.to_vec())).build()
+        }
     };
     shared.respond(transaction, response);
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use blether_sip_core::Host;
+use blether_sip_transport::Transport;
 use clap::{Args, Parser, Subcommand};
 
 /// The most keys that can wait to be pressed.
@@ -21,7 +22,7 @@ Exit codes:
   5    nobody answered, or nobody called, in time
   130  interrupted before it was done; a second Ctrl-C ends the program at once";
 
-/// A headless SIP phone: calls, listens, registers. It speaks UDP, and G.711.
+/// A headless SIP phone: calls, listens, registers. It speaks UDP or TCP, and G.711.
 #[derive(Debug, Parser)]
 #[command(name = "sip-client", version, about, after_help = EXIT_CODES)]
 pub(super) struct Arguments {
@@ -105,6 +106,9 @@ pub(super) struct AccountArguments {
     /// The name that others are shown.
     #[arg(long, value_name = "NAME")]
     pub(super) name: Option<String>,
+    /// How to speak with the server: udp or tcp.
+    #[arg(long, value_name = "TRANSPORT", default_value = "udp", value_parser = transport)]
+    pub(super) transport: Transport,
     /// Where to listen. Default: a free port on the address that faces the server.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(super) listen: Option<SocketAddr>,
@@ -141,6 +145,14 @@ fn keys(text: &str) -> Result<String, String> {
         Some(key) => Err(format!("{key:?} is no key; there are 0-9, *, #, A-D")),
         None if text.len() > MOST_KEYS => Err(format!("{} keys are too many; {MOST_KEYS} can be pressed", text.len())),
         None => Ok(text.to_owned()),
+    }
+}
+
+fn transport(text: &str) -> Result<Transport, String> {
+    match text {
+        "udp" => Ok(Transport::Udp),
+        "tcp" => Ok(Transport::Tcp),
+        _ => Err("give udp or tcp".to_owned()),
     }
 }
 

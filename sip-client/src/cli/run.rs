@@ -80,7 +80,8 @@ impl<'a> Desk<'a> {
             account.expires = Duration::from_secs(registration.expires.into());
             patience = registration.timeout;
         }
-        let config = PhoneConfig { listen: arguments.listen, tap, ..PhoneConfig::new(account) };
+        let config =
+            PhoneConfig { listen: arguments.listen, transport: arguments.transport, tap, ..PhoneConfig::new(account) };
         let phone = Phone::start(config).await?;
         Ok(Self { phone, server: arguments.server.address, patience, interrupt, output })
     }

@@ -17,7 +17,7 @@ use blether_sip_core::{
     Authorization, Contact, Expires, Method, NameAddr, ProxyAuthenticate, ProxyAuthorization, Request, Response,
     StatusCode, Uri, WwwAuthenticate,
 };
-use blether_sip_transport::Flow;
+use blether_sip_transport::{ConnectionLimits, Flow, Transport};
 use tokio::sync::{mpsc, watch};
 
 /// Every user's password.
@@ -41,6 +41,13 @@ pub(crate) struct Binding {
     /// What was asked for, in seconds; 0 takes it back.
     pub(crate) asked: u32,
     flow: Flow,
+}
+
+impl Binding {
+    /// By which transport it was asked for.
+    pub(crate) fn transport(&self) -> Transport {
+        self.flow.transport
+    }
 }
 
 /// A call that the server has answered.
@@ -70,7 +77,11 @@ impl Server {
         let (answered, answers) = mpsc::unbounded_channel();
         let (ended, ends) = mpsc::unbounded_channel();
         let registrar = Registrar { seconds, bindings, answered, ended };
-        let config = EndpointConfig { media_ports: PortRange::system_chosen(), ..EndpointConfig::default() };
+        let config = EndpointConfig {
+            tcp: Some(ConnectionLimits::default()),
+            media_ports: PortRange::system_chosen(),
+            ..EndpointConfig::default()
+        };
         let endpoint = Endpoint::start(config, Arc::new(registrar)).await.unwrap();
         Self { endpoint, bindings: bound, answered: answers, ended: ends }
     }

@@ -68,7 +68,7 @@ async fn read(
                 Ok(None) => break,
                 Ok(Some(Frame::Message(bytes))) => {
                     begun = None;
-                    metrics::counter!("sip_transport_stream_messages_received_total").increment(1);
+                    connections.shared.meters.received.increment(1);
                     connections.used(id, true);
                     connections.tell(StreamEvent::Message { flow, bytes }).await;
                 }
@@ -81,7 +81,7 @@ async fn read(
                 Ok(Some(Frame::Pong)) => connections.used(id, false),
                 Err(error) => {
                     tracing::debug!(%flow, %error, "the stream is at its end");
-                    metrics::counter!("sip_transport_framing_errors_total").increment(1);
+                    connections.shared.meters.framing_errors.increment(1);
                     connections.tell(StreamEvent::Unframed { flow, error: Box::new(error) }).await;
                     return linger(stream).await;
                 }
@@ -125,7 +125,7 @@ async fn write(connections: &Connections, stream: &TcpStream, outbound: &Outboun
             return reason;
         }
         outbound.done(&payload);
-        metrics::counter!("sip_transport_stream_messages_sent_total").increment(1);
+        connections.shared.meters.sent.increment(1);
     }
 }
 

@@ -62,7 +62,7 @@ impl TcpListener {
                 Ok((stream, remote)) => connections.accept(stream, remote),
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be taken in");
-                    metrics::counter!("sip_transport_accept_errors_total").increment(1);
+                    metrics::counter!("blether_transport_accept_errors_total").increment(1);
                     tokio::time::sleep(PAUSE).await;
                 }
             }

@@ -2,6 +2,7 @@
 
 mod connection;
 mod listener;
+mod meters;
 mod outbound;
 
 use std::future::Future;
@@ -16,6 +17,7 @@ use tokio::net::TcpStream;
 
 pub use listener::TcpListener;
 
+use self::meters::Meters;
 use self::outbound::Outbound;
 use crate::connection_table::ConnectionTable;
 use crate::{ConnectionId, ConnectionLimits, Flow, FramingError, Transport};
@@ -129,6 +131,7 @@ struct Shared {
     limits: ConnectionLimits,
     local: LocalEnd,
     user: Arc<dyn StreamUser>,
+    meters: Meters,
 }
 
 impl std::fmt::Debug for Connections {
@@ -141,7 +144,7 @@ impl Connections {
     /// None yet. `user` is told what comes by them.
     pub fn new(limits: ConnectionLimits, local: LocalEnd, user: Arc<dyn StreamUser>) -> Self {
         let table = Mutex::new(Some(ConnectionTable::new(limits)));
-        Self { shared: Arc::new(Shared { table, limits, local, user }) }
+        Self { shared: Arc::new(Shared { table, limits, local, user, meters: Meters::new() }) }
     }
 
     /// Queues a message for the connection that `flow` names, else for one to the same address, else for a new one, which is opened; says
@@ -247,11 +250,12 @@ impl Connections {
     ) -> ConnectionId {
         let (id, evicted) = table.open(now, remote, known, outbound.clone());
         if let Some(evicted) = evicted {
-            metrics::counter!("sip_transport_connections_evicted_total").increment(1);
+            self.shared.meters.evicted.increment(1);
             evicted.close(CloseReason::Evicted);
         }
-        metrics::counter!("sip_transport_connections_total", "by" => if known { "us" } else { "peer" }).increment(1);
-        metrics::gauge!("sip_transport_connections").set(table.len() as f64);
+        let Meters { connections, opened_by_us, opened_by_peers, .. } = &self.shared.meters;
+        if known { opened_by_us } else { opened_by_peers }.increment(1);
+        connections.set(table.len() as f64);
         id
     }
 
@@ -292,7 +296,7 @@ impl Connections {
     fn forget(&self, id: ConnectionId) {
         if let Some(table) = self.table().as_mut() {
             table.close(id);
-            metrics::gauge!("sip_transport_connections").set(table.len() as f64);
+            self.shared.meters.connections.set(table.len() as f64);
         }
     }
 

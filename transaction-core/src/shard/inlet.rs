@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use blether_sip_transport::{Room, StreamEvent, StreamUser};
+use metrics::Counter;
 use tokio::sync::{Notify, mpsc};
 
 use super::ownership::{Ownership, ShardIndex, ends_something};
@@ -41,6 +42,11 @@ impl Outlet {
 
     pub(super) fn try_next(&mut self) -> Option<StreamEvent> {
         self.receiver.try_recv().ok()
+    }
+
+    /// How many wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.receiver.len()
     }
 
     /// Tells those that wait for room that there is some.
@@ -82,17 +88,35 @@ impl Inlet {
 /// The ways into all shards of an endpoint.
 #[derive(Debug)]
 pub(super) struct Inlets {
-    pub(super) ownership: Ownership,
-    pub(super) inlets: Vec<Inlet>,
+    ownership: Ownership,
+    inlets: Vec<Inlet>,
+    /// Held rather than looked up: each message counts.
+    passed: Counter,
+    not_passed: Counter,
 }
 
 impl Inlets {
+    /// A metrics recorder, if there is to be one, is installed before.
+    pub(super) fn new(ownership: Ownership, inlets: Vec<Inlet>) -> Self {
+        Self {
+            ownership,
+            inlets,
+            passed: metrics::counter!("blether_transaction_passed_messages_total"),
+            not_passed: metrics::counter!("blether_transaction_not_passed_messages_total"),
+        }
+    }
+
+    /// For each shard the messages that wait for it, and how many may.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.inlets.iter().map(|inlet| (CAPACITY - inlet.sender.capacity(), CAPACITY))
+    }
+
     /// Passes a message to its owner; what finds no room is lost, as on the wire, and counted.
     pub(super) fn pass(&self, to: ShardIndex, event: StreamEvent, urgent: bool) {
         let Some(inlet) = self.inlets.get(usize::from(to.0)) else { return };
         match inlet.try_put(event, urgent) {
-            Ok(()) => metrics::counter!("transaction_messages_passed_total").increment(1),
-            Err(_) => metrics::counter!("transaction_messages_not_passed_total").increment(1),
+            Ok(()) => self.passed.increment(1),
+            Err(_) => self.not_passed.increment(1),
         }
     }
 
@@ -163,7 +187,7 @@ mod tests {
     fn inlets(shards: usize) -> (Inlets, Vec<Outlet>) {
         let ownership = Ownership::new(shards, &mut rand::rngs::StdRng::seed_from_u64(1));
         let (inlets, outlets) = (0..shards).map(|_| inlet()).unzip();
-        (Inlets { ownership, inlets }, outlets)
+        (Inlets::new(ownership, inlets), outlets)
     }
 
     #[tokio::test]

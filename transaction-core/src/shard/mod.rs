@@ -1,6 +1,7 @@
 //! The tokio half: a task that owns a UDP socket, its transactions and their timers, and calls its user; and many of them as one endpoint.
 #![expect(clippy::disallowed_methods, reason = "the driver reads the clock for the cores, once a turn")]
 
+mod figures;
 mod handle;
 mod inlet;
 mod ownership;
@@ -17,16 +18,19 @@ use blether_sip_core::{ByteStr, Response, StatusCode};
 use blether_sip_transport::{Connections, Flow, LocalAddresses, ReceiveBuffer, StreamEvent, Transport, UdpSocket};
 use bytes::Bytes;
 use rand::rngs::StdRng;
-use tokio::sync::mpsc;
 
+use figures::{Figures, Gauges};
+use handle::Commands;
 use inlet::{Inlets, Outlet, inlet};
 
 pub use handle::{Rejected, ShardClosed, ShardHandle};
 pub use ownership::{Ownership, Router, ShardIndex, Way};
-pub use set::{RunningShards, Shards, Streams};
+pub use set::{RunningShards, Shards, ShardsWatch, Streams};
 pub use tap::{Direction, WireMessage, WireTap};
 
-use crate::{Counters, Event, ServerTransactionId, Transactions, TransactionsConfig, Transmit};
+use crate::{
+    Event, OverloadConfig, OverloadGate, ServerTransactionId, Source, Transactions, TransactionsConfig, Transmit,
+};
 
 /// Datagrams and commands taken in one turn: a flood of either must not keep the other, or the timers, waiting.
 const BATCH: usize = 64;
@@ -56,6 +60,8 @@ pub struct ShardConfig {
     pub transactions: TransactionsConfig,
     /// The address that stands in Via and in every [`Flow`] in place of the one that the socket has, for a machine behind a NAT.
     pub advertise: Option<IpAddr>,
+    /// When it refuses what is new because it is behind.
+    pub overload: OverloadConfig,
     /// Who is shown every datagram.
     pub tap: Option<WireTap>,
 }
@@ -65,7 +71,7 @@ pub struct Shard<U: TransactionUser> {
     socket: UdpSocket,
     transactions: Transactions,
     user: U,
-    commands: mpsc::Receiver<U::Command>,
+    commands: Commands<U::Command>,
     router: Router,
     /// The ways to the other shards, if there are others.
     inlets: Option<Arc<Inlets>>,
@@ -75,7 +81,8 @@ pub struct Shard<U: TransactionUser> {
     addresses: LocalAddresses,
     advertise: Option<IpAddr>,
     tap: Option<WireTap>,
-    counted: Counters,
+    gate: OverloadGate,
+    figures: Figures,
 }
 
 impl<U: TransactionUser> Shard<U> {
@@ -99,7 +106,7 @@ impl<U: TransactionUser> Shard<U> {
         rng: StdRng,
         router: Router,
         user: U,
-        commands: mpsc::Receiver<U::Command>,
+        commands: Commands<U::Command>,
         outlet: Outlet,
     ) -> Self {
         Self {
@@ -114,7 +121,8 @@ impl<U: TransactionUser> Shard<U> {
             addresses: LocalAddresses::new(REMEMBERED_PEERS),
             advertise: config.advertise,
             tap: config.tap,
-            counted: Counters::default(),
+            gate: OverloadGate::new(config.overload),
+            figures: Figures::new(router.here()),
         }
     }
 
@@ -124,7 +132,8 @@ impl<U: TransactionUser> Shard<U> {
         let sleep = tokio::time::sleep_until(Instant::now().into());
         tokio::pin!(sleep);
         loop {
-            let due = self.transactions.poll_timeout();
+            let timer = self.transactions.poll_timeout();
+            let due = [timer, self.figures.poll_timeout()].into_iter().flatten().min();
             if let Some(due) = due
                 && sleep.deadline() != due.into()
             {
@@ -140,48 +149,59 @@ impl<U: TransactionUser> Shard<U> {
                 },
                 // Alone, it has no inlet, and this branch is over at once.
                 Some(event) = self.outlet.next() => self.take_passed(event),
-                command = self.commands.recv() => match command {
+                command = self.commands.next() => match command {
                     Some(command) => self.carry_out(command),
                     None => return,
                 },
                 () = &mut sleep, if due.is_some() => {
                     let now = Instant::now();
-                    let transactions = &mut self.transactions;
-                    if catch_unwind(AssertUnwindSafe(|| transactions.handle_timeout(now))).is_err() {
-                        core_panicked(&"a timer");
+                    if let Some(timer) = timer.filter(|timer| *timer <= now) {
+                        self.gate.begin(timer, Source::Timers);
+                        let transactions = &mut self.transactions;
+                        if catch_unwind(AssertUnwindSafe(|| transactions.handle_timeout(now))).is_err() {
+                            core_panicked(&"a timer");
+                        }
+                        self.settle(now);
+                        self.gate.end(Instant::now(), Source::Timers, true);
                     }
-                    self.settle(now);
                 }
             }
-            self.publish_counters();
+            self.publish();
         }
     }
 
     /// Takes in what has arrived, at most [`BATCH`] datagrams.
     fn receive(&mut self, buffer: &mut ReceiveBuffer) {
-        for _ in 0..BATCH {
-            match self.socket.try_receive(buffer) {
-                Ok((bytes, source)) => {
-                    let now = Instant::now();
-                    let Some(flow) = self.flow_from(source) else { continue };
-                    match (self.router.route(&bytes), &self.inlets) {
-                        (Way::Pass { to, urgent }, Some(inlets)) => {
-                            inlets.pass(to, StreamEvent::Message { flow, bytes }, urgent);
-                        }
-                        _ => self.take_in(now, flow, bytes),
+        self.gate.begin(Instant::now(), Source::Socket);
+        let emptied = (0..BATCH).any(|_| !self.receive_one(buffer));
+        self.gate.end(Instant::now(), Source::Socket, emptied);
+    }
+
+    /// Takes in a datagram; `false` when there is none.
+    fn receive_one(&mut self, buffer: &mut ReceiveBuffer) -> bool {
+        match self.socket.try_receive(buffer) {
+            Ok((bytes, source)) => {
+                let now = Instant::now();
+                let Some(flow) = self.flow_from(source) else { return true };
+                match (self.router.route(&bytes), &self.inlets) {
+                    (Way::Pass { to, urgent }, Some(inlets)) => {
+                        inlets.pass(to, StreamEvent::Message { flow, bytes }, urgent);
                     }
+                    _ => self.take_in(now, flow, bytes),
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                // An ICMP message about something that was sent before; the transaction's timers deal with the silence.
-                Err(error) => tracing::debug!(%error, "the SIP socket reports an error"),
             }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+            // An ICMP message about something that was sent before; the transaction's timers deal with the silence.
+            Err(error) => tracing::debug!(%error, "the SIP socket reports an error"),
         }
+        true
     }
 
     fn take_in(&mut self, now: Instant, flow: Flow, bytes: Bytes) {
         if let Some(tap) = &self.tap {
             tap.show(WireMessage { at: now, direction: Direction::Received, flow, bytes: &bytes });
         }
+        self.transactions.set_overload(self.gate.overload(now));
         self.contained(now, &flow, |transactions| transactions.handle_datagram(now, flow, bytes));
     }
 
@@ -196,14 +216,17 @@ impl<U: TransactionUser> Shard<U> {
 
     /// Takes in what others have passed, at most [`BATCH`].
     fn take_passed(&mut self, first: StreamEvent) {
+        self.gate.begin(Instant::now(), Source::Passed);
         self.take_event(first);
-        for _ in 1..BATCH {
-            match self.outlet.try_next() {
-                Some(event) => self.take_event(event),
-                None => break,
+        let emptied = (1..BATCH).any(|_| match self.outlet.try_next() {
+            Some(event) => {
+                self.take_event(event);
+                false
             }
-        }
+            None => true,
+        });
         self.outlet.announce_room();
+        self.gate.end(Instant::now(), Source::Passed, emptied);
     }
 
     fn take_event(&mut self, event: StreamEvent) {
@@ -227,13 +250,17 @@ impl<U: TransactionUser> Shard<U> {
 
     /// Carries out a command and those behind it, at most [`BATCH`].
     fn carry_out(&mut self, first: U::Command) {
+        self.gate.begin(Instant::now(), Source::Commands);
         self.command(first);
-        for _ in 1..BATCH {
-            match self.commands.try_recv() {
-                Ok(command) => self.command(command),
-                Err(_) => return,
+        let emptied = (1..BATCH).any(|_| match self.commands.try_next() {
+            Some(command) => {
+                self.command(command);
+                false
             }
-        }
+            None => true,
+        });
+        self.commands.announce_room();
+        self.gate.end(Instant::now(), Source::Commands, emptied);
     }
 
     fn command(&mut self, command: U::Command) {
@@ -241,7 +268,7 @@ impl<U: TransactionUser> Shard<U> {
         let (user, transactions) = (&mut self.user, &mut self.transactions);
         if catch_unwind(AssertUnwindSafe(|| user.on_command(now, command, transactions))).is_err() {
             tracing::error!("a command panicked");
-            metrics::counter!("transaction_user_panics_total").increment(1);
+            metrics::counter!("blether_transaction_user_panics_total").increment(1);
         }
         self.settle(now);
     }
@@ -292,7 +319,7 @@ impl<U: TransactionUser> Shard<U> {
         };
         let (user, transactions) = (&mut self.user, &mut self.transactions);
         if catch_unwind(AssertUnwindSafe(|| user.on_event(now, event, transactions))).is_err() {
-            metrics::counter!("transaction_user_panics_total").increment(1);
+            metrics::counter!("blether_transaction_user_panics_total").increment(1);
             let call_id = asked.as_ref().map_or_else(|| ByteStr::from("-"), |(_, request)| request.call_id().clone());
             tracing::error!(%call_id, "the handling of a message panicked");
             if let Some((id, request)) = asked {
@@ -325,25 +352,25 @@ impl<U: TransactionUser> Shard<U> {
         Some(Flow::udp(local, remote))
     }
 
-    fn publish_counters(&mut self) {
-        let counters = self.transactions.counters();
-        let before = std::mem::replace(&mut self.counted, counters);
-        for (what, now, before) in [
-            ("not_sip", counters.not_sip, before.not_sip),
-            ("malformed", counters.malformed, before.malformed),
-            ("stray_response", counters.stray_responses, before.stray_responses),
-            ("no_room", counters.refused_full, before.refused_full),
-            ("keep_alive", counters.keep_alives, before.keep_alives),
-        ] {
-            if now > before {
-                metrics::counter!("transaction_datagrams_total", "what" => what).increment(now - before);
-            }
+    fn publish(&mut self) {
+        self.figures.count(self.transactions.counters());
+        let now = Instant::now();
+        if !self.figures.is_due(now) {
+            return self.figures.note();
         }
+        let gauges = Gauges {
+            transactions: self.transactions.counts(),
+            overload: self.gate.overload(now),
+            lag: self.gate.take_longest_lag(),
+            passed: self.outlet.waiting(),
+            commands: self.commands.waiting(),
+        };
+        self.figures.show(now, gauges);
     }
 }
 
 /// A core must not panic; if one does, the shard goes on without what made it do so.
 fn core_panicked(culprit: &dyn std::fmt::Display) {
     tracing::error!(%culprit, "a transaction panicked");
-    metrics::counter!("transaction_core_panics_total").increment(1);
+    metrics::counter!("blether_transaction_core_panics_total").increment(1);
 }

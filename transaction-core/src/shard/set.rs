@@ -24,6 +24,7 @@ pub struct Shards<U: TransactionUser> {
     ownership: Ownership,
     shards: Vec<Shard<U>>,
     streams: Option<(TcpListener, Connections)>,
+    inlets: Arc<Inlets>,
 }
 
 impl<U: TransactionUser> Shards<U> {
@@ -40,7 +41,7 @@ impl<U: TransactionUser> Shards<U> {
     ) -> (Self, Vec<ShardHandle<U::Command>>) {
         let ownership = Ownership::new(sockets.len(), rng);
         let (inlets, outlets): (Vec<_>, Vec<_>) = sockets.iter().map(|_| inlet()).unzip();
-        let inlets = Arc::new(Inlets { ownership, inlets });
+        let inlets = Arc::new(Inlets::new(ownership, inlets));
         let streams = streams.map(|Streams { listener, limits }| {
             let local = LocalEnd { listening: Some(listener.local_addr()), advertise: config.advertise };
             (listener, Connections::new(limits, local, inlets.clone()))
@@ -59,7 +60,7 @@ impl<U: TransactionUser> Shards<U> {
                 (shard, handle)
             })
             .unzip();
-        (Self { ownership, shards, streams }, handles)
+        (Self { ownership, shards, streams, inlets }, handles)
     }
 
     /// Which of them owns what.
@@ -78,7 +79,7 @@ impl<U: TransactionUser> Shards<U> {
             tasks.spawn(listener.run(connections.clone()));
             connections
         });
-        RunningShards { _tasks: tasks, connections }
+        RunningShards { _tasks: tasks, watch: ShardsWatch { connections, inlets: self.inlets } }
     }
 }
 
@@ -87,19 +88,43 @@ impl<U: TransactionUser> Shards<U> {
 pub struct RunningShards {
     /// Dropping it aborts them.
     _tasks: JoinSet<()>,
-    connections: Option<Connections>,
+    watch: ShardsWatch,
 }
 
 impl RunningShards {
     /// How many connections there are.
     pub fn connections(&self) -> usize {
+        self.watch.connections()
+    }
+
+    /// A look at them that outlives them.
+    pub fn watch(&self) -> ShardsWatch {
+        self.watch.clone()
+    }
+}
+
+/// Looks at what waits for shards and at their connections, without asking them; clones look at the same.
+#[derive(Clone, Debug)]
+pub struct ShardsWatch {
+    connections: Option<Connections>,
+    inlets: Arc<Inlets>,
+}
+
+impl ShardsWatch {
+    /// How many connections there are.
+    pub fn connections(&self) -> usize {
         self.connections.as_ref().map_or(0, Connections::len)
+    }
+
+    /// For each shard the messages that others and connections have passed to it and that wait, and how many may.
+    pub fn waiting(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.inlets.waiting()
     }
 }
 
 impl Drop for RunningShards {
     fn drop(&mut self) {
-        if let Some(connections) = &self.connections {
+        if let Some(connections) = &self.watch.connections {
             connections.close_all();
         }
     }

@@ -13,7 +13,8 @@ fn table() -> Table {
 
 fn fill(table: &mut Table) {
     for branch in 0..MAX * 2 {
-        table.hear(branched("OPTIONS", &format!("fill{branch}")));
+        let options = branched("OPTIONS", &format!("fill{branch}"));
+        table.hear(options.replace("Call-ID: 1", &format!("Call-ID: fill{branch}")));
     }
     assert!(table.transactions.counts().total() < MAX);
     table.log();
@@ -48,7 +49,7 @@ fn an_ack_is_never_refused() {
 fn what_ends_a_call_finds_room_when_others_do_not_and_all_is_bounded() {
     let mut table = table();
     table.hear(branched("INVITE", "call"));
-    table.hear(branched("INVITE", "ringing"));
+    table.hear(branched("INVITE", "ringing").replace("CSeq: 7", "CSeq: 8"));
     let outgoing = table.ask(Method::Invite);
     let invite = table.sent.len() - 1;
     table.answer_to(invite, 180);

@@ -173,5 +173,5 @@ async fn commands_to_a_shard_that_has_stopped_come_back() {
     peer.task.abort();
     assert!(peer.task.await.unwrap_err().is_cancelled());
     assert!(matches!(peer.handle.try_send(Command::Panic), Err(Rejected::Closed(Command::Panic))));
-    assert!(peer.handle.room().await.is_err());
+    assert!(peer.handle.room(true).await.is_err() && peer.handle.room(false).await.is_err());
 }

@@ -185,7 +185,7 @@ fn the_wait_doubles_to_the_longest_and_begins_anew_after_a_success() {
         bench.now = at;
         assert!(bench.batch().is_some());
     }
-    assert_eq!(waits, [1, 2, 4, 8, 16, 30, 30]);
+    assert_eq!(waits, [1, 2, 4, 5, 5, 5, 5]);
     bench.written();
     bench.changed("a", "");
     bench.batch();

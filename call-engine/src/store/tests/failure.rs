@@ -1,7 +1,6 @@
 //! The writer over a store that fails: nothing waits for it, and nothing is lost.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use sqlx::{Connection as _, SqliteConnection};
 
@@ -100,38 +99,6 @@ async fn when_the_quota_is_used_up_registrations_go_on_and_are_written_later() {
     fill_and_make_room(bench, folder.path(), |bench| bench.writer.store.set_max_pages(None)).await;
 }
 
-/// A file system of one megabyte, gone with this.
-struct Tmpfs(tempfile::TempDir);
-
-impl Tmpfs {
-    /// `None` where this user may not mount one.
-    fn mount() -> Option<Self> {
-        let folder = folder();
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(folder.path()).status();
-        mounted.is_ok_and(|status| status.success()).then_some(Self(folder))
-    }
-}
-
-impl Drop for Tmpfs {
-    fn drop(&mut self) {
-        let unmounted = Command::new("umount").arg("--lazy").arg(self.0.path()).status();
-        assert!(unmounted.is_ok_and(|status| status.success()) || std::thread::panicking());
-    }
-}
-
-#[tokio::test]
-async fn when_the_disk_is_full_registrations_go_on_and_are_written_later() {
-    let Some(tmpfs) = Tmpfs::mount() else {
-        return eprintln!("no tmpfs without root; the test of the quota does the same");
-    };
-    let ballast = tmpfs.0.path().join("ballast");
-    let mut bench = Bench::new(tmpfs.0.path()).await;
-    assert_eq!(bench.register_another().await, Written::Durably);
-    // As much as there is room for.
-    assert!(std::fs::write(&ballast, vec![7; 2 << 20]).is_err());
-    fill_and_make_room(bench, tmpfs.0.path(), |_| std::fs::remove_file(&ballast).unwrap()).await;
-}
-
 #[tokio::test]
 async fn while_another_program_holds_the_database_registrations_go_on_and_are_written_later() {
     let folder = folder();
@@ -222,6 +189,102 @@ async fn a_database_that_turns_out_corrupt_while_in_use_is_set_aside_and_filled_
     assert_eq!(bench.found_after_restart(folder.path()).await, 4);
 }
 
+/// A database that a process has left that was killed: three users, and a call that was live.
+async fn left_behind(folder: &Path) {
+    let mut bench = Bench::new(folder).await;
+    for _ in 0..3 {
+        assert_eq!(bench.register_another().await, Written::Durably);
+    }
+    let batch = Batch { cdrs: vec![cdr(1, bench.at)], ..Batch::default() };
+    bench.writer.store.write(&batch).await.unwrap();
+    bench.writer.store.close().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_at_the_start_is_read_later_and_what_has_changed_meanwhile_stays() {
+    let folder = folder();
+    left_behind(folder.path()).await;
+    let url = format!("sqlite://{}", folder.path().join("engine.db").display());
+    let mut shell = SqliteConnection::connect(&url).await.unwrap();
+    sqlx::query("BEGIN EXCLUSIVE").execute(&mut shell).await.unwrap();
+
+    let mut bench = Bench::new(folder.path()).await;
+    assert_eq!((bench.durability(), bench.handle.status().unread), (Some(StoreFailure::Locked), true));
+    // The first of those three has another contact by now, and there is a fourth.
+    register(&bench.location, bench.at, "user0", "<sip:elsewhere@192.0.2.9>");
+    let admitted = bench.handle.registered(bench.at.now, &aor("user0"), Touched::Contacts, |_: Written| {});
+    assert!(matches!(admitted, Admitted::Now(_, Written::InMemory)), "at once");
+    bench.users = 3;
+    assert_eq!(bench.register_another().await, Written::InMemory);
+    let live = Cdr { call_id: "after".to_owned(), ..cdr(2, bench.at) };
+    assert_eq!(bench.handle.record(bench.at.now, live.clone()).await, Written::InMemory);
+    assert!(bench.turn_after(SECOND).await);
+    assert!(bench.handle.status().unread);
+
+    sqlx::query("COMMIT").execute(&mut shell).await.unwrap();
+    shell.close().await.unwrap();
+    assert!(bench.turn_after(2 * SECOND).await);
+    assert_eq!((bench.durability(), bench.handle.status().unread), (None, false));
+    bench.handle.read().await;
+    let contacts = |user: &str| {
+        let set = bench.location.bindings(&aor(user), bench.at.now);
+        set.iter().map(|binding| binding.contact.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(contacts("user0"), ["sip:elsewhere@192.0.2.9"]);
+    assert_eq!(contacts("user1"), ["sip:user1@192.0.2.9"]);
+    let cdrs = bench.writer.store.cdrs(10).await.unwrap();
+    assert_eq!(cdrs[0], live, "this one lives");
+    assert_eq!((cdrs.len(), cdrs[1].end), (2, Some(CdrEnd::Interrupted)));
+    assert_eq!(bench.found_after_restart(folder.path()).await, 4);
+}
+
+#[tokio::test]
+async fn a_server_starts_although_its_database_cannot_be_opened_and_uses_it_when_it_can() {
+    let folder = folder();
+    let path = folder.path().join("engine.db");
+    std::fs::create_dir(&path).unwrap();
+    let mut bench = Bench::new(folder.path()).await;
+    assert_eq!((bench.durability(), bench.handle.status().unread), (Some(StoreFailure::Unavailable), true));
+    assert_eq!(bench.register_another().await, Written::InMemory);
+    assert!(bench.turn_after(SECOND).await);
+    assert!(path.is_dir() && corrupt_files(folder.path()).is_empty(), "nothing is touched that is not understood");
+    std::fs::remove_dir(&path).unwrap();
+    assert!(bench.turn_after(2 * SECOND).await);
+    assert_eq!((bench.durability(), bench.handle.status().unread), (None, false));
+    assert_eq!(bench.found_after_restart(folder.path()).await, 1);
+}
+
+#[tokio::test]
+async fn a_server_starts_although_its_folder_is_gone_and_uses_it_when_it_is_there() {
+    let folder = folder();
+    let mounted_later = folder.path().join("disk");
+    let mut bench = Bench::new(&mounted_later).await;
+    assert_eq!(bench.durability(), Some(StoreFailure::Unavailable));
+    assert_eq!(bench.register_another().await, Written::InMemory);
+    std::fs::create_dir(&mounted_later).unwrap();
+    assert!(bench.turn_after(SECOND).await);
+    assert_eq!(bench.durability(), None);
+    let second = SqliteStore::new(SqliteConfig::new(mounted_later.join("engine.db")));
+    assert!(matches!(second, Err(StoreError::InUse { .. })), "the lock is taken late, but it is taken");
+    assert_eq!(bench.found_after_restart(&mounted_later).await, 1);
+}
+
+#[tokio::test]
+async fn what_belongs_to_a_corrupt_database_is_set_aside_with_it() {
+    let folder = folder();
+    let path = folder.path().join("engine.db");
+    for (name, content) in [("engine.db", "x"), ("engine.db-wal", "the log"), ("engine.db-shm", "its index")] {
+        std::fs::write(folder.path().join(name), content.repeat(1_000)).unwrap();
+    }
+    let opened = Writer::open(sqlite(folder.path()), WriterConfig::default(), Arc::default(), moment()).await;
+    let place = opened.unwrap().2.set_aside.unwrap();
+    assert_eq!(std::fs::read_to_string(&place).unwrap(), "x".repeat(1_000));
+    let mut log = place.clone().into_os_string();
+    log.push("-wal");
+    assert_eq!(std::fs::read_to_string(log).unwrap(), "the log".repeat(1_000));
+    assert!(std::fs::metadata(path).unwrap().len() > 0, "a new one is begun");
+}
+
 #[tokio::test]
 async fn a_database_that_was_removed_while_in_use_is_made_anew_from_memory() {
     let folder = folder();
@@ -246,21 +309,6 @@ async fn one_data_folder_serves_one_server() {
     assert!(matches!(second, Err(StoreError::InUse { .. })));
     drop(first);
     sqlite(folder.path());
-}
-
-#[tokio::test]
-async fn a_database_of_a_later_version_is_left_alone() {
-    let folder = folder();
-    Bench::new(folder.path()).await.writer.store.close().await;
-    let url = format!("sqlite://{}", folder.path().join("engine.db").display());
-    let mut shell = SqliteConnection::connect(&url).await.unwrap();
-    let later = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
-                 VALUES (99, 'later', true, x'00', 0)";
-    sqlx::query(later).execute(&mut shell).await.unwrap();
-    shell.close().await.unwrap();
-    let refused = sqlite(folder.path()).load(moment().date).await;
-    assert!(matches!(refused, Err(StoreError::NewerSchema { version: 99, .. })), "{refused:?}");
-    assert!(corrupt_files(folder.path()).is_empty());
 }
 
 #[cfg(unix)]

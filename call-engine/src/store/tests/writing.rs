@@ -217,3 +217,83 @@ async fn contacts_beyond_the_limits_are_counted_and_left_out() {
     let (_, _, loaded) = opened.unwrap();
     assert_eq!((loaded.contacts, loaded.dropped, location.contacts()), (1, 2, 1));
 }
+
+/// What is logged, as text.
+#[cfg(feature = "cli")]
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+#[cfg(feature = "cli")]
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(feature = "cli")]
+#[tokio::test]
+async fn of_more_call_records_than_can_wait_the_oldest_go_to_the_log_as_json_and_are_counted() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let _logs_here = tracing::subscriber::set_default(subscriber);
+    let limits = BacklogLimits { max_cdrs: 3, ..BacklogLimits::default() };
+    let config = WriterConfig { limits, ..WriterConfig::default() };
+    // Nobody writes.
+    let store = Gated(MemoryStore::new(), Arc::new(tokio::sync::Semaphore::new(0)));
+    let opened = Writer::open(store, config, Arc::default(), moment()).await;
+    let (_writer, handle, _) = opened.unwrap();
+    for number in 1..=5 {
+        drop(handle.record(Instant::now(), ended(&cdr(number, moment()))));
+    }
+    let status = handle.status();
+    assert_eq!((status.unwritten_cdrs, status.logged_cdrs), (3, 2));
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let records: Vec<serde_json::Value> = log
+        .lines()
+        .filter(|line| line.contains("engine::cdr"))
+        .map(|line| serde_json::from_str(&line[line.find('{').unwrap()..=line.rfind('}').unwrap()]).unwrap())
+        .collect();
+    assert_eq!(records, [1, 2].map(|number| ended(&cdr(number, moment())).to_json()));
+}
+
+#[tokio::test]
+async fn a_question_that_the_store_does_not_answer_keeps_nobody_either() {
+    let gate = Arc::new(tokio::sync::Semaphore::new(0));
+    let limits = BacklogLimits { longest_wait: Duration::from_millis(1), ..BacklogLimits::default() };
+    let config = WriterConfig { limits, ..WriterConfig::default() };
+    let (writer, handle, _) =
+        Writer::open(Mute(MemoryStore::new(), gate), config, Arc::default(), moment()).await.unwrap();
+    let writer = tokio::spawn(writer.run());
+    let asker = handle.clone();
+    let asked = tokio::spawn(async move { asker.cdrs(1).await });
+    tokio::task::yield_now().await;
+    assert_eq!(handle.record(Instant::now(), cdr(1, moment())).await, Written::InMemory);
+    writer.abort();
+    assert!(asked.await.unwrap().is_err());
+}
+
+/// A store that answers no question.
+struct Mute(MemoryStore, Arc<tokio::sync::Semaphore>);
+
+impl Store for Mute {
+    async fn load(&mut self, date: SystemTime) -> Result<Snapshot, StoreError> {
+        self.0.load(date).await
+    }
+    async fn write(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        self.0.write(batch).await
+    }
+    async fn cdrs(&mut self, newest: u32) -> Result<Vec<Cdr>, StoreError> {
+        drop(self.1.acquire().await);
+        self.0.cdrs(newest).await
+    }
+    async fn reopen(&mut self, after: StoreFailure) -> Result<Reopened, StoreError> {
+        self.0.reopen(after).await
+    }
+    async fn close(&mut self) {}
+}

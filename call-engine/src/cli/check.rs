@@ -1,0 +1,52 @@
+//! `call-engine check`: reads the configuration as the server would, and says what that would do.
+
+use std::fmt::{self, Display, Write as _};
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use blether_call_engine::config::{Config, advice};
+
+use super::open_files;
+use super::place::Place;
+
+/// Prints what the server would do, or fails with what keeps it from starting.
+pub(super) fn check(place: &Place) -> Result<ExitCode> {
+    let config = place.load()?;
+    let mut text = Summary { file: &place.file(), config: &config }.to_string();
+    for advice in advice(&config, open_files::attainable()) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "warning: {advice}");
+    }
+    io::stdout().write_all(text.as_bytes()).context("cannot write to standard output")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the server would do, a line for each thing that others may want to know of it.
+struct Summary<'a> {
+    file: &'a Path,
+    config: &'a Config,
+}
+
+impl Display for Summary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, config } = self;
+        let Config { listen, tcp, http, media, accounts, limits, domains, .. } = config;
+        let mut line = |what: &str, text: &dyn Display| writeln!(f, "  {what:<10} {text}");
+        line("ok", &file.display())?;
+        let tcp = if tcp.enabled { ", and TCP on the same port" } else { "" };
+        line("SIP", &format_args!("{listen}{tcp}; shards: {}", config.shard_count()))?;
+        let domains: Vec<String> = domains.iter().map(ToString::to_string).collect();
+        let comma = if domains.is_empty() { "" } else { ", " };
+        line("domains", &format_args!("its own addresses{comma}{}", domains.join(", ")))?;
+        line("accounts", &accounts.len())?;
+        line("calls", &format_args!("{} at a time", limits.max_calls))?;
+        line("media", &format_args!("UDP ports {}; threads: {}", media.ports, media.workers))?;
+        match http.listen {
+            Some(address) => line("HTTP", &address)?,
+            None => line("HTTP", &"off")?,
+        }
+        line("data", &config.data_dir.display())
+    }
+}

@@ -1,0 +1,122 @@
+//! Serving, which is what the program does without a command.
+
+use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use blether_call_engine::config::{CannotListen, Config, Listen, advice, calls_for_open_files};
+use blether_call_engine::first_run::{self, Greeting, Passwords};
+use blether_call_engine::{Engine, EngineError, echo};
+use blether_session_core::actor::StartError;
+use blether_sip_transport::LocalAddresses;
+
+use super::place::{Place, folder_of};
+use super::service_manager::ServiceManager;
+use super::signals::{Signals, Stop};
+use super::{log, open_files};
+
+/// How long calls get to say goodbye when the server is told to stop: a BYE that is lost is sent again for 32 s, but nobody waits for a
+/// server that long.
+const GOODBYE: Duration = Duration::from_secs(5);
+
+/// The longest that ending takes from when calls are hung up: [`GOODBYE`], and what the engine gives its records and its store.
+const LONGEST_END: Duration = Duration::from_secs(15);
+
+/// Addresses that no machine has (RFC 5737, RFC 3849): the route towards them is the one towards the rest of the world. Nothing is sent
+/// there.
+const ELSEWHERE_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+const ELSEWHERE_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1));
+
+/// Runs the server until it is told to stop.
+pub(super) async fn serve(place: &Place) -> Result<ExitCode> {
+    let (path, config, passwords) = configure(place)?;
+    log::start(&config.log);
+    let (open_files, wanted) = (open_files::raise(), config.clone());
+    let service_manager = ServiceManager::from_environment();
+    let listen = config.listen;
+    let engine = Engine::builder(config)
+        .on_invite(echo::EXTENSION, echo::echo)
+        .durable()
+        .start()
+        .await
+        .map_err(|error| explain(error, listen, &path))?;
+    state_limits(open_files, &wanted);
+    // Listened for before anybody can know that the server runs.
+    let mut signals = Signals::listen()?;
+    let greeting = Greeting {
+        address: reachable(engine.local_addr(), wanted.advertise),
+        config: &path,
+        accounts: &wanted.accounts,
+        passwords,
+        echo: Some(echo::EXTENSION),
+    };
+    write!(io::stdout(), "{greeting}").context("cannot write to standard output")?;
+    if let Err(error) = first_run::note_shown(folder_of(&path)) {
+        tracing::warn!(%error, "the passwords will be shown again at the next start");
+    }
+    service_manager.ready(&format!("Serving on {}", engine.local_addr()));
+    if signals.stop().await == Stop::Drain {
+        let drained = engine.drain(wanted.calls.drain_timeout);
+        service_manager.stopping("No new calls; those that live go on", wanted.calls.drain_timeout + LONGEST_END);
+        tokio::select! {
+            _ = drained => {}
+            _ = signals.stop() => tracing::info!("told to end a second time: live calls are hung up"),
+        }
+    }
+    service_manager.stopping("Hanging up", LONGEST_END);
+    tracing::info!("stopping");
+    engine.shut_down(GOODBYE).await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says what there is room for, and what the operator may not have meant.
+fn state_limits(open_files: Option<u64>, config: &Config) {
+    match open_files {
+        Some(limit) => {
+            let calls = calls_for_open_files(config, limit);
+            tracing::info!(limit, calls, "the limit of open files, and how many calls it is enough for");
+        }
+        None => tracing::info!("there is no limit of open files"),
+    }
+    for advice in advice(config, open_files) {
+        tracing::warn!("{advice}");
+    }
+}
+
+/// Finds the configuration, and makes one at the first start.
+fn configure(place: &Place) -> Result<(PathBuf, Config, Passwords)> {
+    let path = place.file();
+    let folder = folder_of(&path);
+    if place.may_be_made() && !path.exists() {
+        first_run::create(folder, &mut rand::rng())?;
+    }
+    let passwords = first_run::passwords_to_show(folder);
+    Ok((path, place.load()?, passwords))
+}
+
+/// What keeps the server from starting, in one line.
+fn explain(error: EngineError, listen: Listen, config: &Path) -> anyhow::Error {
+    match error {
+        EngineError::Start(StartError::Bind(bind)) => CannotListen::new(listen, config, bind.source).into(),
+        other => anyhow::Error::new(other).context(format!("{}", config.display())),
+    }
+}
+
+/// The address to type into a phone.
+fn reachable(bound: SocketAddr, advertise: Option<IpAddr>) -> SocketAddr {
+    let ip = match advertise {
+        Some(advertise) => advertise,
+        None if bound.ip().is_unspecified() => {
+            let (elsewhere, here) = match bound {
+                SocketAddr::V4(_) => (ELSEWHERE_V4, IpAddr::V4(Ipv4Addr::LOCALHOST)),
+                SocketAddr::V6(_) => (ELSEWHERE_V6, IpAddr::V6(Ipv6Addr::LOCALHOST)),
+            };
+            LocalAddresses::new(1).towards(SocketAddr::new(elsewhere, 5060)).unwrap_or(here)
+        }
+        None => bound.ip(),
+    };
+    SocketAddr::new(ip, bound.port())
+}

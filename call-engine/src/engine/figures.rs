@@ -1,0 +1,152 @@
+//! How a call sounded: what is kept of its legs in its record.
+
+use std::time::Duration;
+
+use blether_rtp_core::{Equipment, LegStatistics, Quality};
+use blether_session_core::MediaPlan;
+use blether_session_core::actor::{LegKey, LegReport};
+use serde_json::{Map, Value, json};
+
+/// How long a listener's jitter buffer is taken to be for the estimates: what ours begins with. A phone does not tell its own.
+const JITTER_BUFFER: Duration = Duration::from_millis(60);
+
+/// The figures of a call's legs for [`Cdr::legs`](crate::cdr::Cdr::legs), which names them; `None` when no media was agreed.
+pub(super) fn of_legs(legs: &[LegReport]) -> Option<Value> {
+    (!legs.is_empty()).then(|| legs.iter().map(of_leg).collect())
+}
+
+fn of_leg(report: &LegReport) -> Value {
+    let LegReport { leg, peer, plan, statistics } = report;
+    let mut figures = Map::new();
+    let mut put = |name: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            figures.insert(name.to_owned(), value);
+        }
+    };
+    put("party", Some(if *leg == LegKey::PRIMARY { "caller" } else { "callee" }.into()));
+    put("contact", peer.as_ref().map(|peer| peer.to_string().into()));
+    let format = plan.formats.first();
+    put("codec", format.map(|format| format!("{}/{}", format.name, format.clock_rate).into()));
+    put("signalled", Some(plan.remote.to_string().into()));
+    if let Some(counted) = statistics.as_deref() {
+        put("remote", counted.remote.map(|remote| remote.to_string().into()));
+        put("latched", Some(counted.latched.into()));
+        put("received", Some(received(counted)));
+        put("sent", Some(json!({ "packets": counted.sent_packets, "bytes": counted.sent_bytes })));
+        let reported =
+            |peer: blether_rtp_core::PeerReport| json!({ "lost": peer.cumulative_lost, "jitter_ms": ms(peer.jitter) });
+        put("reported", counted.rtcp.peer.map(reported));
+        put("round_trip_ms", counted.rtcp.round_trip.map(ms));
+        if let Some(equipment) = equipment(plan) {
+            put("mos_received", counted.quality_here(JITTER_BUFFER, equipment).map(mos));
+            put("mos_sent", counted.quality_at_peer(JITTER_BUFFER, equipment).map(mos));
+        }
+        put("digits", Some(counted.digits.into()));
+        put("refused", Some(counted.dropped.wrong_source.into()));
+        put("relay_lost", Some(counted.relay_lost.into()));
+    }
+    Value::Object(figures)
+}
+
+fn received(counted: &LegStatistics) -> Value {
+    let LegStatistics { reception, .. } = counted;
+    let mut received = json!({
+        "packets": counted.received_packets,
+        "bytes": counted.received_bytes,
+        "lost": reception.lost,
+        "loss_bursts": reception.loss_bursts,
+        "duplicates": reception.duplicates,
+        "late": reception.reordered,
+        "jitter_ms": ms(reception.jitter),
+        "max_jitter_ms": ms(reception.max_jitter),
+    });
+    if let Some(after) = counted.first_packet_after {
+        received["first_after_ms"] = ms(after);
+    }
+    received
+}
+
+/// What the E-model knows of the codec: G.711, as our own end and most phones conceal its losses. Of another there is no estimate.
+fn equipment(plan: &MediaPlan) -> Option<Equipment> {
+    let g711 = |name: &str| name.eq_ignore_ascii_case("PCMU") || name.eq_ignore_ascii_case("PCMA");
+    plan.formats.first().filter(|format| g711(&format.name)).map(|_| Equipment::G711_CONCEALED)
+}
+
+/// Milliseconds, to the tenth.
+fn ms(duration: Duration) -> Value {
+    ((duration.as_secs_f64() * 10_000.0).round() / 10.0).into()
+}
+
+/// A score, to the hundredth.
+fn mos(quality: Quality) -> Value {
+    ((quality.mean_opinion_score() * 100.0).round() / 100.0).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use blether_rtp_core::PeerReport;
+    use blether_session_core::NegotiatedFormat;
+    use blether_sip_core::sdp::Direction;
+
+    use super::*;
+
+    fn report(codec: &str, statistics: Option<LegStatistics>) -> LegReport {
+        let format = NegotiatedFormat {
+            name: codec.into(),
+            payload_type: 0,
+            receive_payload_type: 0,
+            clock_rate: 8_000,
+            channels: 1,
+            fmtp: None,
+        };
+        let plan = MediaPlan {
+            remote: "192.0.2.9:4000".parse().unwrap(),
+            formats: vec![format],
+            telephone_event: None,
+            receive_telephone_event: None,
+            direction: Direction::SendRecv,
+            ptime: Duration::from_millis(20),
+        };
+        let peer = Some("sip:alice@192.0.2.9".parse().unwrap());
+        LegReport { leg: LegKey::PRIMARY, peer, plan, statistics: statistics.map(Box::new) }
+    }
+
+    fn measured() -> LegStatistics {
+        let mut counted = LegStatistics { sent_packets: 500, digits: 4, ..LegStatistics::default() };
+        counted.reception.expected = 500;
+        counted.reception.lost = 50;
+        counted.reception.max_jitter = Duration::from_micros(12_345);
+        counted
+    }
+
+    #[test]
+    fn what_was_not_measured_is_absent() {
+        let unknown = of_leg(&report("PCMA", None));
+        assert_eq!(unknown["codec"], "PCMA/8000");
+        assert_eq!((&unknown["party"], &unknown["contact"]), (&"caller".into(), &"sip:alice@192.0.2.9".into()));
+        assert!(unknown.get("received").is_none());
+        let unreported = of_leg(&report("PCMA", Some(measured())));
+        assert_eq!((&unreported["received"]["lost"], &unreported["digits"]), (&50.into(), &4.into()));
+        assert_eq!(unreported["received"]["max_jitter_ms"], 12.3);
+        for absent in ["reported", "round_trip_ms", "mos_received", "mos_sent", "remote"] {
+            assert!(unreported.get(absent).is_none(), "{absent}");
+        }
+        assert!(unreported["received"].get("first_after_ms").is_none());
+        assert_eq!(of_legs(&[]), None);
+    }
+
+    #[test]
+    fn an_estimate_needs_a_round_trip_and_a_codec_that_the_model_knows() {
+        let mut counted = measured();
+        counted.rtcp.round_trip = Some(Duration::from_millis(40));
+        let report_of_peer =
+            PeerReport { fraction_lost: 0, cumulative_lost: 5, jitter: Duration::ZERO, highest_sequence: 9 };
+        counted.rtcp.peer = Some(report_of_peer);
+        let known = of_leg(&report("pcmu", Some(counted)));
+        let score = |name: &str| known[name].as_f64().unwrap();
+        assert!(score("mos_received") < score("mos_sent") && score("mos_sent") < 4.5, "{known}");
+        assert_eq!((&known["round_trip_ms"], &known["reported"]["lost"]), (&40.0.into(), &5.into()));
+        let unknown = of_leg(&report("opus", Some(counted)));
+        assert!(unknown.get("mos_received").is_none() && unknown.get("mos_sent").is_none());
+    }
+}

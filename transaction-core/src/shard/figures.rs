@@ -1,0 +1,111 @@
+//! What a shard shows of itself: counters at once, gauges once a second.
+
+use std::time::{Duration, Instant};
+
+use super::ownership::ShardIndex;
+use crate::{Counters, Overload, TransactionCounts};
+
+/// How often gauges are set.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// What is shown as gauges.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Gauges {
+    pub(super) transactions: TransactionCounts,
+    pub(super) overload: Overload,
+    /// The longest lag since the gauges were last set.
+    pub(super) lag: Duration,
+    /// Messages that wait to be taken in.
+    pub(super) passed: usize,
+    /// Commands that wait to be carried out.
+    pub(super) commands: usize,
+}
+
+/// What was shown last.
+#[derive(Debug)]
+pub(super) struct Figures {
+    shard: String,
+    counted: Counters,
+    shown: Gauges,
+    next: Option<Instant>,
+    stale: bool,
+}
+
+impl Figures {
+    pub(super) fn new(shard: ShardIndex) -> Self {
+        Self {
+            shard: shard.0.to_string(),
+            counted: Counters::default(),
+            shown: Gauges::default(),
+            next: None,
+            stale: false,
+        }
+    }
+
+    /// When [`Self::show`] wants to be called though nothing happens.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.next.filter(|_| self.stale)
+    }
+
+    /// Whether the gauges are due.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        self.next.is_none_or(|next| next <= now)
+    }
+
+    /// Something has happened, and the gauges are not due yet.
+    pub(super) fn note(&mut self) {
+        self.stale = true;
+    }
+
+    /// Sets the gauges.
+    pub(super) fn show(&mut self, now: Instant, gauges: Gauges) {
+        self.next = Some(now + PERIOD);
+        // What was large for a moment is to be seen small again.
+        self.stale = gauges != Gauges { transactions: gauges.transactions, ..Gauges::default() };
+        let before = std::mem::replace(&mut self.shown, gauges);
+        if before == gauges {
+            return;
+        }
+        let of = |counts: TransactionCounts| {
+            [
+                ("invite_client", counts.invite_client),
+                ("non_invite_client", counts.non_invite_client),
+                ("invite_server", counts.invite_server),
+                ("non_invite_server", counts.non_invite_server),
+            ]
+        };
+        for (kind, count) in of(gauges.transactions) {
+            metrics::gauge!("blether_transaction_active", "shard" => self.shard.clone(), "kind" => kind)
+                .set(count as f64);
+        }
+        let gauge = |name: &'static str, value: f64| metrics::gauge!(name, "shard" => self.shard.clone()).set(value);
+        gauge("blether_transaction_lag_seconds", gauges.lag.as_secs_f64());
+        gauge("blether_transaction_overload_level", f64::from(gauges.overload.level()));
+        gauge("blether_transaction_passed_waiting", gauges.passed as f64);
+        gauge("blether_transaction_commands_waiting", gauges.commands as f64);
+    }
+
+    /// Counts on.
+    pub(super) fn count(&mut self, counters: Counters) {
+        if counters == self.counted {
+            return;
+        }
+        let before = std::mem::replace(&mut self.counted, counters);
+        for (what, now, before) in [
+            ("not_sip", counters.not_sip, before.not_sip),
+            ("malformed", counters.malformed, before.malformed),
+            ("stray_response", counters.stray_responses, before.stray_responses),
+            ("no_room", counters.refused_full, before.refused_full),
+            ("overload_invite", counters.overload_invites, before.overload_invites),
+            ("overload_other", counters.overload_others, before.overload_others),
+            ("merged", counters.merged, before.merged),
+            ("stateless", counters.stateless, before.stateless),
+            ("stateless_ack", counters.stateless_acks, before.stateless_acks),
+            ("keep_alive", counters.keep_alives, before.keep_alives),
+        ] {
+            if now > before {
+                metrics::counter!("blether_transaction_unserved_messages_total", "what" => what).increment(now - before);
+            }
+        }
+    }
+}

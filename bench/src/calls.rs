@@ -28,6 +28,10 @@ const MEMORY_BAR: f64 = 15_000.0;
 /// Calls begun in a second that are to be held.
 const SETTING_UP_RATE: u32 = 200;
 
+/// How often one INVITE may be challenged. One phone that calls many times at once has its INVITEs overtake each other where there are
+/// several shards, and a nonce is not taken with a count below one that was seen (RFC 7616 §3.4.5).
+const MOST_CHALLENGES: u32 = 3;
+
 /// The RTP port of phones without sound; nobody sends, so nobody listens.
 const NO_SOUND: u16 = 40_000;
 
@@ -111,6 +115,8 @@ pub(crate) struct Calls {
     /// Calls that are over at the caller, and at the callee.
     ended: (u64, u64),
     unexpected: u64,
+    /// What the last call was answered that failed so.
+    pub(crate) refusal: Option<StatusCode>,
     /// Whether calls are held, and done as soon as they are answered.
     pub(crate) hold: bool,
     /// With sound: an RTP socket for each end, connected to the server's.
@@ -119,7 +125,7 @@ pub(crate) struct Calls {
 
 struct Placed {
     invite: Request,
-    challenged: bool,
+    challenges: u32,
     ear: Option<UdpSocket>,
 }
 
@@ -131,7 +137,18 @@ impl Calls {
         callee.once(wire)?;
         let (caller, callee) = (Subscriber::new(CALLER), Subscriber::new(CALLEE));
         let (placed, taken) = (HashMap::new(), HashMap::new());
-        Ok(Self { caller, callee, begun: 0, placed, taken, ended: (0, 0), unexpected: 0, hold: false, ears: None })
+        Ok(Self {
+            caller,
+            callee,
+            begun: 0,
+            placed,
+            taken,
+            ended: (0, 0),
+            unexpected: 0,
+            refusal: None,
+            hold: false,
+            ears: None,
+        })
     }
 
     /// A socket for one end of a call, if it is to have sound, and the SDP that names its port.
@@ -169,11 +186,12 @@ impl Calls {
         let ack = ack.cseq(response.cseq().number);
         if !response.status().is_success() {
             wire.send(&ack.via(response.via().clone()).build()?.to_bytes())?;
-            if response.status().code() != 401 || call.challenged {
+            if response.status().code() != 401 || call.challenges == MOST_CHALLENGES {
+                self.refusal = Some(response.status());
                 return Ok((0, 1));
             }
             call.invite = self.caller.authorized(&call.invite, response)?;
-            call.challenged = true;
+            call.challenges += 1;
             wire.request(call.invite.clone())?;
             self.placed.insert(call_id, call);
             return Ok((0, 0));
@@ -232,7 +250,7 @@ impl Load for Calls {
         let invite = invite.header(self.caller.contact(wire)).body("application/sdp", sdp);
         let invite = self.caller.prepared(invite)?;
         wire.request(invite.clone())?;
-        self.placed.insert(call_id, Placed { invite, challenged: false, ear });
+        self.placed.insert(call_id, Placed { invite, challenges: 0, ear });
         Ok(true)
     }
 

@@ -5,13 +5,16 @@ use std::ops::Range;
 use std::process::{Command, Stdio};
 
 use anyhow::Context;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setpriority_process, setrlimit};
 
 use crate::process;
 use crate::report::Report;
 
 /// The core of the server, and the core of the generator.
 const CORES: (&str, usize) = ("0", 1);
+
+/// The niceness of the generator and of what it starts.
+const PRIORITY: i32 = -15;
 
 /// Where SIP and ng may be spoken: below [`MEDIA_PORTS`](crate::server::MEDIA_PORTS), which no server may share.
 const SIP_PORTS: Range<u16> = 5_100..9_900;
@@ -28,6 +31,8 @@ impl Place {
     /// `all_cores`, server and generator share what there is.
     pub(crate) fn choose(all_cores: bool, report: &mut Report) -> anyhow::Result<Self> {
         raise_file_limit()?;
+        // Not everybody may; then other work on the machine disturbs more.
+        let first = setpriority_process(None, PRIORITY).is_ok();
         let address = free_address()?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let pinned = !all_cores && cores > 1 && process::pin_this(CORES.1);
@@ -36,6 +41,9 @@ impl Place {
             (false, true) => format!("Server and generator shared {cores} cores."),
             (false, false) => "Server and generator were not pinned to cores (no taskset, or one core).".to_owned(),
         });
+        if first {
+            report.note("Server and generator had priority over what else ran on the machine.");
+        }
         Ok(Self { address, pinned })
     }
 

@@ -66,7 +66,8 @@ fn ours(place: &Place, workers: usize, calls: u32) -> anyhow::Result<(Server, Ve
     load.hold = true;
     load.ears = Some(Vec::new());
     let outcome = drive(&mut load, &mut wire, Duration::from_secs(600), 100, u64::from(calls))?;
-    ensure!(outcome.failed == 0, "{} of {calls} calls could not be set up", outcome.failed);
+    let (failed, why) = (outcome.failed, load.refusal);
+    ensure!(failed == 0, "{failed} of {calls} calls could not be set up; the last that was refused: {why:?}");
     let ears = load.ears.take().context("calls with sound have sockets")?;
     Ok((server, ears))
 }

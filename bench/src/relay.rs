@@ -108,7 +108,7 @@ fn measure(
     let mut streams = Streams::over(ears)?;
     let warm = streams.run(WARM_UP)?;
     ensure!(warm.received() > 0, "nothing comes through the relay");
-    let (watch, threads) = (Stopwatch::start(server)?, server.threads()?);
+    let watch = Stopwatch::start(server)?;
     let heard = streams.run(options.time)?;
     watch.report(server, (side, "relay.packet", "µs/packet"), heard.received(), None, report)?;
     report.share(side, "relay.packet.lost", heard.lost(), heard.sent());
@@ -118,15 +118,12 @@ fn measure(
         report.note(format!("{sent} packets sent, {lost} lost; {} of {streams} streams came whole.", heard.lossless()));
     }
     if options.all_cores {
-        let worked: Vec<String> = server
-            .threads()?
-            .iter()
-            .zip(&threads)
-            .map(|((name, after), (_, before))| (name, after.saturating_sub(*before)))
-            .filter(|(_, worked)| *worked >= Duration::from_millis(1))
-            .map(|(name, worked)| format!("{name} {} ms", worked.as_millis()))
-            .collect();
-        report.note(format!("CPU time of the server's threads while packets ran, {side:?}: {}.", worked.join(", ")));
+        let threads = server.threads()?.into_iter().filter(|(_, worked)| *worked >= Duration::from_millis(1));
+        let worked: Vec<String> = threads.map(|(name, worked)| format!("{name} {} ms", worked.as_millis())).collect();
+        report.note(format!(
+            "CPU time of the server's threads, calls set up and packets relayed, {side:?}: {}.",
+            worked.join(", ")
+        ));
     }
     Ok(())
 }

@@ -1,7 +1,10 @@
 //! Who may register and call, and what their passwords are checked against.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use blether_sip_core::digest::{Algorithm, Ha1, ha1};
 
 use crate::store::AccountRecord;
@@ -13,6 +16,26 @@ pub struct Account {
     display_name: Option<Box<str>>,
     md5: Ha1,
     sha256: Ha1,
+    source: AccountSource,
+}
+
+/// Where an account comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AccountSource {
+    /// The configuration, which alone can change it.
+    Configuration,
+    /// The store, where commands put it.
+    Store,
+}
+
+impl AccountSource {
+    /// A name for lists.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Configuration => "configuration",
+            Self::Store => "store",
+        }
+    }
 }
 
 /// Why an account, or a table of them, cannot be.
@@ -30,7 +53,7 @@ pub enum AccountError {
 }
 
 impl Account {
-    /// Makes an account from a password, which is not kept: only H(A1) for `realm`, in MD5 and SHA-256 (RFC 8760).
+    /// Makes an account of the configuration from a password, which is not kept: only H(A1) for `realm`, in MD5 and SHA-256 (RFC 8760).
     ///
     /// # Errors
     /// The user name cannot stand in a digest, or the password is empty.
@@ -46,6 +69,7 @@ impl Account {
             display_name: display_name.map(Into::into),
             md5: ha1(Algorithm::Md5, user, realm, password),
             sha256: ha1(Algorithm::Sha256, user, realm, password),
+            source: AccountSource::Configuration,
         })
     }
 
@@ -58,7 +82,13 @@ impl Account {
         if user.is_empty() || user.contains(|c: char| c == ':' || c.is_control()) {
             return Err(AccountError::User(user));
         }
-        Ok(Self { user: user.into(), display_name: display_name.map(Into::into), md5, sha256 })
+        Ok(Self {
+            user: user.into(),
+            display_name: display_name.map(Into::into),
+            md5,
+            sha256,
+            source: AccountSource::Store,
+        })
     }
 
     /// What a store holds of this account, whose hashes are for `realm`.
@@ -82,6 +112,11 @@ impl Account {
         self.display_name.as_deref()
     }
 
+    /// Where it comes from.
+    pub fn source(&self) -> AccountSource {
+        self.source
+    }
+
     /// What a digest of this algorithm is checked against.
     pub fn ha1(&self, algorithm: Algorithm) -> &Ha1 {
         match algorithm {
@@ -91,10 +126,11 @@ impl Account {
     }
 }
 
-/// All accounts by user. It never changes: to add an account, make another table and put it in the place of this one.
-#[derive(Debug, Default)]
+/// All accounts by user. It never changes: to add an account, make another table and put it in the place of this one ([`SharedAccounts`]).
+#[derive(Debug, Default, Clone)]
 pub struct Accounts {
-    by_user: BTreeMap<Box<str>, Account>,
+    /// Behind an `Arc` each, so that another table with one account more is cheap to make.
+    by_user: BTreeMap<Box<str>, Arc<Account>>,
 }
 
 impl Accounts {
@@ -105,8 +141,8 @@ impl Accounts {
     pub fn new(accounts: impl IntoIterator<Item = Account>) -> Result<Self, AccountError> {
         let mut by_user = BTreeMap::new();
         for account in accounts {
-            if let Some(twin) = by_user.insert(account.user.clone(), account) {
-                return Err(AccountError::Duplicate(twin.user.into()));
+            if let Some(twin) = by_user.insert(account.user.clone(), Arc::new(account)) {
+                return Err(AccountError::Duplicate(twin.user().to_owned()));
             }
         }
         Ok(Self { by_user })
@@ -114,12 +150,28 @@ impl Accounts {
 
     /// The account of a user.
     pub fn get(&self, user: &str) -> Option<&Account> {
-        self.by_user.get(user)
+        self.by_user.get(user).map(Arc::as_ref)
     }
 
     /// All accounts, ordered by user.
     pub fn iter(&self) -> impl Iterator<Item = &Account> {
-        self.by_user.values()
+        self.by_user.values().map(Arc::as_ref)
+    }
+
+    /// This table with `account` in it, in the place of the one of its user.
+    #[must_use]
+    pub fn with(&self, account: Account) -> Self {
+        let mut with = self.clone();
+        with.by_user.insert(account.user.clone(), Arc::new(account));
+        with
+    }
+
+    /// This table without the account of `user`.
+    #[must_use]
+    pub fn without(&self, user: &str) -> Self {
+        let mut without = self.clone();
+        without.by_user.remove(user);
+        without
     }
 
     /// How many accounts there are.
@@ -130,6 +182,30 @@ impl Accounts {
     /// Whether nobody can log in.
     pub fn is_empty(&self) -> bool {
         self.by_user.is_empty()
+    }
+}
+
+/// The accounts of a running server: a table that another can take the place of, at once for everybody who looks something up from then on.
+/// Looking up takes no lock.
+#[derive(Debug)]
+pub struct SharedAccounts {
+    table: ArcSwap<Accounts>,
+}
+
+impl SharedAccounts {
+    /// Begins with this table.
+    pub fn new(accounts: Accounts) -> Self {
+        Self { table: ArcSwap::from_pointee(accounts) }
+    }
+
+    /// The table of this moment, for a look-up.
+    pub fn now(&self) -> impl Deref<Target = Arc<Accounts>> + use<> {
+        self.table.load()
+    }
+
+    /// Puts another table in the place of this one. Whoever does so must not do it twice at once, else a change is lost.
+    pub fn replace(&self, accounts: Accounts) {
+        self.table.store(Arc::new(accounts));
     }
 }
 

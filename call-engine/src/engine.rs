@@ -1,8 +1,10 @@
 //! The server: the pipeline that a request passes, the handlers that calls are given to, and the endpoint beneath.
 
+mod accounts;
 mod figures;
 mod meters;
 mod record;
+mod report;
 mod storage;
 
 use std::fmt;
@@ -10,29 +12,39 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use blether_rtp_core::{PortRange, PortRangeError};
 use blether_session_core::actor::{
-    Admission, Answer, Application, Call, CallError, Endpoint, EndpointConfig, EndpointCounts, HandlerFuture,
+    Admission, Answer, Application, Call, CallError, Endpoint, EndpointConfig, EndpointCounts, HandlerFuture, Probe,
     Responder, StartError,
 };
 use blether_sip_core::{
-    AddressOfRecord, Host, Limits, Method, NameAddr, Request, Response, RetryAfter, StatusCode, Uri,
+    AddressOfRecord, ByteStr, Host, Limits, Method, NameAddr, ProxyRequire, Request, Response, RetryAfter, StatusCode,
+    Unsupported, Uri,
 };
 use blether_sip_transport::Flow;
 use blether_transaction_core::WireTap;
+use tokio::task::JoinSet;
 
+pub use self::accounts::ChangeError;
+pub(crate) use self::accounts::all_accounts;
+#[cfg(all(unix, feature = "control"))]
+pub(crate) use self::accounts::{check_new, check_stored, hashed, with_password};
 use self::meters::Meters;
+pub use self::record::LiveCall;
 use self::record::{CallRecord, CallRecords};
-use crate::account::{Account, AccountError, Accounts};
+pub use self::report::EngineReport;
+#[cfg(all(unix, feature = "control"))]
+pub(crate) use self::storage::FILE_NAME as DATABASE;
+use crate::account::{Account, AccountError, Accounts, SharedAccounts};
 use crate::b2bua;
 use crate::config::{Config, Invalid};
 use crate::location::{Location, LocationLimits};
 use crate::pattern::{DuplicatePattern, Pattern, PatternError, Patterns};
-use crate::registrar::{Domains, Outcome, Registrar, RegistrarConfig, RegistrarConfigError};
+use crate::registrar::{Domains, Outcome, Refusal, Registrar, RegistrarConfig, RegistrarConfigError};
 use crate::stage::{
     AuthenticatedUser, Authenticator, AuthenticatorConfig, ChallengeReason, Stage, StageContext, Verdict, Verification,
 };
@@ -143,6 +155,11 @@ impl EngineHandle {
         self.0.draining.load(Ordering::Relaxed)
     }
 
+    /// The calls that have not ended, the oldest first.
+    pub fn calls(&self) -> Vec<LiveCall> {
+        self.0.records.live_calls()
+    }
+
     /// The address of record of a local extension, or `None` when there is no such account.
     pub fn extension(&self, user: &str) -> Option<AddressOfRecord> {
         self.0.extension(user)
@@ -151,7 +168,10 @@ impl EngineHandle {
 
 /// What the shard and all handlers of an engine share.
 struct Core {
-    accounts: Arc<Accounts>,
+    realm: String,
+    accounts: Arc<SharedAccounts>,
+    /// Held while accounts are changed: one change after another.
+    changing_accounts: tokio::sync::Mutex<()>,
     location: Arc<Location>,
     store: StoreHandle,
     records: Arc<CallRecords>,
@@ -164,23 +184,27 @@ struct Core {
     meters: Meters,
     /// Set once the server is to end: no call begins.
     draining: AtomicBool,
+    started: Instant,
+    /// There once the endpoint runs.
+    probe: OnceLock<Probe>,
 }
 
 impl fmt::Debug for Core {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Core").field("accounts", &self.accounts.len()).finish_non_exhaustive()
+        f.debug_struct("Core").field("accounts", &self.accounts.now().len()).finish_non_exhaustive()
     }
 }
 
 impl Core {
     fn extension(&self, user: &str) -> Option<AddressOfRecord> {
-        self.accounts.get(user)?;
+        self.accounts.now().get(user)?;
         self.registrar.domains().local(user)
     }
 
     fn identity(&self, user: Option<&str>, flow: Flow) -> NameAddr {
         let address = address_of(user.unwrap_or("anonymous"), flow);
-        let name = user.and_then(|user| self.accounts.get(user)).and_then(Account::display_name);
+        let accounts = self.accounts.now();
+        let name = user.and_then(|user| accounts.get(user)).and_then(Account::display_name);
         match name {
             Some(name) => NameAddr::new(address).with_display_name(name),
             None => NameAddr::new(address),
@@ -230,7 +254,7 @@ impl Core {
         if let Some(route) = self.routes.find(dialled) {
             return Some(route.clone());
         }
-        self.accounts.get(dialled)?;
+        self.accounts.now().get(dialled)?;
         let handler: InviteHandler = Arc::new(|incoming: IncomingCall| Box::pin(incoming.connect()));
         Some(Route { handler, pattern: None })
     }
@@ -253,6 +277,12 @@ impl Core {
         };
         let (response, outcome) = self.registrar.register(now, SystemTime::now(), request, flow, &user);
         self.note_registration(request, flow, &outcome);
+        // Its account may have been removed since it was authenticated; whoever removes one takes it out of the table first and drops the
+        // contacts then, so one of the two sees them.
+        if self.accounts.now().get(user.user()).is_none() {
+            self.forget_contacts_of(now, user.user());
+            return Answer::now(Response::to_request(request, StatusCode::FORBIDDEN).build());
+        }
         let Some((aor, touched)) = outcome.touched() else { return Answer::now(response) };
         match self.store.registered(now, aor, touched, Registered { responder, response }) {
             Admitted::Now(Registered { response, .. }, _) => Answer::now(response),
@@ -274,6 +304,14 @@ impl Core {
                 tracing::info!(call_id = %request.call_id(), %aor, contacts, source = %flow.remote, "{}", outcome.as_str());
             }
             Outcome::Refused { refusal } => {
+                let full = match refusal {
+                    Refusal::TooManyContacts { .. } => Some("contacts_of_user"),
+                    Refusal::Full { .. } => Some("users"),
+                    _ => None,
+                };
+                if let Some(what) = full {
+                    metrics::counter!("blether_engine_registrar_full_total", "what" => what).increment(1);
+                }
                 tracing::info!(call_id = %request.call_id(), source = %flow.remote, %refusal, "a registration is refused");
             }
             Outcome::Queried { .. } | Outcome::Challenged { .. } => {}
@@ -332,7 +370,7 @@ impl Application for Server {
         if self.0.draining() {
             tracing::debug!("refused, because the server ends");
             metrics::counter!("blether_engine_draining_refusals_total").increment(1);
-            return Admission::refuse(draining(invite));
+            return Admission::RefuseStateless(Box::new(draining(invite)));
         }
         let context = match core.pass_stages(now, invite, flow) {
             Ok(context) => context,
@@ -352,6 +390,17 @@ impl Application for Server {
         let Some(dialled) = uri.user_decoded() else { return refuse(StatusCode::ADDRESS_INCOMPLETE) };
         let dialled = dialled.to_string();
         let Some(Route { handler, pattern }) = core.route(&dialled) else { return refuse(StatusCode::NOT_FOUND) };
+        // An extension's calls are passed on, as by a proxy: what is asked of proxies is asked of us (RFC 3261 §20.29).
+        let asked_of_proxies = if pattern.is_none() { invite.headers().all::<ProxyRequire>() } else { Ok(Vec::new()) };
+        let asked_of_proxies: Vec<ByteStr> = match asked_of_proxies {
+            Ok(lists) => lists.into_iter().flat_map(|ProxyRequire(tags)| tags).collect(),
+            Err(_) => return refuse(StatusCode::BAD_REQUEST),
+        };
+        if !asked_of_proxies.is_empty() {
+            let response =
+                Response::to_request(invite, StatusCode::BAD_EXTENSION).header(Unsupported(asked_of_proxies));
+            return Admission::refuse(response.build());
+        }
         let engine = self.0.clone();
         let caller = context.user.map(|user| user.user().to_owned());
         tracing::info!(call_id = %invite.call_id(), caller, dialled, "a call");
@@ -369,7 +418,7 @@ impl Application for Server {
         match request.method() {
             Method::Register => self.0.0.register(now, request, flow, responder),
             // By this a load balancer sees that it has to send calls elsewhere.
-            Method::Options if self.0.draining() => Answer::now(draining(request)),
+            Method::Options if self.0.draining() => Answer::Stateless(Box::new(draining(request))),
             _ => Answer::NotServed,
         }
     }
@@ -483,7 +532,7 @@ impl EngineBuilder {
 
     /// Keeps registrations and call records in the database `blether.db` in the configuration's `data_dir`: a changed contact is written before
     /// its REGISTER is answered, a call record when its call is answered and when it ends, and the next start finds them. Without this they are
-    /// gone with the engine. Accounts are the configuration's in both cases.
+    /// gone with the engine. So are the accounts that were added to those of the configuration ([`EngineHandle::add_account`]).
     #[must_use]
     pub fn durable(mut self) -> Self {
         self.durable = true;
@@ -510,7 +559,7 @@ impl EngineBuilder {
         let accounts = config.accounts.iter().map(|account| {
             Account::new(&account.user, &config.realm, account.password.expose(), Some(&account.display_name))
         });
-        let accounts = Arc::new(Accounts::new(accounts.collect::<Result<Vec<_>, _>>()?)?);
+        let accounts = Accounts::new(accounts.collect::<Result<Vec<_>, _>>()?)?;
         let location = Arc::new(Location::new(LocationLimits {
             max_contacts_per_aor: config.registrar.max_contacts,
             ..LocationLimits::default()
@@ -528,7 +577,10 @@ impl EngineBuilder {
             (None, true) => storage::durable(&config.data_dir, location.clone()).await?,
             (None, false) => storage::in_memory(location.clone()).await?,
         };
+        let accounts = all_accounts(accounts, store.accounts(), &config.realm);
+        let accounts = Arc::new(SharedAccounts::new(accounts));
         let core = Core {
+            realm: config.realm.clone(),
             records: Arc::new(CallRecords::new(store.clone(), &mut rng)),
             store,
             authenticator: self.authenticates.then(|| {
@@ -544,12 +596,15 @@ impl EngineBuilder {
             }),
             registrar,
             accounts,
+            changing_accounts: tokio::sync::Mutex::default(),
             location,
             stages: self.stages,
             routes,
             ring_for: config.calls.ring_timeout,
             meters: Meters::new(),
             draining: AtomicBool::new(false),
+            started: Instant::now(),
+            probe: OnceLock::new(),
         };
         let media_ports = match self.media_ports {
             Some(ports) => ports,
@@ -557,6 +612,7 @@ impl EngineBuilder {
         };
         let endpoint_config = EndpointConfig {
             listen: config.listen.address,
+            also_listen: config.also_listen.iter().map(|listen| listen.address).collect(),
             shards: config.shard_count(),
             tcp: config.tcp.connection_limits(),
             advertise: config.advertise,
@@ -573,9 +629,21 @@ impl EngineBuilder {
             tap: self.tap,
             ..EndpointConfig::default()
         };
+        core.forget_strangers(Instant::now());
         let handle = EngineHandle(Arc::new(core));
+        let mut tasks = JoinSet::new();
+        if handle.store().status().unread {
+            let handle = handle.clone();
+            tasks.spawn(async move {
+                if handle.store().read().await {
+                    handle.0.serve_late_accounts().await;
+                }
+            });
+        }
         let endpoint = Endpoint::start(endpoint_config, Arc::new(Server(handle.clone()))).await?;
-        Ok(Engine { endpoint, handle })
+        // It is empty so far.
+        let _ = handle.0.probe.set(endpoint.probe());
+        Ok(Engine { endpoint, handle, _tasks: tasks })
     }
 }
 
@@ -591,6 +659,8 @@ fn domains(config: &Config) -> Domains {
 pub struct Engine {
     endpoint: Endpoint,
     handle: EngineHandle,
+    /// What goes on beside the endpoint; dropping it ends that.
+    _tasks: JoinSet<()>,
 }
 
 impl Engine {
@@ -609,9 +679,14 @@ impl Engine {
         }
     }
 
-    /// The address of the SIP socket, with the port that the system chose.
+    /// The address of the SIP sockets, with the port that the system chose; of several, the first.
     pub fn local_addr(&self) -> SocketAddr {
         self.endpoint.local_addr()
+    }
+
+    /// All addresses of the SIP sockets, in the order of the configuration.
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        self.endpoint.local_addrs()
     }
 
     /// The tables, as handlers see them.
@@ -651,7 +726,7 @@ impl Engine {
 
     /// Ends every call with a BYE, a CANCEL or a refusal, for at most `patience`, has the store take in what is left, and stops.
     pub async fn shut_down(self, patience: Duration) {
-        let Self { endpoint, handle } = self;
+        let Self { endpoint, handle, _tasks } = self;
         endpoint.shut_down(patience).await;
         let Core { records, store, .. } = &*handle.0;
         if tokio::time::timeout(RECORDS_GOODBYE, records.all_ended()).await.is_err() {

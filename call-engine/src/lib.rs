@@ -19,22 +19,28 @@
 //! # }
 //! ```
 //!
-//! Features: `cli` builds the program `call-engine`, `demo` its command `demo`, which needs `blether-sip-client`; both are on by default.
+//! Features: `cli` builds the program `call-engine`, `demo` its command `demo`, which needs `blether-sip-client`; both are on by default. `cli` has on
+//! `http`, which serves metrics and health, and `control`, by which operators ask a running engine and change its accounts. The engine counts by the
+//! `metrics` facade and installs no recorder: that is for the program.
 //!
 //! # RFCs
 //!
 //! RFC 3261 §10 (registrar), §8.2 and §22.4 (user agent server with digest, RFC 7616, RFC 8760), a back-to-back user agent; the layers below name
-//! theirs. Absent: proxying, TCP, TLS.
+//! theirs. Absent: proxying, TLS.
 
 pub mod account;
 pub mod b2bua;
 pub mod cdr;
 pub mod config;
+#[cfg(all(unix, feature = "control"))]
+pub mod control;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod echo;
 pub mod engine;
 pub mod first_run;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod ladder;
 pub mod location;
 pub mod pattern;
@@ -47,7 +53,7 @@ pub use blether_media_core as media;
 pub use blether_session_core::actor::{Audio, Call, CallError, CallEvent};
 pub use blether_sip_core::{Request, Response, StatusCode};
 pub use blether_sip_transport::Flow;
-pub use engine::{Engine, EngineBuilder, EngineError, EngineHandle, IncomingCall};
+pub use engine::{ChangeError, Engine, EngineBuilder, EngineError, EngineHandle, EngineReport, IncomingCall, LiveCall};
 
 /// Keeps the README's example compiling.
 #[cfg(doctest)]

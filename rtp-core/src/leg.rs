@@ -65,6 +65,18 @@ impl Default for MediaDirection {
     }
 }
 
+/// How the payload types of a leg's peer are read, which may name the same codecs differently than the peer that it is relayed to
+/// (RFC 3264 §5.1, §6.1).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PayloadTypes {
+    /// Which payload type of this peer leaves as which on the leg that its packets are relayed to; one that is not named stays as it is.
+    /// Numbers above 127 are none and are passed over.
+    pub relayed_as: Vec<(u8, u8)>,
+    /// The payload type of this peer's telephone events (RFC 4733); see
+    /// [`LegConfig::telephone_event_payload_type`](crate::LegConfig::telephone_event_payload_type).
+    pub telephone_event: Option<u8>,
+}
+
 /// What a leg tells its owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -82,7 +94,7 @@ pub enum LegEvent {
         duration: Duration,
     },
     /// Nothing has come from the peer for as long as [`LegConfig::silent_after`](crate::LegConfig::silent_after) says, while it was to be
-    /// heard. Told once; the leg goes on.
+    /// heard. Told once; the leg goes on. It is over when the peer is [`Heard`](Self::Heard), or is not to be heard any more.
     Silent,
     /// A packet has come from a peer that was [`Silent`](Self::Silent).
     Heard,

@@ -90,7 +90,7 @@ pub use error::{
 pub use impairment::Impairment;
 pub use jitter::{Frame, Insertion, JitterBuffer, JitterConfig, JitterStatistics};
 pub use latch::LatchPolicy;
-pub use leg::{LegEvent, LegProcessor, MediaDirection};
+pub use leg::{LegEvent, LegProcessor, MediaDirection, PayloadTypes};
 pub use packet::{HeaderExtension, RtpHeader, RtpPacket, RtpWriter, is_rtcp, rewrite};
 pub use quality::{Equipment, MediaPath, Quality};
 pub use rtcp::{

@@ -13,7 +13,7 @@ use rand::rngs::StdRng;
 use tokio::sync::oneshot;
 
 use crate::error::WorkerError;
-use crate::leg::MediaDirection;
+use crate::leg::{MediaDirection, PayloadTypes};
 
 mod leg;
 mod ports;
@@ -251,6 +251,14 @@ impl WorkerHandle {
     /// As [`set_remote`](Self::set_remote); the direction is as before then.
     pub async fn follow(&self, leg: LegId, remote: SocketAddr, direction: MediaDirection) -> Result<(), WorkerError> {
         self.ask(leg, |reply| Command::Follow { leg, remote, direction, reply }).await
+    }
+
+    /// Changes how the payload types of the leg's peer are read, from the reply on. What is relayed keeps them until then.
+    ///
+    /// # Errors
+    /// [`WorkerError`]; nothing has changed then.
+    pub async fn set_payload_types(&self, leg: LegId, types: PayloadTypes) -> Result<(), WorkerError> {
+        self.ask(leg, |reply| Command::SetPayloadTypes { leg, types, reply }).await
     }
 
     /// Relays each of two legs of this worker to the other, from one moment on.

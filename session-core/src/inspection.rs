@@ -51,7 +51,7 @@ fn is_served(uri: &Uri) -> bool {
 /// The option tags that the peer insists on (RFC 3261 §20.32) and that are not known.
 pub(crate) fn required_extensions(request: &Request, known: &[&str]) -> Vec<ByteStr> {
     let is_unknown = |tag: &ByteStr| !known.iter().any(|known| tag.eq_ignore_ascii_case(known));
-    // A Require that cannot be read is one that cannot be met; its text goes back as it came.
+    // A Require that cannot be read is one that cannot be met; the answer says that something was.
     match request.headers().all::<Require>() {
         Ok(lists) => lists.into_iter().flat_map(|Require(tags)| tags).filter(is_unknown).collect(),
         Err(_) => request.headers().raw_all(&HeaderName::Require).map(ByteStr::from).collect(),
@@ -187,7 +187,7 @@ mod tests {
         );
         check(&request("OPTIONS", uri, "Require: a\r\nRequire: b\r\n", ""), Some((420, "\r\nUnsupported: a, b\r\n")));
         check(&request("INVITE", uri, "Require: Path\r\nSupported: x\r\nProxy-Require: y\r\n", ""), None);
-        check(&request("INVITE", uri, "Require: a b\r\n", ""), Some((420, "\r\nUnsupported: a b\r\n")));
+        check(&request("INVITE", uri, "Require: a b\r\n", ""), Some((420, "\r\nUnsupported: ab\r\n")));
     }
 
     #[test]

@@ -10,6 +10,8 @@
 //! | [`InviteSession`] | one end of a call, from the first INVITE to the last BYE |
 //! | [`Dialog`] | what both ends must know to send each other requests |
 //! | [`Negotiation`] | offers and answers, and the [`MediaPlan`] that they come to |
+//! | [`Agreement`] | what a session has agreed to for its media, over all its offers |
+//! | [`Bridge`] | two calls that are one conversation: each change of one is offered to the other |
 //! | [`Registration`] | a contact that is kept registered |
 //! | [`ClientAuthenticator`] | answers to 401 and 407 |
 //!
@@ -55,6 +57,8 @@
 
 #[cfg(feature = "media")]
 pub mod actor;
+mod agreement;
+mod bridge;
 mod client_authentication;
 mod config;
 mod dialog;
@@ -64,6 +68,8 @@ mod invite;
 mod negotiation;
 mod registration;
 
+pub use agreement::Agreement;
+pub use bridge::{Bridge, BridgedLeg, End, Ends};
 pub use client_authentication::{ClientAuthenticator, ClientCredentials};
 pub use config::{ALLOWED_METHODS, NextHop, SessionConfig};
 pub use dialog::{CSeqVerdict, Dialog, DialogId};

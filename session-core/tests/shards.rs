@@ -11,10 +11,10 @@ use blether_session_core::actor::{
     Admission, Answer, Application, Call, CallError, CallEvent, Dial, Endpoint, EndpointConfig, Responder,
 };
 use blether_session_core::{MediaCapabilities, NextHop};
-use blether_sip_core::{Method, NameAddr, Request, Response, StatusCode, Uri};
+use blether_sip_core::{Contact, Limits, Message, Method, NameAddr, Request, Response, StatusCode, Uri};
 use blether_sip_transport::{ConnectionLimits, Flow, Transport};
 use blether_transaction_core::{Direction, WireTap};
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
@@ -284,4 +284,52 @@ async fn a_call_survives_the_death_of_its_connection_whichever_side_hangs_up() {
     server.shut_down(PATIENCE).await;
     until(&mut from_server, "the BYE", |event| matches!(event, CallEvent::Ended { .. })).await;
     nothing_left(&phone).await;
+}
+
+/// Reads one request from a stream.
+async fn read_request(stream: &mut TcpStream) -> Request {
+    let mut bytes = Vec::new();
+    in_time("a request", async {
+        loop {
+            assert_ne!(stream.read_buf(&mut bytes).await.unwrap(), 0, "closed");
+            // Until the body is whole, its length is wrong.
+            if let Ok(Message::Request(request)) = Message::parse(bytes.clone().into(), &Limits::default()) {
+                return request;
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_phone_that_was_called_by_a_connection_that_is_gone_is_hung_up_by_another() {
+    let (server, _) = endpoint(2, &Wire::default()).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut call = server.new_call().unwrap();
+    call.dial(dial(&server, address, Transport::Tcp)).await.unwrap();
+    let (mut stream, _) = in_time("the connection", listener.accept()).await.unwrap();
+    let invite = read_request(&mut stream).await;
+    let sdp = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0\r\n";
+    let contact: Uri = format!("sip:bob@{address};transport=tcp").parse().unwrap();
+    let answer = Response::to_request(&invite, StatusCode::OK).to_tag("phone");
+    let answer = answer.header(Contact::Address(NameAddr::new(contact))).body("application/sdp", sdp.into()).build();
+    stream.write_all(&answer.to_bytes()).await.unwrap();
+    assert_eq!(*read_request(&mut stream).await.method(), Method::Ack);
+    until(&mut call, "the answer", |event| matches!(event, CallEvent::Answered { .. })).await;
+
+    drop(stream);
+    in_time("the server to notice", async {
+        while server.counts().await.unwrap().connections > 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    call.hang_up().await;
+    let (mut stream, _) = in_time("another connection", listener.accept()).await.unwrap();
+    let bye = read_request(&mut stream).await;
+    assert_eq!((bye.method(), bye.to().tag()), (&Method::Bye, Some("phone")));
+    stream.write_all(&Response::to_request(&bye, StatusCode::OK).build().to_bytes()).await.unwrap();
+    until(&mut call, "the end", |event| matches!(event, CallEvent::Ended { .. })).await;
+    nothing_left(&server).await;
 }

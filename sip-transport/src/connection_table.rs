@@ -106,6 +106,10 @@ impl<T> ConnectionTable<T> {
     }
 
     /// The connection by which `flow` goes: the one that it names, else any to the same address (RFC 3261 §18.1.1, §18.2.2).
+    ///
+    /// Never one whose peer has only said, by `alias` in a Via, that it is also reached by it at another address: without a client certificate
+    /// nobody can prove that, a program on the same machine could draw another's calls to itself, and so an alias must not be made (RFC 5923
+    /// §9, §9.2). A phone that has registered or called by a connection is reached by that one in any case, since its flow names it.
     pub(crate) fn find(&self, flow: &Flow) -> Option<(ConnectionId, &T)> {
         let named = flow.connection.filter(|id| self.entries.contains_key(id));
         let id = named.or_else(|| self.by_remote.get(&flow.remote)?.last().copied())?;

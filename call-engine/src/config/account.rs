@@ -40,6 +40,18 @@ impl AccountConfig {
     }
 }
 
+impl AccountConfig {
+    /// Whether it can be an account, as one of the configuration file is checked.
+    ///
+    /// # Errors
+    /// What is wrong with its user, password or display name.
+    pub fn check(&self) -> Result<(), ValueError> {
+        check_user(&self.user)?;
+        check_password(&self.user, self.password.expose())?;
+        check_display_name(&self.display_name)
+    }
+}
+
 /// A password in plain text, which `Debug` does not show.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Password(String);

@@ -15,7 +15,7 @@ use crate::store::{
 };
 
 /// The database, in the data folder.
-const FILE_NAME: &str = "blether.db";
+pub(crate) const FILE_NAME: &str = "blether.db";
 
 /// Opens the database in `data_dir`, makes both if they are not there, and fills `location` from it, when it can be read.
 pub(super) async fn durable(data_dir: &Path, location: Arc<Location>) -> Result<StoreHandle, EngineError> {

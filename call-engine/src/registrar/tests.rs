@@ -5,7 +5,7 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
 use super::*;
-use crate::account::{Account, Accounts};
+use crate::account::{Account, Accounts, SharedAccounts};
 use crate::location::LocationLimits;
 use crate::stage::{AuthenticatorConfig, ChallengeReason, MalformedCredentials};
 use crate::store::Touched;
@@ -68,7 +68,7 @@ impl Bench {
         let now = Instant::now();
         let users = [("alice", "wonderland"), ("bob", "the builder")];
         let accounts = users.map(|(user, password)| Account::new(user, "blether", password, None).unwrap());
-        let accounts = Arc::new(Accounts::new(accounts).unwrap());
+        let accounts = Arc::new(SharedAccounts::new(Accounts::new(accounts).unwrap()));
         let mut config = RegistrarConfig::new(Domains::new(host("blether.example"), [host("127.0.0.1")]));
         change(&mut config);
         Self {

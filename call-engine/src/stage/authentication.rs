@@ -13,6 +13,7 @@ mod fallback;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,7 +27,7 @@ use rand::{Rng, RngExt as _};
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
-use crate::account::Accounts;
+use crate::account::SharedAccounts;
 use fallback::{Fallback, Phone};
 
 /// Bytes of the HMAC that a nonce carries: 128 bits cannot be guessed, and keep the header short.
@@ -214,7 +215,7 @@ pub enum MalformedCredentials {
 #[derive(Debug)]
 pub struct Authenticator {
     config: AuthenticatorConfig,
-    accounts: Arc<Accounts>,
+    accounts: Arc<SharedAccounts>,
     /// What the credentials of unknown users are checked against. No password gives them.
     decoys: Decoys,
     opaque: ByteStr,
@@ -236,7 +237,7 @@ struct Decoys {
 
 impl Authenticator {
     /// Makes an authenticator with a key of its own from `rng`, which must be cryptographically secure.
-    pub fn new(config: AuthenticatorConfig, accounts: Arc<Accounts>, now: Instant, rng: &mut impl Rng) -> Self {
+    pub fn new(config: AuthenticatorConfig, accounts: Arc<SharedAccounts>, now: Instant, rng: &mut impl Rng) -> Self {
         let unknowable = format!("{:032x}{:032x}", rng.random::<u128>(), rng.random::<u128>());
         let decoy = |algorithm| ha1(algorithm, "", &config.realm, &unknowable);
         Self {
@@ -256,7 +257,7 @@ impl Authenticator {
     ///
     /// If it authenticates, the nonce count is used up by that: the same request again is a replay. `source` is the address that it
     /// came from; what is offered to a phone depends on what it has answered before ([`OfferedAlgorithms::Sha256ThenMd5`]).
-    /// To be called once for each transaction.
+    /// A copy of a request that was challenged may be shown again; it is challenged again.
     pub fn authenticate(&self, now: Instant, request: &Request, source: IpAddr) -> Verification {
         let Ok(all) = request.headers().all::<Authorization>() else {
             return Verification::Malformed { error: MalformedCredentials::Header };
@@ -268,13 +269,21 @@ impl Authenticator {
         let phone = phone.as_ref();
         let ours = |c: &Credentials| c.is_digest() && &*c.realm == self.config.realm.as_str();
         let Some(credentials) = all.into_iter().map(|header| header.0).find(ours) else {
-            let md5_alone = phone.is_some_and(|phone| self.fallback().handle_no_credentials(now, phone));
+            let md5_alone = phone.is_some_and(|phone| {
+                let mut fallback = self.fallback();
+                let md5_alone = fallback.handle_no_credentials(now, phone, copy_of(request));
+                let (silent, logged_in) = fallback.remembered();
+                metrics::gauge!("blether_engine_phones_remembered", "as" => "silent").set(silent as f64);
+                metrics::gauge!("blether_engine_phones_remembered", "as" => "logged_in").set(logged_in as f64);
+                md5_alone
+            });
             return self.challenge(now, ChallengeReason::NoCredentials, self.offer(md5_alone));
         };
         if !names_resource(&credentials.uri, request.uri()) {
             return Verification::Malformed { error: MalformedCredentials::UriMismatch };
         }
-        let account = self.accounts.get(&credentials.username);
+        let accounts = self.accounts.now();
+        let account = accounts.get(&credentials.username);
         let offered = self.config.algorithms.as_slice();
         let wanted = credentials.known_algorithm().filter(|algorithm| offered.contains(algorithm));
         let algorithm = wanted.unwrap_or(Algorithm::Sha256);
@@ -339,12 +348,22 @@ impl Authenticator {
         }
         // `verify` accepts nothing without a count.
         let count = credentials.nc.unwrap_or(0);
-        self.used.lock().unwrap_or_else(PoisonError::into_inner).use_up(nonce, count, oldest_ms)
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = used.use_up(nonce, count, oldest_ms);
+        metrics::gauge!("blether_engine_nonces_remembered").set(used.by_number.len() as f64);
+        result
     }
 
     fn milliseconds(&self, now: Instant) -> u64 {
         u64::try_from(now.saturating_duration_since(self.epoch).as_millis()).unwrap_or(u64::MAX)
     }
+}
+
+/// What all copies of a request have in common.
+fn copy_of(request: &Request) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (request.call_id(), request.cseq().number, request.via().branch()).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Whether the digest's `uri` names what the request asks for: same scheme, user, host and port, a port that is the scheme's

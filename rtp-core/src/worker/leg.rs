@@ -18,7 +18,7 @@ use super::silence::Silence;
 use super::statistics::LegStatistics;
 use crate::impairment::{Impairer, Impairment};
 use crate::latch::{Latch, LatchPolicy, Verdict, is_reachable};
-use crate::leg::{LegEvent, LegProcessor, MediaDirection};
+use crate::leg::{LegEvent, LegProcessor, MediaDirection, PayloadTypes};
 use crate::packet::{RtpHeader, RtpPacket, is_rtcp};
 use crate::rewriter::Rewriter;
 use crate::rtcp::{RtcpConfig, RtcpSession};
@@ -159,6 +159,8 @@ pub(super) struct Leg {
     pub(super) rewriter: Rewriter,
     sink: EventSink,
     telephone_events: Option<(u8, EventReceiver)>,
+    /// Payload types that leave otherwise than they came; empty as a rule.
+    relayed_as: Vec<(u8, u8)>,
     clock_rate: u32,
     silence: Silence,
     /// When it was first known where the peer listens.
@@ -204,6 +206,7 @@ impl Leg {
             telephone_events: config
                 .telephone_event_payload_type
                 .map(|payload_type| (payload_type, EventReceiver::new(clock_rate))),
+            relayed_as: Vec::new(),
             clock_rate,
             silence: Silence::new(now, config.silent_after),
             peer_known_at: None,
@@ -264,7 +267,11 @@ impl Leg {
                 Ok(Step::Drive)
             }
             LegMode::Relay { to } => {
-                let step = Step::Relay { to: *to, header: packet.header() };
+                let mut header = packet.header();
+                if let Some((_, as_what)) = self.relayed_as.iter().find(|(of, _)| *of == header.payload_type) {
+                    header.payload_type = *as_what;
+                }
+                let step = Step::Relay { to: *to, header };
                 self.listen_for_keys(now, &packet)?;
                 Ok(step)
             }
@@ -330,6 +337,16 @@ impl Leg {
         }
         self.direction = direction;
         self.follow_peer(now);
+    }
+
+    /// Takes in what the peer's payload types stand for, and become where they are relayed to.
+    pub(super) fn set_payload_types(&mut self, types: &PayloadTypes) {
+        let changes = |&(from, to): &(u8, u8)| from != to && from < 128 && to < 128;
+        self.relayed_as = types.relayed_as.iter().copied().filter(changes).take(128).collect();
+        if self.telephone_events.as_ref().map(|(payload_type, _)| *payload_type) != types.telephone_event {
+            self.telephone_events =
+                types.telephone_event.map(|payload_type| (payload_type, EventReceiver::new(self.clock_rate)));
+        }
     }
 
     /// Whether packets may leave the leg.

@@ -12,7 +12,7 @@ use super::leg::{EventSink, LegConfig, LegId, LegMode};
 use super::ports::RtpSocket;
 use super::statistics::LegStatistics;
 use crate::error::WorkerError;
-use crate::leg::MediaDirection;
+use crate::leg::{MediaDirection, PayloadTypes};
 
 /// Commands that may wait. 1 024: a worker takes them all each turn, so this many mean that it has stood still for long.
 pub(super) const MAX_WAITING: usize = 1_024;
@@ -25,6 +25,7 @@ pub(super) enum Command {
     SetMode { leg: LegId, mode: LegMode, reply: Reply<()> },
     SetDirection { leg: LegId, direction: MediaDirection, reply: Reply<()> },
     Follow { leg: LegId, remote: SocketAddr, direction: MediaDirection, reply: Reply<()> },
+    SetPayloadTypes { leg: LegId, types: PayloadTypes, reply: Reply<()> },
     Bridge { a: LegId, b: LegId, reply: Reply<()> },
     RemoveLeg { leg: LegId, reply: Option<Reply<LegStatistics>> },
     Statistics { leg: LegId, reply: Reply<LegStatistics> },
@@ -70,6 +71,7 @@ impl CommandQueue {
             return Err(WorkerError::Stopped);
         }
         if waiting.commands.len() >= limit {
+            metrics::counter!("blether_rtp_refused_commands_total").increment(1);
             return Err(WorkerError::Busy { limit });
         }
         // The worker empties the queue when it wakes: whoever put something into the empty queue has woken it for all that follow.

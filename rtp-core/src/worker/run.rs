@@ -286,6 +286,10 @@ impl Worker {
                 let followed = self.set_remote(now, leg, remote);
                 let _gone = reply.send(followed.and_then(|()| self.set_direction(now, leg, direction)));
             }
+            Command::SetPayloadTypes { leg, types, reply } => {
+                let set = self.find(leg).map(|leg| leg.set_payload_types(&types));
+                let _gone = reply.send(set);
+            }
             Command::Bridge { a, b, reply } => {
                 let bridged = self
                     .find(b)

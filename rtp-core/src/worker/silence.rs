@@ -20,10 +20,12 @@ impl Silence {
         Self { after, since: now, check_at: None, told: false }
     }
 
-    /// Packets are to be expected from `now` on, or are not. To say the same again changes nothing.
+    /// Packets are to be expected from `now` on, or are not; then a silence that was told is over without a word. To say the same again changes nothing.
     pub(super) fn expect(&mut self, now: Instant, expected: bool) {
         if !expected {
+            // Who is not to be heard is not silent, and is waited for anew later.
             self.check_at = None;
+            self.told = false;
         } else if self.check_at.is_none() && !self.told {
             self.since = now;
             self.check_at = self.after.map(|after| now + after);
@@ -105,11 +107,12 @@ mod tests {
         silence.expect(at(100), true);
         silence.expect(at(110), true);
         assert_eq!(told_at(&mut silence), Some(at(130)));
-        // What was told holds until something is heard.
+        // What was told is over when nobody listens any more.
         silence.expect(at(140), false);
-        silence.expect(at(150), true);
         assert_eq!(told_at(&mut silence), None);
-        assert!(silence.heard(at(160)));
+        silence.expect(at(150), true);
+        assert_eq!(told_at(&mut silence), Some(at(180)));
+        assert!(silence.heard(at(190)));
     }
 
     #[derive(Debug, Clone)]
@@ -134,6 +137,7 @@ mod tests {
                     Told::Expect(yes) => {
                         silence.expect(at(second), yes);
                         expected = yes;
+                        silent &= yes;
                     }
                     // A leg that is not to receive tells nobody of what comes.
                     Told::Heard if expected => {

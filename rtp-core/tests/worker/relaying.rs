@@ -298,3 +298,38 @@ fn what_the_system_refuses_to_send_is_lost_in_the_relay() {
     let statistics = bench.statistics_when(&b, |s| s.dropped.send_failed == 3);
     assert_eq!((statistics.relay_lost, statistics.sent_packets), (0, 0));
 }
+
+#[test]
+fn payload_types_are_what_each_peer_calls_them_and_keys_are_heard_by_the_new_name() {
+    let bench = Bench::new();
+    let (alice, a, bob, b) = bench.call();
+    wait(bench.worker.bridge(a.id, b.id)).unwrap();
+    let say = |from: &Phone, to, payload_type, sequence, payload: &[u8]| {
+        let header = RtpHeader {
+            payload_type,
+            sequence: SequenceNumber(sequence),
+            timestamp: RtpTimestamp(160 * u32::from(sequence)),
+            ssrc: from.ssrc,
+            marker: false,
+        };
+        from.send(to, header, payload);
+    };
+    let of_alice = PayloadTypes { relayed_as: vec![(0, 0), (101, 96), (200, 3)], telephone_event: Some(101) };
+    let of_bob = PayloadTypes { relayed_as: vec![(96, 101)], telephone_event: Some(96) };
+    wait(bench.worker.set_payload_types(a.id, of_alice)).unwrap();
+    wait(bench.worker.set_payload_types(b.id, of_bob)).unwrap();
+
+    // The last report of a key.
+    let mut key = Vec::new();
+    TelephoneEvent { event: 5, end: true, volume: 10, duration: 800 }.write(&mut key);
+    for (from, at, to, sent) in [(&alice, &a, &bob, [(0, 0), (101, 96)]), (&bob, &b, &alice, [(0, 0), (96, 101)])] {
+        for (sequence, (said, heard)) in (1..).zip(sent) {
+            say(from, at, said, sequence, if said == 0 { b"sound" } else { &key });
+            let packet = to.hear();
+            assert_eq!(packet.header.payload_type, heard);
+            // The marker of the first packet of a stream is beside the payload type, and is not lost with it.
+            assert_eq!(packet.header.marker, sequence == 1);
+        }
+        assert_eq!(at.event(), LegEvent::TelephoneEvent { digit: '5', duration: Duration::from_millis(100) });
+    }
+}

@@ -1,34 +1,19 @@
 //! One leg of a call inside its actor: the session, what was agreed for its media, and its hold on the worker.
 
-use blether_sip_core::sdp::Direction;
 use blether_sip_core::{Contact, Request, StatusCode, Uri};
 use bytes::Bytes;
 
 use super::LegKey;
 use super::media::MediaLeg;
 use super::witness::LegReport;
-use crate::{
-    EndCause, InviteSession, MediaCapabilities, MediaPlan, Negotiation, NegotiationError, Party, PendingOffer,
-};
-
-/// Where offer and answer stand on a leg (RFC 3264 §4: one at a time).
-pub(crate) enum Agreement {
-    /// Nothing is agreed, and nothing of ours is on its way.
-    None,
-    /// Our offer awaits its answer.
-    Offered(PendingOffer),
-    /// Both sides know what is spoken.
-    Agreed(MediaPlan),
-}
+use crate::{Agreement, EndCause, InviteSession, MediaCapabilities, MediaPlan, NegotiationError, Party};
 
 /// A leg as its actor holds it.
 pub(crate) struct Leg {
     pub(crate) session: InviteSession,
     /// Who is at its other end: the caller's Contact, or what was dialled.
     pub(crate) peer: Option<Uri>,
-    pub(crate) negotiation: Negotiation,
     pub(crate) agreement: Agreement,
-    pub(crate) capabilities: MediaCapabilities,
     pub(crate) media: Option<MediaLeg>,
     /// What the INVITE that opened the leg offered.
     pub(crate) offer: Option<Bytes>,
@@ -51,13 +36,11 @@ pub(crate) struct Leg {
 }
 
 impl Leg {
-    pub(crate) fn new(session: InviteSession, negotiation: Negotiation) -> Self {
+    pub(crate) fn new(session: InviteSession, agreement: Agreement) -> Self {
         Self {
             session,
             peer: None,
-            negotiation,
-            agreement: Agreement::None,
-            capabilities: MediaCapabilities::g711(),
+            agreement,
             media: None,
             offer: None,
             description: None,
@@ -73,12 +56,8 @@ impl Leg {
 
     /// What there is to say of the leg, but for what its media counted; `None` for one that was never answered.
     pub(crate) fn report(&self, key: LegKey) -> Option<LegReport> {
-        match &self.agreement {
-            Agreement::Agreed(plan) if self.answered || !self.dialled => {
-                Some(LegReport { leg: key, peer: self.peer.clone(), plan: plan.clone(), statistics: None })
-            }
-            _ => None,
-        }
+        let plan = self.agreement.plan().filter(|_| self.answered || !self.dialled)?.clone();
+        Some(LegReport { leg: key, peer: self.peer.clone(), plan, statistics: None })
     }
 
     /// Agrees on media with the peer's offer, or makes an offer where the INVITE had none, and keeps the description for the 200.
@@ -92,80 +71,45 @@ impl Leg {
         capabilities: MediaCapabilities,
         media: MediaLeg,
     ) -> Result<Option<MediaPlan>, NegotiationError> {
+        self.agreement.open(capabilities.clone(), media.local);
         let plan = match &self.offer {
             Some(offer) => {
-                let received = self.negotiation.apply_offer(offer)?;
-                let (description, plan) = self.negotiation.answer(received, &capabilities, media.local)?;
+                let received = self.agreement.apply_offer(offer)?;
+                let (description, plan) = self.agreement.answer(received, &capabilities)?;
                 self.description = Some(description);
-                self.agreement = Agreement::Agreed(plan.clone());
                 Some(plan)
             }
             None => {
-                let pending = self.negotiation.offer(&capabilities, media.local);
-                self.description = Some(pending.sdp());
-                self.agreement = Agreement::Offered(pending);
+                // One that was made before, and not sent, is made anew for this port.
+                self.agreement.offer_refused();
+                self.description = self.agreement.offer(&capabilities);
                 None
             }
         };
-        self.capabilities = capabilities;
         self.media = Some(media);
         Ok(plan)
     }
 
-    /// Answers an offer that the peer makes within the session.
+    /// Answers an offer that the peer makes within a session that is not bridged, with what the leg could do from the start.
     ///
     /// # Errors
     ///
     /// When nothing can be agreed, or the leg has no media; what was agreed stays.
     pub(crate) fn answer_offer(&mut self, sdp: &[u8]) -> Result<(Bytes, MediaPlan), NegotiationError> {
-        let media = self.media.as_ref().ok_or(NegotiationError::NoAudio)?;
-        let received = self.negotiation.apply_offer(sdp)?;
-        let (description, plan) = self.negotiation.answer(received, &self.changeable(), media.local)?;
-        self.agreement = Agreement::Agreed(plan.clone());
-        Ok((description, plan))
+        let received = self.agreement.apply_offer(sdp)?;
+        let capabilities = self.agreement.capabilities().clone();
+        self.agreement.answer(received, &capabilities)
     }
 
-    /// Makes an offer within the session. `None` while another is on its way, or when the leg has no media.
+    /// Makes an offer within a session that is not bridged. `None` while another is on its way, or when the leg has no media.
     pub(crate) fn offer_again(&mut self) -> Option<Bytes> {
-        let media = self.media.as_ref()?;
-        if matches!(self.agreement, Agreement::Offered(_)) {
-            return None;
-        }
-        let pending = self.negotiation.offer(&self.changeable(), media.local);
-        let description = pending.sdp();
-        self.agreement = Agreement::Offered(pending);
-        Some(description)
+        let capabilities = self.agreement.capabilities().clone();
+        self.agreement.offer(&capabilities)
     }
 
-    /// What the peer may change to: what the leg could do from the start, but on a bridge just what is agreed, since the other side
-    /// speaks that.
-    fn changeable(&self) -> MediaCapabilities {
-        match &self.agreement {
-            // Which way it goes is the peer's to say anew each time; what was agreed before does not bind it (RFC 3264 §8.4).
-            Agreement::Agreed(plan) if self.linked.is_some() => {
-                MediaCapabilities::from_plan(plan).with_direction(Direction::SendRecv)
-            }
-            _ => self.capabilities.clone(),
-        }
-    }
-
-    /// Takes in the answer to our pending offer.
-    ///
-    /// # Errors
-    ///
-    /// When it is no answer to what we offered. `Ok(None)` when we have no offer out: the description repeats what is known.
-    pub(crate) fn apply_answer(&mut self, sdp: &[u8]) -> Result<Option<MediaPlan>, NegotiationError> {
-        match std::mem::replace(&mut self.agreement, Agreement::None) {
-            Agreement::Offered(pending) => {
-                let plan = self.negotiation.apply_answer(pending, sdp)?;
-                self.agreement = Agreement::Agreed(plan.clone());
-                Ok(Some(plan))
-            }
-            other => {
-                self.agreement = other;
-                Ok(None)
-            }
-        }
+    /// Whether something is to be heard of the peer.
+    pub(crate) fn is_listening(&self) -> bool {
+        self.agreement.plan().is_none_or(|plan| plan.direction.receives())
     }
 }
 

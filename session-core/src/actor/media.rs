@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use blether_rtp_core::{
     Impairment, LatchPolicy, LegConfig, LegEvent, LegId, LegMode, LegStatistics, MediaDirection, MediaWorkers, NoPort,
-    PortAllocator, WorkerError, WorkerHandle,
+    PayloadTypes, PortAllocator, WorkerError, WorkerHandle,
 };
 
 use super::LegKey;
@@ -55,9 +55,10 @@ impl MediaLeg {
         local: IpAddr,
         telephone_event: Option<u8>,
     ) -> Result<Self, MediaError> {
-        let bound = source.advertise.map_or(local, unspecified);
+        let advertise = source.advertise.filter(|advertise| advertise.is_ipv4() == local.is_ipv4());
+        let bound = advertise.map_or(local, unspecified);
         let socket = source.ports.allocate(bound)?;
-        let address = SocketAddr::new(source.advertise.unwrap_or(local), socket.local_addr().port());
+        let address = SocketAddr::new(advertise.unwrap_or(local), socket.local_addr().port());
         let config = LegConfig {
             remote: None,
             latch: LatchPolicy::default(),
@@ -90,6 +91,21 @@ impl MediaLeg {
 pub(crate) async fn follow_plan(worker: &WorkerHandle, leg: LegId, plan: &MediaPlan) -> Result<(), WorkerError> {
     let direction = MediaDirection { send: plan.direction.sends(), receive: plan.direction.receives() };
     worker.follow(leg, plan.remote, direction).await
+}
+
+/// Has the worker call each codec of this leg's peer what the other leg's peer calls it, and hear this one's keys.
+pub(crate) async fn name_payload_types(
+    worker: &WorkerHandle,
+    leg: LegId,
+    plan: &MediaPlan,
+    other: &MediaPlan,
+) -> Result<(), WorkerError> {
+    let events = plan.receive_telephone_event.zip(other.telephone_event);
+    let types = PayloadTypes {
+        relayed_as: plan.same_formats(other).chain(events).collect(),
+        telephone_event: plan.receive_telephone_event,
+    };
+    worker.set_payload_types(leg, types).await
 }
 
 fn unspecified(like: IpAddr) -> IpAddr {

@@ -10,6 +10,7 @@
 #![expect(clippy::disallowed_methods, reason = "the driver reads the clock for the cores")]
 
 mod application;
+mod bridge;
 mod call;
 mod clients;
 mod dispatcher;

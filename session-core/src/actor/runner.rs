@@ -16,6 +16,7 @@ use blether_transaction_core::{Rejected, Router, ShardHandle};
 use rand::rngs::StdRng;
 use tokio::sync::{Notify, mpsc};
 
+use super::bridge::Bridged;
 use super::call::{CallError, CallEvent, Op};
 use super::dispatcher::{Command, Home};
 use super::endpoint::EndpointConfig;
@@ -24,6 +25,10 @@ use super::mailbox::CallMessage;
 use super::witness::Witnessed;
 use super::{CallKey, HandlerFuture, LegKey};
 use crate::EndCause;
+
+/// What may wait for room in the shard before the call takes in nothing more: several times what the longest step says at once. Beyond, its mailbox
+/// fills up, and the shard answers for it.
+const OUTBOX: usize = 256;
 
 /// How long a call may exchange messages after its end was decided, beyond 64 × T1 each for an INVITE that nobody answers, its CANCEL and
 /// a BYE. Past it something does not keep its timers, and the call is dropped with an error in the log.
@@ -66,6 +71,8 @@ pub(crate) struct CallActor {
     pub(super) handler: Option<HandlerFuture>,
     pub(super) witnessed: Witnessed,
     pub(super) legs: BTreeMap<LegKey, Leg>,
+    /// The two legs that talk to each other.
+    pub(super) bridge: Option<Bridged>,
     pub(super) chores: Vec<Chore>,
     /// When the end was decided; from then on there is no handler and no new leg.
     pub(super) ending: Option<Instant>,
@@ -105,6 +112,7 @@ impl CallActor {
             handler: None,
             witnessed: Witnessed::new(None),
             legs: BTreeMap::new(),
+            bridge: None,
             chores: Vec::new(),
             ending: None,
         }
@@ -164,12 +172,13 @@ impl CallActor {
 
     async fn wait(&mut self) -> Woken {
         let goodbye = self.ending.map(|since| since + self.longest_goodbye());
+        let bridge = self.bridge.as_ref().and_then(Bridged::poll_timeout);
         let due = self.legs.values().filter_map(|leg| leg.session.poll_timeout());
-        let due = due.chain(goodbye).chain(self.witnessed.poll_timeout()).min();
+        let due = due.chain(goodbye).chain(bridge).chain(self.witnessed.poll_timeout()).min();
         let makes_room = self.outbox.front().is_some_and(Command::makes_room);
         tokio::select! {
             biased;
-            message = self.mailbox.recv() => Woken::Message(message),
+            message = self.mailbox.recv(), if self.outbox.len() < OUTBOX => Woken::Message(message),
             () = self.overrun.notified() => Woken::Overrun,
             () = sleep_until(due) => Woken::Timeout,
             // The first in the outbox waits, and may not be let into the reserved room.
@@ -207,6 +216,7 @@ impl CallActor {
         for leg in self.legs.values_mut() {
             leg.session.handle_timeout(now);
         }
+        self.bridge_timeout(now);
     }
 
     /// Decides the end of the call: the handler goes, and every leg is refused, cancelled or hung up as its state demands. A second

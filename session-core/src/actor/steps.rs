@@ -2,17 +2,18 @@
 
 use std::time::Instant;
 
-use blether_rtp_core::{LegEvent, LegStatistics, WorkerError};
+use blether_rtp_core::{LegEvent, LegStatistics};
 use blether_sip_core::StatusCode;
 
+use super::bridge::told;
 use super::call::{CallError, CallEvent, Dial, Op};
 use super::dispatcher::Command;
-use super::leg::{Agreement, Leg, contact_uri};
+use super::leg::{Leg, contact_uri};
 use super::mailbox::CallMessage;
 use super::media::{MediaLeg, follow_plan};
 use super::runner::{CallActor, ChoreDone};
 use super::{HandlerFuture, LegKey, random_token};
-use crate::{EndCause, InviteSession, MediaPlan, Negotiation, OutgoingInvite, Party, SessionEvent};
+use crate::{Agreement, EndCause, InviteSession, MediaPlan, OutgoingInvite, Party, SessionEvent};
 
 /// Room in the event queue that digits and other reports of the media may not use, so that the end of a leg always finds a place.
 const EVENTS_RESERVED: usize = 64;
@@ -20,7 +21,7 @@ const EVENTS_RESERVED: usize = 64;
 impl CallActor {
     /// Gives the call its caller: a leg that an INVITE opened.
     pub(super) fn adopt(&mut self, session: InviteSession, offer: bytes::Bytes, handler: HandlerFuture) {
-        let mut leg = Leg::new(session, Negotiation::new(self.session_id()));
+        let mut leg = Leg::new(session, Agreement::new(self.session_id()));
         leg.peer = leg.session.invite().and_then(contact_uri);
         leg.offer = (!offer.is_empty()).then_some(offer);
         self.legs.insert(LegKey::PRIMARY, leg);
@@ -62,7 +63,8 @@ impl CallActor {
                     leg.session.end(now, EndCause::Failed);
                 }
                 if matches!(event, LegEvent::Silent | LegEvent::Heard) {
-                    leg.silent = event == LegEvent::Silent;
+                    // What was told as the peer was put on hold is out of date.
+                    leg.silent = event == LegEvent::Silent && leg.is_listening();
                     self.end_if_silent(now, key);
                 }
                 self.emit(CallEvent::Media { leg: key, event });
@@ -74,29 +76,56 @@ impl CallActor {
     /// Drains what the sessions want sent and have to say, until they are quiet, and forgets the legs that are over.
     pub(super) fn settle(&mut self) {
         let now = Instant::now();
-        let mut moved = true;
-        while moved {
-            moved = false;
-            for key in self.legs.keys().copied().collect::<Vec<_>>() {
-                while let Some(transmit) = self.legs.get_mut(&key).and_then(|leg| leg.session.poll_transmit()) {
-                    moved = true;
-                    self.outbox.push_back(Command::Transmit { call: self.key, leg: key, transmit: Box::new(transmit) });
-                }
-                while let Some(event) = self.legs.get_mut(&key).and_then(|leg| leg.session.poll_event()) {
-                    moved = true;
-                    self.session_event(now, key, event);
-                }
+        loop {
+            let moved = self.drain(now);
+            // What the legs do for each other comes after what each has to say itself.
+            self.end_together(now);
+            self.settle_bridge(now);
+            if !(self.drain(now) || moved) {
+                break;
             }
         }
         self.forget_finished_legs();
         self.flush();
     }
 
+    /// Takes from each session what it wants sent and has to say; whether there was anything.
+    fn drain(&mut self, now: Instant) -> bool {
+        let mut moved = false;
+        for key in self.legs.keys().copied().collect::<Vec<_>>() {
+            while let Some(transmit) = self.legs.get_mut(&key).and_then(|leg| leg.session.poll_transmit()) {
+                moved = true;
+                self.outbox.push_back(Command::Transmit { call: self.key, leg: key, transmit: Box::new(transmit) });
+            }
+            while let Some(event) = self.legs.get_mut(&key).and_then(|leg| leg.session.poll_event()) {
+                moved = true;
+                self.session_event(now, key, event);
+            }
+        }
+        moved
+    }
+
     fn session_event(&mut self, now: Instant, key: LegKey, event: SessionEvent) {
+        if self.bridge_event(now, key, &event) {
+            return;
+        }
         let Some(leg) = self.legs.get_mut(&key) else { return };
         match event {
-            SessionEvent::Ringing | SessionEvent::Progress { .. } => self.emit(CallEvent::Ringing { leg: key }),
-            SessionEvent::Answered { sdp } => match leg.apply_answer(sdp.as_deref().unwrap_or_default()) {
+            // Of several phones behind a fork, the first that is heard is heard until one answers.
+            SessionEvent::Progress { sdp: Some(_) } if leg.agreement.plan().is_some() => {}
+            SessionEvent::Progress { sdp: Some(sdp) } => match leg.agreement.apply_early_answer(&sdp) {
+                Ok(Some(plan)) => {
+                    self.follow(key, &plan);
+                    self.emit(CallEvent::EarlyMedia { leg: key, plan });
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::debug!(call_id = %self.call_id, %error, "early media that agrees on nothing is not heard");
+                    self.emit(CallEvent::Ringing { leg: key });
+                }
+            },
+            SessionEvent::Ringing | SessionEvent::Progress { sdp: None } => self.emit(CallEvent::Ringing { leg: key }),
+            SessionEvent::Answered { sdp } => match leg.agreement.apply_answer(sdp.as_deref().unwrap_or_default()) {
                 Ok(Some(plan)) => {
                     self.follow(key, &plan);
                     if let Some(leg) = self.legs.get_mut(&key) {
@@ -112,7 +141,7 @@ impl CallActor {
                     self.refused(key, StatusCode::NOT_ACCEPTABLE_HERE);
                 }
             },
-            SessionEvent::Confirmed { sdp } => self.confirmed(now, key, sdp),
+            SessionEvent::Confirmed { sdp } => self.confirmed(now, key, sdp.as_ref()),
             SessionEvent::Offer { sdp } => self.offered(now, key, &sdp),
             SessionEvent::Refused { response } => self.refused(key, response.status()),
             SessionEvent::Ended { by, cause } => {
@@ -124,6 +153,7 @@ impl CallActor {
                 if let Some(linked) = linked
                     && let Some(other) = self.legs.get_mut(&linked)
                 {
+                    self.bridge = None;
                     other.linked = None;
                     other.session.end(now, cause);
                 }
@@ -133,10 +163,11 @@ impl CallActor {
             }
             SessionEvent::OfferWanted => self.offer_wanted(now, key),
             SessionEvent::OfferAnswered { sdp: Some(sdp) } => self.offer_answered(now, key, &sdp),
-            // What was agreed stays in force, or the session has dealt with it.
-            SessionEvent::OfferAnswered { sdp: None }
-            | SessionEvent::OfferWithdrawn
-            | SessionEvent::OfferRefused { .. } => {}
+            SessionEvent::OfferAnswered { sdp: None } | SessionEvent::OfferRefused { .. } => {
+                leg.agreement.offer_refused()
+            }
+            // The session has dealt with it.
+            SessionEvent::OfferWithdrawn => {}
             // INFO was answered by the session; what it carries has no meaning here.
             SessionEvent::Info { .. } => {}
         }
@@ -149,18 +180,18 @@ impl CallActor {
         self.emit(CallEvent::Refused { leg: key, status });
     }
 
-    fn confirmed(&mut self, now: Instant, key: LegKey, sdp: Option<bytes::Bytes>) {
+    fn confirmed(&mut self, now: Instant, key: LegKey, sdp: Option<&bytes::Bytes>) {
         let Some(leg) = self.legs.get_mut(&key) else { return };
-        let agreed = match sdp {
-            Some(sdp) => leg.apply_answer(&sdp),
-            // Our 200 made the offer, and the ACK has no answer (RFC 3261 §13.2.1): nothing is agreed.
-            None if matches!(leg.agreement, Agreement::Offered(_)) => leg.apply_answer(&[]),
-            None => Ok(None),
+        let agreed = match leg.offer {
+            Some(_) => Ok(None),
+            // Our 200 made the offer; where the ACK has no answer (RFC 3261 §13.2.1), nothing is agreed.
+            None => leg.agreement.apply_answer(sdp.map_or(&[][..], |sdp| sdp)),
         };
         match agreed {
             Ok(plan) => {
                 if let Some(plan) = &plan {
                     self.follow(key, plan);
+                    self.follow_in_bridge(key);
                 }
                 self.emit(CallEvent::Confirmed { leg: key, plan });
             }
@@ -201,7 +232,7 @@ impl CallActor {
 
     fn offer_answered(&mut self, now: Instant, key: LegKey, sdp: &[u8]) {
         let Some(leg) = self.legs.get_mut(&key) else { return };
-        match leg.apply_answer(sdp) {
+        match leg.agreement.apply_answer(sdp) {
             Ok(Some(plan)) => {
                 self.follow(key, &plan);
                 self.emit(CallEvent::MediaChanged { leg: key, plan });
@@ -214,7 +245,7 @@ impl CallActor {
         }
     }
 
-    fn refuse_offer(&mut self, now: Instant, key: LegKey) {
+    pub(super) fn refuse_offer(&mut self, now: Instant, key: LegKey) {
         if let Some(leg) = self.legs.get_mut(&key)
             && leg.session.refuse_offer(now, StatusCode::NOT_ACCEPTABLE_HERE).is_err()
         {
@@ -222,15 +253,14 @@ impl CallActor {
         }
     }
 
-    fn follow(&mut self, key: LegKey, plan: &MediaPlan) {
-        let Some(media) = self.legs.get(&key).and_then(|leg| leg.media.as_ref()) else { return };
+    pub(super) fn follow(&mut self, key: LegKey, plan: &MediaPlan) {
+        let Some(leg) = self.legs.get_mut(&key) else { return };
+        // Who is not to be heard is not silent.
+        leg.silent &= leg.is_listening();
+        let Some(media) = &leg.media else { return };
         let (worker, id, plan, call_id) = (media.worker.clone(), media.id, plan.clone(), self.call_id.clone());
         self.chores.push(Box::pin(async move {
-            match follow_plan(&worker, id, &plan).await {
-                // A call that is hung up as soon as it is answered: its leg has ended meanwhile.
-                Ok(()) | Err(WorkerError::UnknownLeg) => {}
-                Err(error) => tracing::warn!(%call_id, %error, "the media worker did not learn what was agreed"),
-            }
+            told(&call_id, follow_plan(&worker, id, &plan).await);
             ChoreDone::PlanFollowed
         }));
     }
@@ -240,7 +270,9 @@ impl CallActor {
     fn end_if_silent(&mut self, now: Instant, key: LegKey) {
         let silent = |key: &LegKey| self.legs.get(key).is_some_and(|leg| leg.silent);
         let Some(leg) = self.legs.get(&key) else { return };
-        if self.config.end_when_silent.is_some() && leg.silent && leg.linked.as_ref().is_none_or(silent) {
+        // Before the answer, most phones send nothing.
+        let talks = leg.session.is_established();
+        if self.config.end_when_silent.is_some() && talks && leg.silent && leg.linked.as_ref().is_none_or(silent) {
             tracing::info!(call_id = %self.call_id, "nothing has been heard for too long; the call is ended");
             metrics::counter!("blether_session_silent_calls_ended_total").increment(1);
             self.begin_ending(now, EndCause::PeerGone);
@@ -270,6 +302,12 @@ impl CallActor {
             Op::Ring { leg } => {
                 if let Some(leg) = self.legs.get_mut(&leg) {
                     leg.session.ring(now);
+                }
+            }
+            Op::Progress { leg: key, of } => {
+                if let Some(leg) = self.legs.get_mut(&key) {
+                    leg.session.progress(now, leg.description.clone());
+                    self.name_payload_types_of(key, of);
                 }
             }
             Op::Reject { leg, status } => {
@@ -309,7 +347,7 @@ impl CallActor {
             Op::Link { a, b } => {
                 let lives = |key| self.legs.get(key).is_some_and(|leg| leg.ended.is_none());
                 if lives(&a) && lives(&b) {
-                    self.link(a, b);
+                    self.link(now, a, b);
                 } else {
                     // One has ended already and cannot take the other along any more.
                     self.end_leg(now, a, EndCause::HungUp);
@@ -321,12 +359,21 @@ impl CallActor {
         }
     }
 
-    fn link(&mut self, a: LegKey, b: LegKey) {
-        for (key, other) in [(a, b), (b, a)] {
+    /// A leg that says goodbye takes the one that it talks to along, and does not wait for its last word: a peer that is gone would take
+    /// 64×T1 over that.
+    fn end_together(&mut self, now: Instant) {
+        let ending = |(key, leg): (&LegKey, &Leg)| Some((*key, leg.linked?, leg.session.ending()?));
+        let Some((key, other, cause)) = self.legs.iter().find_map(ending) else { return };
+        if key == LegKey::PRIMARY || other == LegKey::PRIMARY {
+            self.witness_end(now, key, Party::Local, cause);
+        }
+        self.bridge = None;
+        for key in [key, other] {
             if let Some(leg) = self.legs.get_mut(&key) {
-                leg.linked = Some(other);
+                leg.linked = None;
             }
         }
+        self.end_leg(now, other, cause);
     }
 
     fn end_leg(&mut self, now: Instant, key: LegKey, cause: EndCause) {
@@ -343,8 +390,9 @@ impl CallActor {
             self.call_id = call_id.clone();
         }
         let contact_user = dial.from.uri.as_sip().and_then(|uri| uri.user.clone());
-        let mut negotiation = Negotiation::new(self.session_id());
-        let pending = negotiation.offer(&dial.media, media.local);
+        let mut agreement = Agreement::new(self.session_id());
+        agreement.open(dial.media.clone(), media.local);
+        let offer = agreement.offer(&dial.media);
         let peer = dial.request_uri.clone();
         let invite = OutgoingInvite {
             request_uri: dial.request_uri,
@@ -352,7 +400,7 @@ impl CallActor {
             to: dial.to,
             call_id: call_id.clone(),
             route: dial.route,
-            offer: Some(pending.sdp()),
+            offer,
             credentials: dial.credentials,
             flow: dial.flow,
             next_hop: dial.next_hop,
@@ -366,11 +414,9 @@ impl CallActor {
             invite,
             rand::SeedableRng::from_rng(&mut self.rng),
         );
-        let mut leg = Leg::new(session, negotiation);
+        let mut leg = Leg::new(session, agreement);
         leg.dialled = true;
         leg.peer = Some(peer);
-        leg.agreement = Agreement::Offered(pending);
-        leg.capabilities = dial.media;
         leg.media = Some(media);
         self.legs.insert(key, leg);
         self.outbox.push_back(Command::OpenLeg { call: self.key, leg: key, local_tag, call_id });
@@ -382,8 +428,13 @@ impl CallActor {
 
     /// Tells the application. What its queue cannot take is counted: reports of the media first, since the rest is bounded per leg.
     pub(super) fn emit(&mut self, event: CallEvent) {
-        let report =
-            matches!(event, CallEvent::Media { .. } | CallEvent::MediaChanged { .. } | CallEvent::Ringing { .. });
+        let report = matches!(
+            event,
+            CallEvent::Media { .. }
+                | CallEvent::MediaChanged { .. }
+                | CallEvent::EarlyMedia { .. }
+                | CallEvent::Ringing { .. }
+        );
         if (report && self.events.capacity() <= EVENTS_RESERVED) || self.events.try_send(Box::new(event)).is_err() {
             metrics::counter!("blether_session_call_events_lost_total").increment(1);
         }

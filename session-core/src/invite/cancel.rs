@@ -26,6 +26,10 @@ impl Cancelling {
         State::Cancelling(Box::new(Self { early, by, cause }))
     }
 
+    pub(super) fn cause(&self) -> EndCause {
+        self.cause
+    }
+
     /// A refusal, 487 as a rule, ends it. A 2xx was faster than the CANCEL: it is acknowledged and hung up.
     pub(super) fn handle_response(
         mut self: Box<Self>,

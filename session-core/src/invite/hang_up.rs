@@ -77,6 +77,10 @@ impl Ending {
         }
     }
 
+    pub(super) fn cause(&self) -> EndCause {
+        self.cause
+    }
+
     pub(super) fn dialog(&self) -> &Dialog {
         &self.departing.dialog
     }

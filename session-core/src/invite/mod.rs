@@ -34,7 +34,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use blether_sip_core::{ByteStr, HeaderName, NameAddr, Request, Response, StatusCode, Uri};
+use blether_sip_core::{ByteStr, HeaderName, Method, NameAddr, Request, Response, StatusCode, Uri};
 use blether_sip_transport::Flow;
 use blether_transaction_core::{Failure, ServerTransactionId};
 use bytes::Bytes;
@@ -45,6 +45,7 @@ use self::cancel::Cancelling;
 use self::established::Established;
 use self::hang_up::Ending;
 use self::incoming::Incoming;
+use self::offers::{LocalOffer, RemoteOffer};
 use self::outgoing::Outgoing;
 use self::shared::Shared;
 use crate::client_authentication::ClientCredentials;
@@ -330,6 +331,16 @@ impl InviteSession {
         matches!(self.state, State::Established(_))
     }
 
+    /// Why the session is about to end: it has said CANCEL or BYE, and [`SessionEvent::Ended`] comes when the peer knows, or is given up. `None`
+    /// before and after that.
+    pub fn ending(&self) -> Option<EndCause> {
+        match &self.state {
+            State::Cancelling(cancelling) => Some(cancelling.cause()),
+            State::Ending(ending) => Some(ending.cause()),
+            _ => None,
+        }
+    }
+
     /// Whether [`SessionEvent::Ended`] has been queued. What is left to transmit should still be.
     pub fn is_terminated(&self) -> bool {
         matches!(self.state, State::Terminated)
@@ -413,14 +424,56 @@ impl InviteSession {
     /// # Errors
     /// [`VerbError::NotEstablished`], or [`VerbError::OfferPending`] while another offer or the ACK is awaited.
     pub fn offer(&mut self, now: Instant, sdp: Bytes) -> Result<(), VerbError> {
+        let retries = self.shared.config.offer_retries;
+        self.reinvite(now, Some(sdp), retries)
+    }
+
+    /// Passes on what the peer of another session offers, or with `None` its wish for an offer, which comes as
+    /// [`SessionEvent::Offer`] then. As [`offer`](Self::offer), but a collision is [`SessionEvent::OfferRefused`] with 491 at once: whose
+    /// offer it was is told so, and tries again in its own time.
+    ///
+    /// # Errors
+    /// As [`offer`](Self::offer).
+    pub fn pass_on_offer(&mut self, now: Instant, sdp: Option<Bytes>) -> Result<(), VerbError> {
+        self.reinvite(now, sdp, 0)
+    }
+
+    fn reinvite(&mut self, now: Instant, sdp: Option<Bytes>, retries: u8) -> Result<(), VerbError> {
         match self.take() {
             State::Established(established) => {
-                let (state, outcome) = established.offer(now, &mut self.shared, sdp);
+                let (state, outcome) = established.offer(now, &mut self.shared, sdp, retries);
                 self.state = state;
                 outcome
             }
             other => self.put_back(other, VerbError::NotEstablished),
         }
+    }
+
+    /// Whether [`offer`](Self::offer) would send one: the session is established and confirmed, and no offer is under way.
+    pub fn may_offer(&self) -> bool {
+        matches!(&self.state, State::Established(established) if established.may_offer())
+    }
+
+    /// Whether an offer of ours has met one of the peer (491), and waits to be sent again (RFC 3261 §14.1).
+    pub fn is_offer_postponed(&self) -> bool {
+        let State::Established(established) = &self.state else { return false };
+        established.local_offer.as_ref().is_some_and(LocalOffer::is_postponed)
+    }
+
+    /// Takes an offer of ours back. One that is postponed is forgotten, and nothing more is said of it; one that is on its way is cancelled
+    /// (RFC 3261 §9.1), and its outcome comes all the same. Does nothing without one.
+    pub fn withdraw_offer(&mut self, _now: Instant) {
+        if let State::Established(established) = &mut self.state {
+            established.withdraw_offer(&mut self.shared);
+        }
+    }
+
+    /// Whether the offer that [`SessionEvent::Offer`] brought came in an UPDATE, which is to be answered at once (RFC 3311 §5.2) and cannot be
+    /// cancelled.
+    pub fn is_update_waiting(&self) -> bool {
+        let State::Established(established) = &self.state else { return false };
+        matches!(&established.remote_offer,
+            Some(RemoteOffer::InRequest { request, .. }) if *request.method() == Method::Update)
     }
 
     /// Accepts what [`SessionEvent::Offer`] brought with this answer, or sends the offer that [`SessionEvent::OfferWanted`]

@@ -21,13 +21,13 @@ const MAX_UNACKNOWLEDGED: usize = 4;
 pub(super) enum RemoteOffer {
     /// In a re-INVITE or UPDATE; a re-INVITE without a body wants an offer of ours.
     InRequest { transaction: ServerTransactionId, request: Request },
-    /// In the 2xx to our INVITE that had none; the ACK is to bring the answer.
+    /// In the 2xx to an INVITE of ours that had none, the first or a later one; the ACK is to bring the answer.
     InAnswer { token: RequestToken, invite: Request },
 }
 
 /// An offer of ours that the peer has not answered.
 pub(super) enum LocalOffer {
-    /// The re-INVITE is on its way.
+    /// The re-INVITE is on its way. Without a body it asks the peer for its offer.
     Sent {
         token: RequestToken,
         request: Box<Request>,
@@ -36,7 +36,7 @@ pub(super) enum LocalOffer {
         cancel_at: Option<Instant>,
     },
     /// It met an offer of the peer (491): it is sent again at this time (§14.1).
-    Waiting { until: Instant, sdp: Bytes, retries_left: u8 },
+    Waiting { until: Instant, sdp: Option<Bytes>, retries_left: u8 },
 }
 
 impl LocalOffer {
@@ -50,6 +50,10 @@ impl LocalOffer {
             Self::Sent { token, request, .. } => Some((token, *request)),
             Self::Waiting { .. } => None,
         }
+    }
+
+    pub(super) fn is_postponed(&self) -> bool {
+        matches!(self, Self::Waiting { .. })
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
@@ -162,16 +166,32 @@ impl Established {
         mut self: Box<Self>,
         now: Instant,
         shared: &mut Shared,
-        sdp: Bytes,
+        sdp: Option<Bytes>,
+        retries: u8,
     ) -> (State, Result<(), VerbError>) {
-        if self.local_offer.is_some() || !self.is_free_for_our_offer() {
+        if !self.may_offer() {
             return (State::Established(self), Err(VerbError::OfferPending));
         }
-        let retries = shared.config.offer_retries;
         if self.send_offer(now, shared, sdp, retries) {
             (State::Established(self), Ok(()))
         } else {
             (State::Established(self), Err(VerbError::NotEstablished))
+        }
+    }
+
+    pub(super) fn may_offer(&self) -> bool {
+        self.local_offer.is_none() && self.is_free_for_our_offer()
+    }
+
+    /// Our user takes its offer back: it is cancelled, or not sent again.
+    pub(super) fn withdraw_offer(&mut self, shared: &mut Shared) {
+        match &mut self.local_offer {
+            Some(LocalOffer::Sent { token, cancel_at, .. }) if cancel_at.is_some() => {
+                *cancel_at = None;
+                shared.transmits.push_back(SessionTransmit::Cancel { token: *token });
+            }
+            Some(LocalOffer::Waiting { .. }) => self.local_offer = None,
+            Some(LocalOffer::Sent { .. }) | None => {}
         }
     }
 
@@ -180,7 +200,7 @@ impl Established {
         self.remote_offer.is_none() && self.unacknowledged.is_empty() && matches!(self.handshake, Handshake::Complete)
     }
 
-    fn send_offer(&mut self, now: Instant, shared: &mut Shared, sdp: Bytes, retries_left: u8) -> bool {
+    fn send_offer(&mut self, now: Instant, shared: &mut Shared, sdp: Option<Bytes>, retries_left: u8) -> bool {
         let mut request = match self.dialog.next_request(Method::Invite) {
             Ok(request) => request,
             Err(error) => {
@@ -189,7 +209,9 @@ impl Established {
             }
         };
         shared.describe_us(&mut request);
-        request.set_body(requests::SDP, sdp);
+        if let Some(sdp) = sdp {
+            request.set_body(requests::SDP, sdp);
+        }
         let flow = shared.flow_of(&self.dialog);
         let token = shared.send_fresh(&mut request, flow);
         let cancel_at = Some(now + 64 * shared.config.timing.t1);
@@ -213,8 +235,18 @@ impl Established {
                 if let Err(error) = self.dialog.refresh_target_by_response(response) {
                     tracing::debug!(call_id = %shared.call_id, %error, "remote target stays as it was");
                 }
-                shared.acknowledge(token, &self.dialog, &request, None);
-                shared.tell(SessionEvent::OfferAnswered { sdp: requests::session_description(response) });
+                let sdp = requests::session_description(response);
+                match sdp {
+                    // We have asked for an offer; its answer goes with the ACK (§13.2.2.4).
+                    Some(sdp) if request.body().is_empty() => {
+                        shared.tell(SessionEvent::Offer { sdp });
+                        self.remote_offer = Some(RemoteOffer::InAnswer { token, invite: *request });
+                    }
+                    sdp => {
+                        shared.acknowledge(token, &self.dialog, &request, None);
+                        shared.tell(SessionEvent::OfferAnswered { sdp });
+                    }
+                }
             }
             401 | 407 if cancel_at.is_some() => match self.authorized_again(shared, &request, response) {
                 Some((token, request)) => {
@@ -225,7 +257,7 @@ impl Established {
             },
             491 if retries_left > 0 && cancel_at.is_some() => {
                 let until = now + wait_after_glare(shared);
-                let sdp = request.body().clone();
+                let sdp = Some(request.body().clone()).filter(|body| !body.is_empty());
                 self.local_offer = Some(LocalOffer::Waiting { until, sdp, retries_left: retries_left - 1 });
             }
             // §12.2.1.2: the peer does not know this dialog any more.

@@ -13,7 +13,7 @@ use crate::error::NegotiationError;
 pub(super) const TELEPHONE_EVENT: &str = "telephone-event";
 
 /// The payload type that phones expect telephone events at, when we are free to choose.
-const USUAL_TELEPHONE_EVENT: u8 = 101;
+pub(super) const USUAL_TELEPHONE_EVENT: u8 = 101;
 
 /// The payload types of RFC 3551 that are still in use, for formats that name no number.
 const STATIC_PAYLOAD_TYPES: [(u8, &str); 8] =
@@ -50,6 +50,11 @@ impl AudioFormat {
 
     pub(super) fn rtpmap(&self) -> RtpMap {
         RtpMap { encoding: self.name.clone(), clock_rate: self.clock_rate, channels: self.channels }
+    }
+
+    /// The number that it names, or that it has by RFC 3551.
+    pub(super) fn wanted_payload_type(&self) -> Option<u8> {
+        self.payload_type.or_else(|| self.static_payload_type())
     }
 
     fn static_payload_type(&self) -> Option<u8> {
@@ -143,7 +148,7 @@ impl MediaCapabilities {
         let mut taken: Vec<u8> = Vec::new();
         let mut numbers: Vec<Option<u8>> = Vec::new();
         for format in &all {
-            let wanted = format.payload_type.or_else(|| format.static_payload_type());
+            let wanted = format.wanted_payload_type();
             let free = wanted.filter(|number| *number < 128 && !taken.contains(number));
             taken.extend(free);
             numbers.push(free);

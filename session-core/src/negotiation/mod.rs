@@ -10,6 +10,7 @@
 mod capabilities;
 mod plan;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use blether_sip_core::sdp::{Connection, Direction, MediaDescription, Origin, Rtp
 use bytes::Bytes;
 
 pub use self::capabilities::{AudioFormat, MediaCapabilities};
-use self::capabilities::{TELEPHONE_EVENT, formats_of, is_telephone_event};
+use self::capabilities::{TELEPHONE_EVENT, USUAL_TELEPHONE_EVENT, formats_of, is_telephone_event};
 pub use self::plan::{MediaPlan, NegotiatedFormat};
 use crate::error::NegotiationError;
 
@@ -39,6 +40,8 @@ pub struct Negotiation {
     last: Option<(u64, Bytes)>,
     /// The m= lines that were agreed on so far.
     streams: Vec<Stream>,
+    /// What each payload type stands for, by the descriptions so far: at most 128.
+    numbers: BTreeMap<u8, AudioFormat>,
 }
 
 /// One m= line of the session, whose place never changes (RFC 3264 §8).
@@ -96,6 +99,16 @@ impl ReceivedOffer {
         self.stream().map_or(Direction::Inactive, effective_direction)
     }
 
+    /// What the peer would have, to be offered on to another phone: its formats, in its order and without its payload types, and its
+    /// direction as the other phone is to see ours.
+    pub fn wishes(&self) -> MediaCapabilities {
+        let unnumbered = |format| AudioFormat { payload_type: None, ..format };
+        let (telephone_events, audio) =
+            self.stream().into_iter().flat_map(formats_of).map(unnumbered).partition::<Vec<_>, _>(is_telephone_event);
+        let ptime = self.stream().and_then(MediaDescription::ptime);
+        MediaCapabilities { audio, telephone_events, ptime, direction: self.direction() }
+    }
+
     fn stream(&self) -> Option<&MediaDescription> {
         self.description.media.get(self.audio)
     }
@@ -105,7 +118,7 @@ impl Negotiation {
     /// Begins the negotiations of a session. `session_id` is to be unique for this host (RFC 8866 §5.2 advises a time stamp; random
     /// text does as well); only its lower 62 bits are used, because some peers read the number as signed.
     pub fn new(session_id: u64) -> Self {
-        Self { session_id: session_id & (u64::MAX >> 2), last: None, streams: Vec::new() }
+        Self { session_id: session_id & (u64::MAX >> 2), last: None, streams: Vec::new(), numbers: BTreeMap::new() }
     }
 
     /// Makes an offer (RFC 3264 §5; §8 if the session has one already). `local` is where our media arrives: an address that
@@ -114,8 +127,10 @@ impl Negotiation {
     /// Formats that cannot be written (a space in a name, a line end in parameters) are left out; without any format the stream is
     /// offered with port 0, and its answer is [`NegotiationError::AudioRefused`].
     pub fn offer(&mut self, capabilities: &MediaCapabilities, local: SocketAddr) -> PendingOffer {
+        let capabilities = self.with_known_numbers(capabilities);
         let formats: Vec<(u8, AudioFormat)> =
             capabilities.numbered().into_iter().map(|(number, format)| (number, format.clone())).collect();
+        self.numbers.extend(formats.iter().cloned());
         let streams = if self.streams.is_empty() { vec![Stream::Audio] } else { self.streams.clone() };
         let audio = audio_line(&formats, local, capabilities.ptime, capabilities.direction);
         let sdp = self.describe(&streams, &audio, local);
@@ -128,6 +143,17 @@ impl Negotiation {
     /// See [`NegotiationError`]. The session goes on as it was before the offer; at the start of a call that
     /// is nothing, and it is to be hung up.
     pub fn apply_answer(&mut self, offer: PendingOffer, answer: &[u8]) -> Result<MediaPlan, NegotiationError> {
+        let plan = self.preview_answer(&offer, answer)?;
+        self.streams = offer.streams;
+        Ok(plan)
+    }
+
+    /// What an answer would come to that is not the last word: one in a provisional response, which another phone behind a fork may
+    /// replace (RFC 3261 §13.2.1).
+    ///
+    /// # Errors
+    /// As [`apply_answer`](Self::apply_answer).
+    pub fn preview_answer(&self, offer: &PendingOffer, answer: &[u8]) -> Result<MediaPlan, NegotiationError> {
         let answer = SessionDescription::parse(answer).map_err(NegotiationError::Malformed)?;
         if answer.media.len() != offer.streams.len() {
             return Err(NegotiationError::WrongMediaCount { found: answer.media.len(), expected: offer.streams.len() });
@@ -158,10 +184,8 @@ impl Negotiation {
             .collect();
         let direction = meet(offer.direction, effective_direction(stream));
         let offered = offer.formats.iter().map(|(_, format)| format);
-        let plan = plan(remote, common, direction, stream)
-            .ok_or_else(|| no_common_format(names(offered), names(&formats_of(stream).collect::<Vec<_>>())))?;
-        self.streams = offer.streams;
-        Ok(plan)
+        plan(remote, common, direction, stream)
+            .ok_or_else(|| no_common_format(names(offered), names(&formats_of(stream).collect::<Vec<_>>())))
     }
 
     /// Takes in an offer of the peer (RFC 3264 §6).
@@ -212,7 +236,34 @@ impl Negotiation {
         let audio = audio_line(&common, local, capabilities.ptime, direction);
         let sdp = self.describe(&streams, &audio, local);
         self.streams = streams;
+        self.numbers.extend(common);
         Ok((sdp, plan))
+    }
+
+    /// The same formats, each with the payload type that it has had in this session: what a number stands for must not change
+    /// (RFC 3264 §8.3.2).
+    fn with_known_numbers(&self, capabilities: &MediaCapabilities) -> MediaCapabilities {
+        let mut numbered = capabilities.clone();
+        if self.numbers.is_empty() {
+            return numbered;
+        }
+        let mut taken: Vec<u8> = self.numbers.keys().copied().collect();
+        let mut used: Vec<u8> = Vec::new();
+        for format in numbered.audio.iter_mut().chain(&mut numbered.telephone_events) {
+            let had = |(_, known): &(&u8, &AudioFormat)| known.rtpmap().is_same_encoding(&format.rtpmap());
+            let free = |(number, _): &(&u8, &AudioFormat)| !used.contains(number);
+            // Of two that differ in parameters alone, each keeps its own.
+            let same = self.numbers.iter().filter(had).filter(free).max_by_key(|(_, known)| known.fmtp == format.fmtp);
+            let number = same.map(|(number, _)| *number).or_else(|| {
+                let usual = is_telephone_event(format).then_some(USUAL_TELEPHONE_EVENT);
+                let wanted = format.wanted_payload_type().or(usual).filter(|number| *number < 128);
+                wanted.into_iter().chain(96..=127).find(|number| !taken.contains(number))
+            });
+            format.payload_type = number;
+            taken.extend(number);
+            used.extend(number);
+        }
+        numbered
     }
 
     /// Writes a description; its version grows by one if it differs from the last (RFC 3264 §8).

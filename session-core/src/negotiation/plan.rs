@@ -24,6 +24,14 @@ pub struct NegotiatedFormat {
     pub fmtp: Option<ByteStr>,
 }
 
+impl NegotiatedFormat {
+    /// Whether both are the same codec, however they are numbered.
+    pub(crate) fn is_same_encoding(&self, other: &Self) -> bool {
+        self.name.eq_ignore_ascii_case(&other.name)
+            && (self.clock_rate, self.channels) == (other.clock_rate, other.channels)
+    }
+}
+
 /// What offer and answer have come to for the audio stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MediaPlan {
@@ -46,5 +54,13 @@ impl MediaPlan {
     /// Whether the peer has put us on hold: it does not want our media (RFC 3264 §8.4).
     pub fn is_held_by_peer(&self) -> bool {
         !self.direction.sends()
+    }
+
+    /// The formats that another plan has too: by which payload type each arrives here, and by which it is sent there.
+    pub(crate) fn same_formats(&self, other: &Self) -> impl Iterator<Item = (u8, u8)> {
+        self.formats.iter().filter_map(|format| {
+            let same = other.formats.iter().find(|there| format.is_same_encoding(there))?;
+            Some((format.receive_payload_type, same.payload_type))
+        })
     }
 }

@@ -3,6 +3,7 @@
 #![cfg(feature = "media")]
 #![allow(clippy::unwrap_used, reason = "a test may fail at any step")]
 
+mod bridged;
 mod called;
 mod calling;
 mod endpoint;

@@ -4,14 +4,16 @@
 
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 
+mod talk;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use blether_session_core::{
-    ClientCredentials, InviteSession, NextHop, OutgoingInvite, RequestToken, SessionConfig, SessionEvent,
-    SessionTransmit,
+    Bridge, ClientCredentials, InviteSession, MediaCapabilities, NextHop, OutgoingInvite, RequestToken, SessionConfig,
+    SessionEvent, SessionTransmit,
 };
 use blether_sip_core::{ByteStr, Limits, Message, NameAddr, Request, Response, SipUri, StatusCode, Uri};
 use blether_sip_transport::Flow;
@@ -22,6 +24,7 @@ use blether_transaction_core::{
 use bytes::Bytes;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
+pub(crate) use talk::Talk;
 
 /// What a phone does with a call that comes in.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +35,8 @@ pub(crate) enum Manner {
     Answer(Duration),
     /// Refuses at once.
     Refuse(StatusCode),
+    /// Is a server, that calls this phone and joins the two.
+    PassOn(usize),
 }
 
 type Action = Box<dyn FnOnce(&mut Phone, Instant)>;
@@ -41,6 +46,7 @@ pub(crate) struct Seat {
     pub(crate) events: Vec<String>,
     pub(crate) ended: usize,
     answer_at: Option<Instant>,
+    pub(crate) talk: Option<Talk>,
 }
 
 pub(crate) struct Phone {
@@ -49,6 +55,10 @@ pub(crate) struct Phone {
     pub(crate) transactions: Transactions,
     pub(crate) seats: Vec<Seat>,
     pub(crate) manner: Manner,
+    /// What it can do; without it, descriptions are just text.
+    pub(crate) speech: Option<MediaCapabilities>,
+    /// Which seats a server has joined.
+    pub(crate) bridges: Vec<(usize, usize, Bridge)>,
     /// Whether offers of the peer are accepted at once.
     pub(crate) accepts_offers: bool,
     config: Arc<SessionConfig>,
@@ -67,7 +77,9 @@ pub(crate) struct World {
     pub(crate) ladder: Vec<String>,
     /// An address that passes what comes from the first phone on to all of these, and back, without looking: a fork.
     fork: Option<(SocketAddr, Vec<SocketAddr>)>,
-    losses: Vec<(String, usize)>,
+    losses: Vec<(Instant, String, usize)>,
+    /// Whose network is gone, and from when on.
+    cut: Option<(Instant, SocketAddr)>,
     plan: BTreeMap<(Instant, usize), (usize, Action)>,
     planned: usize,
 }
@@ -82,16 +94,26 @@ pub(crate) fn sdp(text: &'static str) -> Bytes {
     Bytes::from_static(text.as_bytes())
 }
 
+/// A description in a few words, or the text that stands for one.
+fn described(sdp: &[u8]) -> String {
+    match MediaCapabilities::from_offer(sdp) {
+        Ok(described) => {
+            let names: Vec<&str> = described.audio.iter().map(|format| &*format.name).collect();
+            format!("{} {}", described.direction, names.join("+"))
+        }
+        Err(_) => String::from_utf8_lossy(sdp).into_owned(),
+    }
+}
+
 fn shown(event: &SessionEvent) -> String {
-    let body =
-        |sdp: &Option<Bytes>| sdp.as_ref().map_or("-".to_owned(), |sdp| String::from_utf8_lossy(sdp).into_owned());
+    let body = |sdp: &Option<Bytes>| sdp.as_ref().map_or("-".to_owned(), |sdp| described(sdp));
     match event {
         SessionEvent::Ringing => "Ringing".to_owned(),
         SessionEvent::Progress { sdp } => format!("Progress {}", body(sdp)),
         SessionEvent::Answered { sdp } => format!("Answered {}", body(sdp)),
         SessionEvent::Confirmed { sdp } => format!("Confirmed {}", body(sdp)),
         SessionEvent::Refused { response } => format!("Refused {}", response.status().code()),
-        SessionEvent::Offer { sdp } => format!("Offer {}", String::from_utf8_lossy(sdp)),
+        SessionEvent::Offer { sdp } => format!("Offer {}", described(sdp)),
         SessionEvent::OfferWanted => "OfferWanted".to_owned(),
         SessionEvent::OfferWithdrawn => "OfferWithdrawn".to_owned(),
         SessionEvent::OfferAnswered { sdp } => format!("OfferAnswered {}", body(sdp)),
@@ -121,6 +143,8 @@ impl Phone {
             transactions: Transactions::new(TransactionsConfig::default(), StdRng::from_rng(&mut rng)),
             seats: Vec::new(),
             manner: Manner::Ring,
+            speech: None,
+            bridges: Vec::new(),
             accepts_offers: true,
             config: Arc::new(config),
             rng,
@@ -158,7 +182,7 @@ impl Phone {
     pub(crate) fn call(&mut self, now: Instant, invite: OutgoingInvite) {
         let rng = StdRng::from_rng(&mut self.rng);
         let session = InviteSession::outgoing(now, self.config.clone(), invite, rng);
-        self.seats.push(Seat { session, events: Vec::new(), ended: 0, answer_at: None });
+        self.seats.push(Seat { session, events: Vec::new(), ended: 0, answer_at: None, talk: None });
     }
 
     fn ms(&self, now: Instant) -> u128 {
@@ -231,8 +255,13 @@ impl Phone {
                         answer_at = Some(now + after);
                     }
                     Manner::Refuse(status) => session.reject(now, status),
+                    Manner::PassOn(_) => {}
                 }
-                self.seats.push(Seat { session, events: Vec::new(), ended: 0, answer_at });
+                let (talk, index) = (self.talk(), self.seats.len());
+                self.seats.push(Seat { session, events: Vec::new(), ended: 0, answer_at, talk });
+                if let Manner::PassOn(to) = self.manner {
+                    self.connect(now, index, to);
+                }
             }
             Err(refusal) => self.transactions.respond(now, id, refusal.into_response()).unwrap(),
         }
@@ -255,6 +284,15 @@ impl Phone {
                 while let Some(event) = self.seats[index].session.poll_event() {
                     quiet = false;
                     self.note(now, index, &event);
+                }
+            }
+            if quiet {
+                self.settle_bridges(now);
+                for index in 0..self.seats.len() {
+                    while let Some(transmit) = self.seats[index].session.poll_transmit() {
+                        quiet = false;
+                        self.carry_out(now, index, transmit);
+                    }
                 }
             }
             while let Some(transmit) = self.transactions.poll_transmit() {
@@ -296,6 +334,13 @@ impl Phone {
         assert_eq!(seat.ended, 0, "{} said something after Ended: {event:?}", self.name);
         seat.events.push(format!("{ms} {}", shown(event)));
         match event {
+            _ if seat.talk.is_some() => {
+                if let SessionEvent::Ended { .. } = event {
+                    seat.ended += 1;
+                    seat.answer_at = None;
+                }
+                self.react(now, index, event);
+            }
             SessionEvent::Offer { .. } if accepts => seat.session.accept_offer(now, sdp("later answer")).unwrap(),
             SessionEvent::OfferWanted if accepts => seat.session.accept_offer(now, sdp("later offer")).unwrap(),
             SessionEvent::Ended { .. } => {
@@ -308,7 +353,8 @@ impl Phone {
 
     fn poll_timeout(&self) -> Option<Instant> {
         let sessions = self.seats.iter().flat_map(|seat| [seat.session.poll_timeout(), seat.answer_at]).flatten();
-        sessions.chain(self.transactions.poll_timeout()).min()
+        let bridges = self.bridges.iter().filter_map(|(_, _, bridge)| bridge.poll_timeout());
+        sessions.chain(bridges).chain(self.transactions.poll_timeout()).min()
     }
 
     fn handle_timeout(&mut self, now: Instant) {
@@ -317,10 +363,15 @@ impl Phone {
             seat.session.handle_timeout(now);
             if seat.answer_at.is_some_and(|at| at <= now) {
                 seat.answer_at = None;
+                if let Some(talk) = &mut seat.talk {
+                    talk::answer_talking(now, &mut seat.session, talk);
+                    continue;
+                }
                 // A call that was cancelled cannot be answered any more; that is what the test is about then.
                 let _ = seat.session.answer(now, sdp("answer"));
             }
         }
+        self.time_out_bridges(now);
     }
 }
 
@@ -329,7 +380,16 @@ impl World {
         let network = SimulatedNetwork::new(seed);
         let started = network.start();
         let phones = names.iter().enumerate().map(|(at, name)| Phone::new(name, at, seed, started)).collect();
-        Self { network, phones, ladder: Vec::new(), fork: None, losses: Vec::new(), plan: BTreeMap::new(), planned: 0 }
+        Self {
+            network,
+            phones,
+            ladder: Vec::new(),
+            fork: None,
+            losses: Vec::new(),
+            cut: None,
+            plan: BTreeMap::new(),
+            planned: 0,
+        }
     }
 
     /// Puts a fork at [`FORK`]'s address between the first phone and these.
@@ -339,7 +399,17 @@ impl World {
 
     /// Loses the first so many messages that are such: `alice>bob ACK`.
     pub(crate) fn lose(&mut self, what: &str, times: usize) {
-        self.losses.push((what.to_owned(), times));
+        self.lose_from(0, what, times);
+    }
+
+    /// The same, from this time on.
+    pub(crate) fn lose_from(&mut self, ms: u64, what: &str, times: usize) {
+        self.losses.push((self.network.start() + Duration::from_millis(ms), what.to_owned(), times));
+    }
+
+    /// Loses whatever a phone sends or is sent from this time on.
+    pub(crate) fn cut(&mut self, ms: u64, phone: usize) {
+        self.cut = Some((self.network.start() + Duration::from_millis(ms), self.phones[phone].address));
     }
 
     /// Lets a phone do something at this time.
@@ -365,11 +435,15 @@ impl World {
     fn post(&mut self, from: SocketAddr, to: SocketAddr, payload: Bytes) {
         let what = format!("{}>{} {}", self.name(from), self.name(to), summary(&payload));
         let ms = (self.network.now() - self.network.start()).as_millis();
-        let lost = self.losses.iter_mut().find(|(of, times)| *of == what && *times > 0);
-        if let Some((_, times)) = lost {
+        let now = self.network.now();
+        let lost = self.losses.iter_mut().find(|(since, of, times)| *since <= now && *of == what && *times > 0);
+        if let Some((_, _, times)) = lost {
             *times -= 1;
             self.ladder.push(format!("{ms} {what} lost"));
             return;
+        }
+        if self.cut.is_some_and(|(since, whose)| since <= self.network.now() && (whose == from || whose == to)) {
+            return self.ladder.push(format!("{ms} {what} lost"));
         }
         self.ladder.push(format!("{ms} {what}"));
         self.network.send(from, to, payload);

@@ -78,11 +78,12 @@ impl Figures {
             metrics::gauge!("blether_transaction_active", "shard" => self.shard.clone(), "kind" => kind)
                 .set(count as f64);
         }
-        let gauge = |name: &'static str, value: f64| metrics::gauge!(name, "shard" => self.shard.clone()).set(value);
-        gauge("blether_transaction_lag_seconds", gauges.lag.as_secs_f64());
-        gauge("blether_transaction_overload_level", f64::from(gauges.overload.level()));
-        gauge("blether_transaction_passed_waiting", gauges.passed as f64);
-        gauge("blether_transaction_commands_waiting", gauges.commands as f64);
+        let shard = || self.shard.clone();
+        metrics::gauge!("blether_transaction_lag_seconds", "shard" => shard()).set(gauges.lag.as_secs_f64());
+        metrics::gauge!("blether_transaction_overload_level", "shard" => shard())
+            .set(f64::from(gauges.overload.level()));
+        metrics::gauge!("blether_transaction_waiting_messages", "shard" => shard()).set(gauges.passed as f64);
+        metrics::gauge!("blether_transaction_waiting_commands", "shard" => shard()).set(gauges.commands as f64);
     }
 
     /// Counts on.
@@ -104,7 +105,8 @@ impl Figures {
             ("keep_alive", counters.keep_alives, before.keep_alives),
         ] {
             if now > before {
-                metrics::counter!("blether_transaction_unserved_messages_total", "what" => what).increment(now - before);
+                metrics::counter!("blether_transaction_unserved_messages_total", "what" => what)
+                    .increment(now - before);
             }
         }
     }

@@ -60,7 +60,7 @@ impl Endpoint {
         let listener = TcpListener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let (udp, address) = (sockets[0].local_addr(), listener.local_addr());
         let (sender, events) = mpsc::unbounded_channel();
-        let streams = Some(Streams { listener, limits: ConnectionLimits::default() });
+        let streams = Some(Streams { listeners: vec![listener], limits: ConnectionLimits::default() });
         let mut rng = StdRng::seed_from_u64(1);
         let (shards, handles) = Shards::new(sockets, streams, &ShardConfig::default(), &mut rng, |router, _| User {
             router,
@@ -203,6 +203,26 @@ async fn a_response_opens_a_connection_when_that_of_its_request_is_gone() {
     // The 100 that the transaction sends by itself after 200 ms.
     let (mut back, _) = in_time(listener.accept()).await.unwrap();
     assert!(read_until(&mut back, "\r\n\r\n").await.starts_with("SIP/2.0 100"));
+}
+
+#[tokio::test]
+async fn an_alias_that_nobody_can_prove_draws_no_request_to_its_connection_and_does_no_harm() {
+    let endpoint = Endpoint::start();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let advertised = listener.local_addr().unwrap();
+    let mut stranger = TcpStream::connect(endpoint.address).await.unwrap();
+    let options = message("OPTIONS", "alias").replace("/UDP", "/TCP");
+    let options = options.replace(":9;rport;", &format!(":{};alias;", advertised.port()));
+    assert!(options.contains(";alias;"), "{options}");
+    stranger.write_all(options.as_bytes()).await.unwrap();
+    // RFC 5923 §8.2: the request is served as though it offered none.
+    let heard = read_until(&mut stranger, "\r\n\r\n").await;
+    assert!(heard.starts_with("SIP/2.0 200"), "{heard}");
+    // RFC 5923 §9.2: who listens at that address gets what is for it.
+    endpoint.handles[1].try_send(Flow::tcp(endpoint.address, advertised)).unwrap();
+    let (mut owner, _) = in_time(listener.accept()).await.unwrap();
+    assert!(read_until(&mut owner, "\r\n\r\n").await.starts_with("OPTIONS"));
+    assert_eq!(endpoint.running.connections(), 2);
 }
 
 #[tokio::test]

@@ -76,7 +76,7 @@ pub(super) struct Fallback {
 #[derive(Debug, Clone, Copy)]
 enum Silent {
     /// SHA-256 and MD5.
-    Both { since: Instant },
+    Both { since: Instant, copy: u64 },
     /// MD5 alone, because it did not answer before.
     Md5 { since: Instant },
 }
@@ -98,14 +98,19 @@ impl Default for Fallback {
 }
 
 impl Fallback {
-    /// Takes in a request without credentials, and whether to offer MD5 alone.
-    pub(super) fn handle_no_credentials(&mut self, now: Instant, phone: &Phone) -> bool {
+    /// Takes in a request without credentials, and whether to offer MD5 alone. `copy` is the same for each copy of a request and another for
+    /// another one: a phone that sends the same again has not heard the challenge.
+    pub(super) fn handle_no_credentials(&mut self, now: Instant, phone: &Phone, copy: u64) -> bool {
         let silent = match (self.logged_in(now, phone), self.silent(now, phone)) {
             (Some(LoggedIn::Sha256), _) => return false,
             (Some(LoggedIn::Md5 { .. }), _) | (None, Some(Silent::Md5 { .. })) => return true,
-            (None, Some(Silent::Both { since })) if now.saturating_duration_since(since) < MIN_PAUSE => return false,
+            (None, Some(Silent::Both { since, copy: known }))
+                if known == copy || now.saturating_duration_since(since) < MIN_PAUSE =>
+            {
+                return false;
+            }
             (None, Some(Silent::Both { .. })) => Silent::Md5 { since: now },
-            (None, None) => Silent::Both { since: now },
+            (None, None) => Silent::Both { since: now, copy },
         };
         self.silent.insert(phone, silent);
         matches!(silent, Silent::Md5 { .. })
@@ -140,9 +145,9 @@ impl Fallback {
     }
 
     fn silent(&self, now: Instant, phone: &Phone) -> Option<Silent> {
-        self.silent
-            .get(phone)
-            .filter(|(Silent::Both { since } | Silent::Md5 { since })| now.saturating_duration_since(*since) < WINDOW)
+        self.silent.get(phone).filter(|(Silent::Both { since, .. } | Silent::Md5 { since })| {
+            now.saturating_duration_since(*since) < WINDOW
+        })
     }
 
     fn logged_in(&self, now: Instant, phone: &Phone) -> Option<LoggedIn> {
@@ -152,8 +157,14 @@ impl Fallback {
         })
     }
 
-    /// How many phones are remembered that have not answered, and that have.
+    /// A request without credentials that is no copy of another.
     #[cfg(test)]
+    fn comes(&mut self, now: Instant, phone: &Phone) -> bool {
+        let copy = self.silent.inserted;
+        self.handle_no_credentials(now, phone, copy)
+    }
+
+    /// How many phones are remembered that have not answered, and that have.
     pub(super) fn remembered(&self) -> (usize, usize) {
         (self.silent.by_phone.len(), self.logged_in.by_phone.len())
     }
@@ -220,15 +231,14 @@ mod tests {
     #[track_caller]
     fn check(seconds: &[u32], expected: &[bool]) {
         let (now, mut fallback) = start();
-        let offered: Vec<bool> =
-            seconds.iter().map(|s| fallback.handle_no_credentials(now + *s * SECOND, &alice())).collect();
+        let offered: Vec<bool> = seconds.iter().map(|s| fallback.comes(now + *s * SECOND, &alice())).collect();
         assert_eq!(offered, expected, "{seconds:?}");
     }
 
     /// A phone that has logged in by MD5, which was all that it was offered.
     fn helped(now: Instant, fallback: &mut Fallback, phone: &Phone) -> Instant {
-        assert!(!fallback.handle_no_credentials(now, phone));
-        assert!(fallback.handle_no_credentials(now + 30 * SECOND, phone));
+        assert!(!fallback.comes(now, phone));
+        assert!(fallback.comes(now + 30 * SECOND, phone));
         fallback.handle_log_in(now + 30 * SECOND, phone, Algorithm::Md5);
         now + 30 * SECOND
     }
@@ -242,6 +252,15 @@ mod tests {
     #[test]
     fn requests_sent_before_the_challenge_could_be_answered_do_not_count() {
         check(&[0, 0, 1, 4], &[false; 4]);
+    }
+
+    #[test]
+    fn a_resend_tells_nothing_of_what_its_phone_can_do() {
+        let (now, mut fallback) = start();
+        for seconds in [0, 1, 8, 31] {
+            assert!(!fallback.handle_no_credentials(now + seconds * SECOND, &alice(), 7), "after {seconds} s");
+        }
+        assert!(fallback.handle_no_credentials(now + 32 * SECOND, &alice(), 8));
     }
 
     #[test]
@@ -259,9 +278,9 @@ mod tests {
     fn other_users_and_other_addresses_are_other_phones() {
         let (now, mut fallback) = start();
         for other in [alice(), phone("192.0.2.9", "bob"), phone("192.0.2.10", "alice")] {
-            assert!(!fallback.handle_no_credentials(now, &other));
+            assert!(!fallback.comes(now, &other));
         }
-        assert!(fallback.handle_no_credentials(now + 30 * SECOND, &alice()));
+        assert!(fallback.comes(now + 30 * SECOND, &alice()));
     }
 
     #[test]
@@ -270,18 +289,18 @@ mod tests {
         let mut last = helped(now, &mut fallback, &alice());
         for _ in 0..3 {
             last += KEPT - SECOND;
-            assert!(fallback.handle_no_credentials(last, &alice()));
+            assert!(fallback.comes(last, &alice()));
             fallback.handle_log_in(last, &alice(), Algorithm::Md5);
         }
-        assert!(!fallback.handle_no_credentials(last + KEPT, &alice()), "it was not heard of for long");
+        assert!(!fallback.comes(last + KEPT, &alice()), "it was not heard of for long");
     }
 
     #[test]
     fn who_takes_md5_out_of_both_needs_no_help() {
         let (now, mut fallback) = start();
-        assert!(!fallback.handle_no_credentials(now, &alice()));
+        assert!(!fallback.comes(now, &alice()));
         fallback.handle_log_in(now, &alice(), Algorithm::Md5);
-        assert!(!fallback.handle_no_credentials(now + 30 * SECOND, &alice()));
+        assert!(!fallback.comes(now + 30 * SECOND, &alice()));
         assert_eq!(fallback.remembered(), (1, 0));
     }
 
@@ -291,7 +310,7 @@ mod tests {
         let at = helped(now, &mut fallback, &alice());
         fallback.handle_log_in(at, &alice(), Algorithm::Sha256);
         for seconds in [0, 30, 60, 4_000, 10 * 86_400] {
-            assert!(!fallback.handle_no_credentials(at + seconds * SECOND, &alice()));
+            assert!(!fallback.comes(at + seconds * SECOND, &alice()));
             fallback.handle_log_in(at + seconds * SECOND, &alice(), Algorithm::Md5);
             assert!(!fallback.offers_md5_alone(at + seconds * SECOND, &alice()));
         }
@@ -300,12 +319,12 @@ mod tests {
     #[test]
     fn a_wrong_answer_by_sha_256_takes_back_what_silence_has_brought_about() {
         let (now, mut fallback) = start();
-        assert!(!fallback.handle_no_credentials(now, &alice()));
+        assert!(!fallback.comes(now, &alice()));
         fallback.handle_wrong_answer(&alice(), Algorithm::Md5);
-        assert!(fallback.handle_no_credentials(now + 30 * SECOND, &alice()));
+        assert!(fallback.comes(now + 30 * SECOND, &alice()));
         fallback.handle_wrong_answer(&alice(), Algorithm::Sha256);
         assert!(!fallback.offers_md5_alone(now + 30 * SECOND, &alice()));
-        assert!(!fallback.handle_no_credentials(now + 60 * SECOND, &alice()));
+        assert!(!fallback.comes(now + 60 * SECOND, &alice()));
     }
 
     #[test]
@@ -321,16 +340,16 @@ mod tests {
         let (now, mut fallback) = start();
         let at = helped(now, &mut fallback, &phone("192.0.2.9", "old"));
         fallback.handle_log_in(at, &phone("192.0.2.9", "able"), Algorithm::Sha256);
-        fallback.handle_no_credentials(at, &alice());
+        fallback.comes(at, &alice());
         for stranger in 0..MAX_REMEMBERED {
-            fallback.handle_no_credentials(at + SECOND, &phone("203.0.113.1", &stranger.to_string()));
+            fallback.comes(at + SECOND, &phone("203.0.113.1", &stranger.to_string()));
         }
         assert_eq!(fallback.remembered(), (MAX_REMEMBERED, 2));
         let later = at + 30 * SECOND;
-        assert!(!fallback.handle_no_credentials(later, &alice()), "the oldest was forgotten");
-        assert!(fallback.handle_no_credentials(later, &phone("203.0.113.1", "9999")));
-        assert!(fallback.handle_no_credentials(later, &phone("192.0.2.9", "old")));
-        assert!(!fallback.handle_no_credentials(later, &phone("192.0.2.9", "able")));
+        assert!(!fallback.comes(later, &alice()), "the oldest was forgotten");
+        assert!(fallback.comes(later, &phone("203.0.113.1", "9999")));
+        assert!(fallback.comes(later, &phone("192.0.2.9", "old")));
+        assert!(!fallback.comes(later, &phone("192.0.2.9", "able")));
     }
 
     #[test]

@@ -6,8 +6,10 @@ use bytes::Bytes;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
+use std::sync::atomic::AtomicU32;
+
 use super::*;
-use crate::account::Account;
+use crate::account::{Account, Accounts, SharedAccounts};
 
 const SECOND: Duration = Duration::from_secs(1);
 const URI: &str = "sip:blether.example";
@@ -18,7 +20,12 @@ fn authenticator(now: Instant, change: impl FnOnce(&mut AuthenticatorConfig)) ->
     let accounts = accounts.map(|(user, password)| Account::new(user, "blether", password, None).unwrap());
     let mut config = AuthenticatorConfig::new("blether");
     change(&mut config);
-    Authenticator::new(config, Arc::new(Accounts::new(accounts).unwrap()), now, &mut StdRng::seed_from_u64(7))
+    Authenticator::new(
+        config,
+        Arc::new(SharedAccounts::new(Accounts::new(accounts).unwrap())),
+        now,
+        &mut StdRng::seed_from_u64(7),
+    )
 }
 
 /// Any instant does: only differences count.
@@ -27,9 +34,12 @@ fn start() -> (Instant, Authenticator) {
     (now, authenticator(now, |_| {}))
 }
 
+/// A request that is no copy of any other.
 fn request(method: &Method, uri: &str, header: &str) -> Request {
+    static LAST: AtomicU32 = AtomicU32::new(0);
+    let branch = LAST.fetch_add(1, Ordering::Relaxed);
     let text = format!(
-        "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK1\r\nFrom: <sip:alice@blether.example>;tag=1\r\n\
+        "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK{branch}\r\nFrom: <sip:alice@blether.example>;tag=1\r\n\
          To: <sip:alice@blether.example>\r\nCall-ID: 1\r\nCSeq: 1 {method}\r\n{header}Content-Length: 0\r\n\r\n"
     );
     match Message::parse(Bytes::from(text), &Limits::default()).unwrap() {
@@ -166,7 +176,7 @@ fn a_nonce_that_was_not_issued_here_is_refused() {
 #[test]
 fn a_nonce_of_another_process_is_refused() {
     let (now, authenticator) = start();
-    let accounts = Arc::new(Accounts::default());
+    let accounts = Arc::new(SharedAccounts::new(Accounts::default()));
     let rng = &mut StdRng::seed_from_u64(8);
     let restarted = Authenticator::new(AuthenticatorConfig::new("blether"), accounts, now, rng);
     let theirs = challenged(&restarted, now).remove(0);

@@ -10,7 +10,7 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
 use super::*;
-use crate::account::{Account, Accounts};
+use crate::account::{Account, Accounts, SharedAccounts};
 use crate::registrar::{Domains, Registrar, RegistrarConfig};
 use crate::stage::{Authenticator, AuthenticatorConfig};
 
@@ -56,7 +56,7 @@ async fn live(folder: &Path) {
     let location = Arc::new(Location::default());
     let users: Vec<String> = (0..REGISTRATIONS).map(|n| format!("user{n:04}")).collect();
     let accounts = users.iter().map(|user| Account::new(user, "blether", "x", None).unwrap());
-    let accounts = Arc::new(Accounts::new(accounts).unwrap());
+    let accounts = Arc::new(SharedAccounts::new(Accounts::new(accounts).unwrap()));
     let authenticator = Authenticator::new(AuthenticatorConfig::new("blether"), accounts, now, rng);
     let domains = Domains::new(Host::parse("blether.example").unwrap(), []);
     let registrar = Registrar::new(RegistrarConfig::new(domains), Arc::clone(&location), rng).unwrap();

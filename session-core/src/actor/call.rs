@@ -232,7 +232,7 @@ pub(crate) enum Op {
 /// Ends a call from outside its handler; clones and repeated use are harmless.
 #[derive(Clone, Debug)]
 pub struct CallControl {
-    pub(crate) ops: mpsc::WeakSender<Op>,
+    pub(crate) ops: mpsc::WeakSender<Box<Op>>,
 }
 
 impl CallControl {
@@ -240,7 +240,7 @@ impl CallControl {
     pub async fn hang_up(&self) {
         if let Some(ops) = self.ops.upgrade() {
             // The call may end while the request waits, which is what was wanted.
-            let _ = ops.send(Op::End { leg: LegKey::PRIMARY, cause: EndCause::HungUp }).await;
+            let _ = ops.send(Box::new(Op::End { leg: LegKey::PRIMARY, cause: EndCause::HungUp })).await;
         }
     }
 }
@@ -259,8 +259,8 @@ struct LegView {
 /// [`Self::event`].
 #[derive(Debug)]
 pub struct Call {
-    ops: mpsc::Sender<Op>,
-    events: mpsc::Receiver<CallEvent>,
+    ops: mpsc::Sender<Box<Op>>,
+    events: mpsc::Receiver<Box<CallEvent>>,
     waiting: VecDeque<CallEvent>,
     mailbox: Mailbox,
     source: Arc<MediaSource>,
@@ -291,8 +291,8 @@ impl std::fmt::Debug for Op {
 
 impl Call {
     pub(crate) fn new(
-        ops: mpsc::Sender<Op>,
-        events: mpsc::Receiver<CallEvent>,
+        ops: mpsc::Sender<Box<Op>>,
+        events: mpsc::Receiver<Box<CallEvent>>,
         mailbox: Mailbox,
         source: Arc<MediaSource>,
         incoming: Option<Arc<Incoming>>,
@@ -355,7 +355,7 @@ impl Call {
     }
 
     async fn next_event(&mut self) -> Option<CallEvent> {
-        let event = self.events.recv().await?;
+        let event = *self.events.recv().await?;
         match &event {
             CallEvent::EarlyMedia { leg, plan }
             | CallEvent::Answered { leg, plan }
@@ -474,10 +474,14 @@ impl Call {
         let plan = self.legs.get(&leg).and_then(|view| view.plan.clone()).ok_or(CallError::NoSuchLeg(leg))?;
         let unanswered = self.incoming.is_some() && !self.answered;
         if self.legs.get(&LegKey::PRIMARY).ok_or(CallError::Ended)?.media.is_none() {
-            self.negotiate(LegKey::PRIMARY, &MediaCapabilities::from_plan(&plan)).await?;
-        }
-        // What is relayed since before the answer goes on without a break.
-        if self.early != Some(leg) {
+            let agreed = self.agree(LegKey::PRIMARY, &MediaCapabilities::from_plan(&plan)).await?;
+            let (caller, callee) = (self.media_of(LegKey::PRIMARY)?, self.media_of(leg)?);
+            // Both are with the worker before it wakes for the first, and done in this order.
+            let (followed, bridged) =
+                tokio::join!(follow_agreed(&self.worker, caller, agreed.as_ref()), self.worker.bridge(caller, callee));
+            followed.and(bridged)?;
+        } else if self.early != Some(leg) {
+            // What is relayed since before the answer goes on without a break.
             self.worker.bridge(self.media_of(LegKey::PRIMARY)?, self.media_of(leg)?).await?;
         }
         self.send(Op::Link { a: LegKey::PRIMARY, b: leg }).await?;
@@ -545,6 +549,13 @@ impl Call {
         leg: LegKey,
         capabilities: &MediaCapabilities,
     ) -> Result<Option<MediaPlan>, CallError> {
+        let agreed = self.agree(leg, capabilities).await?;
+        follow_agreed(&self.worker, self.media_of(leg)?, agreed.as_ref()).await?;
+        Ok(agreed)
+    }
+
+    /// Opens a leg's media and finds out what it is to do, which the worker is yet to be told.
+    async fn agree(&mut self, leg: LegKey, capabilities: &MediaCapabilities) -> Result<Option<MediaPlan>, CallError> {
         let local = self.legs.get(&leg).ok_or(CallError::NoSuchLeg(leg))?.local;
         // The answer uses the numbers of the offer (RFC 3264 §6.1).
         let keys = match self.invite().filter(|invite| !invite.body().is_empty()) {
@@ -559,9 +570,6 @@ impl Call {
         if let Some(view) = self.legs.get_mut(&leg) {
             view.media = Some(id);
             view.plan.clone_from(&plan);
-        }
-        if let Some(plan) = &plan {
-            follow_plan(&self.worker, id, plan).await?;
         }
         Ok(plan)
     }
@@ -588,6 +596,14 @@ impl Call {
     }
 
     async fn send(&self, op: Op) -> Result<(), CallError> {
-        self.ops.send(op).await.map_err(|_| CallError::Ended)
+        self.ops.send(Box::new(op)).await.map_err(|_| CallError::Ended)
+    }
+}
+
+/// Has the worker do what was agreed, if anything was.
+async fn follow_agreed(worker: &WorkerHandle, leg: LegId, agreed: Option<&MediaPlan>) -> Result<(), WorkerError> {
+    match agreed {
+        Some(plan) => follow_plan(worker, leg, plan).await,
+        None => Ok(()),
     }
 }

@@ -435,7 +435,7 @@ impl CallActor {
                 | CallEvent::EarlyMedia { .. }
                 | CallEvent::Ringing { .. }
         );
-        if (report && self.events.capacity() <= EVENTS_RESERVED) || self.events.try_send(event).is_err() {
+        if (report && self.events.capacity() <= EVENTS_RESERVED) || self.events.try_send(Box::new(event)).is_err() {
             metrics::counter!("blether_session_call_events_lost_total").increment(1);
         }
     }

@@ -47,6 +47,8 @@ step_peers() {
     command -v sipp >/dev/null || missing+=(sip-tester)
     command -v baresip >/dev/null || missing+=(baresip-core)
     PATH=$PATH:/usr/sbin command -v kamailio >/dev/null || missing+=(kamailio)
+    [[ -d /usr/share/kamailio/db_sqlite ]] || missing+=(kamailio-sqlite-modules)
+    command -v rtpengine >/dev/null || missing+=(rtpengine-daemon)
     ((${#missing[@]})) || return 0
     if [[ $(id -u) -ne 0 ]] || ! command -v apt-get >/dev/null; then
         fail "the interop tests need these Debian packages, which are missing: ${missing[*]}" \

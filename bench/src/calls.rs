@@ -10,9 +10,10 @@ use blether_sip_core::{Contact, Message, Method, NameAddr, Request, Response, St
 use bytes::Bytes;
 
 use crate::load::{Load, Wire, drive};
-use crate::registrar::Registrations;
-use crate::report::Report;
-use crate::server::{Server, Stopwatch};
+use crate::place::Place;
+use crate::registrar::{Challenge, FORGOTTEN, Registrations};
+use crate::report::{Report, Side};
+use crate::server::{Serve, Server, Stopwatch};
 use crate::subscriber::Subscriber;
 
 const CALLER: u32 = 0;
@@ -21,23 +22,85 @@ const CALLEE: u32 = 1;
 /// The bar that is set for a call, in µs: Asterisk 23 took 2,300 on a like machine.
 const BAR: f64 = 150.0;
 
+/// The bar that is set for what a call takes of memory, in bytes: Asterisk 23 took 424,000 on a like machine.
+const MEMORY_BAR: f64 = 15_000.0;
+
+/// Calls begun in a second that are to be held.
+const SETTING_UP_RATE: u32 = 200;
+
+/// How often one INVITE may be challenged. One phone that calls many times at once has its INVITEs overtake each other where there are
+/// several shards, and a nonce is not taken with a count below one that was seen (RFC 7616 §3.4.5).
+const MOST_CHALLENGES: u32 = 3;
+
 /// The RTP port of phones without sound; nobody sends, so nobody listens.
 const NO_SOUND: u16 = 40_000;
 
-pub(crate) fn run(time: Duration, rate: u32) -> anyhow::Result<Report> {
+pub(crate) struct Options {
+    pub(crate) time: Duration,
+    pub(crate) runs: u32,
+    pub(crate) rate: u32,
+    /// Calls that are held while memory is measured; 0 leaves that out.
+    pub(crate) held: u32,
+}
+
+pub(crate) fn run(options: &Options) -> anyhow::Result<Report> {
     let mut report = Report::default();
-    let server = Server::start(&mut report)?;
+    let place = Place::choose(false, &mut report)?;
+    for _ in 0..options.runs {
+        let server = Server::ours(&place, &Serve::with_digest())?;
+        measure("calls.b2bua", &server, options, Some(BAR), &mut report)?;
+        drop(server);
+        let server = Server::ours_durable(&place, &Serve::with_digest())?;
+        measure("calls.b2bua.written", &server, options, None, &mut report)?;
+    }
+    if options.held > 0 {
+        for _ in 0..options.runs {
+            memory(&place, options.held, &mut report)?;
+        }
+    }
+    let Options { rate, held, .. } = options;
+    report.note(format!("{rate} calls begun a second: INVITE with known nonce, 180, 200, ACK, BYE, 200 on both legs; two RTP and two RTCP sockets each."));
+    report
+        .note("calls.b2bua: call records in memory; written: in SQLite, at the answer before its 200 and at the end.");
+    if *held > 0 {
+        report.note(format!("memory: growth of the resident memory by {held} calls that are held without sound, {FORGOTTEN:?} after the last 200."));
+    }
+    Ok(report)
+}
+
+fn measure(
+    name: &str,
+    server: &Server,
+    options: &Options,
+    bar: Option<f64>,
+    report: &mut Report,
+) -> anyhow::Result<()> {
     let mut wire = Wire::to(server.address)?;
     let mut load = Calls::between_registered_phones(&mut wire)?;
     // The first call is challenged, the others answer the nonce that they know.
-    ensure!(drive(&mut load, &mut wire, time, 1_000, 1)?.done == 1, "the first call failed");
-    let watch = Stopwatch::start(&server)?;
-    let outcome = drive(&mut load, &mut wire, time, rate, u64::MAX)?;
-    watch.report(&server, "calls.b2bua", outcome.done, "µs/call", Some(BAR), &mut report)?;
-    report.outcome("calls.b2bua", outcome);
-    report.share("calls.unexpected", load.unexpected, outcome.done + outcome.failed);
-    report.note(format!("{rate} calls begun a second: INVITE with known nonce, 180, 200, ACK, BYE, 200 on both legs."));
-    Ok(report)
+    ensure!(drive(&mut load, &mut wire, options.time, 1_000, 1)?.done == 1, "the first call failed");
+    let watch = Stopwatch::start(server)?;
+    let outcome = drive(&mut load, &mut wire, options.time, options.rate, u64::MAX)?;
+    watch.report(server, (Side::Ours, name, "µs/call"), outcome.done, bar, report)?;
+    report.outcome(Side::Ours, name, outcome);
+    report.share(Side::Ours, &format!("{name}.unexpected"), load.unexpected, outcome.done + outcome.failed);
+    Ok(())
+}
+
+/// What a call takes while it is held.
+fn memory(place: &Place, held: u32, report: &mut Report) -> anyhow::Result<()> {
+    let server = Server::ours(place, &Serve::with_digest())?;
+    let mut wire = Wire::to(server.address)?;
+    let mut load = Calls::between_registered_phones(&mut wire)?;
+    ensure!(drive(&mut load, &mut wire, Duration::from_secs(1), 1_000, 1)?.done == 1, "the first call failed");
+    load.hold = true;
+    let before = server.memory()?;
+    let outcome = drive(&mut load, &mut wire, Duration::from_secs(600), SETTING_UP_RATE, u64::from(held))?;
+    report.outcome(Side::Ours, "calls.memory", outcome);
+    std::thread::sleep(FORGOTTEN);
+    let grown = server.memory()?.saturating_sub(before);
+    report.figure(Side::Ours, "calls.memory", "B/call", grown as f64 / f64::from(held), Some(MEMORY_BAR));
+    Ok(())
 }
 
 /// One phone that calls another through the server; both are at this end of the wire.
@@ -52,23 +115,40 @@ pub(crate) struct Calls {
     /// Calls that are over at the caller, and at the callee.
     ended: (u64, u64),
     unexpected: u64,
-    /// With sound, calls are held: an RTP socket for each end, connected to the server's.
+    /// What the last call was answered that failed so.
+    pub(crate) refusal: Option<StatusCode>,
+    /// Whether calls are held, and done as soon as they are answered.
+    pub(crate) hold: bool,
+    /// With sound: an RTP socket for each end, connected to the server's.
     pub(crate) ears: Option<Vec<UdpSocket>>,
 }
 
 struct Placed {
     invite: Request,
-    challenged: bool,
+    challenges: u32,
     ear: Option<UdpSocket>,
 }
 
 impl Calls {
     /// Registers a caller and a callee.
     pub(crate) fn between_registered_phones(wire: &mut Wire) -> anyhow::Result<Self> {
-        Registrations::of(std::iter::once(CALLEE)).once(wire)?;
+        let mut callee = Registrations::of(std::iter::once(CALLEE));
+        callee.challenge = Challenge::First;
+        callee.once(wire)?;
         let (caller, callee) = (Subscriber::new(CALLER), Subscriber::new(CALLEE));
         let (placed, taken) = (HashMap::new(), HashMap::new());
-        Ok(Self { caller, callee, begun: 0, placed, taken, ended: (0, 0), unexpected: 0, ears: None })
+        Ok(Self {
+            caller,
+            callee,
+            begun: 0,
+            placed,
+            taken,
+            ended: (0, 0),
+            unexpected: 0,
+            refusal: None,
+            hold: false,
+            ears: None,
+        })
     }
 
     /// A socket for one end of a call, if it is to have sound, and the SDP that names its port.
@@ -106,11 +186,12 @@ impl Calls {
         let ack = ack.cseq(response.cseq().number);
         if !response.status().is_success() {
             wire.send(&ack.via(response.via().clone()).build()?.to_bytes())?;
-            if response.status().code() != 401 || call.challenged {
+            if response.status().code() != 401 || call.challenges == MOST_CHALLENGES {
+                self.refusal = Some(response.status());
                 return Ok((0, 1));
             }
             call.invite = self.caller.authorized(&call.invite, response)?;
-            call.challenged = true;
+            call.challenges += 1;
             wire.request(call.invite.clone())?;
             self.placed.insert(call_id, call);
             return Ok((0, 0));
@@ -121,7 +202,7 @@ impl Calls {
         ack.set_uri(target);
         wire.acknowledge(ack.clone())?;
         self.keep_ear(call.ear.take(), response.body())?;
-        if self.ears.is_some() {
+        if self.hold {
             return Ok((1, 0));
         }
         let bye = Request::builder(Method::Bye, ack.uri().clone()).from(ack.from().clone()).to(ack.to().clone());
@@ -169,7 +250,7 @@ impl Load for Calls {
         let invite = invite.header(self.caller.contact(wire)).body("application/sdp", sdp);
         let invite = self.caller.prepared(invite)?;
         wire.request(invite.clone())?;
-        self.placed.insert(call_id, Placed { invite, challenged: false, ear });
+        self.placed.insert(call_id, Placed { invite, challenges: 0, ear });
         Ok(true)
     }
 

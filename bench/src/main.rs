@@ -1,23 +1,27 @@
 //! What things cost: CPU time of a parsed message, a REGISTER, a call and a relayed packet.
 //!
 //! The server that is measured is a process of its own, and its CPU time is read from the system; what the load generator burns is
-//! shown beside it and never added. An operation that fails, or has to be sent again, is counted; over [`report::MOST_FAILURES`] of
+//! shown beside it and never added. A peer runs in the same runs, in turn with ours, at the same address, and gets the same packets. An operation that fails, or has to be sent again, is counted; over [`report::MOST_FAILURES`] of
 //! either the figures are worth nothing, and the exit code says so.
 
 mod calls;
+mod kamailio;
 mod load;
 mod parse;
+mod place;
 mod process;
 mod registrar;
 mod relay;
 mod report;
+mod rtpengine;
 mod server;
+mod streams;
 mod subscriber;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 #[derive(Parser)]
 #[command(name = "blether-bench", about = "Measures what the stack costs, in CPU time", version)]
@@ -33,40 +37,71 @@ enum Bench {
         #[command(flatten)]
         options: Options,
     },
-    /// One REGISTER with digest authentication
+    /// One REGISTER: plain, with digest, and written before its answer; and the memory of a contact
     Registrar {
         #[command(flatten)]
         options: Options,
+        /// Measure this server beside ours
+        #[arg(long, value_enum)]
+        peer: Option<RegistrarPeer>,
         /// REGISTERs begun in a second
         #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
         rate: u32,
+        /// Registrations that are held while memory is measured; 0 leaves that out
+        #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(0..=100_000))]
+        contacts: u32,
     },
-    /// One call between two phones, without sound: INVITE to the 200 to BYE, on both legs
+    /// One call between two phones, without sound: INVITE to the 200 to BYE, on both legs; and the memory of a call
     Calls {
         #[command(flatten)]
         options: Options,
         /// Calls begun in a second
         #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
         rate: u32,
+        /// Calls that are held while memory is measured; 0 leaves that out
+        #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(0..=4_000))]
+        held: u32,
     },
     /// One RTP packet of 20 ms through a call
     Relay {
         #[command(flatten)]
         options: Options,
+        /// Measure this relay beside ours
+        #[arg(long, value_enum)]
+        peer: Option<RelayPeer>,
         /// Calls that are held at a time, each with a stream each way
         #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=2_000))]
         calls: u32,
+        /// Give the server every core, a shard and a media worker each, and say what each of its threads did
+        #[arg(long)]
+        all_cores: bool,
     },
     /// The server under test; ends with its standard input
     #[command(hide = true)]
-    Serve,
+    Serve {
+        #[command(flatten)]
+        how: server::Serve,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum RegistrarPeer {
+    Kamailio,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum RelayPeer {
+    Rtpengine,
 }
 
 #[derive(Args, Clone, Copy)]
 struct Options {
-    /// How long each figure is measured for
+    /// How long each figure is measured for, in each run
     #[arg(long, default_value = "5", value_parser = seconds)]
     seconds: Duration,
+    /// How often everything is measured; figures are the medians, failures the worst
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=99))]
+    runs: u32,
     /// One JSON object a line
     #[arg(long)]
     json: bool,
@@ -79,11 +114,20 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 fn main() -> anyhow::Result<ExitCode> {
     let (options, report) = match Cli::parse().bench {
-        Bench::Parse { options } => (options, parse::run(options.seconds)?),
-        Bench::Registrar { options, rate } => (options, registrar::run(options.seconds, rate)?),
-        Bench::Calls { options, rate } => (options, calls::run(options.seconds, rate)?),
-        Bench::Relay { options, calls } => (options, relay::run(options.seconds, calls)?),
-        Bench::Serve => return server::serve().map(|()| ExitCode::SUCCESS),
+        Bench::Parse { options } => (options, parse::run(options.seconds, options.runs)?),
+        Bench::Registrar { options, peer, rate, contacts } => {
+            let Options { seconds: time, runs, .. } = options;
+            (options, registrar::run(&registrar::Options { time, runs, rate, contacts, peer: peer.is_some() })?)
+        }
+        Bench::Calls { options, rate, held } => {
+            let Options { seconds: time, runs, .. } = options;
+            (options, calls::run(&calls::Options { time, runs, rate, held })?)
+        }
+        Bench::Relay { options, peer, calls, all_cores } => {
+            let Options { seconds: time, runs, .. } = options;
+            (options, relay::run(&relay::Options { time, runs, calls, all_cores, peer: peer.is_some() })?)
+        }
+        Bench::Serve { how } => return server::serve(&how).map(|()| ExitCode::SUCCESS),
     };
     if options.json {
         report.print_json()?

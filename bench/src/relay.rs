@@ -1,119 +1,149 @@
-//! What an RTP packet through a call costs: all of it, the rewriting, the latch and the statistics are as in any call.
+//! What an RTP packet through a call costs and how much later it comes: all of it, the rewriting, the latch and the statistics are as in
+//! any call.
 
-use std::io::ErrorKind;
-use std::net::UdpSocket;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use blether_rtp_core::{RtpHeader, RtpTimestamp, SequenceNumber, Ssrc};
 
 use crate::calls::Calls;
 use crate::load::{Wire, drive};
-use crate::report::Report;
-use crate::server::{Server, Stopwatch};
+use crate::place::Place;
+use crate::registrar::sides;
+use crate::report::{Report, Side};
+use crate::rtpengine::{self, Control};
+use crate::server::{Serve, Server, Stopwatch};
+use crate::streams::{Heard, Streams};
 
-/// A packet of each stream is sent every 20 ms, as G.711 is.
-const FRAME: Duration = Duration::from_millis(20);
+/// Streams run so long before anything is measured: the first packets of a stream are those that latch it.
+const WARM_UP: Duration = Duration::from_millis(200);
 
-/// Streams do not send at the same moment: each has its place in one of so many slices of a frame.
-const SLICES: usize = 20;
+pub(crate) struct Options {
+    pub(crate) time: Duration,
+    pub(crate) runs: u32,
+    pub(crate) calls: u32,
+    pub(crate) all_cores: bool,
+    pub(crate) peer: bool,
+}
 
-/// Until the last packets have come through.
-const DRAIN: Duration = Duration::from_millis(200);
-
-/// G.711: 160 samples in 20 ms.
-const PAYLOAD: [u8; 160] = [0xd5; 160];
-
-pub(crate) fn run(time: Duration, calls: u32) -> anyhow::Result<Report> {
+pub(crate) fn run(options: &Options) -> anyhow::Result<Report> {
     let mut report = Report::default();
-    let server = Server::start(&mut report)?;
-    let mut wire = Wire::to(server.address)?;
-    let mut load = Calls::between_registered_phones(&mut wire)?;
-    load.ears = Some(Vec::new());
-    let outcome = drive(&mut load, &mut wire, Duration::from_secs(600), 100, u64::from(calls))?;
-    ensure!(outcome.failed == 0, "{} of {calls} calls could not be set up", outcome.failed);
-    let mut streams = Streams::over(load.ears.take().context("calls with sound have sockets")?)?;
-
-    // The first packets of a stream are those that latch it.
-    streams.run(FRAME * 10)?;
-    let (sent, received) = (streams.sent, streams.received);
-    let watch = Stopwatch::start(&server)?;
-    streams.run(time)?;
-    let (sent, received) = (streams.sent - sent, streams.received - received);
-    watch.report(&server, "relay.packet", received, "µs/packet", None, &mut report)?;
-    report.share("relay.packet.lost", sent.saturating_sub(received), sent);
-    report.note(format!("{calls} calls, {} streams of 172 bytes every 20 ms, {sent} packets.", streams.ears.len()));
+    if options.peer {
+        rtpengine::check()?;
+        report.beside(rtpengine::NAME);
+    }
+    let place = Place::choose(options.all_cores, &mut report)?;
+    let workers = match options.all_cores {
+        true => std::thread::available_parallelism().map_or(1, usize::from),
+        false => 1,
+    };
+    for _ in 0..options.runs {
+        for side in sides(options.peer) {
+            let (server, ears) = match side {
+                Side::Ours => ours(&place, workers, options.calls)?,
+                Side::Peer => theirs(&place, workers, options.calls)?,
+            };
+            measure(options, side, &server, ears, &mut report)?;
+        }
+    }
+    without_relay(options, &mut report)?;
+    let Options { calls, .. } = options;
+    report.note(format!("{calls} calls, {} streams of 172 bytes every 20 ms.", calls * 2));
+    report.note("delay: from before a packet is sent until after it is received, with what the generator's threads wait; delay.direct is the same without a relay.");
+    report.note("Ours latches, checks the source, counts, rewrites SSRC, sequence and timestamp, and sends RTCP.");
+    if options.peer {
+        report
+            .note("rtpengine relays in user space (table -1), keeps SSRC and sequence as they come, and relays RTCP.");
+    }
     Ok(report)
 }
 
-/// Both ends of every call: each sends a stream, and hears the other's.
-struct Streams {
-    ears: Vec<UdpSocket>,
-    frames: u32,
-    sent: u64,
-    received: u64,
+/// call-engine, with calls that are held.
+fn ours(place: &Place, workers: usize, calls: u32) -> anyhow::Result<(Server, Vec<UdpSocket>)> {
+    let server = Server::ours(place, &Serve::with_digest().on_cores(workers))?;
+    let mut wire = Wire::to(server.address)?;
+    let mut load = Calls::between_registered_phones(&mut wire)?;
+    load.hold = true;
+    load.ears = Some(Vec::new());
+    let outcome = drive(&mut load, &mut wire, Duration::from_secs(600), 100, u64::from(calls))?;
+    let (failed, why) = (outcome.failed, load.refusal);
+    ensure!(failed == 0, "{failed} of {calls} calls could not be set up; the last that was refused: {why:?}");
+    let ears = load.ears.take().context("calls with sound have sockets")?;
+    Ok((server, ears))
 }
 
-impl Streams {
-    fn over(ears: Vec<UdpSocket>) -> anyhow::Result<Self> {
-        for ear in &ears {
-            ear.set_nonblocking(true)?;
-        }
-        Ok(Self { ears, frames: 0, sent: 0, received: 0 })
+/// rtpengine, with as many calls.
+fn theirs(place: &Place, workers: usize, calls: u32) -> anyhow::Result<(Server, Vec<UdpSocket>)> {
+    let server = rtpengine::start(place, workers)?;
+    let mut control = Control::to(server.address)?;
+    let mut ears = Vec::new();
+    for number in 0..calls {
+        let ends = [(); 2].map(|()| UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)));
+        let [caller, callee] = ends;
+        let (caller, callee) = (caller?, callee?);
+        let [offer, answer] = [&caller, &callee].map(|ear| ear.local_addr().map(sdp));
+        let (to_caller, to_callee) = control.call(&format!("relay-{number}"), &offer?, &answer?)?;
+        caller.connect(to_caller)?;
+        callee.connect(to_callee)?;
+        ears.extend([caller, callee]);
     }
+    Ok((server, ears))
+}
 
-    fn run(&mut self, time: Duration) -> anyhow::Result<()> {
-        let (started, slice) = (Instant::now(), FRAME / SLICES as u32);
-        let mut due = started;
-        while due < started + time {
-            for place in 0..SLICES {
-                thread::sleep(due.saturating_duration_since(Instant::now()));
-                due += slice;
-                self.send(place)?;
-                self.receive()?;
-            }
-            self.frames += 1;
-        }
-        let drained = Instant::now() + DRAIN;
-        while Instant::now() < drained {
-            thread::sleep(slice);
-            self.receive()?;
-        }
-        Ok(())
-    }
+fn sdp(local: SocketAddr) -> String {
+    format!(
+        "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {} RTP/AVP 0 101\r\n\
+         a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n",
+        local.port()
+    )
+}
 
-    /// Sends the next packet of the streams that have their place in this slice.
-    fn send(&mut self, place: usize) -> anyhow::Result<()> {
-        let mut packet = Vec::with_capacity(12 + PAYLOAD.len());
-        for (number, ear) in self.ears.iter().enumerate().skip(place).step_by(SLICES) {
-            packet.clear();
-            let header = RtpHeader {
-                marker: self.frames == 0,
-                payload_type: 0,
-                sequence: SequenceNumber(self.frames as u16),
-                timestamp: RtpTimestamp(self.frames.wrapping_mul(PAYLOAD.len() as u32)),
-                ssrc: Ssrc(number as u32),
-            };
-            header.write(&mut packet);
-            packet.extend_from_slice(&PAYLOAD);
-            ear.send(&packet)?;
-            self.sent += 1;
-        }
-        Ok(())
+fn measure(
+    options: &Options,
+    side: Side,
+    server: &Server,
+    ears: Vec<UdpSocket>,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let mut streams = Streams::over(ears)?;
+    let warm = streams.run(WARM_UP)?;
+    ensure!(warm.received() > 0, "nothing comes through the relay");
+    let watch = Stopwatch::start(server)?;
+    let heard = streams.run(options.time)?;
+    watch.report(server, (side, "relay.packet", "µs/packet"), heard.received(), None, report)?;
+    report.share(side, "relay.packet.lost", heard.lost(), heard.sent());
+    report_delay(side, "relay.delay", &heard, report);
+    if side == Side::Ours {
+        let (sent, lost, streams) = (heard.sent(), heard.lost(), 2 * options.calls);
+        report.note(format!("{sent} packets sent, {lost} lost; {} of {streams} streams came whole.", heard.lossless()));
     }
+    if options.all_cores {
+        let threads = server.threads()?.into_iter().filter(|(_, worked)| *worked >= Duration::from_millis(1));
+        let worked: Vec<String> = threads.map(|(name, worked)| format!("{name} {} ms", worked.as_millis())).collect();
+        report.note(format!(
+            "CPU time of the server's threads, calls set up and packets relayed, {side:?}: {}.",
+            worked.join(", ")
+        ));
+    }
+    Ok(())
+}
 
-    fn receive(&mut self) -> anyhow::Result<()> {
-        let mut buffer = [0; 2_048];
-        for ear in &self.ears {
-            loop {
-                match ear.recv(&mut buffer) {
-                    Ok(_) => self.received += 1,
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                    Err(error) => return Err(error.into()),
-                }
-            }
-        }
-        Ok(())
+fn report_delay(side: Side, name: &str, heard: &Heard, report: &mut Report) {
+    for (part, share) in [("p50", 0.5), ("p99", 0.99), ("max", 1.0)] {
+        report.figure(side, &format!("{name}.{part}"), "µs", heard.delay(share), None);
     }
+}
+
+/// The same streams straight from end to end: what of the delay is the generator's own.
+fn without_relay(options: &Options, report: &mut Report) -> anyhow::Result<()> {
+    let mut ears = Vec::new();
+    for _ in 0..options.calls {
+        let (a, b) = (UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?, UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?);
+        a.connect(b.local_addr()?)?;
+        b.connect(a.local_addr()?)?;
+        ears.extend([a, b]);
+    }
+    let heard = Streams::over(ears)?.run(options.time.min(Duration::from_secs(5)))?;
+    report_delay(Side::Ours, "relay.delay.direct", &heard, report);
+    Ok(())
 }

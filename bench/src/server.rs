@@ -1,16 +1,21 @@
-//! The server under test: call-engine as a child process.
+//! The server under test: call-engine, or a peer, as a child process.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use blether_call_engine::Engine;
-use blether_call_engine::config::{AccountConfig, Config, LimitsConfig, MediaConfig, PortRange};
+use blether_call_engine::config::{AccountConfig, CallsConfig, Config, LimitsConfig, MediaConfig, PortRange};
+use blether_call_engine::stage::OfferedAlgorithms;
+use clap::Args;
+use tempfile::TempDir;
 
+use crate::place::Place;
 use crate::process;
-use crate::report::Report;
+use crate::report::{Report, Side};
 
 /// Every account's password.
 pub(crate) const PASSWORD: &str = "hame-through-the-haar";
@@ -18,62 +23,199 @@ pub(crate) const PASSWORD: &str = "hame-through-the-haar";
 /// How many accounts there are: `0` and up, and each may register.
 pub(crate) const ACCOUNTS: u32 = 100;
 
-/// Runs the server and says where, until the standard input ends.
-pub(crate) fn serve() -> anyhow::Result<()> {
+/// The RTP ports of every server that is measured.
+pub(crate) const MEDIA_PORTS: PortRange = PortRange { first: 10_000, last: 59_999 };
+
+/// How long a server may take to start.
+const START: Duration = Duration::from_secs(10);
+
+/// How long an idle server is watched, for what it uses when nobody asks anything of it.
+const IDLE: Duration = Duration::from_millis(500);
+
+/// How call-engine is to be run.
+#[derive(Args, Clone, Default)]
+#[group(id = "how")]
+pub(crate) struct Serve {
+    /// Where it listens
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: String,
+    /// Nobody has to prove who they are
+    #[arg(long)]
+    open: bool,
+    /// Keeps registrations and call records in a database in this folder
+    #[arg(long)]
+    durable: Option<PathBuf>,
+    /// Threads that relay
+    #[arg(long)]
+    media_workers: Option<usize>,
+}
+
+impl Serve {
+    /// With accounts and passwords, from memory.
+    pub(crate) fn with_digest() -> Self {
+        Self::default()
+    }
+
+    /// Without authentication, from memory.
+    pub(crate) fn open() -> Self {
+        Self { open: true, ..Self::default() }
+    }
+
+    /// With as many media workers as it has cores.
+    pub(crate) fn on_cores(self, cores: usize) -> Self {
+        Self { media_workers: Some(cores), ..self }
+    }
+
+    fn arguments(&self) -> Vec<String> {
+        let mut arguments = vec!["serve".to_owned(), "--listen".to_owned(), self.listen.clone()];
+        if self.open {
+            arguments.push("--open".to_owned());
+        }
+        if let Some(folder) = &self.durable {
+            arguments.extend(["--durable".to_owned(), folder.display().to_string()]);
+        }
+        if let Some(workers) = self.media_workers {
+            arguments.extend(["--media-workers".to_owned(), workers.to_string()]);
+        }
+        arguments
+    }
+}
+
+/// Runs call-engine and says where, until the standard input ends.
+pub(crate) fn serve(how: &Serve) -> anyhow::Result<()> {
+    let defaults = Config::default();
     let config = Config {
-        listen: "udp:127.0.0.1:0".parse()?,
+        listen: format!("udp:{}", how.listen).parse()?,
         accounts: (0..ACCOUNTS).map(|user| AccountConfig::new(user.to_string(), PASSWORD)).collect(),
         // Ports of ended calls rest for 32 s, and transactions stay as long: room for what a fast run leaves behind.
-        media: MediaConfig { ports: PortRange { first: 10_000, last: 59_999 }, ..MediaConfig::default() },
-        limits: LimitsConfig { max_transactions: 1_000_000, max_calls: 20_000, ..LimitsConfig::default() },
-        ..Config::default()
+        media: MediaConfig { ports: MEDIA_PORTS, workers: how.media_workers.unwrap_or(defaults.media.workers) },
+        limits: LimitsConfig { max_transactions: 1_000_000, max_calls: 20_000, ..defaults.limits.clone() },
+        // Calls without sound are held for longer than phones would be silent.
+        calls: CallsConfig { end_when_silent: Duration::from_secs(600), ..defaults.calls.clone() },
+        data_dir: how.durable.clone().unwrap_or(defaults.data_dir.clone()),
+        authentication: blether_call_engine::config::AuthenticationConfig { digest: OfferedAlgorithms::Sha256 },
+        ..defaults
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let engine = runtime.block_on(Engine::builder(config).start())?;
+    let mut engine = Engine::builder(config);
+    if how.open {
+        engine = engine.without_authentication();
+    }
+    if how.durable.is_some() {
+        engine = engine.durable();
+    }
+    let engine = runtime.block_on(engine.start())?;
     println!("{}", engine.local_addr());
     std::io::stdout().flush()?;
     std::io::stdin().read_to_end(&mut Vec::new())?;
     Ok(())
 }
 
-/// A running server. Dropping it ends it.
+/// A running server. Dropping it ends it, and takes its files along.
 pub(crate) struct Server {
     child: Child,
-    /// Closed with this process, whatever ends that; then the server ends too.
+    /// Closed with this process, whatever ends that; then call-engine ends too.
     _stdin: Option<ChildStdin>,
+    _folder: Option<TempDir>,
     pub(crate) address: SocketAddr,
+    /// CPU seconds in a second in which nobody asks anything of it.
+    idle: f64,
 }
 
 impl Server {
-    /// Starts the server, and gives it and this process a core each if there are two and `taskset` to do it with.
-    pub(crate) fn start(report: &mut Report) -> anyhow::Result<Self> {
+    /// Starts call-engine.
+    pub(crate) fn ours(place: &Place, how: &Serve) -> anyhow::Result<Self> {
+        Self::call_engine(place, Serve { listen: place.address.to_string(), ..how.clone() }, None)
+    }
+
+    /// Starts call-engine with a database on disk.
+    pub(crate) fn ours_durable(place: &Place, how: &Serve) -> anyhow::Result<Self> {
+        let folder = TempDir::new()?;
+        let durable = Some(folder.path().join("data"));
+        Self::call_engine(place, Serve { listen: place.address.to_string(), durable, ..how.clone() }, Some(folder))
+    }
+
+    fn call_engine(place: &Place, how: Serve, folder: Option<TempDir>) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("cannot find my own program")?;
-        let mut command = Command::new(program);
-        let mut child = command.arg("serve").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let mut command = place.command(&program.display().to_string());
+        let mut child = command.args(how.arguments()).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
-        let mut server = Self { child, _stdin: stdin, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        let mut server = Self { child, _stdin: stdin, _folder: folder, address: place.address, idle: 0.0 };
         let mut line = String::new();
         BufReader::new(stdout.context("no standard output")?).read_line(&mut line)?;
         server.address = line.trim().parse().context("the server did not start")?;
-
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let pinned = cores > 1 && process::pin(server.child.id(), 0) && process::pin(std::process::id(), 1);
-        report.note(if pinned {
-            "The server had core 0, the generator core 1."
-        } else {
-            "Server and generator were not pinned to cores (no taskset, or one core): they may have disturbed each other."
-        });
+        server.watch_idle()?;
         Ok(server)
+    }
+
+    /// Starts a peer, which runs in the foreground, and waits until it answers `hello`.
+    pub(crate) fn peer(
+        place: &Place,
+        mut command: Command,
+        folder: Option<TempDir>,
+        hello: &dyn Fn(SocketAddr) -> Vec<u8>,
+    ) -> anyhow::Result<Self> {
+        let said = tempfile::NamedTempFile::new()?;
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(said.reopen()?);
+        let child = command.spawn().with_context(|| format!("{command:?}"))?;
+        let last_words = || {
+            let said = std::fs::read_to_string(said.path()).unwrap_or_default();
+            format!("{command:?} does not answer; it said:\n{said}")
+        };
+        let mut server = Self { child, _stdin: None, _folder: folder, address: place.address, idle: 0.0 };
+        let socket = UdpSocket::bind("127.0.0.1:0")?;
+        socket.connect(place.address)?;
+        socket.set_read_timeout(Some(Duration::from_millis(50)))?;
+        let (hello, started, mut answer) = (hello(socket.local_addr()?), Instant::now(), [0; 2_048]);
+        loop {
+            // Refused until it listens.
+            let answered = socket.send(&hello).and_then(|_| socket.recv(&mut answer));
+            if answered.is_ok() {
+                break;
+            }
+            ensure!(server.child.try_wait()?.is_none() && started.elapsed() < START, last_words());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        server.watch_idle()?;
+        Ok(server)
+    }
+
+    fn watch_idle(&mut self) -> anyhow::Result<()> {
+        let (before, started) = (self.cpu_time()?, Instant::now());
+        std::thread::sleep(IDLE);
+        let used = self.cpu_time()?.saturating_sub(before);
+        self.idle = used.as_secs_f64() / started.elapsed().as_secs_f64();
+        Ok(())
     }
 
     pub(crate) fn cpu_time(&self) -> anyhow::Result<Duration> {
         process::cpu_time(self.child.id())
     }
+
+    pub(crate) fn threads(&self) -> anyhow::Result<Vec<(String, Duration)>> {
+        process::threads(self.child.id())
+    }
+
+    /// Bytes.
+    pub(crate) fn memory(&self) -> anyhow::Result<u64> {
+        process::memory(self.child.id())
+    }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended by itself, and then the figures have told.
+        // Kamailio's children end with their parent if that may say so.
+        if let Some(pid) = rustix::process::Pid::from_raw(self.child.id().cast_signed()) {
+            // It may have ended by itself, and then the figures have told.
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        }
+        let asked = Instant::now();
+        while asked.elapsed() < Duration::from_secs(3) {
+            if self.child.try_wait().is_ok_and(|ended| ended.is_some()) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -83,27 +225,30 @@ impl Drop for Server {
 pub(crate) struct Stopwatch {
     server: Duration,
     generator: Duration,
+    started: Instant,
 }
 
 impl Stopwatch {
     pub(crate) fn start(server: &Server) -> anyhow::Result<Self> {
-        Ok(Self { server: server.cpu_time()?, generator: process::cpu_time(std::process::id())? })
+        let generator = process::cpu_time_of_this()?;
+        Ok(Self { server: server.cpu_time()?, generator, started: Instant::now() })
     }
 
-    /// Reports what `operations` cost, in µs each.
+    /// Reports what `operations` cost, in µs each: what the server used beyond what it uses when it is idle.
     pub(crate) fn report(
         &self,
         server: &Server,
-        name: &str,
+        (side, name, unit): (Side, &str, &'static str),
         operations: u64,
-        unit: &'static str,
         bar: Option<f64>,
         report: &mut Report,
     ) -> anyhow::Result<()> {
-        let each = |used: Duration| used.as_secs_f64() * 1e6 / operations as f64;
-        let generator = process::cpu_time(std::process::id())?;
-        report.figure(name, unit, each(server.cpu_time()?.saturating_sub(self.server)), bar);
-        report.figure(format!("{name}.generator"), unit, each(generator.saturating_sub(self.generator)), None);
+        let each = |seconds: f64| seconds * 1e6 / operations as f64;
+        let idle = server.idle * self.started.elapsed().as_secs_f64();
+        let used = server.cpu_time()?.saturating_sub(self.server).as_secs_f64() - idle;
+        report.figure(side, name, unit, each(used.max(0.0)), bar);
+        let generator = process::cpu_time_of_this()?.saturating_sub(self.generator).as_secs_f64();
+        report.figure(side, &format!("{name}.generator"), unit, each(generator), None);
         Ok(())
     }
 }

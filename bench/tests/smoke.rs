@@ -5,49 +5,83 @@ use std::process::Command;
 use serde_json::Value;
 
 #[track_caller]
-fn check(arguments: &[&str], expected: &[&str]) {
+fn check(arguments: &[&str], expected: &[&str], peer: Option<&str>) {
     let mut program = Command::new(env!("CARGO_BIN_EXE_blether-bench"));
-    let output = program.args(arguments).arg("--json").output().expect("the bench starts");
+    let output = program.args(arguments).args(["--runs", "1", "--json"]).output().expect("the bench starts");
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{}\n{out}\n{err}", output.status);
     let figures: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect();
     for figure in &figures {
         let keys: Vec<&str> = figure.as_object().expect("an object").keys().map(String::as_str).collect();
         assert_eq!(keys, ["bar", "name", "ok", "ours", "peer", "peer_name", "ratio", "unit"]);
-        let measured = figure["ours"].as_f64().expect("a finite number");
-        let share = figure["unit"] == "%";
-        assert!(if share { measured == 0.0 } else { measured > 0.0 }, "{figure}");
+        // What has no peer, such as the delay without a relay, is ours alone.
+        let both = [("ours", true), ("peer", figure["peer_name"].is_string())];
+        for (side, _) in both.into_iter().filter(|(_, there)| *there) {
+            let measured = figure[side].as_f64().expect("a finite number");
+            let share = figure["unit"] == "%";
+            assert!(if share { measured == 0.0 } else { measured >= 0.0 }, "{figure}");
+        }
     }
     let names: Vec<&str> = figures.iter().filter_map(|figure| figure["name"].as_str()).collect();
     assert_eq!(names, expected);
+    assert!(peer.is_none() || figures.iter().any(|figure| figure["peer_name"].as_str() == peer), "{out}");
+}
+
+/// What is said of each kind of operation.
+fn of(names: &[&str], more: &[&str]) -> Vec<String> {
+    let each = |name: &&str| ["", ".generator", ".failures", ".resent"].map(|part| format!("{name}{part}"));
+    names.iter().flat_map(each).chain(more.iter().map(|name| (*name).to_owned())).collect()
 }
 
 #[test]
 fn parsing_is_measured_for_each_kind_of_message() {
     let names = ["parse.invite", "parse.register", "parse.ok", "parse.sdp", "write.invite", "parse.failures"];
-    check(&["parse", "--seconds", "0.1"], &names);
+    check(&["parse", "--seconds", "0.1"], &names, None);
 }
 
 #[test]
-fn registrations_are_measured_with_and_without_a_challenge() {
-    let names = ["registrar.challenged", "registrar.known_nonce"].map(|name| {
-        [name.to_owned(), format!("{name}.generator"), format!("{name}.failures"), format!("{name}.resent")]
-    });
-    let names: Vec<&str> = names.iter().flatten().map(String::as_str).collect();
-    check(&["registrar", "--seconds", "0.4", "--rate", "50"], &names);
+fn registrations_are_measured_beside_those_of_kamailio() {
+    let kinds = ["plain", "challenged", "known_nonce", "written.new", "written.refresh"];
+    let names = of(&kinds.map(|kind| format!("registrar.{kind}")).each_ref().map(String::as_str), &[]);
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let quick = ["registrar", "--seconds", "0.3", "--rate", "50", "--contacts", "0"];
+    check(&[&quick[..], &["--peer", "kamailio"]].concat(), &names, Some("kamailio"));
 }
 
 #[test]
 fn calls_are_measured_and_all_are_over_in_the_end() {
-    let names =
-        ["calls.b2bua", "calls.b2bua.generator", "calls.b2bua.failures", "calls.b2bua.resent", "calls.unexpected"];
-    check(&["calls", "--seconds", "0.4", "--rate", "20"], &names);
+    let mut names = of(&["calls.b2bua"], &["calls.b2bua.unexpected"]);
+    names.extend(of(&["calls.b2bua.written"], &["calls.b2bua.written.unexpected"]));
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    check(&["calls", "--seconds", "0.4", "--rate", "20", "--held", "0"], &names, None);
 }
 
 #[test]
-fn every_packet_comes_through_the_relay() {
-    check(
-        &["relay", "--seconds", "0.4", "--calls", "3"],
-        &["relay.packet", "relay.packet.generator", "relay.packet.lost"],
-    );
+fn every_packet_comes_through_the_relay_and_through_rtpengine() {
+    let names = [
+        "relay.packet",
+        "relay.packet.generator",
+        "relay.packet.lost",
+        "relay.delay.p50",
+        "relay.delay.p99",
+        "relay.delay.max",
+        "relay.delay.direct.p50",
+        "relay.delay.direct.p99",
+        "relay.delay.direct.max",
+    ];
+    let quick = ["relay", "--seconds", "0.4", "--calls", "3"];
+    check(&[&quick[..], &["--peer", "rtpengine"]].concat(), &names, Some("rtpengine"));
+}
+
+#[test]
+fn a_peer_that_is_missing_is_named_with_its_package() {
+    for (command, peer, package) in
+        [("registrar", "kamailio", "kamailio kamailio-sqlite-modules"), ("relay", "rtpengine", "rtpengine-daemon")]
+    {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_blether-bench"));
+        let output =
+            program.args([command, "--peer", peer]).env("PATH", "/nowhere").output().expect("the bench starts");
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && err.contains(&format!("apt-get install {package}")), "{err}");
+    }
 }

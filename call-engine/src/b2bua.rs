@@ -11,7 +11,8 @@ use crate::engine::{IncomingCall, address_of};
 
 /// Rings every registered phone of `callee` and connects the caller with the first that answers.
 ///
-/// The caller hears 180 as soon as one rings. When none is registered it gets 480, when nobody answers within `ring_for` 480, and when all
+/// The caller hears 180 as soon as one rings. A single phone that is heard before it answers (early media) is heard by the caller too; of several,
+/// none is. When none is registered it gets 480, when nobody answers within `ring_for` 480, and when all
 /// refuse the best of their answers by RFC 3261 §16.7: a 6xx if there is one, else the lowest class.
 ///
 /// # Errors
@@ -37,7 +38,7 @@ pub async fn ring_extension(
             from: incoming.identity_towards(binding.flow),
             to: NameAddr::new(address_of(callee.user(), binding.flow)),
             route: Vec::new(),
-            flow: binding.flow,
+            flow: binding.way(),
             next_hop: NextHop::Flow,
             credentials: None,
             ring_timeout: None,
@@ -54,6 +55,7 @@ pub async fn ring_extension(
             Err(error) => return Err(error),
         }
     }
+    forks.alone = forks.ringing.len() == 1;
     let winner = forks.first_answer(incoming, ring_for).await?;
     if let Some(contact) = contacts.get(&winner) {
         incoming.set_answered_by(&contact.to_string());
@@ -73,6 +75,8 @@ fn forwards_left(incoming: &IncomingCall) -> Result<u8, CallError> {
 struct Forks {
     ringing: BTreeSet<LegKey>,
     best: Option<StatusCode>,
+    /// Whether there is but one phone.
+    alone: bool,
 }
 
 impl Forks {
@@ -86,6 +90,12 @@ impl Forks {
             };
             match event.ok_or(CallError::Ended)? {
                 CallEvent::Ringing { .. } if !told => {
+                    told = true;
+                    incoming.call.ring().await?;
+                }
+                // With several phones, what the caller was told of one would not fit the one that answers.
+                CallEvent::EarlyMedia { leg, .. } if self.alone => incoming.call.pass_early_media(leg).await?,
+                CallEvent::EarlyMedia { .. } if !told => {
                     told = true;
                     incoming.call.ring().await?;
                 }

@@ -177,7 +177,7 @@ impl Cdr {
     pub fn bounded(mut self) -> Self {
         let optional = [self.caller.as_mut(), self.answered_by.as_mut()].into_iter().flatten();
         for text in [&mut self.call_id, &mut self.dialled].into_iter().chain(optional) {
-            text.truncate(text.floor_char_boundary(MAX_CDR_TEXT));
+            *text = cut(std::mem::take(text));
         }
         let len = self.legs.as_ref().map_or(0, |legs| legs.to_string().len());
         if len > MAX_CDR_LEGS {
@@ -202,6 +202,12 @@ impl Cdr {
             "legs": self.legs,
         })
     }
+}
+
+/// A text that a stranger wrote, cut to [`MAX_CDR_TEXT`] between characters.
+pub(crate) fn cut(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(MAX_CDR_TEXT));
+    text
 }
 
 /// Milliseconds since 1970, as stores and logs have times; a time before that is 0.

@@ -45,7 +45,9 @@ use crate::config::{Config, Invalid};
 use crate::location::{Location, LocationLimits};
 use crate::pattern::{DuplicatePattern, Pattern, PatternError, Patterns};
 use crate::registrar::{Domains, Outcome, Refusal, Registrar, RegistrarConfig, RegistrarConfigError};
-use crate::stage::{Authenticator, AuthenticatorConfig, ChallengeReason, Stage, StageContext, Verdict, Verification};
+use crate::stage::{
+    AuthenticatedUser, Authenticator, AuthenticatorConfig, ChallengeReason, Stage, StageContext, Verdict, Verification,
+};
 use crate::store::{Admitted, Store, StoreError, StoreHandle, Waiter, WriterConfig, Written};
 
 /// The domain under which addresses of record are kept when the configuration names none. It never leaves this server but in From and To, and
@@ -91,7 +93,7 @@ impl fmt::Debug for IncomingCall {
 }
 
 impl IncomingCall {
-    /// The account that the caller proved to be; `None` if the authentication stage was left out.
+    /// The account that the caller proved to be. If the authentication stage was left out, the user that it says it is, if any.
     pub fn caller(&self) -> Option<&str> {
         self.caller.as_deref()
     }
@@ -174,7 +176,8 @@ struct Core {
     store: StoreHandle,
     records: Arc<CallRecords>,
     registrar: Registrar,
-    authenticator: Authenticator,
+    /// `None`: senders are believed.
+    authenticator: Option<Authenticator>,
     stages: Vec<Box<dyn Stage>>,
     routes: Patterns<Route>,
     ring_for: Duration,
@@ -210,7 +213,11 @@ impl Core {
 
     /// The built-in first stage: whoever sends INVITE must have an account.
     fn authenticate(&self, now: Instant, request: &Request, flow: Flow, context: &mut StageContext) -> Verdict {
-        match self.authenticator.authenticate(now, request, flow.remote.ip()) {
+        let Some(authenticator) = &self.authenticator else {
+            context.user = AuthenticatedUser::claimed_by(request);
+            return Verdict::Pass;
+        };
+        match authenticator.authenticate(now, request, flow.remote.ip()) {
             Verification::Authenticated { user } => {
                 context.user = Some(user);
                 Verdict::Pass
@@ -466,10 +473,20 @@ pub struct EngineBuilder {
     media_ports: Option<PortRange>,
     tap: Option<WireTap>,
     durable: bool,
+    authenticates: bool,
     store: Option<storage::Opening>,
 }
 
 impl EngineBuilder {
+    /// Leaves the first stage out: whoever sends INVITE or REGISTER is believed to be the user of its From, who needs no account to
+    /// register. For a network in which somebody else has made sure of every sender, and to measure what the stage costs; anywhere else, anybody
+    /// takes anybody's calls. Stages that are added come all the same.
+    #[must_use]
+    pub fn without_authentication(mut self) -> Self {
+        self.authenticates = false;
+        self
+    }
+
     /// Adds a stage behind those that are there. The first, built in, authenticates INVITE and REGISTER by the configuration's
     /// accounts.
     #[must_use]
@@ -566,15 +583,17 @@ impl EngineBuilder {
             realm: config.realm.clone(),
             records: Arc::new(CallRecords::new(store.clone(), &mut rng)),
             store,
-            authenticator: Authenticator::new(
-                AuthenticatorConfig {
-                    algorithms: config.authentication.digest,
-                    ..AuthenticatorConfig::new(&config.realm)
-                },
-                accounts.clone(),
-                Instant::now(),
-                &mut rng,
-            ),
+            authenticator: self.authenticates.then(|| {
+                Authenticator::new(
+                    AuthenticatorConfig {
+                        algorithms: config.authentication.digest,
+                        ..AuthenticatorConfig::new(&config.realm)
+                    },
+                    accounts.clone(),
+                    Instant::now(),
+                    &mut rng,
+                )
+            }),
             registrar,
             accounts,
             changing_accounts: tokio::sync::Mutex::default(),
@@ -593,6 +612,7 @@ impl EngineBuilder {
         };
         let endpoint_config = EndpointConfig {
             listen: config.listen.address,
+            also_listen: config.also_listen.iter().map(|listen| listen.address).collect(),
             shards: config.shard_count(),
             tcp: config.tcp.connection_limits(),
             advertise: config.advertise,
@@ -612,8 +632,13 @@ impl EngineBuilder {
         core.forget_strangers(Instant::now());
         let handle = EngineHandle(Arc::new(core));
         let mut tasks = JoinSet::new();
-        if handle.0.store.status().unread {
-            tasks.spawn(handle.clone().take_in_stored_accounts());
+        if handle.store().status().unread {
+            let handle = handle.clone();
+            tasks.spawn(async move {
+                if handle.store().read().await {
+                    handle.0.serve_late_accounts().await;
+                }
+            });
         }
         let endpoint = Endpoint::start(endpoint_config, Arc::new(Server(handle.clone()))).await?;
         // It is empty so far.
@@ -642,12 +667,26 @@ impl Engine {
     /// Begins to put an engine together that serves what `config` says.
     pub fn builder(config: Config) -> EngineBuilder {
         let routes = Ok(Patterns::new());
-        EngineBuilder { config, stages: Vec::new(), routes, media_ports: None, tap: None, durable: false, store: None }
+        EngineBuilder {
+            config,
+            stages: Vec::new(),
+            routes,
+            media_ports: None,
+            tap: None,
+            durable: false,
+            authenticates: true,
+            store: None,
+        }
     }
 
-    /// The address of the SIP socket, with the port that the system chose.
+    /// The address of the SIP sockets, with the port that the system chose; of several, the first.
     pub fn local_addr(&self) -> SocketAddr {
         self.endpoint.local_addr()
+    }
+
+    /// All addresses of the SIP sockets, in the order of the configuration.
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        self.endpoint.local_addrs()
     }
 
     /// The tables, as handlers see them.

@@ -183,8 +183,10 @@ pub enum Passwords {
 /// What the server prints when it is ready; its `Display` is a text of several lines.
 #[derive(Clone, Copy, Debug)]
 pub struct Greeting<'a> {
-    /// The address and port that a phone in the local network reaches the server by.
-    pub address: SocketAddr,
+    /// The addresses and ports that a phone in the local network reaches the server by. The accounts are shown with the first.
+    pub addresses: &'a [SocketAddr],
+    /// Whether it may use TCP, too.
+    pub tcp: bool,
     /// The configuration file.
     pub config: &'a Path,
     /// The accounts in it.
@@ -200,12 +202,15 @@ const LISTED: usize = 10;
 
 impl fmt::Display for Greeting<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { address, config, accounts, passwords, echo } = *self;
+        let Self { addresses, tcp, config, accounts, passwords, echo } = *self;
+        let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
+        let (address, others) = addresses.split_first().unwrap_or((&nowhere, &[]));
+        let transports = if tcp { "UDP or TCP" } else { "UDP" };
         let config = config.display();
         if accounts.is_empty() {
             return writeln!(
                 f,
-                "Ready on {address} (UDP), but there is no account, so no phone can register; add one to {config}"
+                "Ready on {address} ({transports}), but there is no account, so no phone can register; add one to {config}"
             );
         }
         writeln!(f, "Ready. Type one line of this into each phone:\n")?;
@@ -217,7 +222,7 @@ impl fmt::Display for Greeting<'_> {
             };
             table.row([
                 &address.ip().to_string(),
-                &format!("{} UDP", address.port()),
+                &format!("{} {transports}", address.port()),
                 &account.user,
                 password,
                 &account.display_name,
@@ -227,7 +232,10 @@ impl fmt::Display for Greeting<'_> {
         if let Some(more) = accounts.len().checked_sub(LISTED).filter(|more| *more > 0) {
             writeln!(f, "  and {more} more in the file below")?;
         }
-        if address.ip().is_loopback() {
+        for other in others {
+            writeln!(f, "  or with address {} and port {}", other.ip(), other.port())?;
+        }
+        if addresses.iter().all(|address| address.ip().is_loopback()) {
             writeln!(
                 f,
                 "\nOnly phones on this machine reach this address; the key `listen` says where the server listens."
@@ -370,7 +378,8 @@ mod tests {
 
     fn greeting(accounts: &[AccountConfig], passwords: Passwords) -> String {
         Greeting {
-            address: "192.168.1.20:5060".parse().unwrap(),
+            addresses: &["192.168.1.20:5060".parse().unwrap()],
+            tcp: true,
             config: Path::new("blether-data/call-engine.toml"),
             accounts,
             passwords,
@@ -390,9 +399,9 @@ mod tests {
         let expected = "\
 Ready. Type one line of this into each phone:
 
-  address        port       user   password            name
-  192.168.1.20   5060 UDP   100    k7mf9xqa3htyw2bcd   Ailsa
-  192.168.1.20   5060 UDP   101    r4np8vzu6jegs5mfk   Hamish
+  address        port              user   password            name
+  192.168.1.20   5060 UDP or TCP   100    k7mf9xqa3htyw2bcd   Ailsa
+  192.168.1.20   5060 UDP or TCP   101    r4np8vzu6jegs5mfk   Hamish
 
 Then dial:
 
@@ -427,11 +436,18 @@ Accounts and settings are in blether-data/call-engine.toml
 
     #[test]
     fn an_address_that_only_this_machine_reaches_is_told() {
-        let address = "127.0.0.1:5060".parse().unwrap();
+        let addresses = ["127.0.0.1:5060", "[::1]:5070"].map(|address| address.parse().unwrap());
         let accounts = two_accounts();
-        let greeting =
-            Greeting { address, config: Path::new("c"), accounts: &accounts, passwords: Passwords::Shown, echo: None };
+        let greeting = Greeting {
+            addresses: &addresses,
+            tcp: false,
+            config: Path::new("c"),
+            accounts: &accounts,
+            passwords: Passwords::Shown,
+            echo: None,
+        };
         let text = greeting.to_string();
         assert!(text.contains("Only phones on this machine") && !text.contains("hear yourself"), "{text}");
+        assert!(text.contains("5060 UDP   ") && text.contains("or with address ::1 and port 5070"), "{text}");
     }
 }

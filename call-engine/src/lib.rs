@@ -26,7 +26,7 @@
 //! # RFCs
 //!
 //! RFC 3261 §10 (registrar), §8.2 and §22.4 (user agent server with digest, RFC 7616, RFC 8760), a back-to-back user agent; the layers below name
-//! theirs. Absent: proxying, TCP, TLS.
+//! theirs. Absent: proxying, TLS.
 
 pub mod account;
 pub mod b2bua;

@@ -10,7 +10,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Instant;
 
 use blether_sip_core::{AddressOfRecord, ByteStr, NameAddr, Params, SipUri, Uri};
-use blether_sip_transport::Flow;
+use blether_sip_transport::{Flow, Transport};
 
 use crate::store::{Moment, StoredBindings};
 
@@ -48,6 +48,21 @@ impl Binding {
             display_name: self.display_name.clone(),
             uri: Uri::Sip(self.contact.clone()),
             params: self.params.clone(),
+        }
+    }
+
+    /// The way for a request that begins something with this phone: that of its REGISTER. A connection may be gone by then; what is opened in
+    /// its place leads to where the phone says that it listens, and not to where the connection came from, where nobody does. Never to
+    /// another host than the one that was heard: the contact is only what somebody claims.
+    pub fn way(&self) -> Flow {
+        let by_tcp = self.contact.params.value("transport").is_some_and(|name| name.eq_ignore_ascii_case("tcp"));
+        match self.contact.socket_addr() {
+            Some(listens)
+                if self.flow.transport == Transport::Tcp && by_tcp && listens.ip() == self.flow.remote.ip() =>
+            {
+                Flow { remote: listens, ..self.flow }
+            }
+            _ => self.flow,
         }
     }
 

@@ -161,7 +161,11 @@ fn a_value_of_the_wrong_type_is_told_with_its_key() {
         "[calls]\nring_timeout = 2.5",
         "2:16: `calls.ring_timeout` must be a whole number without quotes, but here it is a number with a fraction",
     );
-    check("listen = [\"udp:0.0.0.0:5060\"]", "1:10: `listen` must be text in quotes, but here it is a list");
+    check("listen = 5060", "1:10: `listen` must be text in quotes, or a list of texts, but here it is a whole number");
+    check(
+        "listen = [5060]",
+        "1:10: `listen` must be text in quotes, or a list of texts, but here it is a whole number",
+    );
     check("shards = \"two\"", "1:10: `shards` must be a whole number without quotes, or \"auto\", but here it is text");
     check("tcp.enabled = \"no\"", "1:15: `tcp.enabled` must be true or false, without quotes, but here it is text");
     check(
@@ -219,6 +223,29 @@ fn a_value_that_does_not_fit_another_names_both() {
     assert_eq!(
         error("listen = \"udp:0.0.0.0:10000\""),
         "1:10: `media.ports` = 10000-19999 holds the port of `listen` = udp:0.0.0.0:10000; move one of them"
+    );
+}
+
+#[test]
+fn several_addresses_are_listened_on_and_none_twice() {
+    let listens = |config: Config| config.listens().map(|listen| listen.to_string()).collect::<Vec<_>>();
+    let both = ["udp:0.0.0.0:5060", "udp:[::]:5060"];
+    assert_eq!(listens(read("listen = [\"udp:0.0.0.0:5060\", \"udp:[::]:5060\"]").unwrap()), both);
+    let variable = [("BLETHER_LISTEN", "udp:0.0.0.0:5060, udp:[::]:5060")];
+    assert_eq!(listens(with_variables("", &variable).unwrap()), both);
+    assert_eq!(listens(Config::default()), both[..1]);
+    assert_eq!(
+        error("listen = []"),
+        "1:10: `listen`: the list is empty; name an address to listen on, or remove the line"
+    );
+    assert_eq!(
+        error("listen = [\"udp:0.0.0.0:5060\", \"udp:127.0.0.1:5060\"]"),
+        "1:10: `listen` has udp:0.0.0.0:5060 and udp:127.0.0.1:5060, of which only one can be had; remove one, or change its port"
+    );
+    assert!(read("listen = [\"udp:127.0.0.1:0\", \"udp:127.0.0.1:0\"]").is_ok());
+    assert!(
+        error("listen = [\"udp:0.0.0.0:5060\", \"udp:[::]:10000\"]")
+            .contains("holds the port of `listen` = udp:[::]:10000")
     );
 }
 

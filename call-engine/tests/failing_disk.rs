@@ -9,12 +9,16 @@ mod peers;
 mod program;
 mod small_disk;
 
-use std::net::SocketAddr;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use blether_call_engine::cdr::CdrEnd;
+use blether_call_engine::config::{AccountConfig, Config, Listen};
+use blether_call_engine::{Engine, EngineHandle};
+use blether_sip_transport::Transport;
 use sqlx::{Connection as _, SqliteConnection};
 
 use calls::{PASSWORD, accounts, connect, in_time, records, registered};
@@ -33,6 +37,7 @@ struct Site {
     folder: PathBuf,
     log: PathBuf,
     address: SocketAddr,
+    http: SocketAddr,
 }
 
 impl Site {
@@ -41,6 +46,7 @@ impl Site {
             folder: folder.to_owned(),
             log: log.file("server.log"),
             address: ports::loopback(ports::free_port()),
+            http: ports::loopback(ports::free_port()),
         };
         std::fs::write(site.folder.join("call-engine.toml"), accounts(USERS)).unwrap();
         site
@@ -52,6 +58,7 @@ impl Site {
 
     fn start_as(&self, mut command: Command) -> Running {
         command.arg("--data-dir").arg(&self.folder).env("BLETHER_LISTEN", format!("udp:{}", self.address));
+        command.env("BLETHER_HTTP_LISTEN", self.http.to_string());
         Running::start_logged(&mut command, &self.log)
     }
 
@@ -72,6 +79,24 @@ impl Site {
 
     fn logged(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// What a probe is told.
+    fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(self.http).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    fn is_told_durable(&self) -> bool {
+        let [metrics, health] = ["/metrics", "/healthz"].map(|path| self.get(path));
+        let [durable, degraded] =
+            [1, 0].map(|value| metrics.lines().any(|line| line == format!("blether_store_durable {value}")));
+        assert_ne!(durable, degraded, "{metrics}");
+        assert_eq!(health.contains("\"status\":\"degraded\""), degraded, "{health}");
+        durable
     }
 
     async fn until_logged(&self, what: &str) {
@@ -122,6 +147,7 @@ fn on_a_full_disk_calls_and_registrations_go_on_and_are_written_when_there_is_ro
             let [mut out_call, mut in_call] = connect(&caller, &mut callee, "101").await;
             in_time("BYE", async { tokio::join!(out_call.hang_up(), in_call.ended()) }).await;
 
+            assert!(site.is_told_durable());
             disk.fill();
             let meanwhile = site.register("103");
             let [mut out_call, mut in_call] = connect(&caller, &mut callee, "101").await;
@@ -130,9 +156,11 @@ fn on_a_full_disk_calls_and_registrations_go_on_and_are_written_when_there_is_ro
             site.until_logged(DEGRADED).await;
             assert!(site.logged().contains("free space on the disk") && !site.logged().contains(DURABLE_AGAIN));
             assert_eq!(site.contacts("103"), std::slice::from_ref(&meanwhile));
+            assert!(!site.is_told_durable());
 
             disk.make_room();
             site.until_logged(DURABLE_AGAIN).await;
+            assert!(site.is_told_durable());
             server.kill();
             let server = site.start();
             assert_eq!((site.contacts("102"), site.contacts("103")), (vec![before], vec![meanwhile]));
@@ -153,6 +181,7 @@ fn on_a_disk_that_is_full_from_the_start_a_server_with_a_configuration_serves() 
             disk.fill();
             let server = site.start();
             site.until_logged(DEGRADED).await;
+            assert!(!site.is_told_durable());
             let contact = site.register("102");
             disk.make_room();
             site.until_logged(DURABLE_AGAIN).await;
@@ -212,6 +241,39 @@ async fn while_another_program_holds_the_database_the_server_serves_and_even_sta
         "answered {meanwhile} from memory alone, and that is gone with the process"
     );
     server.terminate();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn accounts_that_could_not_be_read_at_the_start_are_served_when_they_can() {
+    let folder = Folder::new("late-accounts");
+    let config = Config {
+        listen: Listen { transport: Transport::Udp, address: SocketAddr::from(([127, 0, 0, 1], 0)) },
+        data_dir: folder.path().to_owned(),
+        ..Config::default()
+    };
+    let has = |handle: &EngineHandle, user: &str| handle.accounts().now().get(user).is_some();
+    let engine = Engine::builder(config.clone()).durable().start().await.unwrap();
+    for user in ["200", "201"] {
+        engine.handle().add_account(&AccountConfig::new(user, PASSWORD.to_owned())).await.unwrap();
+    }
+    engine.shut_down(PATIENCE).await;
+
+    let url = format!("sqlite://{}", folder.file("blether.db").display());
+    let mut shell = SqliteConnection::connect(&url).await.unwrap();
+    sqlx::query("BEGIN EXCLUSIVE").execute(&mut shell).await.unwrap();
+    let engine = Engine::builder(config).durable().start().await.unwrap();
+    let handle = engine.handle();
+    assert!(handle.store().status().unread && !has(handle, "200"));
+    handle.add_account(&AccountConfig::new("202", PASSWORD.to_owned())).await.unwrap();
+    sqlx::query("COMMIT").execute(&mut shell).await.unwrap();
+    let served = async {
+        while !(has(handle, "200") && has(handle, "201")) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    in_time("the accounts", served).await;
+    assert!(has(handle, "202"));
+    engine.shut_down(PATIENCE).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -275,7 +337,7 @@ async fn when_the_disk_takes_no_more_writes_the_server_serves() {
     let program = program(&site.folder);
     let mut command = Command::new("sh");
     command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(program.get_program());
-    command.current_dir(&site.folder).env_remove("BLETHER_DATA_DIR").env("BLETHER_HTTP_LISTEN", "off");
+    command.current_dir(&site.folder).env_remove("BLETHER_DATA_DIR");
     let server = site.start_as(command);
     let before = site.register("102");
     let written = std::fs::metadata(folder.file("blether.db-wal")).unwrap().len();

@@ -13,6 +13,22 @@ use rand::{Rng, RngExt, SeedableRng};
 use crate::stranger::{Server, Stranger};
 
 #[test]
+fn only_an_engine_that_is_told_to_believe_its_senders_registers_without_a_password() {
+    for (believes, status) in [(false, 401), (true, 200)] {
+        let server = Server::start_with(|engine| if believes { engine.without_authentication() } else { engine });
+        let mut phone = Stranger::of(&server);
+        let register = phone.request(Method::Register, "alice");
+        assert_eq!(phone.ask_until_answered(&register).status().code(), status);
+        assert_eq!(server.contacts("alice"), usize::from(believes));
+        // Whoever it says it is, it registers nobody else.
+        let of_bob = String::from_utf8(phone.request(Method::Register, "bob").to_bytes().to_vec()).unwrap();
+        let of_bob = of_bob.replace("From: <sip:bob@", "From: <sip:alice@");
+        assert_eq!(phone.ask(of_bob.as_bytes()).status().code(), if believes { 403 } else { 401 });
+        assert_eq!(server.contacts("bob"), 0);
+    }
+}
+
+#[test]
 fn after_twenty_thousand_datagrams_of_nonsense_the_next_phone_registers() {
     let server = Server::start();
     let mut stranger = Stranger::of(&server);

@@ -6,9 +6,11 @@ mod server;
 
 use std::time::Duration;
 
+use blether_call_engine::config::Config;
+
 use peers::ports::free_port;
 use peers::rtp::RtpEnd;
-use peers::sipp::Sipp;
+use peers::sipp::{Sipp, Tcp};
 use peers::sound::{assert_heard, tune};
 use peers::{Folder, User};
 use server::{Server, config};
@@ -169,6 +171,29 @@ fn all_phones_ring_the_first_that_answers_talks_and_the_others_are_cancelled() {
     let cancelled = slow.wait();
     cancelled.assert_successful(1);
     stage.assert_nothing_is_left();
+}
+
+#[test]
+fn sipp_calls_over_tcp_by_one_connection_and_by_one_for_each_call() {
+    let folder = Folder::new("tcp");
+    let (alice, bob) = users();
+    let config = Config { shards: Some(2), ..config(&[&alice, &bob]) };
+    let server = Server::start_with(config, |engine| engine);
+    let sipp = |name: &str, scenario: &str| Sipp::new(folder.path(), name, scenario, server.address()).tcp(Tcp::One);
+    let port = free_port();
+    // Bob's connection ends with the registration: the server opens another to where he says that he listens.
+    let contact = format!("<sip:bob@127.0.0.1:{port};transport=tcp>");
+    sipp("register", "register").user(&bob).set("contact", contact).run().assert_successful(1);
+    assert_eq!(server.contacts("bob"), 1);
+
+    for (name, tcp, calls) in [("one", Tcp::One, 20), ("each", Tcp::EachCall, 100)] {
+        let answering = sipp(&format!("answers-{name}"), "uas_answer").port(port).calls(calls).start();
+        let calling = sipp(&format!("calls-{name}"), "uac_call").tcp(tcp).user(&alice).callee("bob").calls(calls);
+        calling.rate(50).set("talk_ms", 100).run().assert_successful(u64::from(calls));
+        answering.wait().assert_successful(u64::from(calls));
+    }
+    let left = server.after_the_calls();
+    assert_eq!((left.calls, left.media_ports), (0, 0));
 }
 
 #[test]

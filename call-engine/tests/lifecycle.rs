@@ -12,6 +12,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use blether_call_engine::config::{AccountConfig, Config, advice};
 use blether_session_core::Party;
 use blether_sip_client::{Account, Audio, NotAnswered, Phone, PhoneCall, PhoneConfig};
 use blether_sip_core::StatusCode;
@@ -272,6 +273,24 @@ async fn each_line_of_a_json_log_is_an_object_and_a_failed_call_is_found_by_its_
         (&given_up["span"]["name"], &given_up["span"]["call_id"]),
         (&"call".into(), &call_ids[1].clone().into())
     );
+}
+
+#[test]
+fn the_service_file_gives_the_default_configuration_the_files_and_the_time_that_it_needs() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging/call-engine.service");
+    let text = std::fs::read_to_string(file).unwrap();
+    let number = |key: &str| -> u64 {
+        let value = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('=')).unwrap();
+        value.parse().unwrap()
+    };
+    let accounts = vec![AccountConfig::new("100", PASSWORD)];
+    let config = Config { accounts, ..Config::default() };
+    assert_eq!(advice(&config, Some(number("LimitNOFILE"))), []);
+    // What STOPPING asks for; see the test of SIGTERM.
+    assert!(Duration::from_secs(number("TimeoutStopSec")) > config.calls.drain_timeout + Duration::from_secs(15));
+    for line in ["Type=notify", "Restart=on-failure", "DynamicUser=yes"] {
+        assert!(text.lines().any(|found| found == line), "{line}");
+    }
 }
 
 fn check(folder: &Folder, variables: &[(&str, &str)]) -> Output {

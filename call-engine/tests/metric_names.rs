@@ -81,3 +81,13 @@ fn every_metric_is_named_by_its_layer_and_a_counter_ends_in_total() {
         assert_eq!(name.ends_with("_total"), kind == "counter", "{name}");
     }
 }
+
+#[test]
+fn every_histogram_has_buckets_of_its_own() {
+    let recorder = fs::read_to_string(root().join("call-engine/src/http/recorder.rs")).unwrap();
+    let without: Vec<_> = in_sources()
+        .into_iter()
+        .filter(|(name, kind)| *kind == "histogram" && !recorder.contains(&format!("(\"{name}\", ")))
+        .collect();
+    assert!(without.is_empty(), "they would be summaries: {without:?}");
+}

@@ -22,8 +22,15 @@ async fn in_time<T>(what: &str, wait: impl Future<Output = T>) -> T {
 }
 
 async fn engine(listen: &str, shards: usize) -> Engine {
+    engine_on(&[listen], shards).await
+}
+
+async fn engine_on(listen: &[&str], shards: usize) -> Engine {
+    let mut listens =
+        listen.iter().map(|address| Listen { transport: Transport::Udp, address: address.parse().unwrap() });
     let config = Config {
-        listen: Listen { transport: Transport::Udp, address: listen.parse().unwrap() },
+        listen: listens.next().unwrap(),
+        also_listen: listens.collect(),
         shards: Some(shards),
         accounts: ["100", "101"].map(|user| AccountConfig::new(user, PASSWORD)).to_vec(),
         ..Config::default()
@@ -133,5 +140,24 @@ async fn phones_register_and_call_over_ipv6() {
     let end = in_time("the end", call.hang_up()).await.unwrap();
     assert!(end.statistics.is_some_and(|statistics| statistics.remote.is_some_and(|remote| remote.is_ipv6())));
     assert_eq!(call.event().await, None::<PhoneEvent>);
+    nothing_left(&engine).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_phone_on_ipv4_and_one_on_ipv6_call_each_other() {
+    let engine = engine_on(&["127.0.0.1:0", "[::1]:0"], 2).await;
+    let [v4, v6] = engine.local_addrs() else { panic!("{:?}", engine.local_addrs()) };
+    assert!(v4.is_ipv4() && v6.is_ipv6());
+    for (one, other) in [(Transport::Udp, Transport::Udp), (Transport::Tcp, Transport::Tcp)] {
+        let (mut on_v4, mut on_v6) = (phone("100", *v4, one).await, phone("101", *v6, other).await);
+        let call = connect(&on_v4, &mut on_v6, "101").await;
+        hears(&call[0]).await;
+        hears(&call[1]).await;
+        hang_up(call).await;
+        let [caller, callee] = connect(&on_v6, &mut on_v4, "100").await;
+        hang_up([callee, caller]).await;
+        in_time("the answer", on_v4.unregister()).await.unwrap();
+        in_time("the answer", on_v6.unregister()).await.unwrap();
+    }
     nothing_left(&engine).await;
 }

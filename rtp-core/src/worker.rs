@@ -244,6 +244,15 @@ impl WorkerHandle {
         self.ask(leg, |reply| Command::SetDirection { leg, direction, reply }).await
     }
 
+    /// Takes in what an offer and its answer have agreed on: [`set_remote`](Self::set_remote) and [`set_direction`](Self::set_direction) in one
+    /// command.
+    ///
+    /// # Errors
+    /// As [`set_remote`](Self::set_remote); the direction is as before then.
+    pub async fn follow(&self, leg: LegId, remote: SocketAddr, direction: MediaDirection) -> Result<(), WorkerError> {
+        self.ask(leg, |reply| Command::Follow { leg, remote, direction, reply }).await
+    }
+
     /// Changes how the payload types of the leg's peer are read, from the reply on. What is relayed keeps them until then.
     ///
     /// # Errors

@@ -84,6 +84,18 @@ impl Agreement {
         Ok(Some(plan))
     }
 
+    /// Takes in a description in a provisional response to our offer, which goes on waiting for its answer: the media of the time before that
+    /// (early media, RFC 3960). `Ok(None)` when no offer is out.
+    ///
+    /// # Errors
+    /// It is no answer to what we have offered.
+    pub fn apply_early_answer(&mut self, answer: &[u8]) -> Result<Option<MediaPlan>, NegotiationError> {
+        let Some(pending) = &self.pending else { return Ok(None) };
+        let plan = self.negotiation.preview_answer(pending, answer)?;
+        self.plan = Some(plan.clone());
+        Ok(Some(plan))
+    }
+
     /// Takes in an offer of the peer.
     ///
     /// # Errors

@@ -136,22 +136,17 @@ pub struct Bridge {
     changed: VecDeque<(BridgedLeg, MediaPlan)>,
 }
 
-impl Default for Bridge {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Bridge {
-    /// Joins two sessions in which nothing is under way but, perhaps, an ACK.
-    pub fn new() -> Self {
-        Self {
-            under_way: None,
-            newest: BridgedLeg::A,
-            unsure: None,
-            repairs_left: MOST_REPAIRS,
-            changed: VecDeque::new(),
-        }
+    /// Joins two sessions in which nothing is under way but, perhaps, an ACK. Should they not have agreed to the same, `newest` is the one that the
+    /// other is to follow.
+    pub fn new(newest: BridgedLeg) -> Self {
+        Self { under_way: None, newest, unsure: None, repairs_left: MOST_REPAIRS, changed: VecDeque::new() }
+    }
+
+    /// This leg's phone has agreed to something outside of what the bridge was told (an answer in the ACK of a call's first INVITE): where
+    /// the other one has not, it is to follow.
+    pub fn is_followed(&mut self, leg: BridgedLeg) {
+        self.newest = leg;
     }
 
     /// A change that is in force, for the media to follow.
@@ -186,7 +181,6 @@ impl Bridge {
             }
             SessionEvent::OfferAnswered { sdp } => self.answered(now, leg, sdp.as_ref(), ends),
             SessionEvent::OfferRefused { response } => self.refused(now, leg, response.status(), ends),
-            SessionEvent::Confirmed { sdp: Some(_) } => self.newest = leg,
             _ => {}
         }
         self.settle(now, ends);

@@ -296,9 +296,9 @@ fn a_request_that_is_out_of_order_is_refused_with_500() {
 #[test]
 fn requests_that_are_not_for_a_session_name_what_is_allowed() {
     let mut desk = Desk::established();
-    for (cseq, method) in [(2, "REFER"), (3, "MESSAGE"), (4, "NONSENSE")] {
+    for (cseq, method, code) in [(2, "REFER", 405), (3, "MESSAGE", 405), (4, "NONSENSE", 501)] {
         let response = desk.ask(method, cseq, "", "").unwrap();
-        assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED, "{method}");
+        assert_eq!(response.status().code(), code, "{method}");
         let allow = response.headers().raw(&"Allow".parse().unwrap()).unwrap();
         assert_eq!(allow, "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE");
     }
@@ -620,13 +620,107 @@ fn ending_twice_or_after_the_end_does_nothing() {
     assert!(desk.session.is_terminated());
 }
 
+#[test]
+fn an_ack_with_another_cseq_acknowledges_nothing() {
+    let mut desk = Desk::called(&invite(SDP, "offer")).unwrap();
+    desk.session.answer(desk.now, Bytes::from_static(b"answer")).unwrap();
+    desk.acknowledge(7, "");
+    assert!(!desk.session.may_offer() && desk.events().is_empty(), "the 2xx still waits for its ACK");
+    desk.acknowledge(1, "");
+    assert!(desk.session.may_offer());
+    assert_eq!(desk.session.poll_timeout(), None);
+}
+
+#[test]
+fn a_challenged_reinvite_is_sent_again_and_its_ack_has_the_same_credentials() {
+    let mut desk = Desk::calling(Some("offer"), |_| {});
+    let (token, request) = desk.sent();
+    desk.responds(token, answer(&request, StatusCode::OK, "b1", "answer"));
+    desk.acks();
+    desk.session.offer(desk.now, Bytes::from_static(b"change")).unwrap();
+    let (token, first) = desk.sent();
+    let challenge = r#"Digest realm="example.org", nonce="n", qop="auth""#;
+    let builder = Response::to_request(&first, StatusCode::UNAUTHORIZED);
+    desk.responds(token, builder.raw("WWW-Authenticate", challenge).build());
+    let (token, again) = desk.sent();
+    assert_eq!((again.cseq().number, again.body()), (first.cseq().number + 1, first.body()));
+    desk.events();
+    desk.responds(token, answer(&again, StatusCode::OK, "b1", "changed"));
+    let name = "Authorization".parse().unwrap();
+    let [ack] = &desk.acks()[..] else { panic!() };
+    assert_eq!(ack.headers().raw(&name), again.headers().raw(&name));
+    assert!(matches!(&desk.events()[..], [SessionEvent::OfferAnswered { sdp: Some(_) }]));
+}
+
+#[test]
+fn a_bye_after_the_end_finds_no_call() {
+    let mut desk = Desk::established();
+    assert_eq!(desk.status_of("BYE", 2, "", ""), 200);
+    assert_eq!(desk.ended(), "Remote: hung up");
+    assert_eq!(desk.status_of("BYE", 3, "", ""), 481);
+    assert!(desk.events().is_empty());
+}
+
+#[test]
+fn a_peer_that_is_asked_for_an_offer_gets_its_answer_in_the_ack() {
+    let mut desk = Desk::established();
+    desk.session.pass_on_offer(desk.now, None).unwrap();
+    let (token, wish) = desk.sent();
+    assert!(wish.body().is_empty());
+    let offer = answer(&wish, StatusCode::OK, "theirs", "their offer");
+    desk.responds(token, offer.clone());
+    assert!(desk.acks().is_empty(), "the answer is to be decided");
+    assert!(matches!(&desk.events()[..], [SessionEvent::Offer { sdp }] if *sdp == "their offer"));
+    // §14.2: nothing else meanwhile.
+    assert_eq!(desk.status_of("INVITE", 2, SDP, "another"), 500);
+    desk.session.accept_offer(desk.now, Bytes::from_static(b"our answer")).unwrap();
+    let [ack] = &desk.acks()[..] else { panic!() };
+    assert_eq!(ack.body(), "our answer");
+    // A resent 2xx gets the same ACK, and is no offer again.
+    desk.responds(token, offer);
+    let [again] = &desk.acks()[..] else { panic!() };
+    assert_eq!(again.body(), "our answer");
+    assert!(desk.events().is_empty() && desk.session.may_offer());
+}
+
+#[test]
+fn a_collision_of_an_offer_that_is_passed_on_is_told_at_once() {
+    let mut desk = Desk::established();
+    desk.session.pass_on_offer(desk.now, Some(Bytes::from_static(b"change"))).unwrap();
+    let (token, reinvite) = desk.sent();
+    desk.responds(token, answer(&reinvite, StatusCode::REQUEST_PENDING, "theirs", ""));
+    assert!(matches!(&desk.events()[..], [SessionEvent::OfferRefused { response }] if response.status().code() == 491));
+    assert_eq!(desk.session.poll_timeout(), None, "nothing is tried again here");
+}
+
+#[test]
+fn an_offer_that_is_taken_back_is_cancelled_once_and_a_postponed_one_is_forgotten() {
+    let mut desk = Desk::established();
+    desk.session.offer(desk.now, Bytes::from_static(b"change")).unwrap();
+    let (token, reinvite) = desk.sent();
+    desk.session.withdraw_offer(desk.now);
+    desk.session.withdraw_offer(desk.now);
+    assert!(matches!(&desk.transmits()[..], [SessionTransmit::Cancel { token: of }] if *of == token));
+    desk.responds(token, answer(&reinvite, StatusCode::REQUEST_TERMINATED, "theirs", ""));
+    assert!(matches!(&desk.events()[..], [SessionEvent::OfferRefused { .. }]));
+
+    desk.session.offer(desk.now, Bytes::from_static(b"change")).unwrap();
+    let (token, reinvite) = desk.sent();
+    desk.responds(token, answer(&reinvite, StatusCode::REQUEST_PENDING, "theirs", ""));
+    assert!(desk.session.is_offer_postponed());
+    desk.session.withdraw_offer(desk.now);
+    assert!(!desk.session.is_offer_postponed() && desk.session.may_offer());
+    assert!(desk.transmits().is_empty() && desk.events().is_empty());
+    assert_eq!(desk.session.poll_timeout(), None);
+}
+
 /// One thing that a peer, the network or the user may do, sensible or not.
 fn anything(desk: &mut Desk, tokens: &[(RequestToken, Request)], cseq: &mut u32, rng: &mut StdRng) {
     const STATUSES: [u16; 14] = [100, 180, 183, 200, 200, 200, 302, 401, 407, 408, 481, 487, 491, 603];
     const METHODS: [&str; 8] = ["BYE", "INVITE", "UPDATE", "INFO", "OPTIONS", "PRACK", "REFER", "FOO"];
     let body = if rng.random_bool(0.7) { "sdp" } else { "" };
     let sdp = Bytes::from_static(b"sdp");
-    match rng.random_range(0..14) {
+    match rng.random_range(0..15) {
         0..=5 if !tokens.is_empty() => {
             let (token, request) = tokens[rng.random_range(0..tokens.len())].clone();
             let status = StatusCode::new(STATUSES[rng.random_range(0..STATUSES.len())]).unwrap();
@@ -658,6 +752,12 @@ fn anything(desk: &mut Desk, tokens: &[(RequestToken, Request)], cseq: &mut u32,
             let _ = desk.session.accept_offer(desk.now, sdp);
             let _ = desk.session.refuse_offer(desk.now, StatusCode::NOT_ACCEPTABLE_HERE);
         }
+        13 => match rng.random_range(0..3) {
+            0 => desk.session.withdraw_offer(desk.now),
+            at => {
+                let _ = desk.session.pass_on_offer(desk.now, (at == 1).then_some(sdp));
+            }
+        },
         12 if !tokens.is_empty() => {
             let (token, _) = tokens[rng.random_range(0..tokens.len())];
             desk.session.handle_failure(desk.now, token, Failure::TimedOut(Timer::F));

@@ -17,6 +17,7 @@ use blether_media_core::{Clip, SampleRate, resample, to_i16};
 use blether_session_core::actor::CallEvent;
 use blether_session_core::{AudioFormat, MediaCapabilities, Party};
 use blether_sip_core::StatusCode;
+use blether_sip_transport::Transport;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
@@ -144,6 +145,23 @@ fn read_recording(path: &Path) -> Clip {
     let length = u32::from_le_bytes(bytes[4..8].try_into().unwrap());
     assert_eq!(length as usize + 8, bytes.len(), "the RIFF header counts the file");
     Clip::load_wav(path, Duration::from_secs(60)).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn register_and_call_speak_tcp_where_asked() {
+    let mut server = Server::start().await;
+    let mut program = Program::of_alice(&server, &["register", "--transport", "tcp"]);
+    program.expect("registered").await;
+    program.expect("unregistered").await;
+    program.ends_with(0).await;
+    assert!(server.bindings(2).await.iter().all(|binding| binding.transport() == Transport::Tcp));
+
+    let mut program = Program::of_alice(&server, &["call", "bye", "--transport", "tcp"]);
+    program.expect("answered").await;
+    assert_eq!(program.expect("ended").await["by"], "remote");
+    program.ends_with(0).await;
+    let wrong = Program::of_alice(&server, &["register", "--transport", "tls"]).end().await;
+    assert!(wrong.code == Some(2) && wrong.stderr.contains("give udp or tcp"), "{}", wrong.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

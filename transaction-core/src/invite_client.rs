@@ -35,7 +35,6 @@ use crate::timing::{Backoff, Reliability, Timer, Timing};
 
 /// What a client transaction tells its user.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "it is moved once, and nearly always the large one")]
 pub enum ClientEvent {
     /// A response for the user.
     Response(Response),

@@ -32,11 +32,12 @@ struct Summary<'a> {
 impl Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { file, config } = self;
-        let Config { listen, tcp, http, media, accounts, limits, domains, .. } = config;
+        let Config { tcp, http, media, accounts, limits, domains, .. } = config;
         let mut line = |what: &str, text: &dyn Display| writeln!(f, "  {what:<10} {text}");
         line("ok", &file.display())?;
         let tcp = if tcp.enabled { ", and TCP on the same port" } else { "" };
-        line("SIP", &format_args!("{listen}{tcp}; shards: {}", config.shard_count()))?;
+        let listens: Vec<_> = config.listens().map(|listen| listen.to_string()).collect();
+        line("SIP", &format_args!("{}{tcp}; shards: {}", listens.join(", "), config.shard_count()))?;
         let domains: Vec<String> = domains.iter().map(ToString::to_string).collect();
         let comma = if domains.is_empty() { "" } else { ", " };
         line("domains", &format_args!("its own addresses{comma}{}", domains.join(", ")))?;

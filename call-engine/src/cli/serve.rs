@@ -11,7 +11,7 @@ use blether_call_engine::config::{CannotListen, Config, Listen, advice, calls_fo
 use blether_call_engine::first_run::{self, Greeting, Passwords};
 use blether_call_engine::{Engine, EngineError, echo};
 use blether_session_core::actor::StartError;
-use blether_sip_transport::LocalAddresses;
+use blether_sip_transport::{BindError, LocalAddresses};
 use tokio::task::JoinSet;
 
 use super::place::{Place, folder_of};
@@ -37,14 +37,13 @@ pub(super) async fn serve(place: &Place) -> Result<ExitCode> {
     log::start(&config.log);
     let (open_files, wanted) = (open_files::raise(), config.clone());
     let service_manager = ServiceManager::from_environment();
-    let listen = config.listen;
     let recorder = observed::record(&config.http)?;
     let engine = Engine::builder(config)
         .on_invite(echo::EXTENSION, echo::echo)
         .durable()
         .start()
         .await
-        .map_err(|error| explain(error, listen, &path))?;
+        .map_err(|error| explain(error, &path))?;
     // They end with the server.
     let mut tasks = JoinSet::new();
     observed::observe(&mut tasks, recorder, &wanted.http, &path, engine.handle()).await?;
@@ -52,8 +51,10 @@ pub(super) async fn serve(place: &Place) -> Result<ExitCode> {
     state_limits(open_files, &wanted);
     // Listened for before anybody can know that the server runs.
     let mut signals = Signals::listen()?;
+    let addresses: Vec<_> = engine.local_addrs().iter().map(|bound| reachable(*bound, wanted.advertise)).collect();
     let greeting = Greeting {
-        address: reachable(engine.local_addr(), wanted.advertise),
+        addresses: &addresses,
+        tcp: wanted.tcp.enabled,
         config: &path,
         accounts: &wanted.accounts,
         passwords,
@@ -63,7 +64,8 @@ pub(super) async fn serve(place: &Place) -> Result<ExitCode> {
     if let Err(error) = first_run::note_shown(folder_of(&path)) {
         tracing::warn!(%error, "the passwords will be shown again at the next start");
     }
-    service_manager.ready(&format!("Serving on {}", engine.local_addr()));
+    let serving: Vec<_> = engine.local_addrs().iter().map(ToString::to_string).collect();
+    service_manager.ready(&format!("Serving on {}", serving.join(", ")));
     if signals.stop().await == Stop::Drain {
         let drained = engine.drain(wanted.calls.drain_timeout);
         service_manager.stopping("No new calls; those that live go on", wanted.calls.drain_timeout + LONGEST_END);
@@ -83,7 +85,11 @@ fn state_limits(open_files: Option<u64>, config: &Config) {
     match open_files {
         Some(limit) => {
             let calls = calls_for_open_files(config, limit);
-            tracing::info!(limit, calls, "the limit of open files, and how many calls it is enough for");
+            tracing::info!(
+                limit,
+                calls,
+                "the limit of open files, and for how many calls it has room beside all TCP connections"
+            );
         }
         None => tracing::info!("there is no limit of open files"),
     }
@@ -104,9 +110,11 @@ fn configure(place: &Place) -> Result<(PathBuf, Config, Passwords)> {
 }
 
 /// What keeps the server from starting, in one line.
-fn explain(error: EngineError, listen: Listen, config: &Path) -> anyhow::Error {
+fn explain(error: EngineError, config: &Path) -> anyhow::Error {
     match error {
-        EngineError::Start(StartError::Bind(bind)) => CannotListen::new(listen, config, bind.source).into(),
+        EngineError::Start(StartError::Bind(BindError { transport, address, source })) => {
+            CannotListen::new(Listen { transport, address }, config, source).into()
+        }
         other => anyhow::Error::new(other).context(format!("{}", config.display())),
     }
 }
@@ -114,15 +122,15 @@ fn explain(error: EngineError, listen: Listen, config: &Path) -> anyhow::Error {
 /// The address to type into a phone.
 fn reachable(bound: SocketAddr, advertise: Option<IpAddr>) -> SocketAddr {
     let ip = match advertise {
-        Some(advertise) => advertise,
-        None if bound.ip().is_unspecified() => {
+        Some(advertise) if advertise.is_ipv4() == bound.is_ipv4() => advertise,
+        _ if bound.ip().is_unspecified() => {
             let (elsewhere, here) = match bound {
                 SocketAddr::V4(_) => (ELSEWHERE_V4, IpAddr::V4(Ipv4Addr::LOCALHOST)),
                 SocketAddr::V6(_) => (ELSEWHERE_V6, IpAddr::V6(Ipv6Addr::LOCALHOST)),
             };
             LocalAddresses::new(1).towards(SocketAddr::new(elsewhere, 5060)).unwrap_or(here)
         }
-        None => bound.ip(),
+        _ => bound.ip(),
     };
     SocketAddr::new(ip, bound.port())
 }

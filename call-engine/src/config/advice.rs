@@ -26,13 +26,13 @@ pub enum Advice {
         /// The calls that are allowed.
         max_calls: usize,
     },
-    /// The limit of open files is reached before `max_calls` is.
+    /// The limit of open files may be reached before `max_calls` is.
     FewFiles {
         /// The limit.
         limit: u64,
         /// The limit that would be enough.
         needed: u64,
-        /// The calls that it is enough for.
+        /// The calls that it leaves room for beside all TCP connections that are allowed.
         room: u64,
         /// The calls that are allowed.
         max_calls: usize,
@@ -60,8 +60,9 @@ impl fmt::Display for Advice {
             ),
             Self::FewFiles { limit, needed, room, max_calls } => write!(
                 f,
-                "the limit of open files, {limit}, is enough for {room} calls, but `limits.max_calls` allows {max_calls}; raise it \
-                 to {needed} (LimitNOFILE of the service, or ulimit -n), or lower `limits.max_calls`"
+                "the limit of open files, {limit}, has room for {room} calls beside the TCP connections that are allowed, but \
+                 `limits.max_calls` allows {max_calls}; raise it to {needed} (LimitNOFILE of the service, or ulimit -n), or lower \
+                 `limits.max_calls` or `tcp.max_connections`"
             ),
             Self::OpenHttp(address) => write!(
                 f,
@@ -83,7 +84,7 @@ pub fn calls_for_open_files(config: &Config, limit: u64) -> u64 {
 
 fn files_beside_calls(config: &Config) -> u64 {
     let connections = if config.tcp.enabled { whole(config.tcp.max_connections) } else { 0 };
-    FOR_THE_REST + whole(config.shard_count()) + connections
+    FOR_THE_REST + whole(config.shard_count()) * whole(1 + config.also_listen.len()) + connections
 }
 
 /// Looks over a configuration that is allowed. `open_files` is the limit of open files, as far as it can be raised; `None` leaves that out.

@@ -3,6 +3,8 @@
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use blether_sip_transport::Transport;
+
 use super::value::Listen;
 
 /// The address of `listen` cannot be had, told as one line that says what, where and how to mend it.
@@ -27,10 +29,13 @@ impl CannotListen {
 fn mend(listen: &Listen, config: &Path, error: &io::Error) -> String {
     let (port, ip, config) = (listen.address.port(), listen.address.ip(), config.display());
     match error.kind() {
-        ErrorKind::AddrInUse => format!(
-            "another program has this port; find it with `ss -lunp 'sport = :{port}'` and end it, \
-             or choose another port with the key `listen` in {config}"
-        ),
+        ErrorKind::AddrInUse => {
+            let kind = if listen.transport == Transport::Tcp { 't' } else { 'u' };
+            format!(
+                "another program has this port; find it with `ss -l{kind}np 'sport = :{port}'` and end it, \
+                 or choose another port with the key `listen` in {config}"
+            )
+        }
         ErrorKind::PermissionDenied if (1..1024).contains(&port) => format!(
             "ports below 1024 need a right that this user does not have; \
              choose a port from 1024 with the key `listen` in {config}, or give the program CAP_NET_BIND_SERVICE"

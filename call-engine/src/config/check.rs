@@ -43,6 +43,7 @@ pub(super) fn check(config: &Config) -> Result<(), Invalid> {
     let Config {
         data_dir,
         listen: _,
+        also_listen: _,
         shards,
         tcp,
         http: _,
@@ -90,10 +91,15 @@ pub(super) fn check(config: &Config) -> Result<(), Invalid> {
 }
 
 fn check_listen(config: &Config) -> Result<(), Invalid> {
-    let (listen, ports) = (config.listen, config.media.ports);
+    let ports = config.media.ports;
     ports.check().map_err(value("media.ports"))?;
-    if ports.contains(listen.address.port()) {
-        return Err(Invalid::ListenInMediaPorts { ports: ports.to_string(), address: listen.to_string() });
+    for (index, listen) in config.listens().enumerate() {
+        if ports.contains(listen.address.port()) {
+            return Err(Invalid::ListenInMediaPorts { ports: ports.to_string(), address: listen.to_string() });
+        }
+        if let Some(first) = config.listens().take(index).find(|first| first.collides_with(&listen)) {
+            return Err(Invalid::ListenTwice { first: first.to_string(), second: listen.to_string() });
+        }
     }
     Ok(())
 }

@@ -155,6 +155,14 @@ pub enum Invalid {
         /// The address of `listen`.
         address: String,
     },
+    /// Two addresses to listen on of which only one can be had.
+    #[error("`listen` has {first} and {second}, of which only one can be had; remove one, or change its port")]
+    ListenTwice {
+        /// The earlier one.
+        first: String,
+        /// The later one.
+        second: String,
+    },
     /// Two accounts with one user.
     #[error("account {second} has the user `{user}` of account {first}{}; give it another, or remove it", at(first_place.as_ref()))]
     DuplicateUser {

@@ -52,8 +52,10 @@ pub const MOST_SHARDS_BY_ITSELF: usize = 16;
 pub struct Config {
     /// Where the server keeps what it must remember; used by [`EngineBuilder::durable`](crate::EngineBuilder::durable). Default: `blether-data`; from a file: the folder of that file.
     pub data_dir: PathBuf,
-    /// The socket that receives SIP. Default: UDP port 5060 of all IPv4 addresses, the port that phones assume.
+    /// Where SIP is received. Default: port 5060 of all IPv4 addresses, the port that phones assume.
     pub listen: Listen,
+    /// Where it is received besides: what follows the first in a list. Default: nowhere.
+    pub also_listen: Vec<Listen>,
     /// Tasks that share the SIP work among them, 1 to 256; see [`Config::shard_count`]. Default: `None`, as many as there are processors,
     /// at most 16.
     pub shards: Option<usize>,
@@ -181,6 +183,7 @@ impl Default for Config {
         Self {
             data_dir: PathBuf::from(DEFAULT_DATA_DIR),
             listen: Listen::default(),
+            also_listen: Vec::new(),
             shards: None,
             tcp: TcpConfig::default(),
             http: HttpConfig::default(),
@@ -280,7 +283,12 @@ impl Config {
         Self::read(text, path, iter::empty())
     }
 
-    /// How many shards this machine gets: what `shards` says, else one for each processor that this process may use, at most
+    /// All that SIP is received on, `listen` first.
+    pub fn listens(&self) -> impl Iterator<Item = Listen> {
+        iter::once(self.listen).chain(self.also_listen.iter().copied())
+    }
+
+    /// How many shards each address of this machine gets: what `shards` says, else one for each processor that this process may use, at most
     /// [`MOST_SHARDS_BY_ITSELF`].
     pub fn shard_count(&self) -> usize {
         // Where the system does not tell, one shard serves everything.

@@ -10,7 +10,7 @@ use toml::Value;
 use super::account::{AccountConfig, Password};
 use super::error::{ConfigError, Invalid, Place, nearest};
 use super::file::{Account, File, Origin, Setting};
-use super::value::{self, ValueError};
+use super::value::{self, Listen, ValueError};
 use super::{
     AuthenticationConfig, CallsConfig, Config, HttpConfig, LimitsConfig, LogConfig, MediaConfig, RegistrarConfig,
     TcpConfig, check, environment,
@@ -59,9 +59,11 @@ impl Reader<'_> {
             log,
             account,
         } = file;
+        let (listen, also_listen) = self.listens(listen, default.listen)?;
         Ok(Config {
             data_dir: self.data_dir(data_dir, folder)?,
-            listen: self.parsed("listen", listen, default.listen, str::parse)?,
+            listen,
+            also_listen,
             shards: self.shards(shards, default.shards)?,
             tcp: TcpConfig {
                 enabled: self.boolean("tcp.enabled", tcp.enabled, default.tcp.enabled)?,
@@ -193,7 +195,34 @@ impl Reader<'_> {
         parse: impl Fn(&str) -> Result<T, ValueError>,
     ) -> Result<Vec<T>, ConfigError> {
         let Some(setting) = setting else { return Ok(default) };
-        let expected = "a list of texts, such as [\"…\", \"…\"]";
+        self.items(key, setting, "a list of texts, such as [\"…\", \"…\"]", parse)
+    }
+
+    /// One address, or several; the first apart.
+    fn listens(&mut self, setting: Option<Setting>, default: Listen) -> Result<(Listen, Vec<Listen>), ConfigError> {
+        const EXPECTED: &str = "text in quotes, or a list of texts";
+        let mut all = match setting {
+            None => return Ok((default, Vec::new())),
+            Some(Setting { value: Value::String(text), origin: origin @ Origin::Span(_) }) => {
+                let setting = Setting { value: Value::Array(vec![Value::String(text)]), origin };
+                self.items("listen", setting, EXPECTED, str::parse)?
+            }
+            Some(setting) => self.items("listen", setting, EXPECTED, str::parse)?,
+        };
+        if all.is_empty() {
+            return Err(self.locate(Invalid::Value { key: "listen".to_owned(), cause: ValueError::NoListen }));
+        }
+        let first = all.remove(0);
+        Ok((first, all))
+    }
+
+    fn items<T>(
+        &mut self,
+        key: &str,
+        setting: Setting,
+        expected: &'static str,
+        parse: impl Fn(&str) -> Result<T, ValueError>,
+    ) -> Result<Vec<T>, ConfigError> {
         let place = self.note(key, &setting.origin);
         let texts = match (setting.value, &setting.origin) {
             (Value::String(text), Origin::Variable(_)) => text.split(',').map(|item| item.trim().to_owned()).collect(),
@@ -304,6 +333,7 @@ impl Reader<'_> {
                 // One of the two may be a default, which stands nowhere.
                 if self.places.contains_key(key) { key.clone() } else { limit_key.clone() }
             }
+            Invalid::ListenTwice { .. } => "listen".to_owned(),
             Invalid::ListenInMediaPorts { .. } => {
                 if self.places.contains_key("media.ports") {
                     "media.ports".to_owned()

@@ -15,8 +15,13 @@ pub enum ValueError {
     /// Not `transport:address:port`.
     #[error("\"{0}\" is no address to listen on; write it like \"udp:0.0.0.0:5060\" or \"udp:[::]:5060\"")]
     Listen(String),
+    /// An empty list of addresses.
+    #[error("the list is empty; name an address to listen on, or remove the line")]
+    NoListen,
     /// A transport that this server does not have.
-    #[error("\"{0}\" names a transport that is not supported; only udp is, as in \"udp:0.0.0.0:5060\"")]
+    #[error(
+        "\"{0}\" names a transport that is not supported here; TCP has the address of udp and a section [tcp]: write \"udp:0.0.0.0:5060\""
+    )]
     Transport(String),
     /// Neither `address:port` nor `off`.
     #[error("\"{0}\" is no address for HTTP; write it like \"127.0.0.1:9060\" or \"[::1]:9060\", or \"off\"")]
@@ -103,6 +108,15 @@ impl FromStr for Listen {
         };
         let address = address.parse().map_err(|_| ValueError::Listen(text.to_owned()))?;
         Ok(Self { transport, address })
+    }
+}
+
+impl Listen {
+    /// Whether both cannot be had: they have the same port, of one address or of all.
+    pub(super) fn collides_with(&self, other: &Self) -> bool {
+        let (one, other) = (self.address, other.address);
+        let same_ip = one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified();
+        one.is_ipv4() == other.is_ipv4() && one.port() == other.port() && one.port() != 0 && same_ip
     }
 }
 

@@ -37,20 +37,6 @@ pub enum ChangeError {
 }
 
 impl EngineHandle {
-    /// Waits until a store that could not be read at the start is, and takes its accounts in.
-    pub(super) async fn take_in_stored_accounts(self) {
-        let core = &*self.0;
-        core.store.read().await;
-        let _changing = core.changing_accounts.lock().await;
-        let present = Arc::clone(&core.accounts.now());
-        let configured = present.iter().filter(|account| account.source() == AccountSource::Configuration).cloned();
-        match Accounts::new(configured) {
-            Ok(configured) => core.accounts.replace(all_accounts(configured, core.store.accounts(), &core.realm)),
-            Err(error) => tracing::error!(%error, "the accounts of the store were not taken in"),
-        }
-        core.forget_strangers(Instant::now());
-    }
-
     /// The accounts.
     pub fn accounts(&self) -> &SharedAccounts {
         &self.0.accounts
@@ -177,6 +163,18 @@ impl Core {
                 tracing::info!(%aor, contacts, "registrations of a user without an account were dropped");
             }
         }
+    }
+
+    /// Serves the accounts of a store that could not be read at the start; what commands have changed meanwhile stays.
+    pub(super) async fn serve_late_accounts(&self) {
+        let changing = self.changing_accounts.lock().await;
+        let now = Accounts::clone(&self.accounts.now());
+        let mut stored = self.store.accounts();
+        stored
+            .retain(|record| now.get(&record.user).is_none_or(|known| known.source() == AccountSource::Configuration));
+        self.accounts.replace(all_accounts(now, stored, &self.realm));
+        self.forget_strangers(Instant::now());
+        drop(changing);
     }
 
     /// Writes an account and puts it into the table. The lock of changes is to be held.

@@ -7,6 +7,8 @@ use blether_session_core::MediaPlan;
 use blether_session_core::actor::{LegKey, LegReport};
 use serde_json::{Map, Value, json};
 
+use crate::cdr::cut;
+
 /// How long a listener's jitter buffer is taken to be for the estimates: what ours begins with. A phone does not tell its own.
 const JITTER_BUFFER: Duration = Duration::from_millis(60);
 
@@ -24,9 +26,9 @@ fn of_leg(report: &LegReport) -> Value {
         }
     };
     put("party", Some(if *leg == LegKey::PRIMARY { "caller" } else { "callee" }.into()));
-    put("contact", peer.as_ref().map(|peer| peer.to_string().into()));
+    put("contact", peer.as_ref().map(|peer| cut(peer.to_string()).into()));
     let format = plan.formats.first();
-    put("codec", format.map(|format| format!("{}/{}", format.name, format.clock_rate).into()));
+    put("codec", format.map(|format| cut(format!("{}/{}", format.name, format.clock_rate)).into()));
     put("signalled", Some(plan.remote.to_string().into()));
     if let Some(counted) = statistics.as_deref() {
         put("remote", counted.remote.map(|remote| remote.to_string().into()));
@@ -133,6 +135,8 @@ mod tests {
         }
         assert!(unreported["received"].get("first_after_ms").is_none());
         assert_eq!(of_legs(&[]), None);
+        let endless = of_leg(&report(&"x".repeat(10_000), None));
+        assert_eq!(endless["codec"].as_str().unwrap().len(), crate::cdr::MAX_CDR_TEXT, "a stranger names it");
     }
 
     #[test]

@@ -167,13 +167,13 @@ mod tests {
                 ..EndpointReport::default()
             },
             store: StoreStatus {
+                unread: false,
                 durability: Durability::Durable,
                 last_error: Some("the disk was full yesterday".to_owned()),
                 unwritten_bindings: 0,
                 unwritten_accounts: 0,
                 unwritten_cdrs: 0,
                 logged_cdrs: 0,
-                unread: false,
                 set_aside: Vec::new(),
             },
             configured_accounts: 0,

@@ -148,3 +148,20 @@ fn updates_from_many_threads_all_arrive() {
     });
     assert_eq!(location.bindings(&aor("alice"), now).len(), 64);
 }
+
+#[test]
+fn a_phone_whose_connection_is_gone_is_reached_where_it_listens() {
+    let by_tcp = Flow {
+        connection: Some(blether_sip_transport::ConnectionId::new(7)),
+        ..Flow::tcp("192.0.2.1:5060".parse().unwrap(), "192.0.2.9:40123".parse().unwrap())
+    };
+    let way = |contact: &str, flow: Flow| Binding { flow, ..(*binding(start(), contact, 60)).clone() }.way();
+    let listens = Flow { remote: "192.0.2.9:5070".parse().unwrap(), ..by_tcp };
+    assert_eq!(way("<sip:a@192.0.2.9:5070;transport=TCP>", by_tcp), listens);
+    // It does not say so, is behind a NAT, speaks of somebody else, or is no address.
+    for contact in ["a@192.0.2.9:5070", "a@10.0.0.5;transport=tcp", "a@192.0.2.1;transport=tcp", "a@h;transport=tcp"] {
+        assert_eq!(way(&format!("<sip:{contact}>"), by_tcp), by_tcp, "{contact}");
+    }
+    let by_udp = Flow::udp(by_tcp.local, by_tcp.remote);
+    assert_eq!(way("<sip:a@192.0.2.9:5070;transport=tcp>", by_udp), by_udp);
+}

@@ -119,11 +119,17 @@ impl FromStr for OfferedAlgorithms {
 #[error("\"{0}\" is not one of {known}", known = OfferedAlgorithms::NAMES)]
 pub struct UnknownOffer(pub String);
 
-/// A user who has proved to know the password. Only [`Authenticator::authenticate`] makes one.
+/// A user who has proved to know the password. Only [`Authenticator::authenticate`] makes one, and an engine that was told to believe senders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthenticatedUser(ByteStr);
 
 impl AuthenticatedUser {
+    /// Who the sender says it is: the user of From, without escapes.
+    pub(crate) fn claimed_by(request: &Request) -> Option<Self> {
+        let user = request.from().uri.as_sip()?.user_decoded()?;
+        Some(Self(ByteStr::from(&*user)))
+    }
+
     /// The user of the account.
     pub fn user(&self) -> &str {
         &self.0

@@ -160,10 +160,11 @@ impl StoreHandle {
         })
     }
 
-    /// Waits until what was stored before has been read: at once, unless the store could not be read at the start. Never, if the writer stops before.
-    pub async fn read(&self) {
-        // The sender is here, so this cannot fail.
-        let _ = self.shared.read.subscribe().wait_for(|read| *read).await;
+    /// Waits until what was stored before has been read: no time, unless the store could not be read at the start. `false` if it never will, because
+    /// the last handle and the writer are gone; the future keeps neither.
+    pub fn read(&self) -> impl Future<Output = bool> + Send + use<> {
+        let mut read = self.shared.read.subscribe();
+        async move { read.wait_for(|read| *read).await.is_ok() }
     }
 
     /// All accounts of the store, by user; those alone that were changed since the start, until it has been [`read`](Self::read).

@@ -316,7 +316,7 @@ fn report_set_aside(reason: &str, place: &Path, lost: &str) {
     tracing::error!(
         reason,
         "the database was corrupt and is now {place}; a new one is begun. Lost to this server: {lost}. To look at what can be read: \
-         sqlite3 '{place}' .recover | sqlite3 recovered.db"
+         sqlite3 '{place}' .recover | sqlite3 recovered.db, or .dump where sqlite3 has no .recover"
     );
 }
 

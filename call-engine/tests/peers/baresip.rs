@@ -234,6 +234,11 @@ impl Baresip {
         }
     }
 
+    /// How often this stands in what it has written, SIP messages included.
+    pub(crate) fn times_written(&self, what: &str) -> usize {
+        self.process.written().matches(what).count()
+    }
+
     /// Waits for an event of this type, takes it and returns it; what came before it stays. Types are `REGISTER_OK`, `REGISTER_FAIL`, `CALL_INCOMING`,
     /// `CALL_RINGING`, `CALL_PROGRESS`, `CALL_ESTABLISHED`, `CALL_CLOSED` (its `param` says why), `CALL_DTMF_START` (its `param` is the digit), ….
     #[track_caller]
@@ -259,6 +264,21 @@ impl Baresip {
         wait_until(&what, length + PATIENCE, || {
             self.process.assert_running();
             (self.heard().len() >= samples).then_some(())
+        });
+    }
+
+    /// Waits until it hears nothing while it plays for a second. (Once it was told of a change, baresip 1.0 records no more of that call,
+    /// whatever it hears.)
+    #[track_caller]
+    pub(crate) fn wait_silent(&mut self) {
+        let (mut heard, mut since) = (0, 0);
+        wait_until(&format!("{} should hear nothing", self.name), PATIENCE, || {
+            self.process.assert_running();
+            let (now_heard, now_played) = (self.heard().len(), self.played().len());
+            if now_heard > heard {
+                (heard, since) = (now_heard, now_played);
+            }
+            (now_played >= since + RATE as usize).then_some(())
         });
     }
 

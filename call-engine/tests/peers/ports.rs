@@ -47,7 +47,16 @@ pub(crate) fn free_ports(count: u16, alignment: u16) -> u16 {
 
 /// Whether some process has bound this UDP port (Linux: `/proc/net/udp`), without touching it.
 pub(crate) fn udp_port_is_bound(port: u16) -> bool {
+    is_bound("/proc/net/udp", port)
+}
+
+/// Whether some process has bound this TCP port, to listen or to connect from.
+pub(crate) fn tcp_port_is_bound(port: u16) -> bool {
+    is_bound("/proc/net/tcp", port)
+}
+
+fn is_bound(table: &str, port: u16) -> bool {
     let wanted = format!(":{port:04X}");
-    let sockets = fs::read_to_string("/proc/net/udp").expect("the interop tests run on Linux");
+    let sockets = fs::read_to_string(table).expect("the interop tests run on Linux");
     sockets.lines().filter_map(|line| line.split_whitespace().nth(1)).any(|local| local.ends_with(&wanted))
 }

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use super::ports::{free_port, free_ports, udp_port_is_bound};
+use super::ports::{free_port, free_ports, tcp_port_is_bound, udp_port_is_bound};
 use super::process::{Process, last_lines};
 use super::{PATIENCE, User, wait_until};
 
@@ -40,7 +40,17 @@ pub(crate) struct Sipp {
     rate: u32,
     at_once: Option<u32>,
     timeout: Duration,
+    tcp: Option<Tcp>,
     arguments: Vec<String>,
+}
+
+/// How SIPp uses TCP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tcp {
+    /// One connection for all calls.
+    One,
+    /// A connection for each call.
+    EachCall,
 }
 
 impl Sipp {
@@ -64,6 +74,7 @@ impl Sipp {
             rate: 10,
             at_once: None,
             timeout: Duration::from_secs(30),
+            tcp: None,
             arguments: Vec::new(),
         }
     }
@@ -144,6 +155,12 @@ impl Sipp {
         self
     }
 
+    /// Speaks TCP instead of UDP.
+    pub(crate) fn tcp(mut self, tcp: Tcp) -> Self {
+        self.tcp = Some(tcp);
+        self
+    }
+
     /// Listens on this port instead of one of its own choice: to answer where an earlier run has registered.
     pub(crate) fn port(mut self, port: u16) -> Self {
         self.port = port;
@@ -172,13 +189,19 @@ impl Sipp {
         if self.calls <= 50 {
             command.arg("-trace_msg").arg("-message_file").arg(&messages);
         }
+        match self.tcp {
+            None => {}
+            Some(Tcp::One) => drop(command.args(["-t", "t1"])),
+            Some(Tcp::EachCall) => drop(command.args(["-t", "tn", "-max_socket", &(self.calls + 10).to_string()])),
+        }
         command.args(&self.arguments);
 
         let mut process = Process::start(&self.name, "sip-tester", command, &self.folder);
-        let (name, port) = (&self.name, self.port);
+        let (name, port, tcp) = (&self.name, self.port, self.tcp);
         wait_until(&format!("SIPp {name} should listen on {port}"), PATIENCE, || {
             // A short run may be over before anyone looks.
-            (process.ended().is_some() || udp_port_is_bound(port)).then_some(())
+            let bound = if tcp.is_some() { tcp_port_is_bound(port) } else { udp_port_is_bound(port) };
+            (process.ended().is_some() || bound).then_some(())
         });
         SippRun { process, name: self.name, port, timeout: self.timeout, errors, statistics, messages }
     }

@@ -4,8 +4,8 @@
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use blether_call_engine::Engine;
 use blether_call_engine::config::{AccountConfig, Config, Listen};
+use blether_call_engine::{Engine, EngineBuilder};
 use blether_rtp_core::PortRange;
 use blether_sip_core::digest::{Credentials, DigestRequest, Secret};
 use blether_sip_core::{
@@ -25,6 +25,10 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start() -> Self {
+        Self::start_with(|engine| engine)
+    }
+
+    pub(crate) fn start_with(extend: impl FnOnce(EngineBuilder) -> EngineBuilder) -> Self {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let config = Config {
             listen: Listen { transport: Transport::Udp, address: SocketAddr::from(([127, 0, 0, 1], 0)) },
@@ -35,7 +39,7 @@ impl Server {
             ..Config::default()
         };
         let engine = Engine::builder(config).media_ports(PortRange::system_chosen());
-        let engine = runtime.block_on(engine.start()).unwrap();
+        let engine = runtime.block_on(extend(engine).start()).unwrap();
         Self { engine, runtime }
     }
 

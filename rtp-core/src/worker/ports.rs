@@ -251,7 +251,7 @@ fn open_system_chosen(ip: IpAddr) -> io::Result<Pair> {
 }
 
 fn open(address: SocketAddr) -> io::Result<(UdpSocket, SocketAddr)> {
-    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    let socket = new_socket(Domain::for_address(address))?;
     if address.is_ipv6() {
         // An SDP names one address of one family; packets of the other are strangers'.
         socket.set_only_v6(true)?;
@@ -259,11 +259,23 @@ fn open(address: SocketAddr) -> io::Result<(UdpSocket, SocketAddr)> {
         // Calls work without the mark, in networks that heed it worse.
         tracing::debug!(%error, "RTP packets are not marked for expedited forwarding");
     }
-    socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     let socket = UdpSocket::from(socket);
-    let local = socket.local_addr()?;
+    let local = if address.port() == 0 { socket.local_addr()? } else { address };
     Ok((socket, local))
+}
+
+/// A UDP socket that does not block: in one call where the system has one, since every call of a person makes four of them.
+#[cfg(target_os = "linux")]
+fn new_socket(domain: Domain) -> io::Result<Socket> {
+    Socket::new(domain, Type::DGRAM.nonblocking(), Some(Protocol::UDP))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn new_socket(domain: Domain) -> io::Result<Socket> {
+    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
 }
 
 /// An open UDP socket for RTP and one for its RTCP on the port after, not yet served by a worker. What arrives waits in them.

@@ -24,6 +24,7 @@ pub(super) enum Command {
     SetRemote { leg: LegId, remote: SocketAddr, reply: Reply<()> },
     SetMode { leg: LegId, mode: LegMode, reply: Reply<()> },
     SetDirection { leg: LegId, direction: MediaDirection, reply: Reply<()> },
+    Follow { leg: LegId, remote: SocketAddr, direction: MediaDirection, reply: Reply<()> },
     SetPayloadTypes { leg: LegId, types: PayloadTypes, reply: Reply<()> },
     Bridge { a: LegId, b: LegId, reply: Reply<()> },
     RemoveLeg { leg: LegId, reply: Option<Reply<LegStatistics>> },
@@ -73,9 +74,11 @@ impl CommandQueue {
             metrics::counter!("blether_rtp_refused_commands_total").increment(1);
             return Err(WorkerError::Busy { limit });
         }
+        // The worker empties the queue when it wakes: whoever put something into the empty queue has woken it for all that follow.
+        let asleep = waiting.commands.is_empty();
         waiting.commands.push_back(command);
         drop(waiting);
-        self.waker.wake().map_err(|error| WorkerError::Socket(error.kind()))
+        if asleep { self.waker.wake().map_err(|error| WorkerError::Socket(error.kind())) } else { Ok(()) }
     }
 
     /// Takes what waits, by exchanging it for `empty`, whose room is used again.

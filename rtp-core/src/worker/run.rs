@@ -282,6 +282,10 @@ impl Worker {
             Command::SetDirection { leg, direction, reply } => {
                 let _gone = reply.send(self.set_direction(now, leg, direction));
             }
+            Command::Follow { leg, remote, direction, reply } => {
+                let followed = self.set_remote(now, leg, remote);
+                let _gone = reply.send(followed.and_then(|()| self.set_direction(now, leg, direction)));
+            }
             Command::SetPayloadTypes { leg, types, reply } => {
                 let set = self.find(leg).map(|leg| leg.set_payload_types(&types));
                 let _gone = reply.send(set);

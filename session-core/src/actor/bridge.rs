@@ -34,7 +34,7 @@ impl Bridged {
 
 impl CallActor {
     /// Has each of two legs end when the other does, and change its media when the other's phone wants that. A leg that was linked to another
-    /// is no longer.
+    /// is no longer. Where they have not agreed to the same, `a` is to follow `b`.
     pub(super) fn link(&mut self, now: Instant, a: LegKey, b: LegKey) {
         for leg in self.legs.values_mut() {
             if leg.linked.is_some_and(|other| other == a || other == b) {
@@ -46,7 +46,7 @@ impl CallActor {
                 leg.linked = Some(other);
             }
         }
-        self.bridge = Some(Bridged { a, b, bridge: Bridge::new() });
+        self.bridge = Some(Bridged { a, b, bridge: Bridge::new(BridgedLeg::B) });
         self.name_payload_types();
         self.settle_bridge(now);
     }
@@ -62,30 +62,38 @@ impl CallActor {
                 | SessionEvent::OfferRefused { .. }
         );
         let leg = self.bridge.as_ref().and_then(|bridged| bridged.leg(key));
-        let Some(leg) = leg.filter(|_| about_offers || matches!(event, SessionEvent::Confirmed { .. })) else {
-            return false;
-        };
+        let Some(leg) = leg.filter(|_| about_offers) else { return false };
         self.with_bridge(|bridge, ends| bridge.handle_event(now, leg, event, ends));
-        about_offers
+        true
     }
 
-    /// Lets the bridge go on with what had to wait; whether it had something to do.
-    pub(super) fn settle_bridge(&mut self, now: Instant) -> bool {
-        self.with_bridge(|bridge, ends| bridge.settle(now, ends))
+    /// The phone of this leg has agreed to something that the other is to follow.
+    pub(super) fn follow_in_bridge(&mut self, key: LegKey) {
+        if let Some(bridged) = &mut self.bridge
+            && let Some(leg) = bridged.leg(key)
+        {
+            bridged.bridge.is_followed(leg);
+        }
+        self.name_payload_types();
+    }
+
+    /// Lets the bridge go on with what had to wait.
+    pub(super) fn settle_bridge(&mut self, now: Instant) {
+        self.with_bridge(|bridge, ends| bridge.settle(now, ends));
     }
 
     pub(super) fn bridge_timeout(&mut self, now: Instant) {
         self.with_bridge(|bridge, ends| bridge.handle_timeout(now, ends));
     }
 
-    /// Lends both legs to the bridge, and has the media follow what it has changed; whether something has.
-    fn with_bridge(&mut self, step: impl FnOnce(&mut Bridge, &mut Ends<'_>)) -> bool {
-        let Some(mut bridged) = self.bridge.take() else { return false };
+    /// Lends both legs to the bridge, and has the media follow what it has changed.
+    fn with_bridge(&mut self, step: impl FnOnce(&mut Bridge, &mut Ends<'_>)) {
+        let Some(mut bridged) = self.bridge.take() else { return };
         // A leg at its end leaves the map for this step, so that both can be held at once.
-        let Some(mut first) = self.legs.remove(&bridged.a) else { return false };
+        let Some(mut first) = self.legs.remove(&bridged.a) else { return };
         let Some(second) = self.legs.get_mut(&bridged.b) else {
             self.legs.insert(bridged.a, first);
-            return false;
+            return;
         };
         step(&mut bridged.bridge, &mut Ends { a: end(&mut first), b: end(second) });
         self.legs.insert(bridged.a, first);
@@ -103,13 +111,17 @@ impl CallActor {
         if moved {
             self.name_payload_types();
         }
-        moved
     }
 
     /// Has what is relayed bear the payload types that its listener has asked for, which need not be those of its speaker.
     fn name_payload_types(&mut self) {
-        let Some(bridged) = &self.bridge else { return };
-        for (key, other) in [(bridged.a, bridged.b), (bridged.b, bridged.a)] {
+        if let Some(Bridged { a, b, .. }) = self.bridge {
+            self.name_payload_types_of(a, b);
+        }
+    }
+
+    pub(super) fn name_payload_types_of(&mut self, a: LegKey, b: LegKey) {
+        for (key, other) in [(a, b), (b, a)] {
             let (Some(leg), Some(other)) = (self.legs.get(&key), self.legs.get(&other)) else { continue };
             let (Some(media), Some(plan), Some(other)) = (&leg.media, leg.agreement.plan(), other.agreement.plan())
             else {

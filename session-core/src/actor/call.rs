@@ -38,6 +38,13 @@ pub enum CallEvent {
         /// The leg.
         leg: LegKey,
     },
+    /// The phone at the other end of a dialled leg is heard before it answers (183 or 180 with a description): see [`Call::pass_early_media`].
+    EarlyMedia {
+        /// The leg.
+        leg: LegKey,
+        /// What its media is until the answer, which may say something else.
+        plan: MediaPlan,
+    },
     /// A dialled leg was answered, and its media is agreed.
     Answered {
         /// The leg.
@@ -184,6 +191,12 @@ pub(crate) enum Op {
     Ring {
         leg: LegKey,
     },
+    /// Send a 183 with the description that `Negotiate` has prepared, which is the same that the 200 will have.
+    Progress {
+        leg: LegKey,
+        /// Whose media it is.
+        of: LegKey,
+    },
     Reject {
         leg: LegKey,
         status: StatusCode,
@@ -219,7 +232,7 @@ pub(crate) enum Op {
 /// Ends a call from outside its handler; clones and repeated use are harmless.
 #[derive(Clone, Debug)]
 pub struct CallControl {
-    pub(crate) ops: mpsc::WeakSender<Op>,
+    pub(crate) ops: mpsc::WeakSender<Box<Op>>,
 }
 
 impl CallControl {
@@ -227,7 +240,7 @@ impl CallControl {
     pub async fn hang_up(&self) {
         if let Some(ops) = self.ops.upgrade() {
             // The call may end while the request waits, which is what was wanted.
-            let _ = ops.send(Op::End { leg: LegKey::PRIMARY, cause: EndCause::HungUp }).await;
+            let _ = ops.send(Box::new(Op::End { leg: LegKey::PRIMARY, cause: EndCause::HungUp })).await;
         }
     }
 }
@@ -246,8 +259,8 @@ struct LegView {
 /// [`Self::event`].
 #[derive(Debug)]
 pub struct Call {
-    ops: mpsc::Sender<Op>,
-    events: mpsc::Receiver<CallEvent>,
+    ops: mpsc::Sender<Box<Op>>,
+    events: mpsc::Receiver<Box<CallEvent>>,
     waiting: VecDeque<CallEvent>,
     mailbox: Mailbox,
     source: Arc<MediaSource>,
@@ -255,12 +268,17 @@ pub struct Call {
     incoming: Option<Arc<Incoming>>,
     legs: BTreeMap<LegKey, LegView>,
     next_leg: u32,
+    /// Whether the caller was answered.
+    answered: bool,
+    /// Whose sound the caller hears before it is answered.
+    early: Option<LegKey>,
 }
 
 impl std::fmt::Debug for Op {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Ring { .. } => "Ring",
+            Self::Progress { .. } => "Progress",
             Self::Reject { .. } => "Reject",
             Self::Negotiate { .. } => "Negotiate",
             Self::Answer { .. } => "Answer",
@@ -273,8 +291,8 @@ impl std::fmt::Debug for Op {
 
 impl Call {
     pub(crate) fn new(
-        ops: mpsc::Sender<Op>,
-        events: mpsc::Receiver<CallEvent>,
+        ops: mpsc::Sender<Box<Op>>,
+        events: mpsc::Receiver<Box<CallEvent>>,
         mailbox: Mailbox,
         source: Arc<MediaSource>,
         incoming: Option<Arc<Incoming>>,
@@ -285,7 +303,19 @@ impl Call {
             legs.insert(LegKey::PRIMARY, LegView { media: None, plan: None, local: incoming.flow.local.ip() });
         }
         let next_leg = legs.len() as u32;
-        Self { ops, events, waiting: VecDeque::new(), mailbox, source, worker, incoming, legs, next_leg }
+        Self {
+            ops,
+            events,
+            waiting: VecDeque::new(),
+            mailbox,
+            source,
+            worker,
+            incoming,
+            legs,
+            next_leg,
+            answered: false,
+            early: None,
+        }
     }
 
     /// The INVITE that opened an incoming call; `None` for a call that we place.
@@ -325,9 +355,11 @@ impl Call {
     }
 
     async fn next_event(&mut self) -> Option<CallEvent> {
-        let event = self.events.recv().await?;
+        let event = *self.events.recv().await?;
         match &event {
-            CallEvent::Answered { leg, plan } | CallEvent::MediaChanged { leg, plan } => self.note_plan(*leg, plan),
+            CallEvent::EarlyMedia { leg, plan }
+            | CallEvent::Answered { leg, plan }
+            | CallEvent::MediaChanged { leg, plan } => self.note_plan(*leg, plan),
             CallEvent::Confirmed { leg, plan: Some(plan) } => self.note_plan(*leg, plan),
             CallEvent::Ended { leg, .. } | CallEvent::Refused { leg, .. } => {
                 self.legs.remove(leg);
@@ -440,16 +472,43 @@ impl Call {
     /// When the caller cannot do what `leg` agreed to (488), or either has ended.
     pub async fn bridge(&mut self, leg: LegKey) -> Result<(), CallError> {
         let plan = self.legs.get(&leg).and_then(|view| view.plan.clone()).ok_or(CallError::NoSuchLeg(leg))?;
-        let unanswered = self.legs.get(&LegKey::PRIMARY).ok_or(CallError::Ended)?.media.is_none();
-        if unanswered {
-            self.negotiate(LegKey::PRIMARY, &MediaCapabilities::from_plan(&plan)).await?;
+        let unanswered = self.incoming.is_some() && !self.answered;
+        if self.legs.get(&LegKey::PRIMARY).ok_or(CallError::Ended)?.media.is_none() {
+            let agreed = self.agree(LegKey::PRIMARY, &MediaCapabilities::from_plan(&plan)).await?;
+            let (caller, callee) = (self.media_of(LegKey::PRIMARY)?, self.media_of(leg)?);
+            // Both are with the worker before it wakes for the first, and done in this order.
+            let (followed, bridged) =
+                tokio::join!(follow_agreed(&self.worker, caller, agreed.as_ref()), self.worker.bridge(caller, callee));
+            followed.and(bridged)?;
+        } else if self.early != Some(leg) {
+            // What is relayed since before the answer goes on without a break.
+            self.worker.bridge(self.media_of(LegKey::PRIMARY)?, self.media_of(leg)?).await?;
         }
-        self.worker.bridge(self.media_of(LegKey::PRIMARY)?, self.media_of(leg)?).await?;
         self.send(Op::Link { a: LegKey::PRIMARY, b: leg }).await?;
         if unanswered {
             self.send_answer(LegKey::PRIMARY).await?;
         }
         Ok(())
+    }
+
+    /// Lets the caller hear `leg` before it is answered (183 with a description): its own ringing tone, or why it cannot be reached. To be
+    /// used where no other leg may answer, since what the caller is told here is what its 200 will say (RFC 3261 §13.2.1); if the answer of
+    /// `leg` says something else, the caller gets that by a re-INVITE. Does nothing for a caller that has made no offer, or is past that.
+    ///
+    /// # Errors
+    ///
+    /// When the caller cannot do what `leg` has said, or either has ended.
+    pub async fn pass_early_media(&mut self, leg: LegKey) -> Result<(), CallError> {
+        let plan = self.legs.get(&leg).and_then(|view| view.plan.clone()).ok_or(CallError::NoSuchLeg(leg))?;
+        let caller = self.legs.get(&LegKey::PRIMARY).ok_or(CallError::Ended)?;
+        let offered = self.invite().is_some_and(|invite| !invite.body().is_empty());
+        if !offered || self.answered || caller.media.is_some() {
+            return Ok(());
+        }
+        self.negotiate(LegKey::PRIMARY, &MediaCapabilities::from_plan(&plan)).await?;
+        self.worker.bridge(self.media_of(LegKey::PRIMARY)?, self.media_of(leg)?).await?;
+        self.early = Some(leg);
+        self.send(Op::Progress { leg: LegKey::PRIMARY, of: leg }).await
     }
 
     /// Lets `processor` run the media of `leg` from here on.
@@ -490,6 +549,13 @@ impl Call {
         leg: LegKey,
         capabilities: &MediaCapabilities,
     ) -> Result<Option<MediaPlan>, CallError> {
+        let agreed = self.agree(leg, capabilities).await?;
+        follow_agreed(&self.worker, self.media_of(leg)?, agreed.as_ref()).await?;
+        Ok(agreed)
+    }
+
+    /// Opens a leg's media and finds out what it is to do, which the worker is yet to be told.
+    async fn agree(&mut self, leg: LegKey, capabilities: &MediaCapabilities) -> Result<Option<MediaPlan>, CallError> {
         let local = self.legs.get(&leg).ok_or(CallError::NoSuchLeg(leg))?.local;
         // The answer uses the numbers of the offer (RFC 3264 §6.1).
         let keys = match self.invite().filter(|invite| !invite.body().is_empty()) {
@@ -505,9 +571,6 @@ impl Call {
             view.media = Some(id);
             view.plan.clone_from(&plan);
         }
-        if let Some(plan) = &plan {
-            follow_plan(&self.worker, id, plan).await?;
-        }
         Ok(plan)
     }
 
@@ -519,7 +582,9 @@ impl Call {
         }
         let (reply, sent) = oneshot::channel();
         self.send(Op::Answer { leg, reply }).await?;
-        sent.await.map_err(|_| CallError::Ended)?
+        sent.await.map_err(|_| CallError::Ended)??;
+        self.answered = true;
+        Ok(())
     }
 
     async fn open_media(&self, leg: LegKey, local: IpAddr, telephone_event: Option<u8>) -> Result<MediaLeg, CallError> {
@@ -531,6 +596,14 @@ impl Call {
     }
 
     async fn send(&self, op: Op) -> Result<(), CallError> {
-        self.ops.send(op).await.map_err(|_| CallError::Ended)
+        self.ops.send(Box::new(op)).await.map_err(|_| CallError::Ended)
+    }
+}
+
+/// Has the worker do what was agreed, if anything was.
+async fn follow_agreed(worker: &WorkerHandle, leg: LegId, agreed: Option<&MediaPlan>) -> Result<(), WorkerError> {
+    match agreed {
+        Some(plan) => follow_plan(worker, leg, plan).await,
+        None => Ok(()),
     }
 }

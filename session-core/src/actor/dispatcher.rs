@@ -562,7 +562,7 @@ pub(super) fn connect(
     incoming: Option<Incoming>,
 ) -> (CallActor, Mailbox, Call) {
     let (mailbox, messages, overrun) = mailbox();
-    let (op_sender, ops) = mpsc::channel::<Op>(OPS);
+    let (op_sender, ops) = mpsc::channel::<Box<Op>>(OPS);
     let (event_sender, events) = mpsc::channel(EVENTS);
     let call_id = incoming.as_ref().map_or_else(|| ByteStr::from("-"), |incoming| incoming.invite.call_id().clone());
     let call = Call::new(op_sender, events, mailbox.clone(), media, incoming.map(Arc::new));

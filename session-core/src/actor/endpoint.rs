@@ -31,8 +31,10 @@ use crate::SessionConfig;
 pub struct EndpointConfig {
     /// Where it listens for UDP and, if `tcp` is there, on the same port for TCP; port 0 lets the system choose.
     pub listen: SocketAddr,
-    /// Tasks that share the SIP work among them, each with its own part of the Call-IDs: as many as the processors that SIP may use.
-    /// Default: 1, which a phone needs, and some thousand messages a second.
+    /// Where it listens besides, in the same way, such as an IPv6 address beside an IPv4 one: neither receives for the other. Default: nowhere.
+    pub also_listen: Vec<SocketAddr>,
+    /// Tasks that share the SIP work of an address among them; all of them together, those of the other addresses too, share the Call-IDs: as
+    /// many as the processors that SIP may use. Default: 1, which a phone needs, and some thousand messages a second.
     pub shards: usize,
     /// What TCP connections may cost; `None` (the default) for an endpoint without TCP. What a message may measure is said by `limits`.
     pub tcp: Option<ConnectionLimits>,
@@ -53,7 +55,7 @@ pub struct EndpointConfig {
     /// After how long a call ends of which nothing is heard, neither of a leg nor of the one that it is bridged with. `None`, the default,
     /// leaves that to the people on it; a server has nobody to notice.
     pub end_when_silent: Option<Duration>,
-    /// The address that stands in SIP and SDP instead of the one that faces the peer, for a machine behind a NAT.
+    /// The address that stands in SIP and SDP instead of the one that faces the peer, for a machine behind a NAT; for peers of its family.
     pub advertise: Option<IpAddr>,
     /// Transactions at a time, in all shards together, of which each has an equal part; see [`TransactionsConfig::max_transactions`].
     pub max_transactions: usize,
@@ -67,6 +69,7 @@ impl Default for EndpointConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            also_listen: Vec::new(),
             shards: 1,
             tcp: None,
             user_agent: concat!("Blether/", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -142,7 +145,8 @@ pub struct Endpoint {
     /// In the order of their indices.
     shards: Vec<ShardHandle<Command>>,
     ownership: Ownership,
-    local: SocketAddr,
+    /// Where it listens, the address of [`EndpointConfig::listen`] first.
+    local: Vec<SocketAddr>,
     addresses: Mutex<LocalAddresses>,
     media: Arc<MediaSource>,
     next_call: Arc<AtomicU64>,
@@ -165,7 +169,8 @@ impl Endpoint {
     /// When the address cannot be bound or a thread cannot be started.
     pub async fn start(config: EndpointConfig, application: Arc<dyn Application>) -> Result<Self, StartError> {
         let (sockets, streams) = open_sockets(&config)?;
-        let local = sockets.first().map_or(config.listen, UdpSocket::local_addr);
+        let mut local: Vec<_> = sockets.iter().map(UdpSocket::local_addr).collect();
+        local.dedup();
         let workers = MediaWorkers::start(config.media_workers).map_err(StartError::Media)?;
         let ports = PortAllocator::new(config.media_ports);
         let media = Arc::new(MediaSource {
@@ -210,9 +215,14 @@ impl Endpoint {
         })
     }
 
-    /// The address of the SIP sockets, with the port that the system chose.
+    /// The address of the SIP sockets, with the port that the system chose; of several, that of [`EndpointConfig::listen`].
     pub fn local_addr(&self) -> SocketAddr {
-        self.local
+        self.local.first().copied().unwrap_or(self.config.listen)
+    }
+
+    /// All addresses of the SIP sockets: that of [`EndpointConfig::listen`], then those of [`EndpointConfig::also_listen`].
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        &self.local
     }
 
     /// The flow by which `remote` is reached over UDP, with the address of ours that faces it.
@@ -231,14 +241,17 @@ impl Endpoint {
     ///
     /// [`NoRoute`] when the system has no way there.
     pub fn flow_over(&self, transport: Transport, remote: SocketAddr) -> Result<Flow, NoRoute> {
-        let ip: IpAddr = if let Some(advertise) = self.config.advertise {
+        // Without an address of the peer's family nothing reaches it; the sending will say so.
+        let same_family = |ours: &&SocketAddr| ours.is_ipv4() == remote.is_ipv4();
+        let local = self.local.iter().find(same_family).copied().unwrap_or_else(|| self.local_addr());
+        let ip: IpAddr = if let Some(advertise) = self.config.advertise.filter(|ip| ip.is_ipv4() == local.is_ipv4()) {
             advertise
-        } else if self.local.ip().is_unspecified() {
+        } else if local.ip().is_unspecified() {
             self.addresses.lock().unwrap_or_else(PoisonError::into_inner).towards(remote)?
         } else {
-            self.local.ip()
+            local.ip()
         };
-        let local = SocketAddr::new(ip, self.local.port());
+        let local = SocketAddr::new(ip, local.port());
         Ok(Flow { transport, local, remote, connection: None })
     }
 
@@ -327,21 +340,37 @@ impl Endpoint {
     }
 }
 
-/// Binds a UDP socket a shard and, if wanted, the TCP listener, all on one port.
+/// Binds, for each address, a UDP socket a shard and, if wanted, a TCP listener, all on one port.
 fn open_sockets(config: &EndpointConfig) -> Result<(Vec<UdpSocket>, Option<Streams>), BindError> {
-    let mut tries = if config.listen.port() == 0 { PORTS_TRIED } else { 1 };
+    let (mut sockets, mut listeners) = (Vec::new(), Vec::new());
+    for &address in std::iter::once(&config.listen).chain(&config.also_listen) {
+        let (more, listener) = open_address(address, config)?;
+        sockets.extend(more);
+        listeners.extend(listener);
+    }
+    let Some(mut limits) = config.tcp else { return Ok((sockets, None)) };
+    limits.framer = FramerLimits {
+        max_header_section: config.limits.max_start_line.saturating_add(config.limits.max_header_section),
+        max_message: config.limits.max_message,
+    };
+    Ok((sockets, Some(Streams { listeners, limits })))
+}
+
+fn open_address(
+    listen: SocketAddr,
+    config: &EndpointConfig,
+) -> Result<(Vec<UdpSocket>, Option<TcpListener>), BindError> {
+    let mut tries = if listen.port() == 0 { PORTS_TRIED } else { 1 };
     loop {
         tries -= 1;
-        let sockets = UdpSocket::bind_shared(config.listen, config.shards)?;
-        let Some(mut limits) = config.tcp else { return Ok((sockets, None)) };
-        limits.framer = FramerLimits {
-            max_header_section: config.limits.max_start_line.saturating_add(config.limits.max_header_section),
-            max_message: config.limits.max_message,
-        };
-        let mut address = config.listen;
+        let sockets = UdpSocket::bind_shared(listen, config.shards)?;
+        if config.tcp.is_none() {
+            return Ok((sockets, None));
+        }
+        let mut address = listen;
         address.set_port(sockets.first().map_or(address.port(), |socket| socket.local_addr().port()));
         match TcpListener::bind(address) {
-            Ok(listener) => return Ok((sockets, Some(Streams { listener, limits }))),
+            Ok(listener) => return Ok((sockets, Some(listener))),
             // Somebody else has that port for TCP.
             Err(error) if tries == 0 || error.source.kind() != std::io::ErrorKind::AddrInUse => return Err(error),
             Err(_) => {}

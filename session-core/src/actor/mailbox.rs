@@ -12,7 +12,7 @@ use super::LegKey;
 use crate::RequestToken;
 
 /// Messages that may wait for one call. A call sees a handful a second; 64 outlasts any burst a phone makes, and at about 300 bytes
-/// each costs little.
+/// each costs little. They are boxed, as all that waits for a call is: a channel makes room for 32 at once, which most calls never see.
 const CAPACITY: usize = 64;
 
 /// Room that only messages which end or settle something may use (final responses, CANCEL, BYE), so that a flood of others cannot keep a
@@ -47,12 +47,12 @@ pub(crate) struct MailboxFull;
 /// The sending side; clones share one queue.
 #[derive(Clone, Debug)]
 pub(crate) struct Mailbox {
-    sender: mpsc::Sender<CallMessage>,
+    sender: mpsc::Sender<Box<CallMessage>>,
     /// Told when a message that settles something is lost: the call can no longer be right, and ends.
     overrun: Arc<Notify>,
 }
 
-pub(crate) fn mailbox() -> (Mailbox, mpsc::Receiver<CallMessage>, Arc<Notify>) {
+pub(crate) fn mailbox() -> (Mailbox, mpsc::Receiver<Box<CallMessage>>, Arc<Notify>) {
     let (sender, receiver) = mpsc::channel(CAPACITY);
     let overrun = Arc::new(Notify::new());
     (Mailbox { sender, overrun: overrun.clone() }, receiver, overrun)
@@ -64,7 +64,7 @@ impl Mailbox {
             metrics::counter!("blether_session_mailbox_full_total").increment(1);
             return Err(MailboxFull);
         }
-        self.sender.try_send(message).map_err(|_| {
+        self.sender.try_send(Box::new(message)).map_err(|_| {
             if urgency == Urgency::Urgent {
                 self.overrun.notify_one();
             }
@@ -77,6 +77,12 @@ impl Mailbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Each is moved several times on its way, and as many as [`CAPACITY`] may wait for each call.
+    #[test]
+    fn what_waits_for_a_call_is_small() {
+        assert!(size_of::<CallMessage>() <= 128, "{} bytes", size_of::<CallMessage>());
+    }
 
     #[test]
     fn what_ends_a_call_finds_room_when_the_rest_does_not() {

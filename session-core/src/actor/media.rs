@@ -55,9 +55,10 @@ impl MediaLeg {
         local: IpAddr,
         telephone_event: Option<u8>,
     ) -> Result<Self, MediaError> {
-        let bound = source.advertise.map_or(local, unspecified);
+        let advertise = source.advertise.filter(|advertise| advertise.is_ipv4() == local.is_ipv4());
+        let bound = advertise.map_or(local, unspecified);
         let socket = source.ports.allocate(bound)?;
-        let address = SocketAddr::new(source.advertise.unwrap_or(local), socket.local_addr().port());
+        let address = SocketAddr::new(advertise.unwrap_or(local), socket.local_addr().port());
         let config = LegConfig {
             remote: None,
             latch: LatchPolicy::default(),
@@ -88,9 +89,8 @@ impl MediaLeg {
 
 /// Has the worker do what was agreed: send where the peer listens, and only the ways that the two have agreed on (RFC 3264 §5.1, §6.1).
 pub(crate) async fn follow_plan(worker: &WorkerHandle, leg: LegId, plan: &MediaPlan) -> Result<(), WorkerError> {
-    worker.set_remote(leg, plan.remote).await?;
     let direction = MediaDirection { send: plan.direction.sends(), receive: plan.direction.receives() };
-    worker.set_direction(leg, direction).await
+    worker.follow(leg, plan.remote, direction).await
 }
 
 /// Has the worker call each codec of this leg's peer what the other leg's peer calls it, and hear this one's keys.

@@ -47,10 +47,10 @@ pub(super) enum ChoreDone {
 pub(super) struct Line {
     pub(super) key: CallKey,
     pub(super) call_id: ByteStr,
-    pub(super) mailbox: mpsc::Receiver<CallMessage>,
+    pub(super) mailbox: mpsc::Receiver<Box<CallMessage>>,
     pub(super) overrun: Arc<Notify>,
-    pub(super) ops: mpsc::Receiver<Op>,
-    pub(super) events: mpsc::Sender<CallEvent>,
+    pub(super) ops: mpsc::Receiver<Box<Op>>,
+    pub(super) events: mpsc::Sender<Box<CallEvent>>,
 }
 
 /// One call: all its legs, and the handler that runs it.
@@ -64,10 +64,10 @@ pub(crate) struct CallActor {
     pub(super) router: Router,
     /// What the shard is to be told, in order.
     pub(super) outbox: VecDeque<Command>,
-    pub(super) mailbox: mpsc::Receiver<CallMessage>,
+    pub(super) mailbox: mpsc::Receiver<Box<CallMessage>>,
     pub(super) overrun: Arc<Notify>,
-    pub(super) ops: mpsc::Receiver<Op>,
-    pub(super) events: mpsc::Sender<CallEvent>,
+    pub(super) ops: mpsc::Receiver<Box<Op>>,
+    pub(super) events: mpsc::Sender<Box<CallEvent>>,
     pub(super) handler: Option<HandlerFuture>,
     pub(super) witnessed: Witnessed,
     pub(super) legs: BTreeMap<LegKey, Leg>,
@@ -79,11 +79,10 @@ pub(crate) struct CallActor {
 }
 
 /// What woke the actor.
-#[expect(clippy::large_enum_variant, reason = "it is moved once, and mostly the large one")]
 enum Woken {
-    Message(Option<CallMessage>),
+    Message(Option<Box<CallMessage>>),
     Room(bool),
-    Op(Option<Op>),
+    Op(Option<Box<Op>>),
     Handler(HandlerEnd),
     Chore(ChoreDone),
     Timeout,
@@ -129,7 +128,7 @@ impl CallActor {
         // What came too late finds no dialog.
         self.mailbox.close();
         while let Ok(message) = self.mailbox.try_recv() {
-            if let CallMessage::Request { transaction, request, .. } = message {
+            if let CallMessage::Request { transaction, request, .. } = *message {
                 self.tell_shard(Command::NoSuchDialog { transaction, request: Box::new(request) }).await;
             }
         }
@@ -193,7 +192,7 @@ impl CallActor {
     fn handle(&mut self, now: Instant, woken: Woken) {
         match woken {
             Woken::Message(Some(message)) => {
-                self.handle_message(now, message);
+                self.handle_message(now, *message);
                 // A flood of messages must not keep the timers waiting.
                 self.handle_timeouts(now);
             }
@@ -201,7 +200,7 @@ impl CallActor {
             Woken::Message(None) | Woken::Room(false) => self.drop_everything(now),
             // `settle` goes on with the outbox.
             Woken::Room(true) => {}
-            Woken::Op(Some(op)) => self.handle_op(now, op),
+            Woken::Op(Some(op)) => self.handle_op(now, *op),
             Woken::Op(None) => self.begin_ending(now, EndCause::HungUp),
             Woken::Handler(end) => self.handler_ended(now, end),
             Woken::Chore(ChoreDone::PlanFollowed) => {}

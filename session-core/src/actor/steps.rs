@@ -76,22 +76,33 @@ impl CallActor {
     /// Drains what the sessions want sent and have to say, until they are quiet, and forgets the legs that are over.
     pub(super) fn settle(&mut self) {
         let now = Instant::now();
-        let mut moved = true;
-        while moved {
-            moved = self.end_together(now) | self.settle_bridge(now);
-            for key in self.legs.keys().copied().collect::<Vec<_>>() {
-                while let Some(transmit) = self.legs.get_mut(&key).and_then(|leg| leg.session.poll_transmit()) {
-                    moved = true;
-                    self.outbox.push_back(Command::Transmit { call: self.key, leg: key, transmit: Box::new(transmit) });
-                }
-                while let Some(event) = self.legs.get_mut(&key).and_then(|leg| leg.session.poll_event()) {
-                    moved = true;
-                    self.session_event(now, key, event);
-                }
+        loop {
+            let moved = self.drain(now);
+            // What the legs do for each other comes after what each has to say itself.
+            self.end_together(now);
+            self.settle_bridge(now);
+            if !(self.drain(now) || moved) {
+                break;
             }
         }
         self.forget_finished_legs();
         self.flush();
+    }
+
+    /// Takes from each session what it wants sent and has to say; whether there was anything.
+    fn drain(&mut self, now: Instant) -> bool {
+        let mut moved = false;
+        for key in self.legs.keys().copied().collect::<Vec<_>>() {
+            while let Some(transmit) = self.legs.get_mut(&key).and_then(|leg| leg.session.poll_transmit()) {
+                moved = true;
+                self.outbox.push_back(Command::Transmit { call: self.key, leg: key, transmit: Box::new(transmit) });
+            }
+            while let Some(event) = self.legs.get_mut(&key).and_then(|leg| leg.session.poll_event()) {
+                moved = true;
+                self.session_event(now, key, event);
+            }
+        }
+        moved
     }
 
     fn session_event(&mut self, now: Instant, key: LegKey, event: SessionEvent) {
@@ -100,7 +111,20 @@ impl CallActor {
         }
         let Some(leg) = self.legs.get_mut(&key) else { return };
         match event {
-            SessionEvent::Ringing | SessionEvent::Progress { .. } => self.emit(CallEvent::Ringing { leg: key }),
+            // Of several phones behind a fork, the first that is heard is heard until one answers.
+            SessionEvent::Progress { sdp: Some(_) } if leg.agreement.plan().is_some() => {}
+            SessionEvent::Progress { sdp: Some(sdp) } => match leg.agreement.apply_early_answer(&sdp) {
+                Ok(Some(plan)) => {
+                    self.follow(key, &plan);
+                    self.emit(CallEvent::EarlyMedia { leg: key, plan });
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::debug!(call_id = %self.call_id, %error, "early media that agrees on nothing is not heard");
+                    self.emit(CallEvent::Ringing { leg: key });
+                }
+            },
+            SessionEvent::Ringing | SessionEvent::Progress { sdp: None } => self.emit(CallEvent::Ringing { leg: key }),
             SessionEvent::Answered { sdp } => match leg.agreement.apply_answer(sdp.as_deref().unwrap_or_default()) {
                 Ok(Some(plan)) => {
                     self.follow(key, &plan);
@@ -158,12 +182,16 @@ impl CallActor {
 
     fn confirmed(&mut self, now: Instant, key: LegKey, sdp: Option<&bytes::Bytes>) {
         let Some(leg) = self.legs.get_mut(&key) else { return };
-        // Where our 200 made the offer and the ACK has no answer (RFC 3261 §13.2.1), nothing is agreed.
-        let agreed = leg.agreement.apply_answer(sdp.map_or(&[][..], |sdp| sdp));
+        let agreed = match leg.offer {
+            Some(_) => Ok(None),
+            // Our 200 made the offer; where the ACK has no answer (RFC 3261 §13.2.1), nothing is agreed.
+            None => leg.agreement.apply_answer(sdp.map_or(&[][..], |sdp| sdp)),
+        };
         match agreed {
             Ok(plan) => {
                 if let Some(plan) = &plan {
                     self.follow(key, plan);
+                    self.follow_in_bridge(key);
                 }
                 self.emit(CallEvent::Confirmed { leg: key, plan });
             }
@@ -242,7 +270,9 @@ impl CallActor {
     fn end_if_silent(&mut self, now: Instant, key: LegKey) {
         let silent = |key: &LegKey| self.legs.get(key).is_some_and(|leg| leg.silent);
         let Some(leg) = self.legs.get(&key) else { return };
-        if self.config.end_when_silent.is_some() && leg.silent && leg.linked.as_ref().is_none_or(silent) {
+        // Before the answer, most phones send nothing.
+        let talks = leg.session.is_established();
+        if self.config.end_when_silent.is_some() && talks && leg.silent && leg.linked.as_ref().is_none_or(silent) {
             tracing::info!(call_id = %self.call_id, "nothing has been heard for too long; the call is ended");
             metrics::counter!("blether_session_silent_calls_ended_total").increment(1);
             self.begin_ending(now, EndCause::PeerGone);
@@ -272,6 +302,12 @@ impl CallActor {
             Op::Ring { leg } => {
                 if let Some(leg) = self.legs.get_mut(&leg) {
                     leg.session.ring(now);
+                }
+            }
+            Op::Progress { leg: key, of } => {
+                if let Some(leg) = self.legs.get_mut(&key) {
+                    leg.session.progress(now, leg.description.clone());
+                    self.name_payload_types_of(key, of);
                 }
             }
             Op::Reject { leg, status } => {
@@ -324,12 +360,12 @@ impl CallActor {
     }
 
     /// A leg that says goodbye takes the one that it talks to along, and does not wait for its last word: a peer that is gone would take
-    /// 64×T1 over that. Whether there was one.
-    fn end_together(&mut self, now: Instant) -> bool {
+    /// 64×T1 over that.
+    fn end_together(&mut self, now: Instant) {
         let ending = |(key, leg): (&LegKey, &Leg)| Some((*key, leg.linked?, leg.session.ending()?));
-        let Some((key, other, cause)) = self.legs.iter().find_map(ending) else { return false };
+        let Some((key, other, cause)) = self.legs.iter().find_map(ending) else { return };
         if key == LegKey::PRIMARY || other == LegKey::PRIMARY {
-            self.witnessed.ended(now, key, Party::Local, cause);
+            self.witness_end(now, key, Party::Local, cause);
         }
         self.bridge = None;
         for key in [key, other] {
@@ -338,7 +374,6 @@ impl CallActor {
             }
         }
         self.end_leg(now, other, cause);
-        true
     }
 
     fn end_leg(&mut self, now: Instant, key: LegKey, cause: EndCause) {
@@ -393,9 +428,14 @@ impl CallActor {
 
     /// Tells the application. What its queue cannot take is counted: reports of the media first, since the rest is bounded per leg.
     pub(super) fn emit(&mut self, event: CallEvent) {
-        let report =
-            matches!(event, CallEvent::Media { .. } | CallEvent::MediaChanged { .. } | CallEvent::Ringing { .. });
-        if (report && self.events.capacity() <= EVENTS_RESERVED) || self.events.try_send(event).is_err() {
+        let report = matches!(
+            event,
+            CallEvent::Media { .. }
+                | CallEvent::MediaChanged { .. }
+                | CallEvent::EarlyMedia { .. }
+                | CallEvent::Ringing { .. }
+        );
+        if (report && self.events.capacity() <= EVENTS_RESERVED) || self.events.try_send(Box::new(event)).is_err() {
             metrics::counter!("blether_session_call_events_lost_total").increment(1);
         }
     }

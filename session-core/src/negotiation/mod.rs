@@ -143,6 +143,17 @@ impl Negotiation {
     /// See [`NegotiationError`]. The session goes on as it was before the offer; at the start of a call that
     /// is nothing, and it is to be hung up.
     pub fn apply_answer(&mut self, offer: PendingOffer, answer: &[u8]) -> Result<MediaPlan, NegotiationError> {
+        let plan = self.preview_answer(&offer, answer)?;
+        self.streams = offer.streams;
+        Ok(plan)
+    }
+
+    /// What an answer would come to that is not the last word: one in a provisional response, which another phone behind a fork may
+    /// replace (RFC 3261 §13.2.1).
+    ///
+    /// # Errors
+    /// As [`apply_answer`](Self::apply_answer).
+    pub fn preview_answer(&self, offer: &PendingOffer, answer: &[u8]) -> Result<MediaPlan, NegotiationError> {
         let answer = SessionDescription::parse(answer).map_err(NegotiationError::Malformed)?;
         if answer.media.len() != offer.streams.len() {
             return Err(NegotiationError::WrongMediaCount { found: answer.media.len(), expected: offer.streams.len() });
@@ -173,10 +184,8 @@ impl Negotiation {
             .collect();
         let direction = meet(offer.direction, effective_direction(stream));
         let offered = offer.formats.iter().map(|(_, format)| format);
-        let plan = plan(remote, common, direction, stream)
-            .ok_or_else(|| no_common_format(names(offered), names(&formats_of(stream).collect::<Vec<_>>())))?;
-        self.streams = offer.streams;
-        Ok(plan)
+        plan(remote, common, direction, stream)
+            .ok_or_else(|| no_common_format(names(offered), names(&formats_of(stream).collect::<Vec<_>>())))
     }
 
     /// Takes in an offer of the peer (RFC 3264 §6).

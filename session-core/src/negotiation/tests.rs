@@ -278,3 +278,22 @@ fn nothing_to_offer_makes_an_offer_that_can_only_be_refused() {
     let error = negotiation.apply_answer(offer, &described("m=audio 0 RTP/AVP 0\r\n")).unwrap_err();
     assert_eq!(error, NegotiationError::AudioRefused);
 }
+
+#[test]
+fn a_later_offer_keeps_what_each_payload_type_stands_for() {
+    let mut negotiation = Negotiation::new(1);
+    let offer =
+        described("m=audio 6000 RTP/AVP 0 96 97\r\na=rtpmap:96 opus/48000/2\r\na=rtpmap:97 telephone-event/8000\r\n");
+    let received = negotiation.apply_offer(&offer).unwrap();
+    let (_, _) = negotiation.answer(received, &MediaCapabilities::from_offer(&offer).unwrap(), here()).unwrap();
+    // Somebody else calls telephone events by a number that is taken here, and has a codec that is not known here.
+    let mut wishes = g711();
+    wishes.audio.push(AudioFormat { payload_type: Some(97), ..AudioFormat::new("speex", 8_000) });
+    wishes.telephone_events[0].payload_type = Some(96);
+    let again = negotiation.offer(&wishes, here());
+    assert_eq!(media_lines(text(&again.sdp())), ["m=audio 4000 RTP/AVP 0 8 98 97"]);
+    assert!(text(&again.sdp()).contains("a=rtpmap:98 speex/8000"));
+    assert!(text(&again.sdp()).contains("a=rtpmap:97 telephone-event/8000"));
+    let third = negotiation.offer(&wishes, here());
+    assert_eq!(third.sdp(), again.sdp());
+}

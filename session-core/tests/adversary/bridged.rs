@@ -61,6 +61,19 @@ impl Party {
         (packet[1] & 0x7f, packet[15])
     }
 
+    /// Says something by this payload type until the other hears it by that one: the worker learns of a change a moment after the phones.
+    async fn say_until_it_is(&self, payload_type: u8, other: &Self, heard_as: u8) {
+        in_time("the payload type", async {
+            loop {
+                self.say(payload_type, 1).await;
+                if timeout(Duration::from_millis(20), other.hear()).await.is_ok_and(|(heard, _)| heard == heard_as) {
+                    return;
+                }
+            }
+        })
+        .await;
+    }
+
     /// Says something until the other hears it, and returns what that one has heard before.
     async fn say_until_heard(&self, number: u16, other: &Self) -> Vec<u8> {
         let mut before = Vec::new();
@@ -192,12 +205,9 @@ async fn keys_bear_the_payload_type_that_each_side_has_asked_for() {
     let (server, caller, callee) = joined(101, 96).await;
     // The caller was answered with its own number, and the callee has answered with one of its own: it still hears by the number that
     // it was offered (RFC 3264 §6.1), and is told by its own.
-    caller.say(101, 1).await;
-    assert_eq!(callee.hear().await.0, 96);
-    callee.say(101, 1).await;
-    assert_eq!(caller.hear().await.0, 101);
-    caller.say(0, 2).await;
-    assert_eq!(callee.hear().await.0, 0);
+    caller.say_until_it_is(101, &callee, 96).await;
+    callee.say_until_it_is(101, &caller, 101).await;
+    caller.say_until_it_is(0, &callee, 0).await;
     part(server, caller, callee).await;
 }
 
@@ -213,10 +223,8 @@ async fn keys_keep_their_payload_type_on_one_side_when_the_other_side_changes_it
     let answer = callee.peer.hear_final(&change).await;
     assert!(String::from_utf8(answer.body().to_vec()).unwrap().contains("a=rtpmap:110 telephone-event/8000"));
     callee.peer.acknowledge(&mut callee.dialog).await;
-    caller.say(101, 1).await;
-    assert_eq!(callee.hear().await.0, 110);
-    callee.say(110, 1).await;
-    assert_eq!(caller.hear().await.0, 101);
+    caller.say_until_it_is(101, &callee, 110).await;
+    callee.say_until_it_is(110, &caller, 101).await;
     part(server, callee, caller).await;
 }
 
@@ -305,4 +313,182 @@ async fn a_hold_in_an_update_and_the_old_way_reach_the_other_phone() {
     assert_eq!(caller.peer.hear_final(&hold).await.status(), StatusCode::OK);
     caller.peer.acknowledge(&mut caller.dialog).await;
     part(server, callee, caller).await;
+}
+
+/// A server that lets its caller hear the callee before it answers.
+async fn passing_early_media() -> (Endpoint, Adversary, Adversary) {
+    let (ours, theirs) = (Arc::new(OnceLock::new()), Arc::new(OnceLock::new()));
+    let (local, to) = (ours.clone(), theirs.clone());
+    let server = serve(move |mut call: Call| {
+        let (local, to): (SocketAddr, SocketAddr) = (*local.get().unwrap(), *to.get().unwrap());
+        async move {
+            let leg = call.dial(dial_of(call.offered_media()?, Flow::udp(local, to))).await?;
+            loop {
+                match call.event().await.ok_or(CallError::Ended)? {
+                    CallEvent::EarlyMedia { leg, .. } => call.pass_early_media(leg).await?,
+                    CallEvent::Refused { status, .. } => return Err(CallError::Refused(status)),
+                    CallEvent::Answered { .. } => break,
+                    _ => {}
+                }
+            }
+            call.bridge(leg).await?;
+            pending().await
+        }
+    })
+    .await;
+    ours.set(server.local_addr()).unwrap();
+    let (caller, callee) = (Adversary::facing(&server).await, Adversary::facing(&server).await);
+    theirs.set(callee.address()).unwrap();
+    (server, caller, callee)
+}
+
+/// Calls, has the callee be heard before it answers, and returns both with the INVITE and what the caller was told.
+async fn heard_early(mut caller: Adversary, mut callee: Adversary) -> (Request, Request, Response, Party, Party) {
+    let (hers, his) = (UdpSocket::bind("127.0.0.1:0").await.unwrap(), UdpSocket::bind("127.0.0.1:0").await.unwrap());
+    let port = |socket: &UdpSocket| socket.local_addr().unwrap().port();
+    let offer = speech(port(&hers), 1, 101, "");
+    let invite = caller.request(Method::Invite).body("application/sdp", offer).build().unwrap();
+    caller.say(invite.clone()).await;
+    let passed_on = callee.hear_request(Method::Invite).await;
+    let mut progress = callee.response(&passed_on, StatusCode::SESSION_PROGRESS, "callee");
+    progress.set_body("application/sdp", speech(port(&his), 1, 96, ""));
+    callee.say(progress.clone()).await;
+    let told = caller.hear_status(&invite, StatusCode::SESSION_PROGRESS).await;
+    let dialog = Dialog::of_caller(&invite, &told);
+    let caller = Party { peer: caller, dialog, sound: hers, events: 101, server: rtp_of(told.body()), version: 1 };
+    let dialog = Dialog::of_callee(&passed_on, &progress);
+    let callee = Party { peer: callee, dialog, sound: his, events: 96, server: rtp_of(passed_on.body()), version: 1 };
+    callee.say_until_heard(1, &caller).await;
+    caller.say_until_heard(2, &callee).await;
+    (invite, passed_on, told, caller, callee)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_callee_is_heard_before_it_answers_and_the_200_says_what_the_183_said() {
+    let (server, caller, callee) = passing_early_media().await;
+    let (invite, passed_on, told, mut caller, mut callee) = heard_early(caller, callee).await;
+    let mut answer = callee.peer.response(&passed_on, StatusCode::OK, "callee");
+    answer.set_body("application/sdp", speech(callee.port(), 1, 96, ""));
+    callee.peer.say(answer).await;
+    callee.peer.hear_request(Method::Ack).await;
+    let answer = caller.peer.hear_final(&invite).await;
+    assert_eq!((answer.status(), answer.body()), (StatusCode::OK, told.body()));
+    caller.peer.acknowledge(&mut caller.dialog).await;
+    caller.say_until_it_is(101, &callee, 96).await;
+    part(server, caller, callee).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_phone_behind_the_callees_fork_may_answer_after_early_media_with_another_way_to_be_heard() {
+    let (server, caller, callee) = passing_early_media().await;
+    let (invite, passed_on, _, mut caller, mut callee) = heard_early(caller, callee).await;
+    // It only listens.
+    let mut answer = callee.peer.response(&passed_on, StatusCode::OK, "another");
+    callee.dialog = Dialog::of_callee(&passed_on, &answer);
+    answer.set_body("application/sdp", speech(callee.port(), 1, 96, "a=recvonly\r\n"));
+    callee.peer.say(answer).await;
+    callee.peer.hear_request(Method::Ack).await;
+    assert_eq!(caller.peer.hear_final(&invite).await.status(), StatusCode::OK);
+    caller.peer.acknowledge(&mut caller.dialog).await;
+    // The caller was told both ways; it learns of the change.
+    let change = caller.offered().await;
+    assert_eq!(direction(&change), Direction::RecvOnly);
+    caller.accept(&change, "a=sendonly\r\n").await;
+    part(server, caller, callee).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_callee_that_refuses_after_it_was_heard_has_refused() {
+    let (server, caller, callee) = passing_early_media().await;
+    let (invite, passed_on, _, mut caller, mut callee) = heard_early(caller, callee).await;
+    callee.peer.say(callee.peer.response(&passed_on, StatusCode::BUSY_HERE, "callee")).await;
+    callee.peer.hear_request(Method::Ack).await;
+    assert_eq!(caller.peer.hear_final(&invite).await.status(), StatusCode::BUSY_HERE);
+    nothing_left(&server).await;
+}
+
+/// A caller without an offer is called back with the callee's, and answers it in its ACK with this.
+async fn offer_in_the_200(answer: Option<&str>) -> (Endpoint, Party, Party) {
+    let (ours, theirs) = (Arc::new(OnceLock::new()), Arc::new(OnceLock::new()));
+    let (local, to) = (ours.clone(), theirs.clone());
+    let server = serve(move |mut call: Call| {
+        let (local, to): (SocketAddr, SocketAddr) = (*local.get().unwrap(), *to.get().unwrap());
+        async move {
+            let leg = call.dial(dial_of(call.offered_media()?, Flow::udp(local, to))).await?;
+            while !matches!(call.event().await.ok_or(CallError::Ended)?, CallEvent::Answered { .. }) {}
+            call.bridge(leg).await?;
+            pending().await
+        }
+    })
+    .await;
+    ours.set(server.local_addr()).unwrap();
+    let (mut caller, mut callee) = (Adversary::facing(&server).await, Adversary::facing(&server).await);
+    theirs.set(callee.address()).unwrap();
+    let (hers, his) = (UdpSocket::bind("127.0.0.1:0").await.unwrap(), UdpSocket::bind("127.0.0.1:0").await.unwrap());
+    let port = |socket: &UdpSocket| socket.local_addr().unwrap().port();
+    let invite = caller.request(Method::Invite).build().unwrap();
+    caller.say(invite.clone()).await;
+    let passed_on = callee.hear_request(Method::Invite).await;
+    let mut reply = callee.response(&passed_on, StatusCode::OK, "callee");
+    let dialog = Dialog::of_callee(&passed_on, &reply);
+    reply.set_body("application/sdp", speech(port(&his), 1, 101, ""));
+    callee.say(reply).await;
+    callee.hear_request(Method::Ack).await;
+    let callee = Party { peer: callee, dialog, sound: his, events: 101, server: rtp_of(passed_on.body()), version: 1 };
+    let offer = caller.hear_final(&invite).await;
+    let mut dialog = Dialog::of_caller(&invite, &offer);
+    let mut ack = caller.within(&mut dialog, Method::Ack);
+    if let Some(more) = answer {
+        ack = ack.body("application/sdp", speech(port(&hers), 1, 101, more));
+    }
+    caller.say(ack.build().unwrap()).await;
+    let caller = Party { peer: caller, dialog, sound: hers, events: 101, server: rtp_of(offer.body()), version: 1 };
+    (server, caller, callee)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_in_the_ack_of_a_caller_without_an_offer_reaches_the_callee() {
+    let (server, caller, callee) = offer_in_the_200(Some("")).await;
+    caller.say_until_it_is(0, &callee, 0).await;
+    callee.say_until_it_is(101, &caller, 101).await;
+    part(server, caller, callee).await;
+
+    // A caller that only listens: the callee is told.
+    let (server, caller, mut callee) = offer_in_the_200(Some("a=recvonly\r\n")).await;
+    let change = callee.offered().await;
+    assert_eq!(direction(&change), Direction::RecvOnly);
+    callee.accept(&change, "a=sendonly\r\n").await;
+    part(server, caller, callee).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_ack_without_the_answer_that_it_owes_ends_both_legs() {
+    let (server, mut caller, mut callee) = offer_in_the_200(None).await;
+    for party in [&mut caller, &mut callee] {
+        let bye = party.peer.hear_request(Method::Bye).await;
+        party.peer.reply(&bye, StatusCode::OK).await;
+    }
+    nothing_left(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wish_for_an_offer_whose_ack_has_no_answer_ends_both_legs() {
+    let (server, mut caller, mut callee) = joined(101, 101).await;
+    let wish = caller.peer.within(&mut caller.dialog, Method::Invite).build().unwrap();
+    caller.peer.say(wish.clone()).await;
+    let passed_on = callee.offered().await;
+    assert!(passed_on.body().is_empty());
+    let description = callee.description("");
+    let offer = Response::to_request(&passed_on, StatusCode::OK).body("application/sdp", description).build();
+    callee.peer.say(offer).await;
+    assert_eq!(caller.peer.hear_final(&wish).await.status(), StatusCode::OK);
+    assert!(!callee.peer.has_heard(Method::Ack).await, "the callee's ACK waits for the caller's");
+    caller.peer.acknowledge(&mut caller.dialog).await;
+    for party in [&mut caller, &mut callee] {
+        let bye = party.peer.hear_request(Method::Bye).await;
+        party.peer.reply(&bye, StatusCode::OK).await;
+    }
+    // Its 200 was acknowledged all the same, so that it is not sent for ever.
+    callee.peer.hear_request(Method::Ack).await;
+    nothing_left(&server).await;
 }

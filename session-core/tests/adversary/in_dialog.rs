@@ -84,10 +84,10 @@ async fn an_info_of_an_unknown_type_is_refused_with_415() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_unknown_method_is_refused_with_405() {
+async fn an_unknown_method_is_refused_with_501() {
     let dance =
         |peer: &Adversary, dialog: &mut Dialog| peer.within(dialog, Method::Extension("DANCE".into())).build().unwrap();
-    survives(dance, StatusCode::METHOD_NOT_ALLOWED).await;
+    survives(dance, StatusCode::NOT_IMPLEMENTED).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -272,7 +272,6 @@ impl Phone {
         let mut out = Vec::new();
         loop {
             let mut quiet = true;
-            self.settle_bridges(now);
             while let Some(event) = self.transactions.poll_event() {
                 quiet = false;
                 self.on_event(now, event);
@@ -285,6 +284,15 @@ impl Phone {
                 while let Some(event) = self.seats[index].session.poll_event() {
                     quiet = false;
                     self.note(now, index, &event);
+                }
+            }
+            if quiet {
+                self.settle_bridges(now);
+                for index in 0..self.seats.len() {
+                    while let Some(transmit) = self.seats[index].session.poll_transmit() {
+                        quiet = false;
+                        self.carry_out(now, index, transmit);
+                    }
                 }
             }
             while let Some(transmit) = self.transactions.poll_transmit() {

@@ -130,13 +130,18 @@ impl Phone {
                 if !answered {
                     return self.seats[index].session.end(now, EndCause::Failed);
                 }
-                self.bridges.push((linked, index, Bridge::new()));
+                self.bridges.push((linked, index, Bridge::new(BridgedLeg::B)));
             }
             SessionEvent::Confirmed { sdp } => {
                 let seat = &mut self.seats[index];
                 let agreement = &mut seat.talk.as_mut().unwrap().agreement;
-                if agreement.apply_answer(sdp.as_deref().unwrap_or_default()).is_err() {
-                    seat.session.end(now, EndCause::Failed);
+                match agreement.apply_answer(sdp.as_deref().unwrap_or_default()) {
+                    Ok(Some(_)) => {
+                        let bridge = self.bridges.iter_mut().find(|(a, _, _)| *a == index);
+                        bridge.unwrap().2.is_followed(BridgedLeg::A);
+                    }
+                    Ok(None) => {}
+                    Err(_) => seat.session.end(now, EndCause::Failed),
                 }
             }
             SessionEvent::Refused { response } => self.seats[linked].session.reject(now, response.status()),

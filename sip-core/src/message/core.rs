@@ -71,7 +71,10 @@ impl Core {
     pub(crate) fn for_response(&self, more: Headers, keep: impl Fn(&HeaderName) -> bool) -> Core {
         let mut headers = self.headers.only(keep);
         headers.append(more);
-        let mut core = Core { headers, body: Bytes::new(), untouched: None, ..self.clone() };
+        let Core { via, from, to, call_id, cseq, .. } = self;
+        let (via, from, to) = (via.clone(), from.clone(), to.clone());
+        let (call_id, cseq) = (call_id.clone(), cseq.clone());
+        let mut core = Core { headers, body: Bytes::new(), via, from, to, call_id, cseq, untouched: None };
         core.write_content_length();
         core
     }

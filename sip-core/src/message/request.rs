@@ -1,4 +1,6 @@
 use std::fmt;
+use std::io::Write as _;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -7,9 +9,14 @@ use crate::{ByteStr, CSeq, Headers, MaxForwards, Method, NameAddr, Uri, Via};
 
 /// A request (RFC 3261 §7.1) whose mandatory headers are there and valid.
 ///
-/// Cloning it copies a short list of ranges and counts references; the received bytes are shared.
+/// Cloning it counts a reference. Changing one that was cloned copies a short list of ranges first; the received bytes are shared.
 #[derive(Clone)]
 pub struct Request {
+    parts: Arc<Parts>,
+}
+
+#[derive(Clone)]
+struct Parts {
     method: Method,
     uri: Uri,
     /// The request line as it was received, with its end of line, until the URI is changed.
@@ -24,30 +31,36 @@ impl Request {
     }
 
     pub(crate) fn from_parts(method: Method, uri: Uri, line: Option<Bytes>, core: Core) -> Self {
-        Request { method, uri, line, core }
+        Request { parts: Arc::new(Parts { method, uri, line, core }) }
+    }
+
+    /// What is in it, to be changed without those noticing who have a clone.
+    fn edit(&mut self) -> &mut Parts {
+        Arc::make_mut(&mut self.parts)
     }
 
     pub(super) fn core(&self) -> &Core {
-        &self.core
+        &self.parts.core
     }
 
     /// The method.
     #[must_use]
     pub fn method(&self) -> &Method {
-        &self.method
+        &self.parts.method
     }
 
     /// The Request-URI: where the request is going.
     #[must_use]
     pub fn uri(&self) -> &Uri {
-        &self.uri
+        &self.parts.uri
     }
 
     /// Sends the request elsewhere; a URI that could not be written as one is written with escapes.
     pub fn set_uri(&mut self, uri: Uri) {
-        self.core.touch();
-        self.uri = uri;
-        self.line = None;
+        let parts = self.edit();
+        parts.core.touch();
+        parts.uri = uri;
+        parts.line = None;
     }
 
     /// The topmost Via: the last hop that sent the request.
@@ -56,101 +69,103 @@ impl Request {
     /// a branch, and [`Request::has_via`] says so.
     #[must_use]
     pub fn via(&self) -> &Via {
-        self.core.via()
+        self.parts.core.via()
     }
 
     /// Whether the request has a Via. One that was received always has.
     #[must_use]
     pub fn has_via(&self) -> bool {
-        self.core.has_via()
+        self.parts.core.has_via()
     }
 
     /// The From header: who sent the request.
     #[must_use]
     pub fn from(&self) -> &NameAddr {
-        self.core.from()
+        self.parts.core.from()
     }
 
     /// The To header: whom the request was for when it was made.
     #[must_use]
     pub fn to(&self) -> &NameAddr {
-        self.core.to()
+        self.parts.core.to()
     }
 
     /// The Call-ID header.
     #[must_use]
     pub fn call_id(&self) -> &ByteStr {
-        self.core.call_id()
+        self.parts.core.call_id()
     }
 
     /// The CSeq header, whose method is that of the request.
     #[must_use]
     pub fn cseq(&self) -> &CSeq {
-        self.core.cseq()
+        self.parts.core.cseq()
     }
 
     /// Gives the request another number in its dialog; the method stays that of the request.
     pub fn set_cseq(&mut self, cseq: CSeq) {
-        self.core.set_cseq(CSeq { number: cseq.number, method: self.method.clone() });
+        let parts = self.edit();
+        parts.core.set_cseq(CSeq { number: cseq.number, method: parts.method.clone() });
     }
 
     /// How many more proxies the request may pass; `None` if it does not say (RFC 3261 §16.3, step 3).
     #[must_use]
     pub fn max_forwards(&self) -> Option<u8> {
-        self.core.headers().get::<MaxForwards>().ok().flatten().map(|MaxForwards(hops)| hops)
+        self.parts.core.headers().get::<MaxForwards>().ok().flatten().map(|MaxForwards(hops)| hops)
     }
 
     /// The headers.
     #[must_use]
     pub fn headers(&self) -> &Headers {
-        self.core.headers()
+        self.parts.core.headers()
     }
 
     /// The headers, to be changed.
     pub fn headers_mut(&mut self) -> HeadersMut<'_> {
-        HeadersMut::new(&mut self.core)
+        HeadersMut::new(&mut self.edit().core)
     }
 
     /// The body, which may be empty.
     #[must_use]
     pub fn body(&self) -> &Bytes {
-        self.core.body()
+        self.parts.core.body()
     }
 
     /// Sets the body with its Content-Type and Content-Length. An empty type and body take the body out; a type that
     /// is none becomes `application/octet-stream`.
     pub fn set_body(&mut self, content_type: &str, body: Bytes) {
-        self.core.set_body(content_type, body);
+        self.edit().core.set_body(content_type, body);
     }
 
     /// Adds a hop on top of the others: the one that the response is to come back to.
     pub fn push_via(&mut self, via: Via) {
-        self.core.push_via(&via);
+        self.edit().core.push_via(&via);
     }
 
     /// Changes the topmost hop; adds one if there is none.
     pub fn set_top_via(&mut self, via: Via) {
-        self.core.set_top_via(&via);
+        self.edit().core.set_top_via(&via);
     }
 
     /// Takes the topmost hop off.
     pub fn pop_via(&mut self) -> Option<Via> {
-        self.core.pop_via()
+        self.edit().core.pop_via()
     }
 
     /// The request as it goes onto the wire. One that was received and not changed is the received bytes, uncopied;
     /// any other has a Content-Length that is right.
     #[must_use]
     pub fn to_bytes(&self) -> Bytes {
-        if let Some(untouched) = self.core.untouched() {
+        if let Some(untouched) = self.parts.core.untouched() {
             return untouched.clone();
         }
         let mut out = Vec::with_capacity(1024 + self.body().len());
-        match &self.line {
+        match &self.parts.line {
             Some(line) => out.extend_from_slice(line),
-            None => out.extend_from_slice(format!("{} {} SIP/2.0\r\n", self.method, self.uri).as_bytes()),
+            // Nothing keeps a vector from being written to.
+            None => drop(write!(out, "{} {} SIP/2.0\r\n", self.parts.method, self.parts.uri)),
         }
-        self.core.write(&mut out);
+        self.parts.core.write(&mut out);
         out.into()
     }
 }
@@ -158,8 +173,8 @@ impl Request {
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
-            .field("method", &self.method)
-            .field("uri", &format_args!("{}", self.uri))
+            .field("method", &self.parts.method)
+            .field("uri", &format_args!("{}", self.parts.uri))
             .field("headers", self.headers())
             .field("body_len", &self.body().len())
             .finish()

@@ -1,4 +1,6 @@
 use std::fmt;
+use std::io::Write as _;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -7,9 +9,14 @@ use crate::{ByteStr, CSeq, Headers, NameAddr, Request, StatusCode, Via};
 
 /// A response (RFC 3261 §7.2) whose mandatory headers are there and valid.
 ///
-/// Cloning it copies a short list of ranges and counts references; the received bytes are shared.
+/// Cloning it counts a reference. Changing one that was cloned copies a short list of ranges first; the received bytes are shared.
 #[derive(Clone)]
 pub struct Response {
+    parts: Arc<Parts>,
+}
+
+#[derive(Clone)]
+struct Parts {
     status: StatusCode,
     reason: ByteStr,
     /// The status line as it was received, with its end of line.
@@ -24,23 +31,28 @@ impl Response {
     }
 
     pub(crate) fn from_parts(status: StatusCode, reason: ByteStr, line: Option<Bytes>, core: Core) -> Self {
-        Response { status, reason, line, core }
+        Response { parts: Arc::new(Parts { status, reason, line, core }) }
+    }
+
+    /// What is in it, to be changed without those noticing who have a clone.
+    fn edit(&mut self) -> &mut Parts {
+        Arc::make_mut(&mut self.parts)
     }
 
     pub(super) fn core(&self) -> &Core {
-        &self.core
+        &self.parts.core
     }
 
     /// The status code.
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        self.status
+        self.parts.status
     }
 
     /// The reason phrase, which is for people.
     #[must_use]
     pub fn reason(&self) -> &str {
-        &self.reason
+        &self.parts.reason
     }
 
     /// The topmost Via: the hop that the response is going to.
@@ -49,95 +61,96 @@ impl Response {
     /// and [`Response::has_via`] says so.
     #[must_use]
     pub fn via(&self) -> &Via {
-        self.core.via()
+        self.parts.core.via()
     }
 
     /// Whether the response has a Via.
     #[must_use]
     pub fn has_via(&self) -> bool {
-        self.core.has_via()
+        self.parts.core.has_via()
     }
 
     /// The From header, which is that of the request.
     #[must_use]
     pub fn from(&self) -> &NameAddr {
-        self.core.from()
+        self.parts.core.from()
     }
 
     /// The To header, with the tag of whoever answered.
     #[must_use]
     pub fn to(&self) -> &NameAddr {
-        self.core.to()
+        self.parts.core.to()
     }
 
     /// Adds a tag to the To header if it has none (RFC 3261 §8.2.6.2); one that is there stays.
     pub fn set_to_tag(&mut self, tag: &str) {
-        self.core.set_to_tag(tag);
+        self.edit().core.set_to_tag(tag);
     }
 
     /// The Call-ID header.
     #[must_use]
     pub fn call_id(&self) -> &ByteStr {
-        self.core.call_id()
+        self.parts.core.call_id()
     }
 
     /// The CSeq header, which is that of the request.
     #[must_use]
     pub fn cseq(&self) -> &CSeq {
-        self.core.cseq()
+        self.parts.core.cseq()
     }
 
     /// The headers.
     #[must_use]
     pub fn headers(&self) -> &Headers {
-        self.core.headers()
+        self.parts.core.headers()
     }
 
     /// The headers, to be changed.
     pub fn headers_mut(&mut self) -> HeadersMut<'_> {
-        HeadersMut::new(&mut self.core)
+        HeadersMut::new(&mut self.edit().core)
     }
 
     /// The body, which may be empty.
     #[must_use]
     pub fn body(&self) -> &Bytes {
-        self.core.body()
+        self.parts.core.body()
     }
 
     /// Sets the body with its Content-Type and Content-Length. An empty type and body take the body out; a type that
     /// is none becomes `application/octet-stream`.
     pub fn set_body(&mut self, content_type: &str, body: Bytes) {
-        self.core.set_body(content_type, body);
+        self.edit().core.set_body(content_type, body);
     }
 
     /// Adds a hop on top of the others.
     pub fn push_via(&mut self, via: Via) {
-        self.core.push_via(&via);
+        self.edit().core.push_via(&via);
     }
 
     /// Changes the topmost hop; adds one if there is none.
     pub fn set_top_via(&mut self, via: Via) {
-        self.core.set_top_via(&via);
+        self.edit().core.set_top_via(&via);
     }
 
     /// Takes the topmost hop off, as a proxy does before it sends the response on (RFC 3261 §16.7, step 3).
     pub fn pop_via(&mut self) -> Option<Via> {
-        self.core.pop_via()
+        self.edit().core.pop_via()
     }
 
     /// The response as it goes onto the wire. One that was received and not changed is the received bytes, uncopied;
     /// any other has a Content-Length that is right.
     #[must_use]
     pub fn to_bytes(&self) -> Bytes {
-        if let Some(untouched) = self.core.untouched() {
+        if let Some(untouched) = self.parts.core.untouched() {
             return untouched.clone();
         }
         let mut out = Vec::with_capacity(1024 + self.body().len());
-        match &self.line {
+        match &self.parts.line {
             Some(line) => out.extend_from_slice(line),
-            None => out.extend_from_slice(format!("SIP/2.0 {} {}\r\n", self.status, self.reason).as_bytes()),
+            // Nothing keeps a vector from being written to.
+            None => drop(write!(out, "SIP/2.0 {} {}\r\n", self.parts.status, self.parts.reason)),
         }
-        self.core.write(&mut out);
+        self.parts.core.write(&mut out);
         out.into()
     }
 }
@@ -145,8 +158,8 @@ impl Response {
 impl fmt::Debug for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Response")
-            .field("status", &self.status.code())
-            .field("reason", &self.reason)
+            .field("status", &self.parts.status.code())
+            .field("reason", &self.parts.reason)
             .field("headers", self.headers())
             .field("body_len", &self.body().len())
             .finish()

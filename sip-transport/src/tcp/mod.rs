@@ -122,13 +122,21 @@ pub trait StreamUser: Send + Sync + 'static {
 }
 
 /// Our side of connections that we open.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LocalEnd {
-    /// Where we listen for TCP: its port stands in the [`Flow`] of a connection that we open, and so in Via and Contact, and its address,
-    /// if it is none for all, is where the connection leaves from. `None`: the connection's own address.
-    pub listening: Option<SocketAddr>,
-    /// The address that stands in a [`Flow`] in place of the one that the socket has.
+    /// Where we listen for TCP. Of the first that is of the peer's family, the port stands in the [`Flow`] of a connection that we open, and so
+    /// in Via and Contact, and the address, if it is none for all, is where the connection leaves from. Without one, it is the connection's own
+    /// address.
+    pub listening: Vec<SocketAddr>,
+    /// The address that stands in a [`Flow`] in place of the one that the socket has, where that is of the same family.
     pub advertise: Option<IpAddr>,
+}
+
+impl LocalEnd {
+    /// Where we listen for peers of this one's family.
+    fn listening_for(&self, remote: SocketAddr) -> Option<SocketAddr> {
+        self.listening.iter().find(|listening| listening.is_ipv4() == remote.is_ipv4()).copied()
+    }
 }
 
 /// The connections of an endpoint: opened by us or by the peer makes no difference (RFC 3261 §18). Clones share them.
@@ -277,9 +285,8 @@ impl Connections {
         let opening = async {
             let socket =
                 if remote.is_ipv4() { tokio::net::TcpSocket::new_v4() } else { tokio::net::TcpSocket::new_v6() }?;
-            if let Some(listening) = self.shared.local.listening
+            if let Some(listening) = self.shared.local.listening_for(remote)
                 && !listening.ip().is_unspecified()
-                && listening.is_ipv4() == remote.is_ipv4()
             {
                 socket.bind(SocketAddr::new(listening.ip(), 0))?;
             }
@@ -297,10 +304,10 @@ impl Connections {
 
     fn flow_of(&self, id: ConnectionId, stream: &TcpStream, remote: SocketAddr, opened: bool) -> io::Result<Flow> {
         let mut local = stream.local_addr()?;
-        if let (true, Some(listening)) = (opened, self.shared.local.listening) {
+        if let (true, Some(listening)) = (opened, self.shared.local.listening_for(remote)) {
             local.set_port(listening.port());
         }
-        if let Some(advertise) = self.shared.local.advertise {
+        if let Some(advertise) = self.shared.local.advertise.filter(|ip| ip.is_ipv4() == local.is_ipv4()) {
             local.set_ip(advertise);
         }
         Ok(Flow { connection: Some(id), ..Flow::tcp(local, remote) })

@@ -68,7 +68,10 @@ pub struct ShardConfig {
 
 /// A UDP socket, its transactions and their user: an endpoint of its own, or one of several ([`Shards`]).
 pub struct Shard<U: TransactionUser> {
-    socket: UdpSocket,
+    /// What it receives from.
+    socket: Arc<UdpSocket>,
+    /// The sockets of all shards, for peers that know another address of ours than this shard's.
+    sockets: Arc<[Arc<UdpSocket>]>,
     transactions: Transactions,
     user: U,
     commands: Commands<U::Command>,
@@ -97,11 +100,11 @@ impl<U: TransactionUser> Shard<U> {
         let (_, outlet) = inlet();
         let router = Router::new(Ownership::new(1, &mut rng), ShardIndex(0));
         let user = make_user(handle.clone());
-        (Self::assemble(socket, config, rng, router, user, commands, outlet), handle)
+        (Self::assemble(Arc::new(socket), config, rng, router, user, commands, outlet), handle)
     }
 
     fn assemble(
-        socket: UdpSocket,
+        socket: Arc<UdpSocket>,
         config: ShardConfig,
         rng: StdRng,
         router: Router,
@@ -110,6 +113,7 @@ impl<U: TransactionUser> Shard<U> {
         outlet: Outlet,
     ) -> Self {
         Self {
+            sockets: Arc::from([socket.clone()]),
             socket,
             transactions: Transactions::new(config.transactions, rng),
             user,
@@ -296,7 +300,7 @@ impl<U: TransactionUser> Shard<U> {
 
     fn send(&mut self, now: Instant, Transmit { flow, payload, id }: Transmit) {
         let kind = match (flow.transport, &self.connections) {
-            (Transport::Udp, _) => match self.socket.try_send_to(&payload, flow.remote) {
+            (Transport::Udp, _) => match self.socket_for(&flow).try_send_to(&payload, flow.remote) {
                 // A full send buffer is a lost datagram, which resends make good; anything else is the transaction's business.
                 Ok(()) => return,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
@@ -310,6 +314,21 @@ impl<U: TransactionUser> Shard<U> {
         };
         tracing::debug!(%flow, %kind, "nothing was sent");
         self.transactions.handle_send_error(now, id, kind);
+    }
+
+    /// The socket by which a peer hears from the address that it knows: the shard's own, or, where the endpoint has several addresses,
+    /// one of that address.
+    fn socket_for(&self, flow: &Flow) -> &UdpSocket {
+        let advertised = self.advertise == Some(flow.local.ip());
+        let has = |socket: &Arc<UdpSocket>| {
+            let (local, known) = (socket.local_addr(), flow.local);
+            let ip = advertised || local.ip().is_unspecified() || local.ip() == known.ip();
+            ip && local.is_ipv4() == known.is_ipv4() && local.port() == known.port()
+        };
+        if has(&self.socket) {
+            return &self.socket;
+        }
+        self.sockets.iter().find(|socket| has(socket)).unwrap_or(&self.socket)
     }
 
     fn tell(&mut self, now: Instant, event: Event) {
@@ -338,7 +357,7 @@ impl<U: TransactionUser> Shard<U> {
     /// The flow by which a datagram came, with the address of ours that its sender sees.
     fn flow_from(&mut self, remote: std::net::SocketAddr) -> Option<Flow> {
         let mut local = self.socket.local_addr();
-        if let Some(advertise) = self.advertise {
+        if let Some(advertise) = self.advertise.filter(|ip| ip.is_ipv4() == local.is_ipv4()) {
             local.set_ip(advertise);
         } else if local.ip().is_unspecified() {
             match self.addresses.towards(remote) {

@@ -13,8 +13,8 @@ use super::{Ownership, Router, Shard, ShardConfig, ShardHandle, ShardIndex, Tran
 /// What an endpoint needs to speak TCP.
 #[derive(Debug)]
 pub struct Streams {
-    /// Where peers connect to; its port should be that of the UDP sockets.
-    pub listener: TcpListener,
+    /// Where peers connect to; their ports should be those of the UDP sockets.
+    pub listeners: Vec<TcpListener>,
     /// What connections may cost, for all shards together.
     pub limits: ConnectionLimits,
 }
@@ -23,12 +23,13 @@ pub struct Streams {
 pub struct Shards<U: TransactionUser> {
     ownership: Ownership,
     shards: Vec<Shard<U>>,
-    streams: Option<(TcpListener, Connections)>,
+    streams: Option<(Vec<TcpListener>, Connections)>,
     inlets: Arc<Inlets>,
 }
 
 impl<U: TransactionUser> Shards<U> {
-    /// Puts together one shard a socket; the sockets share a port ([`UdpSocket::bind_shared`]). `make_user` is called once a shard, with the
+    /// Puts together one shard a socket; the sockets share a port ([`UdpSocket::bind_shared`]), or several ports of which each has some of them.
+    /// Whoever has a message to send does so by a socket of the address that the peer knows. `make_user` is called once a shard, with the
     /// place of the shard and the handle by which others reach its user. The handles are in the order of the sockets, by [`ShardIndex`].
     ///
     /// The limits of `config` hold for each shard.
@@ -42,13 +43,15 @@ impl<U: TransactionUser> Shards<U> {
         let ownership = Ownership::new(sockets.len(), rng);
         let (inlets, outlets): (Vec<_>, Vec<_>) = sockets.iter().map(|_| inlet()).unzip();
         let inlets = Arc::new(Inlets::new(ownership, inlets));
-        let streams = streams.map(|Streams { listener, limits }| {
-            let local = LocalEnd { listening: Some(listener.local_addr()), advertise: config.advertise };
-            (listener, Connections::new(limits, local, inlets.clone()))
+        let streams = streams.map(|Streams { listeners, limits }| {
+            let listening = listeners.iter().map(TcpListener::local_addr).collect();
+            let local = LocalEnd { listening, advertise: config.advertise };
+            (listeners, Connections::new(limits, local, inlets.clone()))
         });
+        let sockets: Arc<[Arc<UdpSocket>]> = sockets.into_iter().map(Arc::new).collect();
         let connections = streams.as_ref().map(|(_, connections)| connections);
         let (shards, handles) = (0..)
-            .zip(sockets.into_iter().zip(outlets))
+            .zip(sockets.iter().cloned().zip(outlets))
             .map(|(index, (socket, outlet))| {
                 let (handle, commands) = ShardHandle::new();
                 let router = Router::new(ownership, ShardIndex(index));
@@ -56,6 +59,7 @@ impl<U: TransactionUser> Shards<U> {
                 let mut shard =
                     Shard::assemble(socket, config.clone(), StdRng::from_rng(rng), router, user, commands, outlet);
                 shard.inlets = Some(inlets.clone());
+                shard.sockets = sockets.clone();
                 shard.connections = connections.cloned();
                 (shard, handle)
             })
@@ -75,8 +79,10 @@ impl<U: TransactionUser> Shards<U> {
         for shard in self.shards {
             tasks.spawn(shard.run());
         }
-        let connections = self.streams.map(|(listener, connections)| {
-            tasks.spawn(listener.run(connections.clone()));
+        let connections = self.streams.map(|(listeners, connections)| {
+            for listener in listeners {
+                tasks.spawn(listener.run(connections.clone()));
+            }
             connections
         });
         RunningShards { _tasks: tasks, watch: ShardsWatch { connections, inlets: self.inlets } }

@@ -225,7 +225,7 @@ async fn what_cannot_be_read_at_the_start_is_read_later_and_what_has_changed_mea
     shell.close().await.unwrap();
     assert!(bench.turn_after(2 * SECOND).await);
     assert_eq!((bench.durability(), bench.handle.status().unread), (None, false));
-    bench.handle.read().await;
+    assert!(bench.handle.read().await);
     let contacts = |user: &str| {
         let set = bench.location.bindings(&aor(user), bench.at.now);
         set.iter().map(|binding| binding.contact.to_string()).collect::<Vec<_>>()

@@ -222,15 +222,14 @@ impl<U: TransactionUser> Shard<U> {
     fn take_passed(&mut self, first: StreamEvent) {
         self.gate.begin(Instant::now(), Source::Passed);
         self.take_event(first);
-        let emptied = (1..BATCH).any(|_| match self.outlet.try_next() {
-            Some(event) => {
-                self.take_event(event);
-                false
+        for _ in 1..BATCH {
+            match self.outlet.try_next() {
+                Some(event) => self.take_event(event),
+                None => break,
             }
-            None => true,
-        });
+        }
         self.outlet.announce_room();
-        self.gate.end(Instant::now(), Source::Passed, emptied);
+        self.gate.end(Instant::now(), Source::Passed, self.outlet.waiting() == 0);
     }
 
     fn take_event(&mut self, event: StreamEvent) {
@@ -256,15 +255,14 @@ impl<U: TransactionUser> Shard<U> {
     fn carry_out(&mut self, first: U::Command) {
         self.gate.begin(Instant::now(), Source::Commands);
         self.command(first);
-        let emptied = (1..BATCH).any(|_| match self.commands.try_next() {
-            Some(command) => {
-                self.command(command);
-                false
+        for _ in 1..BATCH {
+            match self.commands.try_next() {
+                Some(command) => self.command(command),
+                None => break,
             }
-            None => true,
-        });
+        }
         self.commands.announce_room();
-        self.gate.end(Instant::now(), Source::Commands, emptied);
+        self.gate.end(Instant::now(), Source::Commands, self.commands.waiting() == 0);
     }
 
     fn command(&mut self, command: U::Command) {

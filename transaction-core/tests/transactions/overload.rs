@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use blether_sip_core::{Method, Response, StatusCode};
-use blether_sip_transport::UdpSocket;
+use blether_sip_transport::{ReceiveBuffer, UdpSocket};
 use blether_transaction_core::{
     Event, OverloadConfig, Shard, ShardConfig, TransactionUser, Transactions, TransactionsConfig,
 };
@@ -141,4 +141,52 @@ async fn at_three_times_its_load_a_shard_still_answers_in_time_whom_it_serves_an
     let open = burst(OverloadConfig::OFF).await;
     println!("without: {open:?}");
     assert!(open.refused == 0 && open.late > open.served, "{open:?}");
+}
+
+/// Counts its commands.
+struct Counting(usize);
+
+impl TransactionUser for Counting {
+    type Command = tokio::sync::oneshot::Sender<usize>;
+
+    fn on_event(&mut self, now: Instant, event: Event, transactions: &mut Transactions) {
+        if let Event::Request { id, request, .. } = event {
+            transactions.respond(now, id, Response::to_request(&request, StatusCode::OK).build()).unwrap();
+        }
+    }
+
+    fn on_command(&mut self, _now: Instant, reply: Self::Command, _transactions: &mut Transactions) {
+        self.0 += 1;
+        // Only the last is waited for.
+        let _ = reply.send(self.0);
+    }
+}
+
+#[tokio::test]
+async fn a_queue_that_held_exactly_one_turn_is_empty_and_the_shard_does_not_lag_ever_after() {
+    let socket = UdpSocket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let server = socket.local_addr();
+    let rng = StdRng::seed_from_u64(1);
+    let (shard, handle) = Shard::new(socket, ShardConfig::default(), rng, |_| Counting(0));
+    // As many as one turn takes, before the first turn.
+    let mut replies = Vec::new();
+    for _ in 0..64 {
+        let (reply, count) = tokio::sync::oneshot::channel();
+        handle.try_send(reply).unwrap();
+        replies.push(count);
+    }
+    let shard = tokio::spawn(shard.run());
+    assert_eq!(replies.pop().unwrap().await.unwrap(), 64);
+    let (peer, mut buffer) = (UdpSocket::bind("127.0.0.1:0".parse().unwrap()).unwrap(), ReceiveBuffer::new());
+    let (begun, mut number) = (Instant::now(), 0);
+    while begun.elapsed() < 2 * OverloadConfig::default().all_at {
+        number += 1;
+        let options = text("OPTIONS", &format!("127.0.0.1:9;rport;branch=z9hG4bK{number}"), "");
+        peer.try_send_to(options.replace("1@192", &format!("{number}@192")).as_bytes(), server).unwrap();
+        let (answer, _) =
+            tokio::time::timeout(Duration::from_secs(10), peer.receive(&mut buffer)).await.unwrap().unwrap();
+        assert!(answer.starts_with(b"SIP/2.0 200"), "after {:?}: {answer:?}", begun.elapsed());
+    }
+    drop(handle);
+    shard.await.unwrap();
 }

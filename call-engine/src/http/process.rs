@@ -9,6 +9,21 @@ pub(super) fn publish() {
     if let Some(limit) = open_files_limit() {
         metrics::gauge!("blether_engine_open_files_limit").set(f64::from(limit));
     }
+    if let Some(bytes) = resident_bytes() {
+        metrics::gauge!("blether_engine_resident_bytes").set(bytes);
+    }
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        let tasks = runtime.metrics().num_alive_tasks();
+        metrics::gauge!("blether_engine_tasks").set(u32::try_from(tasks).map_or(f64::INFINITY, f64::from));
+    }
+}
+
+/// The memory that the process has in use, as the system counts it; to a kilobyte.
+fn resident_bytes() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kilobytes: u32 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(f64::from(kilobytes) * 1024.0)
 }
 
 /// File descriptors that are open, without the one that looking takes.
@@ -33,6 +48,11 @@ fn open_files_limit() -> Option<u32> {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_memory_of_this_process_is_found() {
+        assert!((1e6..1e12).contains(&resident_bytes().unwrap()));
+    }
 
     #[test]
     fn files_that_are_open_are_counted() {

@@ -28,6 +28,7 @@ use blether_sip_core::{
 use blether_sip_transport::Flow;
 use blether_transaction_core::WireTap;
 use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 
 pub use self::accounts::ChangeError;
 pub(crate) use self::accounts::all_accounts;
@@ -42,7 +43,7 @@ pub(crate) use self::storage::FILE_NAME as DATABASE;
 use crate::account::{Account, AccountError, Accounts, SharedAccounts};
 use crate::b2bua;
 use crate::config::{Config, Invalid};
-use crate::location::{Location, LocationLimits};
+use crate::location::{Expired, Location, LocationLimits};
 use crate::pattern::{DuplicatePattern, Pattern, PatternError, Patterns};
 use crate::registrar::{Domains, Outcome, Refusal, Registrar, RegistrarConfig, RegistrarConfigError};
 use crate::stage::{
@@ -70,6 +71,12 @@ const STORE_GOODBYE: Duration = Duration::from_secs(5);
 /// Seconds after which a caller may try again while the engine ends. Short: the phones of a server that is started anew are not to wait for
 /// longer than that takes, and whoever has another server is to use it at once (RFC 3261 §21.5.4).
 const RETRY_AFTER: u32 = 5;
+
+/// How often contacts are looked for that nobody has refreshed.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// Users whose contacts are taken out in one go, during which no other contact changes.
+const SWEPT_AT_ONCE: usize = 100;
 
 /// How long the ends of calls that were dropped may take to be recorded: their tasks are told, and need to run once.
 const RECORDS_GOODBYE: Duration = Duration::from_secs(1);
@@ -261,7 +268,6 @@ impl Core {
 
     /// The order is RFC 3261 §10.3's: the request must be for us before we ask who sends it. A 200 waits until what it lists is written.
     fn register(&self, now: Instant, request: &Request, flow: Flow, responder: Responder) -> Answer {
-        self.forget_expired(now);
         if let Err(refusal) = self.registrar.admit(request, flow) {
             let (response, outcome) = self.registrar.refuse(request, refusal);
             self.note_registration(request, flow, &outcome);
@@ -318,12 +324,25 @@ impl Core {
         }
     }
 
-    /// Takes out the contacts that nobody refreshed. Look-ups leave them out by themselves; this gives back their memory.
-    fn forget_expired(&self, now: Instant) {
-        if self.location.next_expiry().is_some_and(|due| due <= now) {
-            for expired in self.location.sweep(now) {
-                self.store.expired(now, &expired.aor);
-                tracing::info!(aor = %expired.aor, contact = %expired.binding.contact, "a registration has expired");
+    /// Takes out contacts that nobody refreshed, those of [`SWEPT_AT_ONCE`] users at most; `true` if there may be more. Look-ups leave them out by
+    /// themselves; this gives back their memory, and tells the store and the log.
+    fn forget_expired(&self, now: Instant) -> bool {
+        let expired = self.location.sweep(now, SWEPT_AT_ONCE);
+        for Expired { aor, binding } in &expired {
+            self.store.expired(now, aor);
+            tracing::info!(%aor, contact = %binding.contact, "a registration has expired");
+        }
+        !expired.is_empty()
+    }
+
+    /// Takes out the contacts of everybody whom nobody refreshed, a few at a time.
+    async fn sweep(&self) {
+        let mut turns = tokio::time::interval(SWEEP);
+        turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            turns.tick().await;
+            while self.forget_expired(Instant::now()) {
+                tokio::task::yield_now().await;
             }
         }
     }
@@ -640,6 +659,8 @@ impl EngineBuilder {
                 }
             });
         }
+        let sweeping = handle.clone();
+        tasks.spawn(async move { sweeping.0.sweep().await });
         let endpoint = Endpoint::start(endpoint_config, Arc::new(Server(handle.clone()))).await?;
         // It is empty so far.
         let _ = handle.0.probe.set(endpoint.probe());

@@ -261,15 +261,19 @@ impl Location {
         (restored, dropped)
     }
 
-    /// Removes what has expired by `now` and says what that was, in the order of expiry.
-    pub fn sweep(&self, now: Instant) -> Vec<Expired> {
+    /// Removes what has expired by `now`, of at most so many addresses of record, and says what that was, in the order of expiry. Nobody else
+    /// changes a contact meanwhile.
+    pub fn sweep(&self, now: Instant, at_most: usize) -> Vec<Expired> {
         // A look under the shared lock first: mostly nothing is due.
         if self.next_expiry().is_none_or(|next| now < next) {
             return Vec::new();
         }
         let mut table = self.write();
         let mut expired = Vec::new();
-        while table.by_expiry.first().is_some_and(|(at, _)| *at <= now) {
+        for _ in 0..at_most {
+            if table.by_expiry.first().is_none_or(|(at, _)| now < *at) {
+                break;
+            }
             let Some((_, aor)) = table.by_expiry.pop_first() else { break };
             let stored = table.by_aor.get(&aor).cloned().unwrap_or_default();
             let (live, dead): (Vec<_>, Vec<_>) = stored.list.iter().cloned().partition(|b| now < b.expires_at);

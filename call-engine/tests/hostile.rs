@@ -5,12 +5,13 @@
 mod stranger;
 
 use std::io::ErrorKind;
+use std::time::{Duration, Instant};
 
 use blether_sip_core::{Authorization, Method, Response, WwwAuthenticate};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
 
-use crate::stranger::{Server, Stranger};
+use crate::stranger::{PATIENCE, Server, Stranger};
 
 #[test]
 fn only_an_engine_that_is_told_to_believe_its_senders_registers_without_a_password() {
@@ -183,4 +184,22 @@ fn nobody_calls_without_an_account_and_nobody_is_relayed_elsewhere() {
     stranger.socket.set_nonblocking(true).unwrap();
     let mut buffer = [0; 100];
     assert_eq!(stranger.socket.recv_from(&mut buffer).unwrap_err().kind(), ErrorKind::WouldBlock);
+}
+
+#[test]
+fn contacts_that_nobody_refreshes_go_although_nobody_registers() {
+    let server = Server::start();
+    let mut phone = Stranger::of(&server);
+    phone.assert_can_register();
+    let handle = server.engine.handle();
+    let aor = handle.extension("alice").unwrap();
+    let set = handle.location().bindings(&aor, Instant::now());
+    let mut binding = set.iter().next().unwrap().as_ref().clone();
+    binding.expires_at = Instant::now();
+    handle.location().compare_and_swap(&aor, set.version(), vec![binding.into()]).unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while handle.location().aors() > 0 {
+        assert!(Instant::now() < deadline, "the contact is still there");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }

@@ -120,7 +120,7 @@ enum Step {
     TakenBack,
 }
 
-/// Joins two sessions; see the [module's picture](self).
+/// Joins two sessions, as the picture at the top of this file has it.
 ///
 /// It is told the events of both sessions that concern offers, and lent the sessions for it. After each [`handle_event`](Self::handle_event) and whenever
 /// something else has happened in one of the sessions, [`settle`](Self::settle) is to be called. The sessions' own events and transmits are

@@ -1,6 +1,7 @@
 //! From the TOML text and the environment to a [`Config`], with the place of each value for what is wrong with it.
 
 use std::collections::BTreeMap;
+use std::iter;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -22,7 +23,7 @@ impl Config {
         path: &Path,
         variables: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
-        let mut reader = Reader { text, path, places: BTreeMap::new() };
+        let mut reader = Reader { text, line_starts: line_starts(text), path, places: BTreeMap::new() };
         let mut file: File = toml::from_str(text).map_err(|error| reader.explain(&error))?;
         environment::overlay(&mut file, variables)?;
         let config = reader.config(file)?;
@@ -31,8 +32,15 @@ impl Config {
     }
 }
 
+/// Where each line of a text begins.
+fn line_starts(text: &str) -> Vec<usize> {
+    iter::once(0).chain(text.match_indices('\n').map(|(newline, _)| newline + 1)).collect()
+}
+
 struct Reader<'a> {
     text: &'a str,
+    /// As [`line_starts`] has them: every key is looked up, and there may be many.
+    line_starts: Vec<usize>,
     path: &'a Path,
     /// Where each key that was given stands, for the checks that come after reading.
     places: BTreeMap<String, Place>,
@@ -314,13 +322,10 @@ impl Reader<'_> {
     }
 
     fn place_of(&self, span: &Range<usize>) -> Place {
-        let before = self.text.get(..span.start).unwrap_or(self.text);
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        Place::File {
-            path: self.path.to_owned(),
-            line: before.matches('\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
-        }
+        let line = self.line_starts.partition_point(|start| *start <= span.start);
+        let line_start = line.checked_sub(1).and_then(|index| self.line_starts.get(index)).copied().unwrap_or_default();
+        let before = self.text.get(line_start..span.start).unwrap_or_default();
+        Place::File { path: self.path.to_owned(), line, column: before.chars().count() + 1 }
     }
 
     /// Adds the place to what a check found.

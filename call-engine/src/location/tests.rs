@@ -89,15 +89,15 @@ fn a_sweep_removes_what_has_expired_and_nothing_else() {
     location.compare_and_swap(&aor("alice"), None, of_alice).unwrap();
     location.compare_and_swap(&aor("bob"), None, vec![binding(now, "<sip:c@h>", 30)]).unwrap();
     assert_eq!(location.next_expiry(), Some(now + 30 * SECOND));
-    assert!(location.sweep(now + 29 * SECOND).is_empty());
+    assert!(location.sweep(now + 29 * SECOND, 10).is_empty());
 
-    let swept = location.sweep(now + 60 * SECOND);
+    let swept = location.sweep(now + 60 * SECOND, 10);
     let who: Vec<_> = swept.iter().map(|e| (e.aor.user(), e.binding.contact.to_string())).collect();
     assert_eq!(who, [("bob", "sip:c@h".to_owned()), ("alice", "sip:a@h".to_owned())]);
     assert_eq!((location.aors(), location.contacts()), (1, 1));
     assert_eq!(location.next_expiry(), Some(now + 90 * SECOND));
-    assert!(location.sweep(now + 60 * SECOND).is_empty(), "twice, nothing happens");
-    location.sweep(now + 90 * SECOND);
+    assert!(location.sweep(now + 60 * SECOND, 10).is_empty(), "twice, nothing happens");
+    location.sweep(now + 90 * SECOND, 10);
     assert_eq!((location.aors(), location.contacts(), location.next_expiry()), (0, 0, None));
 }
 
@@ -164,4 +164,14 @@ fn a_phone_whose_connection_is_gone_is_reached_where_it_listens() {
     }
     let by_udp = Flow::udp(by_tcp.local, by_tcp.remote);
     assert_eq!(way("<sip:a@192.0.2.9:5070;transport=tcp>", by_udp), by_udp);
+}
+
+#[test]
+fn a_sweep_takes_out_no_more_than_it_is_told() {
+    let (now, location) = (start(), Location::default());
+    for user in ["alice", "bob", "carol"] {
+        location.compare_and_swap(&aor(user), None, vec![binding(now, "<sip:a@h>", 60)]).unwrap();
+    }
+    assert_eq!(location.sweep(now + 60 * SECOND, 2).len(), 2);
+    assert_eq!((location.aors(), location.sweep(now + 60 * SECOND, 2).len(), location.aors()), (1, 1, 0));
 }

@@ -116,6 +116,16 @@ impl Transactions {
         }
     }
 
+    /// A request that was refused is no longer an ongoing transaction (RFC 3261 §8.2.2.2), though its own resends are absorbed: what comes by
+    /// another branch now is a proxy's next try, not a copy.
+    pub(super) fn no_longer_ongoing(&mut self, index: usize) {
+        if let Some(Role::Server { merge, .. }) = self.slots.get_mut(index).map(|slot| &mut slot.role)
+            && let Some(merge) = merge.take()
+        {
+            self.in_service.remove(&merge);
+        }
+    }
+
     /// A tag that is the same for each copy of a request, without keeping state (RFC 3261 §8.2.7), and that nobody else can make.
     pub(super) fn stateless_tag(&self, request: &Request) -> String {
         self.tag_of(request.via(), request.from(), request.call_id(), request.cseq())

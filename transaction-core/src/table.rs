@@ -122,7 +122,7 @@ pub struct Transactions {
     /// The requests outside of dialogs that are being served or were answered 2xx, by what their copies have in common.
     in_service: HashSet<u128>,
     overload: Overload,
-    /// The client transactions that have sent something by a connection.
+    /// The transactions whose last message went by a connection: clients, and INVITE servers.
     by_connection: HashMap<ConnectionId, BTreeSet<usize>>,
     timers: BTreeSet<(Instant, usize)>,
     transmits: VecDeque<Transmit>,

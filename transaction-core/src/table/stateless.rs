@@ -65,6 +65,9 @@ impl Transactions {
     }
 
     /// Answers 503 to what there is no room or no time for; whether it did.
+    ///
+    /// Nothing remembers it: a resend that comes once there is room again is served. Its sender has had the 503 and absorbs what else comes
+    /// (RFC 3261 §17.1.1.2), unless that 503 was lost, and then it is well served.
     pub(super) fn refuse_beyond_bounds(&mut self, request: &Request, respond_to: Flow) -> bool {
         let retry_after = if self.overload.refuses(request) {
             match request.method() {

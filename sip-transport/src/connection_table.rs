@@ -1,7 +1,7 @@
 //! Which connections there are, and which has to go: without I/O.
 
 use std::collections::{BTreeSet, HashMap};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use crate::{ConnectionId, Flow, FramerLimits};
@@ -12,13 +12,14 @@ pub struct ConnectionLimits {
     /// Connections at a time. Default 10,000: each needs a file descriptor and some 2 kB, and what has
     /// come of a message that is not yet whole. The one that is idle the longest makes room.
     pub max_connections: usize,
-    /// Connections at a time with one address. Default 256: an office behind one NAT. That address's own idle the longest makes room.
+    /// Connections at a time with one peer: an IPv4 address, or an IPv6 network of 64 bits, of which whoever has one address has all.
+    /// Default 256: an office behind one NAT. That peer's own idle the longest makes room.
     pub max_per_peer: usize,
     /// How long a connection may be idle. Default 10 minutes: five times what RFC 5626 §4.4.1 wants between keep-alives, and long enough
     /// for any transaction (RFC 3261 §18 asks for at least 32 s).
     pub idle_timeout: Duration,
-    /// How long a stranger may take to the end of its first message, and anybody to the end of one that has begun. Default 32 s: what
-    /// comes later belongs to no transaction any more.
+    /// How long a stranger may take to the end of its first message, whatever keep-alives it sends, and anybody to the end of one that has
+    /// begun. Default 32 s: what comes later belongs to no transaction any more.
     pub message_timeout: Duration,
     /// How long opening a connection may take. Default 10 s.
     pub connect_timeout: Duration,
@@ -49,12 +50,34 @@ impl Default for ConnectionLimits {
 /// The order in which connections have to go: strangers that have not yet sent a message first, then by how long they are idle.
 type Rank = (bool, Instant, ConnectionId);
 
+/// Who counts as one peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Peer {
+    V4(Ipv4Addr),
+    /// The first 64 bits, which is what one subscriber has (RFC 6177 §2): a stranger picks the others at will.
+    V6(u64),
+}
+
+impl Peer {
+    fn of(remote: SocketAddr) -> Self {
+        match remote.ip().to_canonical() {
+            IpAddr::V4(ip) => Self::V4(ip),
+            IpAddr::V6(ip) => Self::V6(network(ip)),
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Entry<T> {
     remote: SocketAddr,
     known: bool,
     used: Instant,
     connection: T,
+}
+
+fn network(ip: Ipv6Addr) -> u64 {
+    let [a, b, c, d, ..] = ip.segments().map(u64::from);
+    a << 48 | b << 32 | c << 16 | d
 }
 
 /// The connections that live, each with what its driver needs of it (`T`).
@@ -64,7 +87,7 @@ pub(crate) struct ConnectionTable<T> {
     last: u64,
     entries: HashMap<ConnectionId, Entry<T>>,
     by_remote: HashMap<SocketAddr, BTreeSet<ConnectionId>>,
-    by_peer: HashMap<IpAddr, BTreeSet<Rank>>,
+    by_peer: HashMap<Peer, BTreeSet<Rank>>,
     ranks: BTreeSet<Rank>,
 }
 
@@ -88,7 +111,7 @@ impl<T> ConnectionTable<T> {
         known: bool,
         connection: T,
     ) -> (ConnectionId, Option<T>) {
-        let of_peer = self.by_peer.get(&remote.ip());
+        let of_peer = self.by_peer.get(&Peer::of(remote));
         let victim = if of_peer.is_some_and(|ranks| ranks.len() >= self.limits.max_per_peer.max(1)) {
             of_peer.and_then(BTreeSet::first)
         } else if self.entries.len() >= self.limits.max_connections.max(1) {
@@ -101,7 +124,7 @@ impl<T> ConnectionTable<T> {
         let id = ConnectionId::new(self.last);
         self.entries.insert(id, Entry { remote, known, used: now, connection });
         self.by_remote.entry(remote).or_default().insert(id);
-        self.rank(remote.ip(), (known, now, id));
+        self.rank(Peer::of(remote), (known, now, id));
         (id, evicted)
     }
 
@@ -116,10 +139,11 @@ impl<T> ConnectionTable<T> {
         Some((id, &self.entries.get(&id)?.connection))
     }
 
-    /// Something has gone by a connection; `heard` tells that it was a message from the peer.
+    /// Something has gone by a connection; `heard` tells that it was a message from the peer. Anything else, as keep-alives, is no use of a
+    /// connection whose peer has not yet sent one.
     pub(crate) fn used(&mut self, now: Instant, id: ConnectionId, heard: bool) {
-        let Some(entry) = self.entries.get_mut(&id) else { return };
-        let (peer, old) = (entry.remote.ip(), (entry.known, entry.used, id));
+        let Some(entry) = self.entries.get_mut(&id).filter(|entry| entry.known || heard) else { return };
+        let (peer, old) = (Peer::of(entry.remote), (entry.known, entry.used, id));
         entry.known |= heard;
         entry.used = entry.used.max(now);
         let new = (entry.known, entry.used, id);
@@ -138,7 +162,7 @@ impl<T> ConnectionTable<T> {
 
     pub(crate) fn close(&mut self, id: ConnectionId) -> Option<T> {
         let entry = self.entries.remove(&id)?;
-        self.unrank(entry.remote.ip(), (entry.known, entry.used, id));
+        self.unrank(Peer::of(entry.remote), (entry.known, entry.used, id));
         if let Some(ids) = self.by_remote.get_mut(&entry.remote) {
             ids.remove(&id);
             if ids.is_empty() {
@@ -160,12 +184,12 @@ impl<T> ConnectionTable<T> {
         self.entries.drain().map(|(_, entry)| entry.connection).collect()
     }
 
-    fn rank(&mut self, peer: IpAddr, rank: Rank) {
+    fn rank(&mut self, peer: Peer, rank: Rank) {
         self.ranks.insert(rank);
         self.by_peer.entry(peer).or_default().insert(rank);
     }
 
-    fn unrank(&mut self, peer: IpAddr, rank: Rank) {
+    fn unrank(&mut self, peer: Peer, rank: Rank) {
         self.ranks.remove(&rank);
         if let Some(ranks) = self.by_peer.get_mut(&peer) {
             ranks.remove(&rank);
@@ -264,15 +288,40 @@ mod tests {
     }
 
     #[test]
+    fn an_ipv6_network_is_one_peer_and_a_mapped_address_is_its_ipv4_address() {
+        let mut bench = Bench::new(10, 2);
+        bench.accept(1, "[2001:db8:0:1::1]:1", "first");
+        bench.accept(2, "[2001:db8:0:1:ffff::2]:1", "second");
+        assert_eq!(bench.accept(3, "[2001:db8:0:2::1]:1", "neighbour").1, None);
+        assert_eq!(bench.accept(4, "[2001:db8:0:1::3]:1", "third").1, Some("first"));
+        bench.accept(5, "192.0.2.1:1", "fourth");
+        bench.accept(6, "[::ffff:192.0.2.1]:2", "fifth");
+        assert_eq!(bench.accept(7, "192.0.2.1:3", "sixth").1, Some("fourth"));
+        assert_eq!(bench.accept(8, "192.0.2.2:1", "another").1, None);
+    }
+
+    #[test]
+    fn a_stranger_that_only_pings_expires_and_goes_first_all_the_same() {
+        let mut bench = Bench::new(2, 10);
+        let (pinging, _) = bench.accept(0, "192.0.2.1:1", "pinging");
+        bench.accept(1, "192.0.2.2:1", "silent");
+        for second in 0..32 {
+            bench.table.used(bench.at(second), pinging, false);
+        }
+        assert_eq!(bench.table.expires_at(pinging), Some(bench.at(32)));
+        assert_eq!(bench.accept(31, "192.0.2.3:1", "another").1, Some("pinging"));
+    }
+
+    #[test]
     fn a_connection_expires_when_it_is_idle_and_a_silent_stranger_sooner() {
         let mut bench = Bench::new(10, 10);
         let (id, _) = bench.accept(0, "192.0.2.1:1", "a");
         assert_eq!(bench.table.expires_at(id), Some(bench.at(32)));
-        // What we send to it does not make it known.
-        bench.table.used(bench.at(5), id, false);
-        assert_eq!(bench.table.expires_at(id), Some(bench.at(37)));
         bench.hear(10, id);
         assert_eq!(bench.table.expires_at(id), Some(bench.at(610)));
+        // Once it is known a keep-alive, or what we send, is use enough.
+        bench.table.used(bench.at(20), id, false);
+        assert_eq!(bench.table.expires_at(id), Some(bench.at(620)));
         bench.table.close(id);
         assert_eq!(bench.table.expires_at(id), None);
         bench.assert_empty();

@@ -60,6 +60,8 @@ enum State {
         timer_g: Option<Backoff>,
         timer_h: Instant,
         last: Bytes,
+        /// It was said once more because its connection had ended.
+        again: bool,
     },
     /// It was acknowledged; further ACKs are absorbed until Timer I.
     Confirmed {
@@ -126,7 +128,7 @@ impl InviteServerTransaction {
             (State::Proceeding { .. }, _) => {
                 let timer_g = (self.reliability == Reliability::Unreliable)
                     .then(|| Backoff::new(now, self.timing.t1, self.timing.t2));
-                (State::Completed { timer_g, timer_h: end, last: wire.clone() }, true)
+                (State::Completed { timer_g, timer_h: end, last: wire.clone(), again: false }, true)
             }
             (unchanged, _) => (unchanged, false),
         };
@@ -163,6 +165,18 @@ impl InviteServerTransaction {
         }
     }
 
+    /// Takes in that the connection has ended by which the last response went: a refusal that nobody has acknowledged may have gone lost with
+    /// it, and no timer sends it again on a reliable transport. It is said once more, which opens another connection (RFC 3261 §18.2.2); if
+    /// that ends too the user is told. In Accepted the user resends its 2xx itself.
+    pub fn handle_closed(&mut self, kind: io::ErrorKind) {
+        let State::Completed { last, again, .. } = &mut self.state else { return };
+        if mem::replace(again, true) {
+            self.handle_send_error(kind);
+        } else {
+            self.output.transmit(last.clone());
+        }
+    }
+
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.state = match mem::replace(&mut self.state, State::Terminated) {
@@ -176,9 +190,9 @@ impl InviteServerTransaction {
                 self.output.event(ServerEvent::NotAcknowledged);
                 State::Terminated
             }
-            State::Completed { timer_g: Some(timer_g), timer_h, last } if timer_g.due <= now => {
+            State::Completed { timer_g: Some(timer_g), timer_h, last, again } if timer_g.due <= now => {
                 self.output.transmit(last.clone());
-                State::Completed { timer_g: Some(timer_g.next(now)), timer_h, last }
+                State::Completed { timer_g: Some(timer_g.next(now)), timer_h, last, again }
             }
             State::Confirmed { timer_i } if timer_i <= now => State::Terminated,
             early => early,

@@ -4,6 +4,9 @@
 //! stand in that queue, the kernel's included, into which nobody can look; and by how late its timers are. A shard that keeps up sees each
 //! source empty every few milliseconds, however much it does; one that does not keep up never does.
 //!
+//! All sources are empty when the shard waits, until it is woken. How long the system then takes to let it run cannot be told from a quiet time:
+//! only a timer that was due meanwhile shows it.
+//!
 //! ```text
 //!            lag ≥ others_at                 lag ≥ all_at
 //!  Keeps up ────────────────► RefusesOthers ─────────────► RefusesAll
@@ -105,6 +108,8 @@ pub struct OverloadGate {
     config: OverloadConfig,
     /// By source: since when something may wait there.
     waiting: [Option<Instant>; SOURCES],
+    /// By source: when it was last seen empty.
+    empty_at: [Option<Instant>; SOURCES],
     state: Overload,
     longest_lag: Duration,
 }
@@ -112,12 +117,32 @@ pub struct OverloadGate {
 impl OverloadGate {
     /// Open.
     pub fn new(config: OverloadConfig) -> Self {
-        Self { config, waiting: [None; SOURCES], state: Overload::KeepsUp, longest_lag: Duration::ZERO }
+        Self {
+            config,
+            waiting: [None; SOURCES],
+            empty_at: [None; SOURCES],
+            state: Overload::KeepsUp,
+            longest_lag: Duration::ZERO,
+        }
     }
 
-    /// The driver begins to take from a source: what it finds there may have waited since `since`, or since the source was last left with
-    /// something in it.
+    /// The driver has waited, with nothing to take from any source until `now`.
+    pub fn waited(&mut self, now: Instant) {
+        self.empty_at = [Some(now); SOURCES];
+    }
+
+    /// When a source was last seen empty; `None` before the first time.
+    pub fn seen_empty(&mut self, source: Source) -> Option<Instant> {
+        *self.empty_at(source)
+    }
+
+    /// The driver begins to take from a source: what it finds there may have waited since `since`, which is now, or when a timer was due; or
+    /// for longer, since the source was last seen empty.
     pub fn begin(&mut self, since: Instant, source: Source) {
+        let since = match source {
+            Source::Timers => since,
+            _ => self.empty_at(source).map_or(since, |empty| empty.min(since)),
+        };
         self.waiting_at(source).get_or_insert(since);
     }
 
@@ -127,6 +152,7 @@ impl OverloadGate {
         self.overload(now);
         if emptied {
             *self.waiting_at(source) = None;
+            *self.empty_at(source) = Some(now);
             self.overload(now);
         }
     }
@@ -158,13 +184,20 @@ impl OverloadGate {
     }
 
     fn waiting_at(&mut self, source: Source) -> &mut Option<Instant> {
-        let [socket, passed, commands, timers] = &mut self.waiting;
-        match source {
-            Source::Socket => socket,
-            Source::Passed => passed,
-            Source::Commands => commands,
-            Source::Timers => timers,
-        }
+        of(&mut self.waiting, source)
+    }
+
+    fn empty_at(&mut self, source: Source) -> &mut Option<Instant> {
+        of(&mut self.empty_at, source)
+    }
+}
+
+fn of<T>([socket, passed, commands, timers]: &mut [T; SOURCES], source: Source) -> &mut T {
+    match source {
+        Source::Socket => socket,
+        Source::Passed => passed,
+        Source::Commands => commands,
+        Source::Timers => timers,
     }
 }
 
@@ -264,9 +297,30 @@ mod tests {
     }
 
     #[test]
+    fn what_came_while_another_source_was_served_has_waited_since_its_own_was_last_seen_empty() {
+        let mut bench = Bench::new();
+        bench.gate.waited(bench.at(1_000));
+        bench.gate.begin(bench.at(1_000), Source::Commands);
+        bench.gate.end(bench.at(1_300), Source::Commands, true);
+        bench.gate.begin(bench.at(1_300), Source::Socket);
+        assert_eq!(bench.gate.lag(bench.at(1_300)), Duration::from_millis(300));
+        assert_eq!(bench.overload(1_300), Overload::RefusesAll);
+        bench.gate.end(bench.at(1_301), Source::Socket, true);
+        assert_eq!(bench.overload(1_301), Overload::KeepsUp);
+        // What comes now has not waited for longer than since then, nor since before the shard went idle.
+        bench.gate.begin(bench.at(1_310), Source::Socket);
+        assert_eq!(bench.gate.lag(bench.at(1_310)), Duration::from_millis(9));
+        bench.gate.end(bench.at(1_310), Source::Socket, true);
+        bench.gate.waited(bench.at(9_000));
+        bench.gate.begin(bench.at(9_000), Source::Passed);
+        assert_eq!(bench.gate.lag(bench.at(9_000)), Duration::ZERO);
+    }
+
+    #[test]
     fn an_idle_shard_does_not_lag() {
         let mut bench = Bench::new();
         bench.turn(0, 1, true);
+        bench.gate.waited(bench.at(3_600_000));
         assert_eq!(bench.gate.lag(bench.at(3_600_000)), Duration::ZERO);
         assert_eq!(bench.overload(3_600_000), Overload::KeepsUp);
     }

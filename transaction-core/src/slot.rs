@@ -100,7 +100,7 @@ pub(crate) struct Slot {
     pub(crate) machine: Machine,
     /// Where its datagrams go.
     pub(crate) flow: Flow,
-    /// The connection by which the last of them went, for a client transaction.
+    /// The connection by which the last of them went, for a client transaction and an INVITE server transaction.
     pub(crate) sent_by: Option<ConnectionId>,
     /// The way by which the last response came.
     pub(crate) heard_on: Option<Flow>,

@@ -35,8 +35,10 @@ pub struct TransactionsConfig {
     /// Transactions at a time, CANCEL's included. Default 100,000: some 3,000 requests a second, each remembered for 32 s. Over nine tenths
     /// of it only BYE and CANCEL find room; other requests get 503 with Retry-After.
     pub max_transactions: usize,
-    /// Whether a request outside of dialogs is answered 482 whose From tag, Call-ID and CSeq are those of one that is being served: a proxy has
-    /// forked it, and it came by two ways (RFC 3261 §8.2.2.2). Default: yes. Not for a proxy, which may see a request again on its way.
+    /// Whether a request outside of dialogs is answered 482 whose From tag, Call-ID and CSeq are those of one that is being served or was
+    /// accepted: a proxy has forked it, and it came by two ways (RFC 3261 §8.2.2.2). One that was refused is no longer ongoing: a proxy that
+    /// searches serially (§16.7) asks the next of its targets, which may be here too. Default: yes. Not for a proxy, which may see a request
+    /// again on its way.
     pub refuse_merged: bool,
 }
 
@@ -117,10 +119,10 @@ pub struct Transactions {
     slots: Slots,
     clients: HashMap<ClientKey, usize>,
     servers: HashMap<ServerKey, usize>,
-    /// The requests outside of dialogs that are being served, by what their copies have in common.
+    /// The requests outside of dialogs that are being served or were answered 2xx, by what their copies have in common.
     in_service: HashSet<u128>,
     overload: Overload,
-    /// The client transactions that have sent something by a connection.
+    /// The transactions whose last message went by a connection: clients, and INVITE servers.
     by_connection: HashMap<ConnectionId, BTreeSet<usize>>,
     timers: BTreeSet<(Instant, usize)>,
     transmits: VecDeque<Transmit>,
@@ -371,6 +373,9 @@ impl Transactions {
         }
         if let Some(tag) = tag {
             self.note_to_tag(index, &tag);
+        }
+        if response.status().code() >= 300 {
+            self.no_longer_ongoing(index);
         }
         Ok(())
     }

@@ -49,9 +49,8 @@ async fn read(
             Ok(Ok(())) => {}
             Ok(Err(error)) => return CloseReason::Broken(error.kind()),
             Err(_) => {
-                let unfinished = begun.is_some_and(|begun| begun + limits.message_timeout <= Instant::now());
                 // Something that was sent meanwhile keeps it open.
-                if unfinished || connections.expires_at(id).is_none_or(|expires| expires <= Instant::now()) {
+                if is_over(connections, id, begun) {
                     return CloseReason::Idle;
                 }
                 continue;
@@ -90,7 +89,18 @@ async fn read(
         if framer.is_within_message() {
             begun.get_or_insert_with(Instant::now);
         }
+        // Whoever never lets the wait end, with one keep-alive after the other, has no more time than others.
+        if is_over(connections, id, begun) {
+            return CloseReason::Idle;
+        }
     }
+}
+
+/// Whether nobody needs to wait longer: for the end of a message that has `begun`, or for anything at all.
+fn is_over(connections: &Connections, id: ConnectionId, begun: Option<Instant>) -> bool {
+    let now = Instant::now();
+    begun.is_some_and(|begun| begun + connections.shared.limits.message_timeout <= now)
+        || connections.expires_at(id).is_none_or(|expires| expires <= now)
 }
 
 fn receive(stream: &TcpStream, framer: &mut Framer) -> io::Result<usize> {

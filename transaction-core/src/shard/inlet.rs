@@ -1,8 +1,9 @@
 //! The queues by which shards pass each other what is not theirs, and by which connections reach the owner of a message.
 
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use blether_sip_transport::{Room, StreamEvent, StreamUser};
+use blether_sip_transport::{ConnectionId, Room, StreamEvent, StreamUser};
 use metrics::Counter;
 use tokio::sync::{Notify, mpsc};
 
@@ -90,6 +91,9 @@ impl Inlet {
 pub(super) struct Inlets {
     ownership: Ownership,
     inlets: Vec<Inlet>,
+    /// For each connection whose end not all shards had room for, those that have taken it. Bounded by the connections, each of which waits
+    /// until all have.
+    told: Mutex<HashMap<ConnectionId, BTreeSet<usize>>>,
     /// Held rather than looked up: each message counts.
     passed: Counter,
     not_passed: Counter,
@@ -101,6 +105,7 @@ impl Inlets {
         Self {
             ownership,
             inlets,
+            told: Mutex::default(),
             passed: metrics::counter!("blether_transaction_passed_messages_total"),
             not_passed: metrics::counter!("blether_transaction_not_passed_messages_total"),
         }
@@ -120,6 +125,33 @@ impl Inlets {
         }
     }
 
+    /// Tells each shard of a connection's end, for each may have sent something by it: once, however often this is called until all have room.
+    fn put_end(&self, event: StreamEvent, connection: ConnectionId) -> Result<(), StreamEvent> {
+        let mut taken = self.told().remove(&connection).unwrap_or_default();
+        for (index, inlet) in self.inlets.iter().enumerate() {
+            if !taken.contains(&index) && inlet.try_put(event.clone(), true).is_ok() {
+                taken.insert(index);
+            }
+        }
+        if taken.len() == self.inlets.len() {
+            return Ok(());
+        }
+        self.told().insert(connection, taken);
+        Err(event)
+    }
+
+    /// Those that have not taken the end of a connection.
+    fn untold(&self, connection: Option<ConnectionId>) -> Vec<&Inlet> {
+        let told = self.told();
+        let taken = connection.and_then(|connection| told.get(&connection));
+        let inlets = self.inlets.iter().enumerate();
+        inlets.filter(|(index, _)| taken.is_none_or(|taken| !taken.contains(index))).map(|(_, inlet)| inlet).collect()
+    }
+
+    fn told(&self) -> MutexGuard<'_, HashMap<ConnectionId, BTreeSet<usize>>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whose a message is that has come by a connection, and whether it is urgent. What has no owner is the first shard's.
     fn owner(&self, message: &[u8]) -> (Option<&Inlet>, bool) {
         let owner = self.ownership.owner_of_message(message).unwrap_or(ShardIndex(0));
@@ -132,12 +164,10 @@ impl StreamUser for Inlets {
         let (inlet, urgent) = match &event {
             StreamEvent::Message { bytes, .. } => self.owner(bytes),
             StreamEvent::Unframed { error, .. } => self.owner(error.head()),
-            StreamEvent::Closed { .. } => {
-                // Each shard may have sent something by it. To hear of it twice, after a retry, does no harm.
-                for inlet in &self.inlets {
-                    inlet.try_put(event.clone(), true)?;
-                }
-                return Ok(());
+            StreamEvent::Closed { flow, .. } => {
+                // The end of what was no connection concerns nobody.
+                let Some(connection) = flow.connection else { return Ok(()) };
+                return self.put_end(event, connection);
             }
         };
         inlet.map_or(Ok(()), |inlet| inlet.try_put(event, urgent))
@@ -146,8 +176,8 @@ impl StreamUser for Inlets {
     fn room<'a>(&'a self, event: &'a StreamEvent) -> Room<'a> {
         Box::pin(async move {
             match event {
-                StreamEvent::Closed { .. } => {
-                    for inlet in &self.inlets {
+                StreamEvent::Closed { flow, .. } => {
+                    for inlet in self.untold(flow.connection) {
                         inlet.room(true).await;
                     }
                 }
@@ -184,6 +214,11 @@ mod tests {
         StreamEvent::Message { flow: flow(), bytes }
     }
 
+    fn closed(connection: u64) -> StreamEvent {
+        let flow = Flow { connection: Some(ConnectionId::new(connection)), ..flow() };
+        StreamEvent::Closed { flow, reason: CloseReason::Peer }
+    }
+
     fn inlets(shards: usize) -> (Inlets, Vec<Outlet>) {
         let ownership = Ownership::new(shards, &mut rand::rngs::StdRng::seed_from_u64(1));
         let (inlets, outlets) = (0..shards).map(|_| inlet()).unzip();
@@ -214,7 +249,7 @@ mod tests {
     #[test]
     fn the_end_of_a_connection_is_told_to_every_shard_and_a_message_to_its_owner_alone() {
         let (inlets, mut outlets) = inlets(4);
-        inlets.try_take(StreamEvent::Closed { flow: flow(), reason: CloseReason::Peer }).unwrap();
+        inlets.try_take(closed(1)).unwrap();
         assert!(outlets.iter_mut().all(|outlet| outlet.try_next().is_some()));
         inlets.try_take(message("INVITE")).unwrap();
         inlets.try_take(message("ACK")).unwrap();
@@ -222,5 +257,28 @@ mod tests {
         let mut counts: Vec<_> = counts.collect();
         counts.sort_unstable();
         assert_eq!(counts, [0, 0, 0, 2]);
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_connection_is_told_once_to_each_shard_however_long_one_of_them_has_no_room() {
+        let (inlets, mut outlets) = inlets(3);
+        let full = &inlets.inlets[1];
+        while full.try_put(message("BYE"), true).is_ok() {}
+        for _ in 0..100 {
+            assert!(inlets.try_take(closed(1)).is_err());
+        }
+        // Another one's end is another matter.
+        assert!(inlets.try_take(closed(2)).is_err());
+        let waiting: Vec<_> = inlets.waiting().map(|(waiting, _)| waiting).collect();
+        assert_eq!(waiting, [2, CAPACITY, 2]);
+        // The wait is for that shard alone.
+        for _ in 0..2 {
+            assert!(outlets[1].try_next().is_some());
+        }
+        inlets.room(&closed(1)).await;
+        assert!(inlets.try_take(closed(1)).is_ok() && inlets.try_take(closed(2)).is_ok());
+        let waiting: Vec<_> = inlets.waiting().map(|(waiting, _)| waiting).collect();
+        assert_eq!(waiting, [2, CAPACITY, 2]);
+        assert!(inlets.told().is_empty());
     }
 }

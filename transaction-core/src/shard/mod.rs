@@ -12,7 +12,7 @@ use std::io;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use blether_sip_core::{ByteStr, Response, StatusCode};
 use blether_sip_transport::{Connections, Flow, LocalAddresses, ReceiveBuffer, StreamEvent, Transport, UdpSocket};
@@ -34,6 +34,9 @@ use crate::{
 
 /// Datagrams and commands taken in one turn: a flood of either must not keep the other, or the timers, waiting.
 const BATCH: usize = 64;
+
+/// For how long a shard may work and then believe that nothing has arrived meanwhile, without asking the system: a fifth of the lag that counts.
+const UNASKED: Duration = Duration::from_millis(10);
 
 /// Peers whose facing address is remembered.
 const REMEMBERED_PEERS: usize = 4_096;
@@ -135,6 +138,7 @@ impl<U: TransactionUser> Shard<U> {
         let mut buffer = ReceiveBuffer::new();
         let sleep = tokio::time::sleep_until(Instant::now().into());
         tokio::pin!(sleep);
+        self.gate.waited(Instant::now());
         loop {
             let timer = self.transactions.poll_timeout();
             let due = [timer, self.figures.poll_timeout()].into_iter().flatten().min();
@@ -143,35 +147,45 @@ impl<U: TransactionUser> Shard<U> {
             {
                 sleep.as_mut().reset(due.into());
             }
-            tokio::select! {
-                ready = self.socket.readable() => match ready {
-                    Ok(()) => self.receive(&mut buffer),
-                    Err(error) => {
-                        tracing::error!(%error, "the SIP socket is gone; the shard ends");
-                        return;
-                    }
-                },
-                // Alone, it has no inlet, and this branch is over at once.
-                Some(event) = self.outlet.next() => self.take_passed(event),
-                command = self.commands.next() => match command {
-                    Some(command) => self.carry_out(command),
-                    None => return,
-                },
-                () = &mut sleep, if due.is_some() => {
-                    let now = Instant::now();
-                    if let Some(timer) = timer.filter(|timer| *timer <= now) {
-                        self.gate.begin(timer, Source::Timers);
-                        let transactions = &mut self.transactions;
-                        if catch_unwind(AssertUnwindSafe(|| transactions.handle_timeout(now))).is_err() {
-                            core_panicked(&"a timer");
-                        }
-                        self.settle(now);
-                        self.gate.end(Instant::now(), Source::Timers, true);
-                    }
+            let turn = async {
+                tokio::select! {
+                    ready = self.socket.readable() => Turn::Socket(ready),
+                    // Alone, it has no inlet, and this branch is over at once.
+                    Some(event) = self.outlet.next() => Turn::Passed(event),
+                    command = self.commands.next() => Turn::Command(command),
+                    () = &mut sleep, if due.is_some() => Turn::Timers,
                 }
+            };
+            let (turn, waited) = noticing_waits(turn, self.gate.seen_empty(Source::Socket)).await;
+            if waited {
+                self.gate.waited(Instant::now());
+            }
+            match turn {
+                Turn::Socket(Ok(())) => self.receive(&mut buffer),
+                Turn::Socket(Err(error)) => {
+                    tracing::error!(%error, "the SIP socket is gone; the shard ends");
+                    return;
+                }
+                Turn::Passed(event) => self.take_passed(event),
+                Turn::Command(Some(command)) => self.carry_out(command),
+                Turn::Command(None) => return,
+                Turn::Timers => self.time_out(timer),
             }
             self.publish();
         }
+    }
+
+    /// Does what is due; the first of it since `timer`.
+    fn time_out(&mut self, timer: Option<Instant>) {
+        let now = Instant::now();
+        let Some(timer) = timer.filter(|timer| *timer <= now) else { return };
+        self.gate.begin(timer, Source::Timers);
+        let transactions = &mut self.transactions;
+        if catch_unwind(AssertUnwindSafe(|| transactions.handle_timeout(now))).is_err() {
+            core_panicked(&"a timer");
+        }
+        self.settle(now);
+        self.gate.end(Instant::now(), Source::Timers, true);
     }
 
     /// Takes in what has arrived, at most [`BATCH`] datagrams.
@@ -384,6 +398,31 @@ impl<U: TransactionUser> Shard<U> {
         };
         self.figures.show(now, gauges);
     }
+}
+
+/// What a shard has to do next.
+enum Turn<C> {
+    Socket(io::Result<()>),
+    Passed(StreamEvent),
+    Command(Option<C>),
+    Timers,
+}
+
+/// What comes of `turn`, and whether it was waited for, with nothing there to be taken: not where only tokio wanted the task to yield. The socket
+/// was seen empty at `seen_empty`. If that is long ago, tokio is made to ask the system first: until then it does not know what has arrived.
+async fn noticing_waits<T>(turn: impl Future<Output = T>, seen_empty: Option<Instant>) -> (T, bool) {
+    let asking = tokio::task::yield_now();
+    tokio::pin!(turn, asking);
+    let mut waited = false;
+    std::future::poll_fn(|context| {
+        let polled = turn.as_mut().poll(context);
+        if polled.is_pending() && !waited && tokio::task::coop::has_budget_remaining() {
+            waited = seen_empty.is_some_and(|seen_empty| seen_empty.elapsed() < UNASKED)
+                || asking.as_mut().poll(context).is_ready();
+        }
+        polled.map(|outcome| (outcome, waited))
+    })
+    .await
 }
 
 /// A core must not panic; if one does, the shard goes on without what made it do so.

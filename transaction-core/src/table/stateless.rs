@@ -65,6 +65,9 @@ impl Transactions {
     }
 
     /// Answers 503 to what there is no room or no time for; whether it did.
+    ///
+    /// Nothing remembers it: a resend that comes once there is room again is served. Its sender has had the 503 and absorbs what else comes
+    /// (RFC 3261 §17.1.1.2), unless that 503 was lost, and then it is well served.
     pub(super) fn refuse_beyond_bounds(&mut self, request: &Request, respond_to: Flow) -> bool {
         let retry_after = if self.overload.refuses(request) {
             match request.method() {
@@ -113,6 +116,16 @@ impl Transactions {
         let response = Response::to_request(request, StatusCode::LOOP_DETECTED).build();
         if self.respond(now, id, response).is_err() {
             tracing::debug!(call_id = %request.call_id(), "a merged request was not answered");
+        }
+    }
+
+    /// A request that was refused is no longer an ongoing transaction (RFC 3261 §8.2.2.2), though its own resends are absorbed: what comes by
+    /// another branch now is a proxy's next try, not a copy.
+    pub(super) fn no_longer_ongoing(&mut self, index: usize) {
+        if let Some(Role::Server { merge, .. }) = self.slots.get_mut(index).map(|slot| &mut slot.role)
+            && let Some(merge) = merge.take()
+        {
+            self.in_service.remove(&merge);
         }
     }
 

@@ -7,16 +7,17 @@ use blether_sip_core::{Message, Response, StatusCode};
 use blether_sip_transport::{ConnectionId, Flow, FramingError};
 
 use super::{Transactions, note_source, response_flow};
-use crate::slot::Role;
+use crate::slot::{Machine, Role, Slot};
 use crate::{Transmit, TransmitId};
 
 impl Transactions {
     /// Notes by which connection something went that [`Self::poll_transmit`] handed out, so that its end can be told to the transaction.
     pub fn sent_by(&mut self, id: TransmitId, connection: ConnectionId) {
         let Some(index) = id.0.and_then(|id| self.slots.find(id)) else { return };
-        let Some(slot) = self.slots.get_mut(index).filter(|slot| matches!(slot.role, Role::Client { .. })) else {
-            return;
+        let concerned = |slot: &&mut Slot| {
+            matches!(slot.role, Role::Client { .. }) || matches!(slot.machine, Machine::InviteServer(_))
         };
+        let Some(slot) = self.slots.get_mut(index).filter(concerned) else { return };
         let before = slot.sent_by.replace(connection);
         if before == Some(connection) {
             return;
@@ -28,11 +29,21 @@ impl Transactions {
     }
 
     /// Takes in that a connection has ended: what went by it may not have arrived, which is a transport error to the client transactions
-    /// that have heard nothing (RFC 3261 §17.1.4). The others go on: a response finds its way by another connection (RFC 3261 §18.2.2).
+    /// that have heard nothing (RFC 3261 §17.1.4). The others go on: a response finds its way by another connection (RFC 3261 §18.2.2). So does
+    /// the refusal of an INVITE that nobody has acknowledged: it is handed out once more. A final response to anything else is not kept on a
+    /// reliable transport (Timer J is zero): its client has had a transport error.
     pub fn handle_closed(&mut self, now: Instant, connection: ConnectionId, kind: io::ErrorKind) {
         for index in self.by_connection.remove(&connection).unwrap_or_default() {
             if let Some(slot) = self.slots.get_mut(index) {
                 slot.sent_by = None;
+                if let Machine::InviteServer(_) = slot.machine {
+                    self.with(now, index, |machine| {
+                        if let Machine::InviteServer(machine) = machine {
+                            machine.handle_closed(kind);
+                        }
+                    });
+                    continue;
+                }
                 let id = TransmitId(Some(self.slots.id(index)));
                 self.handle_send_error(now, id, kind);
             }

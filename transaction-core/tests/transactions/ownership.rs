@@ -5,7 +5,7 @@
 //! transactions; a merged request is its INVITE again with another branch.
 //!
 //! The invariants, by the names that a failure bears: *one table*, *reported once*, *one branch is served* (of a merged request, the other is
-//! answered 482), *cancel finds its INVITE*, *ACK finds its INVITE*, *response finds its request*, *nothing is left*.
+//! answered 482 unless the first was refused before it came), *cancel finds its INVITE*, *ACK finds its INVITE*, *response finds its request*, *nothing is left*.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
@@ -51,6 +51,8 @@ struct Happened {
     cancelled: usize,
     acknowledged: usize,
     merged: usize,
+    /// Served after another branch was refused, as a serial fork's next try is.
+    searched: usize,
 }
 
 struct Asked {
@@ -64,6 +66,8 @@ struct Shard {
     passed: VecDeque<(Instant, Flow, Bytes)>,
     /// Branches of the requests whose transactions live.
     open: BTreeMap<ServerTransactionId, (Method, String)>,
+    /// Those of them that were refused.
+    over: BTreeSet<ServerTransactionId>,
 }
 
 struct World {
@@ -85,6 +89,7 @@ struct World {
     violation: Option<String>,
     cancelled: usize,
     acknowledged: usize,
+    searched: usize,
 }
 
 impl World {
@@ -103,6 +108,7 @@ impl World {
                 router: Router::new(ownership, ShardIndex(index)),
                 passed: VecDeque::new(),
                 open: BTreeMap::new(),
+                over: BTreeSet::new(),
             })
             .collect();
         let peer = Transactions::new(TransactionsConfig::default(), network.rng());
@@ -122,6 +128,7 @@ impl World {
             violation: None,
             cancelled: 0,
             acknowledged: 0,
+            searched: 0,
         };
         for number in 0..CALLS {
             world.plan(0..5_000, Chore::Call(number));
@@ -158,7 +165,8 @@ impl World {
         if left + self.peer.counts().total() > 0 || self.asked.values().any(|asked| !asked.ended) {
             return Err(format!("nothing is left: {left} transactions are (seed {})", self.network.seed()));
         }
-        Ok(Happened { cancelled: self.cancelled, acknowledged: self.acknowledged, merged: self.refused.len() })
+        let (cancelled, acknowledged, searched) = (self.cancelled, self.acknowledged, self.searched);
+        Ok(Happened { cancelled, acknowledged, merged: self.refused.len(), searched })
     }
 
     fn next(&self) -> Option<Instant> {
@@ -247,7 +255,10 @@ impl World {
                 Chore::Respond(index, id, request, code) => {
                     let response = Response::to_request(&request, StatusCode::new(code).unwrap()).to_tag("u").build();
                     // It may have been cancelled, or be over, meanwhile.
-                    let _ = self.shards[index].transactions.respond(now, id, response);
+                    let taken = self.shards[index].transactions.respond(now, id, response).is_ok();
+                    if taken && code >= 300 {
+                        self.shards[index].over.insert(id);
+                    }
                 }
             }
         }
@@ -329,7 +340,14 @@ impl World {
                 let merged = |(method, branch): &(Method, String)| {
                     *method == Method::Invite && same_but_merged(branch, &key.1) && key.0 == Method::Invite
                 };
-                let served = self.shards.iter().any(|shard| shard.open.values().any(merged));
+                let (mut served, mut searched) = (false, false);
+                for shard in &self.shards {
+                    for (id, _) in shard.open.iter().filter(|(_, open)| merged(open)) {
+                        let over = shard.over.contains(id);
+                        (served, searched) = (served | !over, searched | over);
+                    }
+                }
+                self.searched += usize::from(searched && !served);
                 if served || self.refused.contains(&key.1) {
                     self.violated(format!("one branch is served: {key:?} as well"));
                 }
@@ -358,7 +376,10 @@ impl World {
                 }
                 self.acknowledged += 1;
             }
-            Event::ServerTerminated { id, .. } => _ = self.shards[index].open.remove(&id),
+            Event::ServerTerminated { id, .. } => {
+                self.shards[index].open.remove(&id);
+                self.shards[index].over.remove(&id);
+            }
             Event::ClientTerminated { owner, .. } => self.asked.get_mut(&owner).unwrap().ended = true,
             Event::Response { .. } | Event::Failed { .. } | Event::NotAcknowledged { .. } => {}
             other => panic!("not expected: {other:?}"),
@@ -397,7 +418,7 @@ impl World {
                 let text = String::from_utf8(payload.to_vec()).unwrap().replacen("z9hG4bK", "z9hG4bKmerged", 1);
                 let merged = Message::parse(Bytes::from(text), &Limits::default()).unwrap();
                 let Message::Request(merged) = merged else { panic!("it was a request") };
-                self.plan(0..1_000, Chore::Say(Box::new(merged)));
+                self.plan(0..4_000, Chore::Say(Box::new(merged)));
             }
         }
         self.say(payload.clone());
@@ -448,11 +469,15 @@ fn one_table_sees_all_of_a_call_id_whatever_way_its_messages_come() {
         all.cancelled += one.cancelled;
         all.acknowledged += one.acknowledged;
         all.merged += one.merged;
+        all.searched += one.searched;
     }
-    let Happened { cancelled, acknowledged, merged } = all;
-    println!("{cancelled} cancelled, {acknowledged} acknowledged, {merged} merged requests refused");
+    let Happened { cancelled, acknowledged, merged, searched } = all;
+    println!(
+        "{cancelled} cancelled, {acknowledged} acknowledged, {merged} merged requests refused, {searched} searched on"
+    );
     if std::env::var_os("BLETHER_SEED").is_none() {
         assert!(cancelled > 500 && acknowledged > 500 && merged > 500, "{cancelled} {acknowledged} {merged}");
+        assert!(searched > 100, "{searched}");
     }
 }
 

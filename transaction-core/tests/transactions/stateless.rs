@@ -140,6 +140,36 @@ fn once_the_copy_that_was_served_is_over_the_request_may_come_again() {
 }
 
 #[test]
+fn a_serial_fork_whose_branch_was_refused_is_served_by_the_next_branch_and_an_accepted_one_is_not() {
+    let mut table = Table::new();
+    // A proxy searches: it cancels a branch that rings for too long, and asks the next target, which is here too (RFC 3261 §16.7).
+    for branch in ["one", "two", "three"] {
+        table.hear(branched("INVITE", branch));
+        let (id, request) = table.asked();
+        assert!(table.respond(id, &request, 180));
+        assert_eq!(table.log(), ["> 180 INVITE", "request INVITE"]);
+        // Meanwhile a copy is one.
+        table.hear(branched("INVITE", &format!("copy-of-{branch}")));
+        assert_eq!(table.log(), ["> 482 INVITE"]);
+        table.hear(branched("CANCEL", branch));
+        assert!(table.respond(id, &request, 487));
+        table.hear(text("ACK", &format!("192.0.2.1;branch=z9hG4bK{branch}"), ";tag=u"));
+        assert_eq!(table.log(), ["> 200 CANCEL", "> 487 INVITE", "cancelled None"]);
+        // The refused branch is remembered all the same.
+        table.hear(branched("INVITE", branch));
+        assert_eq!(table.log(), [""; 0]);
+    }
+    table.hear(branched("INVITE", "four"));
+    let (id, request) = table.asked();
+    assert!(table.respond(id, &request, 200));
+    // The end of the branches before takes nothing from the one that was accepted.
+    table.until(20_000);
+    table.log();
+    table.hear(branched("INVITE", "five"));
+    assert_eq!(table.log(), ["> 482 INVITE"]);
+}
+
+#[test]
 fn a_proxy_may_let_merged_requests_pass() {
     let mut table = Table::with(TransactionsConfig { refuse_merged: false, ..TransactionsConfig::default() });
     table.hear(branched("INVITE", "one"));

@@ -74,6 +74,56 @@ fn an_invite_that_was_heard_of_outlives_its_connection_and_is_answered_by_anothe
     assert!(table.events.iter().any(answered));
 }
 
+/// An INVITE by connection 7 that was answered so; what was sent is noted for that connection.
+fn asked_and_answered(code: u16) -> Table {
+    let mut table = Table::new();
+    table.hear_from(by(7), text("INVITE", "192.0.2.1:5080;branch=z9hG4bK1", "").replace("/UDP", "/TCP"));
+    let (id, request) = table.asked();
+    assert!(table.respond(id, &request, code));
+    table.transactions.sent_by(table.sent[0].id, ConnectionId::new(7));
+    table.events.clear();
+    table
+}
+
+fn close(table: &mut Table, connection: u64) {
+    table.transactions.handle_closed(table.now, ConnectionId::new(connection), ErrorKind::ConnectionReset);
+    table.drain();
+}
+
+#[test]
+fn a_refusal_whose_connection_ends_before_its_ack_is_sent_once_more_to_where_the_request_is_answered() {
+    let mut table = asked_and_answered(486);
+    close(&mut table, 8);
+    assert_eq!(table.sent.len(), 1, "another connection is no matter of it");
+    close(&mut table, 7);
+    assert_eq!(table.sent.len(), 2);
+    assert_eq!(table.sent[1].payload, table.sent[0].payload);
+    assert_eq!(table.sent[1].flow.remote, "192.0.2.1:5080".parse().unwrap(), "the sent-by (RFC 3261 §18.2.2)");
+    // That one cannot be opened: the user is told, and nothing is sent without end.
+    table.transactions.sent_by(table.sent[1].id, ConnectionId::new(9));
+    table.log();
+    close(&mut table, 9);
+    assert_eq!(table.log(), ["not sent"]);
+    close(&mut table, 9);
+    assert_eq!(table.log(), [""; 0]);
+    table.until(32_000);
+    assert_eq!(table.log(), ["not acknowledged None", "server over"]);
+}
+
+#[test]
+fn nothing_is_sent_again_for_a_connection_that_ends_after_the_ack_or_before_the_refusal_or_after_a_2xx() {
+    let mut acknowledged = asked_and_answered(486);
+    acknowledged.hear_from(by(7), text("ACK", "192.0.2.1:5080;branch=z9hG4bK1", ";tag=u"));
+    let (mut ringing, mut accepted) = (asked_and_answered(180), asked_and_answered(200));
+    for table in [&mut acknowledged, &mut ringing, &mut accepted] {
+        close(table, 7);
+        assert_eq!(table.sent.len(), 1);
+    }
+    // The refusal of what rang goes by a connection of its own.
+    assert_eq!(ringing.transactions.counts().invite_server, 1);
+    assert_eq!(acknowledged.transactions.counts().total(), 0);
+}
+
 #[test]
 fn the_end_of_a_connection_after_the_answer_is_nothing() {
     let mut table = Table::new();

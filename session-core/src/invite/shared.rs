@@ -9,7 +9,7 @@ use blether_sip_core::{
     ResponseBuilder, Server, StatusCode, UserAgent,
 };
 use blether_sip_transport::Flow;
-use blether_transaction_core::ServerTransactionId;
+use blether_transaction_core::{Failure, ServerTransactionId};
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 
@@ -151,6 +151,14 @@ impl Shared {
     /// The way for a request of this dialog.
     pub(super) fn flow_of(&self, dialog: &Dialog) -> Flow {
         self.next_hop.flow(self.flow, dialog.first_hop())
+    }
+
+    /// Whether a request of this dialog that failed so may arrive by another connection: the one that it went by has ended. The table of
+    /// connections uses another that leads there, or opens one (RFC 3261 §18.1.1).
+    pub(super) fn may_reach_otherwise(&self, dialog: &Dialog, failure: Failure) -> bool {
+        use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, TimedOut};
+        self.flow_of(dialog).transport.is_reliable()
+            && matches!(failure, Failure::Transport(ConnectionReset | ConnectionAborted | BrokenPipe | TimedOut))
     }
 
     /// Makes of a challenged request the next try, with credentials (RFC 3261 §22.2); `None` where that is no use.

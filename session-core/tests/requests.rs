@@ -718,6 +718,36 @@ fn a_reinvite_on_a_connection_that_ends_is_sent_once_more_by_another() {
 }
 
 #[test]
+fn a_bye_on_a_connection_that_ends_is_sent_once_more_by_another() {
+    let mut desk = Desk::established_by_tcp();
+    desk.session.end(desk.now, EndCause::NoAnswer);
+    let (token, first) = desk.sent();
+    desk.cannot_send(token, ErrorKind::ConnectionAborted);
+    let (token, again) = desk.sent();
+    assert_eq!(*again.method(), Method::Bye);
+    assert!(again.cseq().number > first.cseq().number);
+    let reason = "Reason".parse().unwrap();
+    assert_eq!(again.headers().raw(&reason), first.headers().raw(&reason));
+    assert!(desk.events().is_empty(), "the peer does not know yet");
+    desk.cannot_send(token, ErrorKind::ConnectionAborted);
+    assert!(desk.transmits().is_empty());
+    assert_eq!(desk.ended(), "Local: no answer");
+
+    // Where no connection has ended, another try would fail alike.
+    for (mut desk, kind) in [
+        (Desk::established(), ErrorKind::ConnectionReset),
+        (Desk::established_by_tcp(), ErrorKind::ConnectionRefused),
+        (Desk::established_by_tcp(), ErrorKind::QuotaExceeded),
+    ] {
+        desk.session.end(desk.now, EndCause::HungUp);
+        let (token, _) = desk.sent();
+        desk.cannot_send(token, kind);
+        assert!(desk.transmits().is_empty());
+        assert_eq!(desk.ended(), "Local: hung up");
+    }
+}
+
+#[test]
 fn a_bye_after_the_end_finds_no_call() {
     let mut desk = Desk::established();
     assert_eq!(desk.status_of("BYE", 2, "", ""), 200);

@@ -256,9 +256,13 @@ impl Shared {
         true
     }
 
-    /// Whether the token was that of a BYE to a branch that lost, which nobody answered.
-    pub(super) fn losers_handle_failure(&mut self, token: RequestToken) {
-        self.losers.retain(|loser| loser.token() != token);
+    /// Takes in that a BYE to a branch that lost got no answer, if the token is that of one.
+    pub(super) fn losers_handle_failure(&mut self, token: RequestToken, failure: Failure) {
+        let Some(at) = self.losers.iter().position(|loser| loser.token() == token) else { return };
+        let loser = self.losers.swap_remove(at);
+        if let Some(again) = loser.failed(self, failure) {
+            self.losers.push(again);
+        }
     }
 
     /// A random number of seconds for Retry-After (RFC 3261 §14.2: "between 0 and 10 seconds").

@@ -98,6 +98,11 @@ pub enum LegEvent {
     Silent,
     /// A packet has come from a peer that was [`Silent`](Self::Silent).
     Heard,
+    /// Nothing at all has come from the peer for as long as [`LegConfig::gone_after`](crate::LegConfig::gone_after) says, neither RTP nor RTCP, whether
+    /// it was to be heard or not. Told once, until it is [`Back`](Self::Back).
+    Gone,
+    /// RTP or RTCP has come from a peer that was [`Gone`](Self::Gone).
+    Back,
     /// The processor has done what it was for (a prompt has been played to its end); the leg goes on.
     Finished,
     /// The processor panicked. The leg sends and receives nothing more, its port has gone back, and its last statistics

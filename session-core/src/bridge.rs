@@ -22,7 +22,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use blether_sip_core::StatusCode;
+use blether_sip_core::{Response, RetryAfter, StatusCode};
 use bytes::Bytes;
 
 use crate::agreement::Agreement;
@@ -34,6 +34,13 @@ const MOST_REPAIRS: u8 = 4;
 
 /// How long the other phone may take over an offer that came in an UPDATE. Whoever sent it waits 32 s at most (64×T1), and ends the call then.
 const UPDATE_PATIENCE: Duration = Duration::from_secs(8);
+
+/// How long the bridge waits with its next offer when a phone refuses one for the time being and does not say until when: as long as RFC 3261
+/// §14.1 has whoever chose the Call-ID wait at most.
+const REPAIR_PAUSE: Duration = Duration::from_secs(4);
+
+/// The longest that a phone may have the bridge wait (Retry-After); then the two are told again what they should both know.
+const LONGEST_REPAIR_PAUSE: Duration = Duration::from_secs(60);
 
 /// One of the two sessions of a bridge; which is which makes no difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -133,6 +140,8 @@ pub struct Bridge {
     /// It has accepted something that cannot be followed.
     unsure: Option<BridgedLeg>,
     repairs_left: u8,
+    /// A phone has asked to be left in peace until then.
+    repair_at: Option<Instant>,
     changed: VecDeque<(BridgedLeg, MediaPlan)>,
 }
 
@@ -140,7 +149,14 @@ impl Bridge {
     /// Joins two sessions in which nothing is under way but, perhaps, an ACK. Should they not have agreed to the same, `newest` is the one that the
     /// other is to follow.
     pub fn new(newest: BridgedLeg) -> Self {
-        Self { under_way: None, newest, unsure: None, repairs_left: MOST_REPAIRS, changed: VecDeque::new() }
+        Self {
+            under_way: None,
+            newest,
+            unsure: None,
+            repairs_left: MOST_REPAIRS,
+            repair_at: None,
+            changed: VecDeque::new(),
+        }
     }
 
     /// This leg's phone has agreed to something outside of what the bridge was told (an answer in the ACK of a call's first INVITE): where
@@ -156,17 +172,21 @@ impl Bridge {
 
     /// When [`handle_timeout`](Self::handle_timeout) has something to do next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.under_way.as_ref().and_then(|under_way| under_way.until)
+        let until = self.under_way.as_ref().and_then(|under_way| under_way.until);
+        until.into_iter().chain(self.repair_at).min()
     }
 
-    /// Gives up an UPDATE that the other phone takes too long over: 504 (RFC 3311 §5.2).
+    /// Gives up an UPDATE that the other phone takes too long over: 504 (RFC 3311 §5.2). Offers again what a phone wanted later.
     pub fn handle_timeout(&mut self, now: Instant, ends: &mut Ends<'_>) {
-        if self.poll_timeout().is_some_and(|until| until <= now)
-            && let Some(UnderWay { from, .. }) = &self.under_way
+        if let Some(UnderWay { from, until: Some(until), .. }) = &self.under_way
+            && *until <= now
         {
             let (near, _) = ends.pair(*from);
             refuse(now, near, StatusCode::SERVER_TIMEOUT);
             self.take_back(now, ends);
+        }
+        if self.repair_at.take_if(|at| *at <= now).is_some() {
+            self.settle(now, ends);
         }
     }
 
@@ -180,7 +200,7 @@ impl Bridge {
                 self.take_back(now, ends);
             }
             SessionEvent::OfferAnswered { sdp } => self.answered(now, leg, sdp.as_ref(), ends),
-            SessionEvent::OfferRefused { response } => self.refused(now, leg, response.status(), ends),
+            SessionEvent::OfferRefused { response } => self.refused(now, leg, response, ends),
             _ => {}
         }
         self.settle(now, ends);
@@ -400,7 +420,8 @@ impl Bridge {
         }
     }
 
-    fn refused(&mut self, now: Instant, leg: BridgedLeg, status: StatusCode, ends: &mut Ends<'_>) {
+    fn refused(&mut self, now: Instant, leg: BridgedLeg, response: &Response, ends: &mut Ends<'_>) {
+        let status = response.status();
         ends.of(leg).agreement.offer_refused();
         match self.under_way.take() {
             Some(UnderWay { from, step: Step::Passed(_), .. }) if from.other() == leg => {
@@ -410,8 +431,9 @@ impl Bridge {
             under_way => {
                 self.under_way = under_way;
                 // A repair that the phone does not want. It may want it later where it says so.
-                if !matches!(status.code(), 491 | 500..=599) {
-                    self.repairs_left = 0;
+                match status.code() {
+                    491 | 500..=599 => self.repair_at = Some(now + pause_after(response)),
+                    _ => self.repairs_left = 0,
                 }
             }
         }
@@ -419,6 +441,9 @@ impl Bridge {
 
     /// Offers what one phone has to the other, if they do not have the same.
     fn repair(&mut self, now: Instant, ends: &mut Ends<'_>) {
+        if self.repair_at.is_some() {
+            return;
+        }
         if (ends.agree() && self.unsure.is_none()) || !ends.a.session.may_offer() || !ends.b.session.may_offer() {
             return;
         }
@@ -446,13 +471,24 @@ fn refuse(now: Instant, end: &mut End<'_>, status: StatusCode) {
     }
 }
 
-/// What a refusal of one phone means to the other. A challenge or a redirection concerns the server alone; 408 and 481 would end the other's
-/// dialog (RFC 3261 §12.2.1.2), 487 say that it had cancelled, and 503 keep it from this server (RFC 3261 §16.7).
+/// How long a phone that refuses for the time being is left in peace (RFC 3261 §14.2, §20.33).
+fn pause_after(response: &Response) -> Duration {
+    match response.headers().get::<RetryAfter>() {
+        Ok(Some(after)) => Duration::from_secs(after.seconds.into()).min(LONGEST_REPAIR_PAUSE),
+        // One that cannot be read says nothing.
+        Ok(None) | Err(_) => REPAIR_PAUSE,
+    }
+}
+
+/// What a refusal of one phone means to the other. A challenge or a redirection concerns the server alone; 487 says that the asker had cancelled,
+/// and 503 keeps it from this server (RFC 3261 §16.7). Many others would have the asker take its own dialog for over (RFC 3261 §12.2.1.2, RFC 5057
+/// §5.1), which it is not: the session of the phone that refused goes on too, but for 408 and 481.
 fn for_the_other_phone(status: StatusCode) -> StatusCode {
     match status.code() {
         300..=399 | 401 | 407 => StatusCode::NOT_ACCEPTABLE_HERE,
+        404 | 405 | 410 | 416 | 480 | 484 | 485 | 489 | 604 => StatusCode::NOT_ACCEPTABLE_HERE,
         408 | 481 | 487 => StatusCode::SERVER_TIMEOUT,
-        503 => StatusCode::SERVER_INTERNAL_ERROR,
+        482 | 483 | 501 | 502 | 503 => StatusCode::SERVER_INTERNAL_ERROR,
         _ => status,
     }
 }
@@ -461,4 +497,31 @@ fn for_the_other_phone(status: StatusCode) -> StatusCode {
 fn meeting(capabilities: &MediaCapabilities, offer: &ReceivedOffer) -> blether_sip_core::sdp::Direction {
     let (ours, theirs) = (capabilities.direction, offer.direction());
     blether_sip_core::sdp::Direction::new(theirs.sends() && ours.receives(), theirs.receives() && ours.sends())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail at any step")]
+mod tests {
+    use super::*;
+    use blether_sip_core::{Method, NameAddr, Request, Uri};
+
+    #[test]
+    fn a_phone_is_left_in_peace_for_as_long_as_it_says_but_not_for_ever() {
+        let uri: Uri = "sip:a@192.0.2.1".parse().unwrap();
+        let request = Request::builder(Method::Invite, uri.clone())
+            .from(NameAddr::new(uri.clone()).with_tag("1"))
+            .to(NameAddr::new(uri))
+            .call_id("c")
+            .cseq(1)
+            .build()
+            .unwrap();
+        let pause = |seconds: u32| {
+            let later = Response::to_request(&request, StatusCode::SERVER_INTERNAL_ERROR);
+            pause_after(&later.header(RetryAfter::new(seconds)).build())
+        };
+        assert_eq!(pause(7), Duration::from_secs(7));
+        assert_eq!(pause(86_400), LONGEST_REPAIR_PAUSE);
+        let silent = Response::to_request(&request, StatusCode::SERVICE_UNAVAILABLE).build();
+        assert_eq!(pause_after(&silent), REPAIR_PAUSE);
+    }
 }

@@ -15,6 +15,7 @@ use blether_session_core::actor::{
     EndpointCounts, HandlerFuture, LegKey, Responder,
 };
 use blether_session_core::{EndCause, MediaCapabilities, NextHop, Party};
+use blether_sip_core::sdp::Direction;
 use blether_sip_core::{Method, NameAddr, Request, Response, StatusCode, Uri};
 use blether_sip_transport::Flow;
 use tokio::sync::{mpsc, oneshot};
@@ -321,6 +322,31 @@ async fn a_call_of_which_nothing_is_heard_any_more_ends() {
     let server = Endpoint::start(silent, Arc::new(App(handler))).await.unwrap();
     let phone = phone().await;
     // The phone's leg is idle: it says nothing, as one that has lost its power.
+    let mut call = dial(&phone, &server, "bob").await;
+    until(&mut call, "the answer", is_answered).await;
+    let end = until(&mut call, "the BYE", is_ended).await;
+    assert!(matches!(end, CallEvent::Ended { by: Party::Remote, .. }), "{end:?}");
+    nothing_left(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_held_call_whose_phone_has_vanished_ends() {
+    let silent = EndpointConfig {
+        end_when_silent: Some(Duration::from_millis(50)),
+        end_when_gone: Duration::from_millis(400),
+        ..config()
+    };
+    let handler = |mut call: Call| {
+        Box::pin(async move {
+            // The phone is not to be heard from the start, as when it is on hold.
+            let media = call.offered_media()?.with_direction(Direction::SendOnly);
+            call.answer(&media, |_| Box::new(blether_media_core::EchoLeg::new(rand::make_rng()))).await?;
+            pending::<()>().await;
+            Ok(())
+        }) as HandlerFuture
+    };
+    let server = Endpoint::start(silent, Arc::new(App(handler))).await.unwrap();
+    let phone = phone().await;
     let mut call = dial(&phone, &server, "bob").await;
     until(&mut call, "the answer", is_answered).await;
     let end = until(&mut call, "the BYE", is_ended).await;

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use blether_session_core::{AudioFormat, EndCause, MediaCapabilities};
+use blether_sip_core::StatusCode;
 use blether_sip_core::sdp::Direction;
 use blether_testkit::{Impairment, seeds};
 use rand::rngs::StdRng;
@@ -125,6 +126,60 @@ fn a_change_that_the_other_phone_refuses_is_refused_and_both_keep_what_they_have
     assert!(world.said(ALICE).contains(&"OfferRefused 488"), "{:?}", world.said(ALICE));
     assert_eq!(directions(&world, ALICE), [SendRecv, Inactive]);
     assert_eq!(directions(&world, BOB), [SendRecv, Inactive]);
+    world.assert_all_over();
+}
+
+#[test]
+fn a_refusal_that_would_end_the_askers_dialog_is_passed_on_as_one_that_does_not() {
+    for (refusal, passed_on) in [
+        (404, 488),
+        (410, 488),
+        (416, 488),
+        (480, 488),
+        (482, 500),
+        (483, 500),
+        (484, 488),
+        (485, 488),
+        (502, 500),
+        (604, 488),
+        (503, 500),
+        (606, 606),
+    ] {
+        let mut world = talking();
+        world.at(500, BOB, move |bob, _| {
+            bob.accepts_offers = false;
+            bob.refuses_offers_with = StatusCode::new(refusal).unwrap();
+        });
+        change(&mut world, 1_000, ALICE, SendOnly);
+        world.at(1_500, BOB, |bob, _| bob.accepts_offers = true);
+        // Both dialogs stand.
+        change(&mut world, 2_000, ALICE, Inactive);
+        hang_up(&mut world, 5_000, BOB);
+        world.run();
+        assert_eq!(requests(&world, &format!("server>alice {passed_on} INVITE")), 1, "{refusal}: {:#?}", world.ladder);
+        assert_eq!(directions(&world, BOB), [SendRecv, Inactive]);
+        world.assert_all_over();
+    }
+}
+
+#[test]
+fn a_phone_that_wants_no_change_just_now_is_left_in_peace_for_a_while() {
+    let mut world = talking();
+    change(&mut world, 1_000, ALICE, SendOnly);
+    // As below, Bob has accepted what Alice takes back; but when the server comes to undo it, he has no time.
+    world.lose_from(1_000, "bob>server 200 INVITE", 1);
+    world.at(1_510, ALICE, |alice, now| alice.seats[0].session.withdraw_offer(now));
+    world.at(1_400, BOB, |bob, _| {
+        bob.accepts_offers = false;
+        bob.refuses_offers_with = StatusCode::SERVICE_UNAVAILABLE;
+    });
+    world.at(8_000, BOB, |bob, _| bob.accepts_offers = true);
+    hang_up(&mut world, 20_000, BOB);
+    world.run();
+    let repairs: Vec<_> = world.times_of("server>bob INVITE").into_iter().filter(|ms| *ms > 1_520).collect();
+    assert_eq!(repairs.len(), 3, "{repairs:?}");
+    assert!(repairs.windows(2).all(|pair| pair[1] - pair[0] >= 4_000), "{repairs:?}");
+    assert_eq!(directions(&world, BOB), [SendRecv, RecvOnly, SendRecv]);
     world.assert_all_over();
 }
 

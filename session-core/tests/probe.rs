@@ -57,10 +57,18 @@ async fn a_shard_that_stands_still_does_not_answer_and_the_others_and_the_media_
     let asking = async { phone.request(message, flow).await.unwrap().status() };
     let standing = async {
         tokio::task::block_in_place(|| barrier.wait());
-        let report = probe.look(Duration::from_millis(50)).await;
-        let silent = report.shards.iter().filter(|shard| shard.lag.is_none()).count();
-        assert_eq!(silent, 1, "{report:?}");
-        assert!(!report.all_answer() && report.workers.iter().all(|worker| worker.lag.is_some()), "{report:?}");
+        // What goes on answers in time sooner or later, however busy the machine is; what stands still never does.
+        let seen = async {
+            loop {
+                let report = probe.look(Duration::from_millis(50)).await;
+                let silent = report.shards.iter().filter(|shard| shard.lag.is_none()).count();
+                assert!(silent >= 1 && !report.all_answer(), "{report:?}");
+                if silent == 1 && report.workers.iter().all(|worker| worker.lag.is_some()) {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, seen).await.unwrap();
         tokio::task::block_in_place(|| barrier.wait());
     };
     let (status, ()) = tokio::join!(asking, standing);

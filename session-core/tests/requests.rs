@@ -1,6 +1,7 @@
 //! A session against a peer whose every message the test writes: what it answers to, and with what.
 #![allow(clippy::unwrap_used, reason = "a test may fail at any step")]
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use blether_session_core::{
 };
 use blether_sip_core::digest::{Algorithm, Credentials, ha1};
 use blether_sip_core::{ByteStr, Limits, Message, Method, NameAddr, Request, Response, StatusCode, Uri};
-use blether_sip_transport::Flow;
+use blether_sip_transport::{ConnectionId, Flow};
 use blether_testkit::{SimulatedNetwork, seeds};
 use blether_transaction_core::{Event, Failure, ServerTransactionId, Timer, Transactions, TransactionsConfig};
 use bytes::Bytes;
@@ -110,6 +111,22 @@ impl Desk {
         desk.transmits();
         desk.events();
         desk
+    }
+
+    /// The same, and the peer was last heard by a TCP connection.
+    fn established_by_tcp() -> Self {
+        let mut desk = Self::established();
+        let options = request_text("OPTIONS", 2, 800, ";tag=ours", "", "");
+        let (id, options) = Self::named(&mut desk.table, desk.now, &options);
+        let connection = Some(ConnectionId::new(7));
+        let flow = Flow { connection, ..Flow::tcp(flow().local, "192.0.2.9:40001".parse().unwrap()) };
+        desk.session.handle_request(desk.now, id, options, flow);
+        desk.transmits();
+        desk
+    }
+
+    fn cannot_send(&mut self, token: RequestToken, kind: ErrorKind) {
+        self.session.handle_failure(self.now, token, Failure::Transport(kind));
     }
 
     fn acknowledge(&mut self, cseq: u32, body: &str) {
@@ -476,7 +493,7 @@ fn a_redirection_is_passed_up() {
 fn an_invite_that_cannot_be_sent_is_refused_with_503() {
     let mut desk = Desk::calling(Some("offer"), |_| {});
     let (token, _) = desk.sent();
-    desk.session.handle_failure(desk.now, token, Failure::Transport(std::io::ErrorKind::NetworkUnreachable));
+    desk.session.handle_failure(desk.now, token, Failure::Transport(ErrorKind::NetworkUnreachable));
     let events = desk.events();
     assert!(matches!(&events[..], [SessionEvent::Refused { response }, SessionEvent::Ended { .. }]
         if response.status() == StatusCode::SERVICE_UNAVAILABLE));
@@ -650,6 +667,84 @@ fn a_challenged_reinvite_is_sent_again_and_its_ack_has_the_same_credentials() {
     let [ack] = &desk.acks()[..] else { panic!() };
     assert_eq!(ack.headers().raw(&name), again.headers().raw(&name));
     assert!(matches!(&desk.events()[..], [SessionEvent::OfferAnswered { sdp: Some(_) }]));
+}
+
+#[test]
+fn a_reinvite_that_cannot_be_sent_is_refused_with_503_and_the_session_stays() {
+    for kind in [ErrorKind::QuotaExceeded, ErrorKind::NetworkUnreachable, ErrorKind::ConnectionReset] {
+        let mut desk = Desk::established();
+        desk.session.offer(desk.now, Bytes::from_static(b"change")).unwrap();
+        let (token, _) = desk.sent();
+        desk.cannot_send(token, kind);
+        assert!(matches!(&desk.events()[..], [SessionEvent::OfferRefused { response }]
+            if response.status() == StatusCode::SERVICE_UNAVAILABLE));
+        assert!(desk.transmits().is_empty(), "neither a BYE nor another try by datagram");
+        assert!(desk.session.is_established() && desk.session.may_offer());
+    }
+    // Silence is another matter (RFC 3261 §12.2.1.2).
+    let mut desk = Desk::established();
+    desk.session.offer(desk.now, Bytes::from_static(b"change")).unwrap();
+    let (token, _) = desk.sent();
+    desk.session.handle_failure(desk.now, token, Failure::TimedOut(Timer::B));
+    assert_eq!(*desk.sent().1.method(), Method::Bye);
+}
+
+#[test]
+fn a_reinvite_on_a_connection_that_ends_is_sent_once_more_by_another() {
+    let mut desk = Desk::established_by_tcp();
+    desk.session.offer(desk.now, Bytes::from_static(b"change")).unwrap();
+    let (token, first) = desk.sent();
+    desk.cannot_send(token, ErrorKind::ConnectionReset);
+    let (token, again) = desk.sent();
+    assert_eq!((again.method(), again.body()), (&Method::Invite, first.body()));
+    assert!(again.cseq().number > first.cseq().number);
+    assert!(desk.events().is_empty());
+    desk.cannot_send(token, ErrorKind::ConnectionReset);
+    assert!(desk.transmits().is_empty());
+    assert!(matches!(&desk.events()[..], [SessionEvent::OfferRefused { .. }]));
+    // What was taken back is not tried again; what is offered later is.
+    desk.session.offer(desk.now, Bytes::from_static(b"change")).unwrap();
+    let (token, _) = desk.sent();
+    desk.session.withdraw_offer(desk.now);
+    desk.transmits();
+    desk.cannot_send(token, ErrorKind::ConnectionReset);
+    assert!(desk.transmits().is_empty() && matches!(&desk.events()[..], [SessionEvent::OfferRefused { .. }]));
+    desk.session.offer(desk.now, Bytes::from_static(b"change")).unwrap();
+    let (token, _) = desk.sent();
+    desk.cannot_send(token, ErrorKind::ConnectionReset);
+    let (token, again) = desk.sent();
+    desk.responds(token, answer(&again, StatusCode::OK, "theirs", "changed"));
+    assert!(matches!(&desk.events()[..], [SessionEvent::OfferAnswered { sdp: Some(_) }]));
+}
+
+#[test]
+fn a_bye_on_a_connection_that_ends_is_sent_once_more_by_another() {
+    let mut desk = Desk::established_by_tcp();
+    desk.session.end(desk.now, EndCause::NoAnswer);
+    let (token, first) = desk.sent();
+    desk.cannot_send(token, ErrorKind::ConnectionAborted);
+    let (token, again) = desk.sent();
+    assert_eq!(*again.method(), Method::Bye);
+    assert!(again.cseq().number > first.cseq().number);
+    let reason = "Reason".parse().unwrap();
+    assert_eq!(again.headers().raw(&reason), first.headers().raw(&reason));
+    assert!(desk.events().is_empty(), "the peer does not know yet");
+    desk.cannot_send(token, ErrorKind::ConnectionAborted);
+    assert!(desk.transmits().is_empty());
+    assert_eq!(desk.ended(), "Local: no answer");
+
+    // Where no connection has ended, another try would fail alike.
+    for (mut desk, kind) in [
+        (Desk::established(), ErrorKind::ConnectionReset),
+        (Desk::established_by_tcp(), ErrorKind::ConnectionRefused),
+        (Desk::established_by_tcp(), ErrorKind::QuotaExceeded),
+    ] {
+        desk.session.end(desk.now, EndCause::HungUp);
+        let (token, _) = desk.sent();
+        desk.cannot_send(token, kind);
+        assert!(desk.transmits().is_empty());
+        assert_eq!(desk.ended(), "Local: hung up");
+    }
 }
 
 #[test]

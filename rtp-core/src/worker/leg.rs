@@ -59,6 +59,9 @@ pub struct LegConfig {
     /// both became true. `None` for never. 30 s by default: phones that leave out silence still refresh their comfort noise more often, and an owner
     /// that ends the call then does so before most callers would have.
     pub silent_after: Option<Duration>,
+    /// A leg tells [`LegEvent::Gone`] when neither RTP nor RTCP has come from its peer for so long, since it began or since the last packet, even
+    /// while the peer is not to be heard. `None`, the default, for never.
+    pub gone_after: Option<Duration>,
     /// A bad network towards this peer, made on purpose, for RTP.
     pub impairment: Option<Impairment>,
 }
@@ -72,6 +75,7 @@ impl Default for LegConfig {
             clock_rate: 8_000,
             telephone_event_payload_type: None,
             silent_after: Some(Duration::from_secs(30)),
+            gone_after: None,
             impairment: None,
         }
     }
@@ -163,6 +167,8 @@ pub(super) struct Leg {
     relayed_as: Vec<(u8, u8)>,
     clock_rate: u32,
     silence: Silence,
+    /// The same for whatever shows that the peer is there.
+    absence: Silence,
     /// When it was first known where the peer listens.
     peer_known_at: Option<Instant>,
     counted: LegStatistics,
@@ -209,6 +215,7 @@ impl Leg {
             relayed_as: Vec::new(),
             clock_rate,
             silence: Silence::new(now, config.silent_after),
+            absence: Silence::new(now, config.gone_after),
             peer_known_at: None,
             counted: LegStatistics::default(),
             impairer: config.impairment.map(Impairer::new),
@@ -217,6 +224,7 @@ impl Leg {
             is_ready: false,
             scheduled: None,
         };
+        leg.absence.expect(now, true);
         leg.follow_peer(now);
         leg
     }
@@ -255,6 +263,7 @@ impl Leg {
         self.counted.received_packets += 1;
         self.counted.received_bytes += datagram.len() as u64;
         let _place = self.rtcp.received(now, &packet);
+        self.is_there(now)?;
         if !self.direction.receive {
             return Ok(self.drop_because(Reason::ReceiveOff));
         }
@@ -280,6 +289,11 @@ impl Leg {
                 Ok(self.drop_because(Reason::Idle))
             }
         }
+    }
+
+    /// Takes in that something has come from the peer, media or a report.
+    pub(super) fn is_there(&mut self, now: Instant) -> Result<(), Panicked> {
+        if self.absence.heard(now) { self.emit(LegEvent::Back) } else { Ok(()) }
     }
 
     /// Sends a datagram that is ready to go.
@@ -369,6 +383,9 @@ impl Leg {
         if self.silence.handle_timeout(now) {
             self.emit(LegEvent::Silent)?;
         }
+        if self.absence.handle_timeout(now) {
+            self.emit(LegEvent::Gone)?;
+        }
         if let Some((_, receiver)) = &mut self.telephone_events {
             receiver.handle_timeout(now);
         }
@@ -379,8 +396,8 @@ impl Leg {
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let key = self.telephone_events.as_ref().and_then(|(_, receiver)| receiver.poll_timeout());
         let report = Some(self.rtcp.poll_timeout());
-        let others = [self.latch.poll_timeout(), self.receive_errors.poll_timeout(), self.silence.poll_timeout()];
-        others.into_iter().chain([key, report]).flatten().min()
+        let peer = [self.latch.poll_timeout(), self.silence.poll_timeout(), self.absence.poll_timeout()];
+        peer.into_iter().chain([self.receive_errors.poll_timeout()]).chain([key, report]).flatten().min()
     }
 
     pub(super) fn emit(&mut self, event: LegEvent) -> Result<(), Panicked> {

@@ -512,6 +512,10 @@ impl Worker {
             let whole = if len < MAX_DATAGRAM { self.received.get(..len).unwrap_or_default() } else { &[] };
             if leg.rtcp.receive(now, from, whole) {
                 self.outbox.meters.rtcp_received.increment(1);
+                if leg.is_there(now).is_err() {
+                    self.end_panicked(key);
+                    return false;
+                }
             } else {
                 self.outbox.drop_because(leg, Reason::RtcpRefused);
             }

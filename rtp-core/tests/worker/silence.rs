@@ -30,6 +30,27 @@ fn a_peer_that_falls_silent_is_told_once_and_so_is_its_return() {
 }
 
 #[test]
+fn one_that_is_not_to_be_heard_is_gone_when_neither_media_nor_reports_come() {
+    let bench = Bench::new();
+    let alice = Phone::new();
+    let config = LegConfig {
+        remote: Some(alice.address()),
+        silent_after: Some(Duration::from_millis(10)),
+        gone_after: Some(Duration::from_millis(50)),
+        direction: MediaDirection::SEND_ONLY,
+        ..LegConfig::default()
+    };
+    let held = bench.leg(config, LegMode::Idle);
+    assert_eq!(held.event(), LegEvent::Gone);
+    alice.say(&held, 1, b"");
+    assert_eq!((held.event(), held.event()), (LegEvent::Back, LegEvent::Gone));
+    // A receiver report without blocks (RFC 3550 §6.4.2).
+    let report = [&[0x80, 201, 0, 1][..], &[1, 2, 3, 4]].concat();
+    alice.rtcp.send_to(&report, held.rtcp_address()).unwrap();
+    assert_eq!((held.event(), held.event()), (LegEvent::Back, LegEvent::Gone));
+}
+
+#[test]
 fn one_that_is_not_to_be_heard_yet_is_not_silent() {
     let bench = Bench::new();
     let (alice, bob) = (Phone::new(), Phone::new());

@@ -55,6 +55,10 @@ pub struct EndpointConfig {
     /// After how long a call ends of which nothing is heard, neither of a leg nor of the one that it is bridged with. `None`, the default,
     /// leaves that to the people on it; a server has nobody to notice.
     pub end_when_silent: Option<Duration>,
+    /// After how long, where [`end_when_silent`](Self::end_when_silent) is set, a leg whose phone is on hold counts as silent too: neither RTP nor RTCP has come
+    /// for so long. One hour by default: longer than people wait on hold, and than phones with RTCP are quiet (RFC 3550 §6.2: some seconds); phones
+    /// that have lost their power would stay in a held call for ever.
+    pub end_when_gone: Duration,
     /// The address that stands in SIP and SDP instead of the one that faces the peer, for a machine behind a NAT; for peers of its family.
     pub advertise: Option<IpAddr>,
     /// Transactions at a time, in all shards together, of which each has an equal part; see [`TransactionsConfig::max_transactions`].
@@ -64,6 +68,9 @@ pub struct EndpointConfig {
     /// Who is shown every SIP message.
     pub tap: Option<WireTap>,
 }
+
+/// See [`EndpointConfig::end_when_gone`].
+const GONE_AFTER: Duration = Duration::from_secs(3_600);
 
 impl Default for EndpointConfig {
     fn default() -> Self {
@@ -80,6 +87,7 @@ impl Default for EndpointConfig {
             media_ports: PortRange::default(),
             impairment: None,
             end_when_silent: None,
+            end_when_gone: GONE_AFTER,
             advertise: None,
             max_transactions: TransactionsConfig::default().max_transactions,
             overload: OverloadConfig::default(),
@@ -178,6 +186,7 @@ impl Endpoint {
             ports,
             impairment: config.impairment,
             silent_after: config.end_when_silent,
+            gone_after: config.end_when_silent.map(|_| config.end_when_gone),
             advertise: config.advertise,
         });
         let mut rng: StdRng = rand::make_rng();

@@ -31,6 +31,8 @@ pub(crate) struct Leg {
     pub(crate) ended: Option<(Party, EndCause)>,
     /// Nothing is heard of the peer, though something should be.
     pub(crate) silent: bool,
+    /// Nothing at all has come of the peer for long.
+    pub(crate) gone: bool,
     /// Its session is over and its media is being closed.
     pub(crate) closing: bool,
 }
@@ -50,6 +52,7 @@ impl Leg {
             dialled: false,
             ended: None,
             silent: false,
+            gone: false,
             closing: false,
         }
     }
@@ -105,6 +108,11 @@ impl Leg {
     pub(crate) fn offer_again(&mut self) -> Option<Bytes> {
         let capabilities = self.agreement.capabilities().clone();
         self.agreement.offer(&capabilities)
+    }
+
+    /// Whether its peer may be taken for gone. One that is on hold need not say anything for a good while.
+    pub(crate) fn is_deserted(&self) -> bool {
+        if self.is_listening() { self.silent } else { self.gone }
     }
 
     /// Whether something is to be heard of the peer.

@@ -20,6 +20,8 @@ pub(crate) struct MediaSource {
     pub(crate) impairment: Option<Impairment>,
     /// When a leg counts as silent.
     pub(crate) silent_after: Option<Duration>,
+    /// When one of which nothing is to be heard does.
+    pub(crate) gone_after: Option<Duration>,
     /// Stands in the SDP in place of the address that a socket is bound to, which is then any.
     pub(crate) advertise: Option<IpAddr>,
 }
@@ -64,13 +66,16 @@ impl MediaLeg {
             latch: LatchPolicy::default(),
             telephone_event_payload_type: telephone_event,
             silent_after: source.silent_after,
+            gone_after: source.gone_after,
             impairment: source.impairment,
             ..LegConfig::default()
         };
         let events = Box::new(move |_, event: LegEvent| {
             let urgency = match event {
                 // Told once, and each of them may be what ends the call.
-                LegEvent::ProcessorPanicked | LegEvent::SocketFailed | LegEvent::Silent => Urgency::Urgent,
+                LegEvent::ProcessorPanicked | LegEvent::SocketFailed | LegEvent::Silent | LegEvent::Gone => {
+                    Urgency::Urgent
+                }
                 _ => Urgency::Normal,
             };
             // A full mailbox has counted the loss; a call that is gone needs no events.

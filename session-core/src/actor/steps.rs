@@ -66,6 +66,9 @@ impl CallActor {
                     // What was told as the peer was put on hold is out of date.
                     leg.silent = event == LegEvent::Silent && leg.is_listening();
                     self.end_if_silent(now, key);
+                } else if matches!(event, LegEvent::Gone | LegEvent::Back) {
+                    leg.gone = event == LegEvent::Gone;
+                    self.end_if_silent(now, key);
                 }
                 self.emit(CallEvent::Media { leg: key, event });
             }
@@ -265,14 +268,15 @@ impl CallActor {
         }));
     }
 
-    /// Ends a call that nobody is on any more: nothing is heard of the leg, nor of the one that it is linked to. One that holds the other
-    /// is not expected to be heard, so holding ends nothing.
+    /// Ends a call that nobody is on any more: nothing is heard of the leg, nor of the one that it is linked to. One that is on hold
+    /// is not expected to be heard, so holding ends nothing before that one has been quiet for much longer.
     fn end_if_silent(&mut self, now: Instant, key: LegKey) {
-        let silent = |key: &LegKey| self.legs.get(key).is_some_and(|leg| leg.silent);
+        let silent = |key: &LegKey| self.legs.get(key).is_some_and(Leg::is_deserted);
         let Some(leg) = self.legs.get(&key) else { return };
         // Before the answer, most phones send nothing.
         let talks = leg.session.is_established();
-        if self.config.end_when_silent.is_some() && talks && leg.silent && leg.linked.as_ref().is_none_or(silent) {
+        if self.config.end_when_silent.is_some() && talks && leg.is_deserted() && leg.linked.as_ref().is_none_or(silent)
+        {
             tracing::info!(call_id = %self.call_id, "nothing has been heard for too long; the call is ended");
             metrics::counter!("blether_session_silent_calls_ended_total").increment(1);
             self.begin_ending(now, EndCause::PeerGone);

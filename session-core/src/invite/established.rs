@@ -22,6 +22,8 @@ pub(super) struct Established {
     pub(super) unacknowledged: Vec<Unacknowledged>,
     pub(super) remote_offer: Option<RemoteOffer>,
     pub(super) local_offer: Option<LocalOffer>,
+    /// The re-INVITE that was sent a second time, since the connection that the first went by has ended.
+    resent: Option<RequestToken>,
 }
 
 /// How far the three-way handshake of the first INVITE is.
@@ -64,6 +66,7 @@ impl Established {
             unacknowledged: Vec::new(),
             remote_offer,
             local_offer: None,
+            resent: None,
         }))
     }
 
@@ -175,10 +178,11 @@ impl Established {
         self.handle_offer_response(now, shared, response)
     }
 
-    /// A request of ours got no answer: the dialog is over (§12.2.1.2).
+    /// A re-INVITE of ours got no answer. Silence ends the dialog (§12.2.1.2); that it could not be sent is a 503 (§8.1.3.1), which leaves
+    /// the session as it was (§14.1), after another try where only a connection has ended.
     pub(super) fn handle_failure(
         mut self: Box<Self>,
-        _now: Instant,
+        now: Instant,
         shared: &mut Shared,
         token: RequestToken,
         failure: Failure,
@@ -186,12 +190,23 @@ impl Established {
         if !self.local_offer.as_ref().is_some_and(|offer| offer.is_sent_as(token)) {
             return State::Established(self);
         }
-        self.local_offer = None;
-        let cause = match failure {
-            Failure::Transport(kind) => EndCause::Unreachable(kind),
-            _ => EndCause::PeerGone,
+        let Some(LocalOffer::Sent { request, retries_left, cancel_at, .. }) = self.local_offer.take() else {
+            return State::Established(self);
         };
-        self.hang_up(shared, cause)
+        if !matches!(failure, Failure::Transport(_)) {
+            return self.hang_up(shared, EndCause::PeerGone);
+        }
+        // One that was taken back is not sent again.
+        let again =
+            cancel_at.is_some() && self.resent != Some(token) && shared.may_reach_otherwise(&self.dialog, failure);
+        let sdp = Some(request.body().clone()).filter(|body| !body.is_empty());
+        if again && self.send_offer(now, shared, sdp, retries_left) {
+            self.resent = self.local_offer.as_ref().and_then(LocalOffer::token);
+        } else {
+            let response = Response::to_request(&request, StatusCode::SERVICE_UNAVAILABLE).build();
+            shared.tell(SessionEvent::OfferRefused { response });
+        }
+        State::Established(self)
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {

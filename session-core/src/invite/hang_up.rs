@@ -1,7 +1,7 @@
 //! The end of a dialog: BYE, its authentication, and what still arrives meanwhile (RFC 3261 §15.1, RFC 5407 §3.2).
 
 use blether_sip_core::{Method, Reason, Request, Response, StatusCode};
-use blether_transaction_core::ServerTransactionId;
+use blether_transaction_core::{Failure, ServerTransactionId};
 
 use super::shared::Shared;
 use super::{EndCause, Party, RequestToken, State, requests};
@@ -12,6 +12,9 @@ pub(super) struct Departing {
     dialog: Dialog,
     token: RequestToken,
     bye: Request,
+    cause: EndCause,
+    /// It was sent a second time, since the connection that the first went by has ended.
+    resent: bool,
 }
 
 impl Departing {
@@ -29,7 +32,7 @@ impl Departing {
         }
         let flow = shared.flow_of(&dialog);
         let token = shared.send_fresh(&mut bye, flow);
-        Some(Self { dialog, token, bye })
+        Some(Self { dialog, token, bye, cause, resent: false })
     }
 
     pub(super) fn token(&self) -> RequestToken {
@@ -50,6 +53,15 @@ impl Departing {
         self.token = shared.send(next.clone(), flow);
         self.bye = next;
         Some(self)
+    }
+
+    /// Takes in that nobody answers: `Some` if only a connection has ended and the BYE was sent once more, by another. A peer that never
+    /// hears of it would go on talking.
+    pub(super) fn failed(self, shared: &mut Shared, failure: Failure) -> Option<Self> {
+        if self.resent || !shared.may_reach_otherwise(&self.dialog, failure) {
+            return None;
+        }
+        Some(Self { resent: true, ..Self::begin(shared, self.dialog, self.cause)? })
     }
 }
 
@@ -124,8 +136,15 @@ impl Ending {
         }
     }
 
-    pub(super) fn handle_failure(self: Box<Self>, shared: &mut Shared, token: RequestToken) -> State {
-        if token == self.departing.token { shared.finish(self.by, self.cause) } else { State::Ending(self) }
+    pub(super) fn handle_failure(self: Box<Self>, shared: &mut Shared, token: RequestToken, failure: Failure) -> State {
+        if token != self.departing.token {
+            return State::Ending(self);
+        }
+        let Self { departing, by, cause, reinvite } = *self;
+        match departing.failed(shared, failure) {
+            Some(departing) => State::Ending(Box::new(Self { departing, by, cause, reinvite })),
+            None => shared.finish(by, cause),
+        }
     }
 }
 

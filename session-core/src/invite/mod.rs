@@ -581,12 +581,12 @@ impl InviteSession {
     /// Takes in that the request of this token got no final response: it timed out, or could not be sent.
     pub fn handle_failure(&mut self, now: Instant, token: RequestToken, failure: Failure) {
         let shared = &mut self.shared;
-        shared.losers_handle_failure(token);
+        shared.losers_handle_failure(token, failure);
         self.state = match std::mem::replace(&mut self.state, State::Terminated) {
             State::Outgoing(outgoing) => outgoing.handle_failure(shared, token, failure),
             State::Cancelling(cancelling) => cancelling.handle_failure(shared, token),
             State::Established(established) => established.handle_failure(now, shared, token, failure),
-            State::Ending(ending) => ending.handle_failure(shared, token),
+            State::Ending(ending) => ending.handle_failure(shared, token, failure),
             unchanged => unchanged,
         };
     }

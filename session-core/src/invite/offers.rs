@@ -44,6 +44,14 @@ impl LocalOffer {
         matches!(self, Self::Sent { token, .. } if *token == of)
     }
 
+    /// What the re-INVITE that is on its way was sent as.
+    pub(super) fn token(&self) -> Option<RequestToken> {
+        match self {
+            Self::Sent { token, .. } => Some(*token),
+            Self::Waiting { .. } => None,
+        }
+    }
+
     /// The re-INVITE that is on its way, if it is.
     pub(super) fn into_sent(self) -> Option<(RequestToken, Request)> {
         match self {
@@ -200,7 +208,13 @@ impl Established {
         self.remote_offer.is_none() && self.unacknowledged.is_empty() && matches!(self.handshake, Handshake::Complete)
     }
 
-    fn send_offer(&mut self, now: Instant, shared: &mut Shared, sdp: Option<Bytes>, retries_left: u8) -> bool {
+    pub(super) fn send_offer(
+        &mut self,
+        now: Instant,
+        shared: &mut Shared,
+        sdp: Option<Bytes>,
+        retries_left: u8,
+    ) -> bool {
         let mut request = match self.dialog.next_request(Method::Invite) {
             Ok(request) => request,
             Err(error) => {

@@ -9,7 +9,7 @@ use blether_sip_core::{
     ResponseBuilder, Server, StatusCode, UserAgent,
 };
 use blether_sip_transport::Flow;
-use blether_transaction_core::ServerTransactionId;
+use blether_transaction_core::{Failure, ServerTransactionId};
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 
@@ -153,6 +153,14 @@ impl Shared {
         self.next_hop.flow(self.flow, dialog.first_hop())
     }
 
+    /// Whether a request of this dialog that failed so may arrive by another connection: the one that it went by has ended. The table of
+    /// connections uses another that leads there, or opens one (RFC 3261 §18.1.1).
+    pub(super) fn may_reach_otherwise(&self, dialog: &Dialog, failure: Failure) -> bool {
+        use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, TimedOut};
+        self.flow_of(dialog).transport.is_reliable()
+            && matches!(failure, Failure::Transport(ConnectionReset | ConnectionAborted | BrokenPipe | TimedOut))
+    }
+
     /// Makes of a challenged request the next try, with credentials (RFC 3261 §22.2); `None` where that is no use.
     /// `next` is the same request with its next CSeq number.
     pub(super) fn authorized(&mut self, mut next: Request, response: &Response) -> Option<Request> {
@@ -248,9 +256,13 @@ impl Shared {
         true
     }
 
-    /// Whether the token was that of a BYE to a branch that lost, which nobody answered.
-    pub(super) fn losers_handle_failure(&mut self, token: RequestToken) {
-        self.losers.retain(|loser| loser.token() != token);
+    /// Takes in that a BYE to a branch that lost got no answer, if the token is that of one.
+    pub(super) fn losers_handle_failure(&mut self, token: RequestToken, failure: Failure) {
+        let Some(at) = self.losers.iter().position(|loser| loser.token() == token) else { return };
+        let loser = self.losers.swap_remove(at);
+        if let Some(again) = loser.failed(self, failure) {
+            self.losers.push(again);
+        }
     }
 
     /// A random number of seconds for Retry-After (RFC 3261 §14.2: "between 0 and 10 seconds").

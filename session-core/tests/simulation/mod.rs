@@ -61,6 +61,8 @@ pub(crate) struct Phone {
     pub(crate) bridges: Vec<(usize, usize, Bridge)>,
     /// Whether offers of the peer are accepted at once.
     pub(crate) accepts_offers: bool,
+    /// How they are refused otherwise.
+    pub(crate) refuses_offers_with: StatusCode,
     config: Arc<SessionConfig>,
     rng: StdRng,
     clients: BTreeMap<u64, (usize, RequestToken, ClientTransactionId)>,
@@ -146,6 +148,7 @@ impl Phone {
             speech: None,
             bridges: Vec::new(),
             accepts_offers: true,
+            refuses_offers_with: StatusCode::NOT_ACCEPTABLE_HERE,
             config: Arc::new(config),
             rng,
             clients: BTreeMap::new(),

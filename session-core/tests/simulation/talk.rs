@@ -79,8 +79,8 @@ impl Phone {
             return self.react_as_server(now, index, linked, event);
         }
         if self.seats[index].talk.is_some() {
-            let accepts = self.accepts_offers;
-            react_as_phone(now, accepts, &mut self.seats[index], event);
+            let refusal = (!self.accepts_offers).then_some(self.refuses_offers_with);
+            react_as_phone(now, refusal, &mut self.seats[index], event);
         }
     }
 
@@ -213,7 +213,7 @@ pub(super) fn answer_talking(now: Instant, session: &mut InviteSession, talk: &m
     let _ = session.answer(now, description);
 }
 
-fn react_as_phone(now: Instant, accepts: bool, seat: &mut Seat, event: &SessionEvent) {
+fn react_as_phone(now: Instant, refusal: Option<StatusCode>, seat: &mut Seat, event: &SessionEvent) {
     let Seat { session, talk, .. } = seat;
     let Some(talk) = talk else { return };
     // A call that has ended meanwhile needs no decision.
@@ -221,8 +221,8 @@ fn react_as_phone(now: Instant, accepts: bool, seat: &mut Seat, event: &SessionE
         return;
     }
     match event {
-        SessionEvent::Offer { .. } | SessionEvent::OfferWanted if !accepts => {
-            session.refuse_offer(now, StatusCode::NOT_ACCEPTABLE_HERE).unwrap();
+        SessionEvent::Offer { .. } | SessionEvent::OfferWanted if refusal.is_some() => {
+            session.refuse_offer(now, refusal.unwrap()).unwrap();
         }
         SessionEvent::Offer { sdp } => {
             let received = talk.agreement.apply_offer(sdp).unwrap();

@@ -270,8 +270,6 @@ pub struct Call {
     next_leg: u32,
     /// Whether the caller was answered.
     answered: bool,
-    /// Whose sound the caller hears before it is answered.
-    early: Option<LegKey>,
 }
 
 impl std::fmt::Debug for Op {
@@ -314,7 +312,6 @@ impl Call {
             legs,
             next_leg,
             answered: false,
-            early: None,
         }
     }
 
@@ -480,7 +477,7 @@ impl Call {
             let (followed, bridged) =
                 tokio::join!(follow_agreed(&self.worker, caller, agreed.as_ref()), self.worker.bridge(caller, callee));
             followed.and(bridged)?;
-        } else if self.early != Some(leg) {
+        } else {
             // What is relayed since before the answer goes on without a break.
             self.worker.bridge(self.media_of(LegKey::PRIMARY)?, self.media_of(leg)?).await?;
         }
@@ -493,22 +490,40 @@ impl Call {
 
     /// Lets the caller hear `leg` before it is answered (183 with a description): its own ringing tone, or why it cannot be reached. To be
     /// used where no other leg may answer, since what the caller is told here is what its 200 will say (RFC 3261 §13.2.1); if the answer of
-    /// `leg` says something else, the caller gets that by a re-INVITE. Does nothing for a caller that has made no offer, or is past that.
+    /// `leg` says something else, the caller gets that by a re-INVITE. What the caller says is not passed on before [`Self::bridge`]: else
+    /// two phones could talk without either ever answering.
+    ///
+    /// A caller that cannot hear it, having made no offer or one that does not fit, is told that it rings (180) instead. Does nothing
+    /// for a caller that has been told a description already.
     ///
     /// # Errors
     ///
-    /// When the caller cannot do what `leg` has said, or either has ended.
+    /// When either has ended.
     pub async fn pass_early_media(&mut self, leg: LegKey) -> Result<(), CallError> {
         let plan = self.legs.get(&leg).and_then(|view| view.plan.clone()).ok_or(CallError::NoSuchLeg(leg))?;
         let caller = self.legs.get(&LegKey::PRIMARY).ok_or(CallError::Ended)?;
-        let offered = self.invite().is_some_and(|invite| !invite.body().is_empty());
-        if !offered || self.answered || caller.media.is_some() {
+        if self.answered || caller.media.is_some() {
             return Ok(());
         }
-        self.negotiate(LegKey::PRIMARY, &MediaCapabilities::from_plan(&plan)).await?;
-        self.worker.bridge(self.media_of(LegKey::PRIMARY)?, self.media_of(leg)?).await?;
-        self.early = Some(leg);
-        self.send(Op::Progress { leg: LegKey::PRIMARY, of: leg }).await
+        if self.invite().is_none_or(|invite| invite.body().is_empty()) {
+            return self.ring().await;
+        }
+        match self.relay_to_caller(leg, &plan).await {
+            Ok(()) => self.send(Op::Progress { leg: LegKey::PRIMARY, of: leg }).await,
+            Err(CallError::Ended) => Err(CallError::Ended),
+            Err(error) => {
+                tracing::debug!(?leg, %error, "early media is not passed on; the caller is told that it rings");
+                self.ring().await
+            }
+        }
+    }
+
+    /// Relays `leg` to the caller, and nothing back.
+    async fn relay_to_caller(&mut self, leg: LegKey, plan: &MediaPlan) -> Result<(), CallError> {
+        let heard = self.media_of(leg)?;
+        self.negotiate(LegKey::PRIMARY, &MediaCapabilities::from_plan(plan)).await?;
+        let to = self.media_of(LegKey::PRIMARY)?;
+        Ok(self.worker.set_mode(heard, LegMode::Relay { to }).await?)
     }
 
     /// Lets `processor` run the media of `leg` from here on.

@@ -5,16 +5,18 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use blether_session_core::MediaCapabilities;
 use blether_session_core::actor::{Call, CallError, CallEvent, Endpoint};
 use blether_sip_core::sdp::Direction;
 use blether_sip_core::{Method, Request, Response, StatusCode};
 use blether_sip_transport::Flow;
 use bytes::Bytes;
 use tokio::net::UdpSocket;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::endpoint::{dial_of, in_time, nothing_left, serve};
-use super::peer::{Adversary, Dialog, described};
+use super::peer::{Adversary, Dialog, described, sdp};
 
 /// A description of G.711 and telephone events by this number.
 fn speech(port: u16, version: u32, events: u8, more: &str) -> Bytes {
@@ -317,15 +319,24 @@ async fn a_hold_in_an_update_and_the_old_way_reach_the_other_phone() {
 
 /// A server that lets its caller hear the callee before it answers.
 async fn passing_early_media() -> (Endpoint, Adversary, Adversary) {
+    passing_early_media_when(Arc::new(Semaphore::new(Semaphore::MAX_PERMITS))).await
+}
+
+/// The same, which passes it as soon as there is leave.
+async fn passing_early_media_when(leave: Arc<Semaphore>) -> (Endpoint, Adversary, Adversary) {
     let (ours, theirs) = (Arc::new(OnceLock::new()), Arc::new(OnceLock::new()));
     let (local, to) = (ours.clone(), theirs.clone());
     let server = serve(move |mut call: Call| {
         let (local, to): (SocketAddr, SocketAddr) = (*local.get().unwrap(), *to.get().unwrap());
+        let leave = Arc::clone(&leave);
         async move {
-            let leg = call.dial(dial_of(call.offered_media()?, Flow::udp(local, to))).await?;
+            let leg = call.dial(dial_of(MediaCapabilities::g711(), Flow::udp(local, to))).await?;
             loop {
                 match call.event().await.ok_or(CallError::Ended)? {
-                    CallEvent::EarlyMedia { leg, .. } => call.pass_early_media(leg).await?,
+                    CallEvent::EarlyMedia { leg, .. } => {
+                        leave.acquire().await.unwrap().forget();
+                        call.pass_early_media(leg).await?;
+                    }
                     CallEvent::Refused { status, .. } => return Err(CallError::Refused(status)),
                     CallEvent::Answered { .. } => break,
                     _ => {}
@@ -358,8 +369,11 @@ async fn heard_early(mut caller: Adversary, mut callee: Adversary) -> (Request, 
     let caller = Party { peer: caller, dialog, sound: hers, events: 101, server: rtp_of(told.body()), version: 1 };
     let dialog = Dialog::of_callee(&passed_on, &progress);
     let callee = Party { peer: callee, dialog, sound: his, events: 96, server: rtp_of(passed_on.body()), version: 1 };
-    callee.say_until_heard(1, &caller).await;
-    caller.say_until_heard(2, &callee).await;
+    for number in 1..20 {
+        caller.say(0, number).await;
+        callee.say_until_heard(number, &caller).await;
+    }
+    assert!(callee.sound.try_recv(&mut [0; 100]).is_err(), "the caller was heard before the call was answered");
     (invite, passed_on, told, caller, callee)
 }
 
@@ -404,6 +418,70 @@ async fn a_callee_that_refuses_after_it_was_heard_has_refused() {
     callee.peer.say(callee.peer.response(&passed_on, StatusCode::BUSY_HERE, "callee")).await;
     callee.peer.hear_request(Method::Ack).await;
     assert_eq!(caller.peer.hear_final(&invite).await.status(), StatusCode::BUSY_HERE);
+    nothing_left(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_that_cannot_hear_the_callee_early_hears_it_ring_and_is_connected_all_the_same() {
+    for (offer, early) in [
+        // The callee is heard in A-law, which this caller has not.
+        (Some(sdp(40_002, 1, "")), "8"),
+        // This one waits for an offer, which the 200 makes.
+        (None, "0"),
+    ] {
+        let (server, mut caller, mut callee) = passing_early_media().await;
+        let mut invite = caller.request(Method::Invite);
+        let answer = offer.is_none();
+        if let Some(offer) = offer {
+            invite = invite.body("application/sdp", offer);
+        }
+        let invite = invite.build().unwrap();
+        caller.say(invite.clone()).await;
+        let passed_on = callee.hear_request(Method::Invite).await;
+        let mut progress = callee.response(&passed_on, StatusCode::SESSION_PROGRESS, "callee");
+        let description = String::from_utf8(sdp(40_000, 1, "").to_vec()).unwrap();
+        progress.set_body("application/sdp", description.replace("RTP/AVP 0", &format!("RTP/AVP {early}")).into());
+        callee.say(progress).await;
+        caller.hear_status(&invite, StatusCode::RINGING).await;
+        let accepted = callee.response(&passed_on, StatusCode::OK, "callee");
+        callee.say(accepted.clone()).await;
+        callee.hear_request(Method::Ack).await;
+        let connected = caller.hear_final(&invite).await;
+        assert_eq!(connected.status(), StatusCode::OK);
+        let mut dialog = Dialog::of_caller(&invite, &connected);
+        let mut ack = caller.within(&mut dialog, Method::Ack);
+        if answer {
+            ack = ack.body("application/sdp", sdp(40_002, 1, ""));
+        }
+        caller.say(ack.build().unwrap()).await;
+        caller.hang_up(&mut dialog).await;
+        let bye = callee.hear_request(Method::Bye).await;
+        callee.reply(&bye, StatusCode::OK).await;
+        nothing_left(&server).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_right_after_early_media_is_what_the_caller_gets() {
+    let leave = Arc::new(Semaphore::new(0));
+    let (server, mut caller, mut callee) = passing_early_media_when(Arc::clone(&leave)).await;
+    let invite = caller.invite(40_002);
+    caller.say(invite.clone()).await;
+    let passed_on = callee.hear_request(Method::Invite).await;
+    let mut progress = callee.response(&passed_on, StatusCode::SESSION_PROGRESS, "callee");
+    progress.set_body("application/sdp", sdp(40_000, 1, ""));
+    let refusal = callee.response(&passed_on, StatusCode::BUSY_HERE, "callee");
+    callee.say_all([progress.into(), refusal.into()]).await;
+    callee.hear_request(Method::Ack).await;
+    // The handler learns of the one when the other has closed the callee's media.
+    in_time("the callee's media to close", async {
+        while server.counts().await.unwrap().media_ports > 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    leave.add_permits(1);
+    assert_eq!(caller.hear_final(&invite).await.status(), StatusCode::BUSY_HERE);
     nothing_left(&server).await;
 }
 

@@ -18,11 +18,11 @@ use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr as _, SqliteConnection};
 
-use super::record::{AccountChange, Batch, Snapshot};
+use super::record::{AccountChange, Batch, Snapshot, StoredBindings};
 use super::set_aside::{set_aside, with_suffix};
 use super::{Reopened, Store, StoreError, StoreFailure};
 use crate::cdr::{Cdr, epoch_ms};
-use rows::{AccountRow, CdrRow, RegistrationRow, account_row, cdr_row, registration_rows, snapshot};
+use rows::{AccountRow, CdrRow, Reader, RegistrationRow, account_row, cdr_row, registration_rows};
 
 /// Every version of the schema. One that was released never changes.
 pub(super) const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "first", include_str!("migrations/0001_first.sql"))];
@@ -210,14 +210,27 @@ impl SqliteStore {
                 .execute(&mut *transaction)
                 .await?
                 .rows_affected();
-            let accounts: Vec<AccountRow> =
-                sqlx::query_as("SELECT * FROM accounts ORDER BY user").fetch_all(&mut *transaction).await?;
-            let registrations: Vec<RegistrationRow> =
-                sqlx::query_as("SELECT * FROM registrations ORDER BY aor, position")
-                    .fetch_all(&mut *transaction)
-                    .await?;
+            let mut snapshot = Snapshot { interrupted, ..Snapshot::default() };
+            let mut accounts = Reader::new("accounts", &["user"]);
+            let read = sqlx::query("SELECT * FROM accounts ORDER BY user")
+                .map(|row| accounts.read(&row, AccountRow::record))
+                .fetch_all(&mut *transaction)
+                .await?;
+            snapshot.accounts.extend(read.into_iter().flatten());
+            let mut registrations = Reader::new("registrations", &["aor", "position"]);
+            let read = sqlx::query("SELECT * FROM registrations ORDER BY aor, position")
+                .map(|row| registrations.read(&row, RegistrationRow::stored))
+                .fetch_all(&mut *transaction)
+                .await?;
+            for (aor, contact) in read.into_iter().flatten() {
+                match snapshot.registrations.last_mut().filter(|set| set.aor == aor) {
+                    Some(set) => set.contacts.push(contact),
+                    None => snapshot.registrations.push(StoredBindings { aor, contacts: vec![contact] }),
+                }
+            }
+            snapshot.unreadable = accounts.unreadable() + registrations.unreadable();
             transaction.commit().await?;
-            Ok(snapshot(&accounts, &registrations, interrupted))
+            Ok(snapshot)
         };
         load.await.map_err(|error: sqlx::Error| failed(&path, &error))
     }
@@ -255,11 +268,13 @@ impl Store for SqliteStore {
     async fn cdrs(&mut self, newest: u32) -> Result<Vec<Cdr>, StoreError> {
         let path = self.config.path.clone();
         let connection = self.connected()?;
-        let rows: Result<Vec<CdrRow>, _> = sqlx::query_as("SELECT * FROM cdrs ORDER BY id DESC LIMIT $1")
+        let mut cdrs = Reader::new("cdrs", &["id"]);
+        let read = sqlx::query("SELECT * FROM cdrs ORDER BY id DESC LIMIT $1")
             .bind(i64::from(newest))
+            .map(|row| cdrs.read(&row, |row| Some(CdrRow::into_cdr(row))))
             .fetch_all(connection)
             .await;
-        Ok(rows.map_err(|error| failed(&path, &error))?.into_iter().map(CdrRow::into_cdr).collect())
+        Ok(read.map_err(|error| failed(&path, &error))?.into_iter().flatten().collect())
     }
 
     async fn reopen(&mut self, after: StoreFailure) -> Result<Reopened, StoreError> {

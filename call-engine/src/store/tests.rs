@@ -2,6 +2,7 @@
 
 mod conformance;
 mod crash;
+mod damaged_row;
 mod failure;
 mod schema;
 mod writing;

@@ -1,13 +1,66 @@
 //! What goes in as a JSON array a row, in the order of the statements, and comes out as columns.
 
-use blether_sip_core::StatusCode;
+use blether_sip_core::{AddressOfRecord, StatusCode};
 use serde_json::{Value, json};
-use sqlx::FromRow;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{FromRow, Row as _};
 
 use crate::cdr::{Cdr, CdrEnd, CdrId, epoch_ms, from_epoch_ms};
-use crate::store::record::{
-    AccountChange, AccountRecord, Snapshot, StoredBinding, StoredBindings, parse_aor, parse_flow,
-};
+use crate::store::record::{AccountChange, AccountRecord, StoredBinding, StoredBindings, parse_aor, parse_flow};
+
+/// Unreadable rows of one table that are logged one by one; of the others there is a count.
+const MAX_LOGGED: usize = 16;
+
+/// Characters of a key that are logged.
+const MAX_KEY: usize = 128;
+
+/// Reads the rows of one table, each for itself: one that cannot be read is logged with its key and left out, and takes no other with it.
+pub(super) struct Reader {
+    table: &'static str,
+    key: &'static [&'static str],
+    unreadable: usize,
+}
+
+impl Reader {
+    pub(super) fn new(table: &'static str, key: &'static [&'static str]) -> Self {
+        Self { table, key, unreadable: 0 }
+    }
+
+    pub(super) fn read<R: for<'r> FromRow<'r, SqliteRow>, T>(
+        &mut self,
+        row: &SqliteRow,
+        into: impl FnOnce(R) -> Option<T>,
+    ) -> Option<T> {
+        let (read, reason) = match R::from_row(row) {
+            Ok(columns) => (into(columns), "it has a value that is none here".to_owned()),
+            Err(error) => (None, error.to_string()),
+        };
+        if read.is_none() {
+            self.unreadable += 1;
+            if self.unreadable <= MAX_LOGGED {
+                let key = self.key_of(row);
+                tracing::warn!(table = self.table, key, reason, "a row of the database cannot be read and is left out");
+            } else if self.unreadable == MAX_LOGGED + 1 {
+                tracing::warn!(table = self.table, "further rows of the database that cannot be read are not named");
+            }
+        }
+        read
+    }
+
+    /// Rows that could not be read.
+    pub(super) fn unreadable(&self) -> usize {
+        self.unreadable
+    }
+
+    /// What the row is found by, as far as it is text.
+    fn key_of(&self, row: &SqliteRow) -> String {
+        // As SQLite has it in bytes, whatever type it is.
+        let column = |name: &&str| row.try_get_unchecked::<Vec<u8>, _>(*name).unwrap_or_default();
+        let parts: Vec<_> =
+            self.key.iter().map(|name| String::from_utf8_lossy(&column(name)).escape_debug().to_string()).collect();
+        parts.iter().map(|part| part.chars().take(MAX_KEY).collect()).collect::<Vec<String>>().join(", ")
+    }
+}
 
 pub(super) fn account_row(change: &AccountChange) -> Value {
     match change {
@@ -65,6 +118,13 @@ pub(super) struct AccountRow {
     sha256: String,
 }
 
+impl AccountRow {
+    pub(super) fn record(self) -> Option<AccountRecord> {
+        let Self { user, realm, display_name, md5, sha256 } = self;
+        AccountRecord::from_hex(&user, &realm, display_name.as_deref(), &md5, &sha256)
+    }
+}
+
 #[derive(FromRow)]
 pub(super) struct RegistrationRow {
     aor: String,
@@ -81,17 +141,20 @@ pub(super) struct RegistrationRow {
 }
 
 impl RegistrationRow {
-    fn stored(&self) -> Option<StoredBinding> {
-        Some(StoredBinding {
-            contact: self.contact.clone(),
+    /// Whose contact it is, and the contact.
+    pub(super) fn stored(self) -> Option<(AddressOfRecord, StoredBinding)> {
+        let aor = parse_aor(&self.aor)?;
+        let stored = StoredBinding {
             flow: parse_flow(&self.transport, &self.local_address, &self.remote_address)?,
-            call_id: self.call_id.clone(),
+            contact: self.contact,
+            call_id: self.call_id,
             cseq: u32::try_from(self.cseq).ok()?,
             q: u16::try_from(self.q).ok()?,
-            user_agent: self.user_agent.clone(),
+            user_agent: self.user_agent,
             registered_at: from_epoch_ms(self.registered_at),
             expires_at: from_epoch_ms(self.expires_at),
-        })
+        };
+        Some((aor, stored))
     }
 }
 
@@ -128,26 +191,4 @@ impl CdrRow {
             legs: self.legs.map(|text| serde_json::from_str(&text).unwrap_or(Value::String(text))),
         }
     }
-}
-
-pub(super) fn snapshot(accounts: &[AccountRow], registrations: &[RegistrationRow], interrupted: u64) -> Snapshot {
-    let mut snapshot = Snapshot { interrupted, ..Snapshot::default() };
-    for row in accounts {
-        let name = row.display_name.as_deref();
-        match AccountRecord::from_hex(&row.user, &row.realm, name, &row.md5, &row.sha256) {
-            Some(account) => snapshot.accounts.push(account),
-            None => snapshot.unreadable += 1,
-        }
-    }
-    for row in registrations {
-        let (Some(aor), Some(contact)) = (parse_aor(&row.aor), row.stored()) else {
-            snapshot.unreadable += 1;
-            continue;
-        };
-        match snapshot.registrations.last_mut().filter(|set| set.aor == aor) {
-            Some(set) => set.contacts.push(contact),
-            None => snapshot.registrations.push(StoredBindings { aor, contacts: vec![contact] }),
-        }
-    }
-    snapshot
 }

@@ -221,7 +221,22 @@ async fn contacts_beyond_the_limits_are_counted_and_left_out() {
 /// What is logged, as text.
 #[cfg(feature = "cli")]
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Log(Arc<Mutex<Vec<u8>>>);
+
+#[cfg(feature = "cli")]
+impl Log {
+    /// Takes what this thread logs from here on, until the guard goes.
+    pub(super) fn begin() -> (Self, tracing::subscriber::DefaultGuard) {
+        let log = Self::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        (log, tracing::subscriber::set_default(subscriber))
+    }
+
+    pub(super) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
 
 #[cfg(feature = "cli")]
 impl std::io::Write for Log {
@@ -238,10 +253,7 @@ impl std::io::Write for Log {
 #[cfg(feature = "cli")]
 #[tokio::test]
 async fn of_more_call_records_than_can_wait_the_oldest_go_to_the_log_as_json_and_are_counted() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-    let _logs_here = tracing::subscriber::set_default(subscriber);
+    let (log, _logs_here) = Log::begin();
     let limits = BacklogLimits { max_cdrs: 3, ..BacklogLimits::default() };
     let config = WriterConfig { limits, ..WriterConfig::default() };
     // Nobody writes.
@@ -253,7 +265,7 @@ async fn of_more_call_records_than_can_wait_the_oldest_go_to_the_log_as_json_and
     }
     let status = handle.status();
     assert_eq!((status.unwritten_cdrs, status.logged_cdrs), (3, 2));
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     let records: Vec<serde_json::Value> = log
         .lines()
         .filter(|line| line.contains("engine::cdr"))

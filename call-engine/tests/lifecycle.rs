@@ -207,6 +207,36 @@ async fn nobody_needs_to_read_the_log() {
     ended(server).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_of_the_log_that_stops_reading_stops_neither_requests_nor_the_end() {
+    let stage = Stage::set("stuck-reader");
+    let mut server = Running::start_telling(stage.command().env_remove("RUST_LOG").stderr(Stdio::piped()));
+    // Open, and never read.
+    let log = server.stderr();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let (from, mut buffer) = (socket.local_addr().unwrap(), [0; 4096]);
+    // Each is one line in the log, and more than a pipe holds (64 KiB) together.
+    let padding = "x".repeat(1_000);
+    for n in 0..300 {
+        let request = format!(
+            "REGISTER sip:127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP {from};branch=z9hG4bK{n}\r\nMax-Forwards: 70\r\n\
+             From: <sip:100@127.0.0.1>;tag=1\r\nTo: <sip:100@127.0.0.1>\r\nCall-ID: {n}-{padding}\r\nCSeq: 1 REGISTER\r\n\
+             Authorization: Digest username=\"100\", realm=\"blether\", nonce=\"none\", uri=\"sip:127.0.0.1\", \
+             response=\"00000000000000000000000000000000\"\r\nContent-Length: 0\r\n\r\n"
+        );
+        socket.send_to(request.as_bytes(), stage.address).unwrap();
+        let length = socket.recv(&mut buffer).expect("the server answers");
+        let answer = String::from_utf8_lossy(&buffer[..length]);
+        assert!(answer.starts_with("SIP/2.0 401"), "{answer}");
+    }
+    assert_eq!(stage.options().0, 200);
+    server.signal("TERM");
+    let took = ended(server).await;
+    assert!(took < Duration::from_secs(15), "{took:?}");
+    drop(log);
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_service_manager_may_have_an_abstract_address() {

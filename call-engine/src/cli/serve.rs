@@ -34,7 +34,8 @@ const ELSEWHERE_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0,
 /// Runs the server until it is told to stop.
 pub(super) async fn serve(place: &Place) -> Result<ExitCode> {
     let (path, config, passwords) = configure(place)?;
-    log::start(&config.log);
+    // Dropped last: what the end of all others has to say is written as well.
+    let _flush = log::start(&config.log).context("cannot start the log")?;
     let (open_files, wanted) = (open_files::raise(), config.clone());
     let service_manager = ServiceManager::from_environment();
     let recorder = observed::record(&config.http)?;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use blether_call_engine::config::{LogConfig, LogFormat};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::ParseError;
 
 /// How many bytes of lines wait for standard error. A terminal or a journal that halts for some seconds loses none of a busy server's.
 const MAX_WAITING: usize = 4 << 20;
@@ -16,7 +17,10 @@ const MAX_WAITING: usize = 4 << 20;
 /// The longest that the end of the program waits for standard error to take what is left.
 const GOODBYE: Duration = Duration::from_secs(1);
 
-/// Starts the log on standard error. What RUST_LOG says goes before the configured level. What waits when the returned guard is dropped is
+/// Lines that no level leaves out.
+const CALL_RECORDS: &str = "engine::cdr=info";
+
+/// Starts the log on standard error. What RUST_LOG says is added to the configured level. What waits when the returned guard is dropped is
 /// written then, as far as [`GOODBYE`] lets it.
 ///
 /// # Errors
@@ -26,10 +30,8 @@ pub(super) fn start(config: &LogConfig) -> io::Result<Flush> {
     let lines = Lines::default();
     let writer = lines.clone();
     thread::Builder::new().name("log".to_owned()).spawn(move || writer.write_to(io::stderr()))?;
-    let (filter, flush) = (
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(config.level.as_str())),
-        Flush(lines.clone()),
-    );
+    let flush = Flush(lines.clone());
+    let (filter, refused) = filter(config.level.as_str(), std::env::var(EnvFilter::DEFAULT_ENV).ok().as_deref());
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(move || lines.clone())
@@ -41,7 +43,21 @@ pub(super) fn start(config: &LogConfig) -> io::Result<Flush> {
         LogFormat::Compact => log.compact().init(),
         LogFormat::Json => log.json().flatten_event(true).with_current_span(true).with_span_list(false).init(),
     }
+    if let Some(error) = refused {
+        tracing::warn!(%error, "RUST_LOG cannot be read, and is passed over");
+    }
     Ok(flush)
+}
+
+/// What is logged: the configured level, what RUST_LOG adds to that, and, whatever that says, call records that can be kept nowhere else. The
+/// error is about RUST_LOG.
+fn filter(level: &str, more: Option<&str>) -> (EnvFilter, Option<ParseError>) {
+    let with = |more: &str| EnvFilter::try_new(format!("{level},{more}{CALL_RECORDS}"));
+    match more.filter(|more| !more.trim().is_empty()).map(|more| with(&format!("{more},"))) {
+        Some(Ok(filter)) => (filter, None),
+        Some(Err(error)) => (EnvFilter::new(format!("{level},{CALL_RECORDS}")), Some(error)),
+        None => (EnvFilter::new(format!("{level},{CALL_RECORDS}")), None),
+    }
 }
 
 /// Waits, when dropped, until the log is written, for [`GOODBYE`] at most.
@@ -113,5 +129,26 @@ impl Write for Lines {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rust_log_adds_to_the_level_and_leaves_out_no_call_record() {
+        let directives = |more| {
+            let (filter, error) = filter("info", more);
+            let shown = filter.to_string();
+            let mut directives: Vec<_> = shown.split(',').map(str::to_owned).collect();
+            directives.sort();
+            (directives.join(","), error.is_some())
+        };
+        assert_eq!(directives(None), ("engine::cdr=info,info".to_owned(), false));
+        assert_eq!(directives(Some("")), ("engine::cdr=info,info".to_owned(), false));
+        assert_eq!(directives(Some("a=debug")), ("a=debug,engine::cdr=info,info".to_owned(), false));
+        assert_eq!(directives(Some("off")), ("engine::cdr=info,off".to_owned(), false));
+        assert_eq!(directives(Some("a=loud")), ("engine::cdr=info,info".to_owned(), true));
     }
 }

@@ -25,6 +25,9 @@ pub struct SessionConfig {
     /// Offers changed by one side may be refused by the other with 491; how often we try again before we give up. Default: 3,
     /// because a peer that is busy for longer than three waits of up to 4 s (§14.1) will not have time for us.
     pub offer_retries: u8,
+    /// Whether keys that the peer sends in INFO are taken, and told as [`SessionEvent::Info`](crate::SessionEvent::Info). Where they lead
+    /// nowhere, 415 tells the peer that they are not heard, and it may send them as RTP (RFC 4733). Default: they are.
+    pub takes_info: bool,
 }
 
 impl SessionConfig {
@@ -37,6 +40,7 @@ impl SessionConfig {
             next_hop: NextHop::default(),
             provisional_refresh: Duration::from_secs(60),
             offer_retries: 3,
+            takes_info: true,
         }
     }
 }

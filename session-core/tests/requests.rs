@@ -340,6 +340,25 @@ fn dtmf_in_info_is_passed_up_and_other_info_is_refused() {
 }
 
 #[test]
+fn dtmf_in_info_that_leads_nowhere_is_refused() {
+    let (mut table, now) = Desk::table();
+    let (id, invite) = Desk::named(&mut table, now, &invite(SDP, "offer"));
+    let config = Arc::new(SessionConfig { takes_info: false, ..(*config()).clone() });
+    let session = InviteSession::incoming(now, config, id, invite, flow(), ByteStr::from("ours")).unwrap();
+    let mut desk = Desk { session, table, now, branch: 1 };
+    desk.session.answer(desk.now, Bytes::from_static(b"answer")).unwrap();
+    desk.acknowledge(1, "");
+    desk.transmits();
+    desk.events();
+    let response = desk.ask("INFO", 2, "Content-Type: application/dtmf-relay\r\n", "Signal=5").unwrap();
+    assert_eq!(response.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert_eq!(response.headers().raw(&"Accept".parse().unwrap()), Some(""));
+    assert!(desk.events().is_empty());
+    // Whether the session lives may still be asked so.
+    assert_eq!(desk.status_of("INFO", 3, "", ""), 200);
+}
+
+#[test]
 fn a_request_of_another_dialog_finds_none() {
     let mut desk = Desk::established();
     let text = String::from_utf8(request_text("BYE", 5, 77, ";tag=ours", "", "").to_bytes().to_vec()).unwrap();

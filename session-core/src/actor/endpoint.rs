@@ -106,6 +106,8 @@ impl EndpointConfig {
         Arc::new(SessionConfig {
             timing: self.timing,
             user_agent: ByteStr::from(self.user_agent.as_str()),
+            // A call hears keys in RTP alone, and that is how they reach the phone at its other end.
+            takes_info: false,
             ..SessionConfig::new(contact)
         })
     }

@@ -122,16 +122,15 @@ fn answer_info(shared: &mut Shared, transaction: ServerTransactionId, request: &
     if request.body().is_empty() {
         return shared.respond_with(transaction, request, StatusCode::OK);
     }
-    match essence(request.headers()).filter(|essence| INFO_BODIES.contains(&essence.as_str())) {
+    let taken: &[&str] = if shared.config.takes_info { &INFO_BODIES } else { &[] };
+    match essence(request.headers()).filter(|essence| taken.contains(&essence.as_str())) {
         Some(essence) => {
             shared.respond_with(transaction, request, StatusCode::OK);
             shared.tell(SessionEvent::Info { content_type: ByteStr::from(essence), body: request.body().clone() });
         }
         None => {
-            let response = shared
-                .response(request, StatusCode::UNSUPPORTED_MEDIA_TYPE)
-                .raw("Accept", &INFO_BODIES.join(", "))
-                .build();
+            let response =
+                shared.response(request, StatusCode::UNSUPPORTED_MEDIA_TYPE).raw("Accept", &taken.join(", ")).build();
             shared.respond(transaction, response);
         }
     }

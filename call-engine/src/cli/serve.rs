@@ -35,6 +35,7 @@ const ELSEWHERE_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0,
 pub(super) async fn serve(place: &Place) -> Result<ExitCode> {
     let (path, config, passwords) = configure(place)?;
     log::start(&config.log);
+    observed::be_the_only_one(&config.data_dir)?;
     let (open_files, wanted) = (open_files::raise(), config.clone());
     let service_manager = ServiceManager::from_environment();
     let recorder = observed::record(&config.http)?;

@@ -44,6 +44,20 @@ pub(super) async fn observe(
     Ok(())
 }
 
+/// Refuses to start beside a server that answers in this data folder. The lock of its database says the same, unless somebody has removed it.
+#[cfg(unix)]
+pub(super) fn be_the_only_one(data_dir: &Path) -> Result<()> {
+    use blether_call_engine::control::{ControlSocket, FILE_NAME};
+
+    ControlSocket::nobody_answers(&data_dir.join(FILE_NAME))
+        .map_err(|error| anyhow!("{error}: stop that one, or choose another data folder"))
+}
+
+#[cfg(not(unix))]
+pub(super) fn be_the_only_one(_data_dir: &Path) -> Result<()> {
+    Ok(())
+}
+
 /// Lets operators ask. Without that, calls go on as well.
 #[cfg(unix)]
 pub(super) fn listen_to_operators(tasks: &mut JoinSet<()>, data_dir: &Path, engine: &EngineHandle) {

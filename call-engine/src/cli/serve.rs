@@ -36,6 +36,7 @@ pub(super) async fn serve(place: &Place) -> Result<ExitCode> {
     let (path, config, passwords) = configure(place)?;
     // Dropped last: what the end of all others has to say is written as well.
     let _flush = log::start(&config.log).context("cannot start the log")?;
+    observed::be_the_only_one(&config.data_dir)?;
     let (open_files, wanted) = (open_files::raise(), config.clone());
     let service_manager = ServiceManager::from_environment();
     let recorder = observed::record(&config.http)?;

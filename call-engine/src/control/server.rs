@@ -78,6 +78,17 @@ impl ControlSocket {
         Ok(socket)
     }
 
+    /// That no server answers at `path`: one that does uses the data folder in which that is. Whatever else is wrong there, [`Self::bind`] says.
+    ///
+    /// # Errors
+    /// [`CannotListen::InUse`].
+    pub fn nobody_answers(path: &Path) -> Result<(), CannotListen> {
+        match std::os::unix::net::UnixStream::connect(path) {
+            Ok(_) => Err(CannotListen::InUse(path.to_owned())),
+            Err(_) => Ok(()),
+        }
+    }
+
     /// Answers until this is dropped.
     pub async fn serve(self, engine: EngineHandle) {
         let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));

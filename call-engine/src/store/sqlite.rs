@@ -93,10 +93,14 @@ impl SqliteStore {
         }
     }
 
-    /// Takes the lock that keeps other servers from the file.
+    /// Takes the lock that keeps other servers from the file, unless this process has the one that they find.
     fn take_lock(&mut self) -> Result<(), StoreError> {
-        if self.lock.is_some() {
+        if self.has_lock() {
             return Ok(());
+        }
+        if let Some(stale) = self.lock.take() {
+            // Closing gives it up as well.
+            stale.unlock().ok();
         }
         let path = &self.config.path;
         let lock = OpenOptions::new()
@@ -110,7 +114,18 @@ impl SqliteStore {
             Err(TryLockError::WouldBlock) => return Err(StoreError::InUse { path: path.clone() }),
             Err(TryLockError::Error(error)) => return Err(failed_io(path, &error)),
         }
-        Ok(())
+        // It may have been removed before it was locked.
+        if self.has_lock() { Ok(()) } else { Err(self.lost_lock()) }
+    }
+
+    /// Whether this process has the lock, and the locked file is the one that another server would find.
+    fn has_lock(&self) -> bool {
+        let found = FileId::of(&with_suffix(&self.config.path, ".lock"));
+        self.lock.as_ref().is_some_and(|lock| FileId::of_open(lock) == found)
+    }
+
+    fn lost_lock(&self) -> StoreError {
+        self.failed_with(StoreFailure::Unavailable, "its lock file was moved or removed".to_owned())
     }
 
     /// The file.
@@ -185,6 +200,9 @@ impl SqliteStore {
     fn connected(&mut self) -> Result<&mut SqliteConnection, StoreError> {
         if FileId::of(&self.config.path) != self.opened {
             return Err(self.failed_with(StoreFailure::Unavailable, "the file was moved or removed".to_owned()));
+        }
+        if !self.has_lock() {
+            return Err(self.lost_lock());
         }
         let path = &self.config.path;
         self.connection.as_mut().ok_or_else(|| StoreError::Failed {
@@ -347,6 +365,17 @@ impl FileId {
     fn of(path: &Path) -> Option<Self> {
         use std::os::unix::fs::MetadataExt as _;
         std::fs::metadata(path).ok().map(|file| Self(file.dev(), file.ino()))
+    }
+
+    #[cfg(unix)]
+    fn of_open(file: &File) -> Option<Self> {
+        use std::os::unix::fs::MetadataExt as _;
+        file.metadata().ok().map(|file| Self(file.dev(), file.ino()))
+    }
+
+    #[cfg(not(unix))]
+    fn of_open(_file: &File) -> Option<Self> {
+        None
     }
 
     /// Where files have no numbers, an open one can be neither moved nor removed.

@@ -313,6 +313,37 @@ async fn one_data_folder_serves_one_server() {
 
 #[cfg(unix)]
 #[tokio::test]
+async fn a_lock_file_that_was_removed_is_taken_anew_and_keeps_other_servers_away() {
+    let folder = folder();
+    let mut bench = Bench::new(folder.path()).await;
+    assert_eq!(bench.register_another().await, Written::Durably);
+    std::fs::remove_file(folder.path().join("engine.db.lock")).unwrap();
+    assert_eq!(bench.register_another().await, Written::InMemory, "another server could have the file by now");
+    assert!(bench.turn_after(SECOND).await);
+    assert_eq!(bench.durability(), None);
+    let second = SqliteStore::new(SqliteConfig::new(folder.path().join("engine.db")));
+    assert!(matches!(second, Err(StoreError::InUse { .. })));
+    assert_eq!(bench.found_after_restart(folder.path()).await, 2);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_server_that_lost_its_lock_to_another_does_not_write_until_that_one_ends() {
+    let folder = folder();
+    let mut bench = Bench::new(folder.path()).await;
+    std::fs::remove_file(folder.path().join("engine.db.lock")).unwrap();
+    let other = sqlite(folder.path());
+    assert_eq!(bench.register_another().await, Written::InMemory);
+    assert!(bench.turn_after(SECOND).await);
+    assert_eq!(bench.durability(), Some(StoreFailure::Locked));
+    drop(other);
+    assert!(bench.turn_after(2 * SECOND).await);
+    assert_eq!(bench.durability(), None);
+    assert_eq!(bench.found_after_restart(folder.path()).await, 1);
+}
+
+#[cfg(unix)]
+#[tokio::test]
 async fn what_passwords_are_checked_against_is_for_the_owner_alone() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = folder();

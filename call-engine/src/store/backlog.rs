@@ -361,6 +361,19 @@ impl<W> Backlog<W> {
         cdrs.into_values().collect()
     }
 
+    /// The names of all that is not known to be written, but for call records.
+    pub(super) fn unwritten(&self) -> Names {
+        let flight = self.in_flight.as_ref();
+        let bindings = flight.into_iter().flat_map(|flight| flight.bindings.keys()).chain(self.bindings.keys());
+        let accounts = flight.into_iter().flat_map(|flight| &flight.accounts).chain(&self.accounts);
+        Names {
+            everything: self.everything || flight.is_some_and(|flight| flight.everything),
+            bindings: bindings.cloned().collect::<BTreeSet<_>>().into_iter().collect(),
+            accounts: accounts.cloned().collect::<BTreeSet<_>>().into_iter().collect(),
+            cdrs: Vec::new(),
+        }
+    }
+
     /// When [`Self::handle_timeout`] or [`Self::poll_batch`] has something to do.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let patience = self.patience_ends();

@@ -19,6 +19,9 @@ use crate::location::{Bindings, Location};
 /// Call records that one question may ask for: reading them keeps the store from writing.
 const MAX_CDRS_ASKED: u32 = 1_000;
 
+/// Accounts that are named in one line of the log.
+const MAX_NAMED: usize = 100;
+
 /// What a REGISTER has done to the contacts of an address of record; see [`Changes::touched`](crate::registrar::Changes::touched).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Touched {
@@ -284,6 +287,35 @@ impl Shared {
     pub(super) fn log_cdrs(&self) {
         let cdrs = self.tables().backlog.take_cdrs();
         cdrs.iter().for_each(|cdr| log_cdr(cdr));
+    }
+
+    /// Says which contacts and accounts are lost with this process, if any are, since nobody will write them.
+    pub(super) fn log_lost(&self, now: Instant) {
+        let (Names { everything, bindings, mut accounts, .. }, all) = {
+            let tables = self.tables();
+            let names = tables.backlog.unwritten();
+            let all = if names.everything { tables.accounts.keys().cloned().collect() } else { Vec::new() };
+            (names, all)
+        };
+        let contacts = if everything && self.write_contacts {
+            self.location.contacts()
+        } else {
+            bindings.iter().map(|aor| self.location.bindings(aor, now).iter().count()).sum()
+        };
+        accounts.extend(all);
+        accounts.sort_unstable();
+        accounts.dedup();
+        if bindings.is_empty() && accounts.is_empty() && contacts == 0 {
+            return;
+        }
+        let named: Vec<_> = accounts.iter().take(MAX_NAMED).map(|user| user.escape_debug().to_string()).collect();
+        tracing::error!(
+            addresses_of_record = bindings.len(),
+            contacts,
+            accounts = accounts.len(),
+            users = named.join(" "),
+            "the store did not take in what has changed of these contacts and accounts, and the next start does not know it"
+        );
     }
 
     /// What the names stand for at this moment.

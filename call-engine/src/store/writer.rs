@@ -320,14 +320,16 @@ fn report_set_aside(reason: &str, place: &Path, lost: &str) {
     );
 }
 
-/// Lets everybody go who waits for a writer that is no more, and logs the call records that it did not write.
+/// Lets everybody go who waits for a writer that is no more, logs the call records that it did not write, and says what else is lost.
 struct StopOnDrop(Arc<Shared>);
 
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
-        self.0.tables().backlog.stop(Instant::now());
+        let now = Instant::now();
+        self.0.tables().backlog.stop(now);
         self.0.act();
         self.0.log_cdrs();
+        self.0.log_lost(now);
     }
 }
 

@@ -274,6 +274,36 @@ async fn of_more_call_records_than_can_wait_the_oldest_go_to_the_log_as_json_and
     assert_eq!(records, [1, 2].map(|number| ended(&cdr(number, moment())).to_json()));
 }
 
+#[cfg(feature = "cli")]
+#[tokio::test]
+async fn ending_while_the_store_does_not_write_says_which_contacts_and_accounts_are_lost() {
+    let (log, _logs_here) = Log::begin();
+    let gate = Arc::new(tokio::sync::Semaphore::new(0));
+    let (location, at) = (Arc::new(Location::default()), moment());
+    let store = Gated(MemoryStore::new(), gate);
+    let opened = Writer::open(store, WriterConfig::default(), Arc::clone(&location), at).await;
+    let (writer, handle, _) = opened.unwrap();
+    for user in ["alice", "bob"] {
+        register(&location, at, user, "<sip:a@h>");
+        let admitted = handle.registered(at.now, &aor(user), Touched::Contacts, |_: Written| {});
+        assert!(matches!(admitted, Admitted::Later));
+    }
+    let changing = handle.clone();
+    let put = AccountChange::Put(account("carol", "c"));
+    let changed = tokio::spawn(async move { changing.change_account(moment().now, put).await });
+    let writer = tokio::spawn(writer.run());
+    tokio::task::yield_now().await;
+    assert!(!log.text().contains("does not know it"));
+    writer.abort();
+    assert_eq!(changed.await.unwrap().unwrap(), Written::InMemory);
+    assert!(writer.await.is_err());
+    let log = log.text();
+    let line = log.lines().find(|line| line.contains("does not know it")).unwrap_or_else(|| panic!("{log}"));
+    for part in ["ERROR", "addresses_of_record=2", "contacts=2", "accounts=1", "users=\"carol\""] {
+        assert!(line.contains(part), "{part} in {line}");
+    }
+}
+
 #[tokio::test]
 async fn a_question_that_the_store_does_not_answer_keeps_nobody_either() {
     let gate = Arc::new(tokio::sync::Semaphore::new(0));

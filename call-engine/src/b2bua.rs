@@ -51,7 +51,7 @@ pub async fn ring_extension(
                 contacts.insert(leg, &binding.contact);
             }
             // One phone less rings; the rest go on.
-            Err(CallError::Media(error)) => forks.refused_with(StatusCode::SERVICE_UNAVAILABLE, &error),
+            Err(CallError::Media(error)) => forks.cannot_be_rung(&error),
             Err(error) => return Err(error),
         }
     }
@@ -74,9 +74,18 @@ fn forwards_left(incoming: &IncomingCall) -> Result<u8, CallError> {
 #[derive(Default)]
 struct Forks {
     ringing: BTreeSet<LegKey>,
-    best: Option<StatusCode>,
+    best: Option<Refusal>,
     /// Whether there is but one phone.
     alone: bool,
+}
+
+/// Why a phone does not answer.
+#[derive(Clone, Copy)]
+struct Refusal {
+    /// What the refusal is ranked by.
+    status: StatusCode,
+    /// What the caller gets if it is the best.
+    told: StatusCode,
 }
 
 impl Forks {
@@ -104,7 +113,7 @@ impl Forks {
                     return Ok(leg);
                 }
                 CallEvent::Refused { leg, status } if self.ringing.remove(&leg) => {
-                    self.note(status);
+                    self.refused_by_phone(status);
                     // A 6xx speaks for the callee, not for one of the phones (RFC 3261 §21.6).
                     if status.code() >= 600 {
                         self.cancel_all(incoming, EndCause::HungUp).await?;
@@ -113,7 +122,7 @@ impl Forks {
                 _ => {}
             }
         }
-        Err(CallError::Refused(self.best.map_or(StatusCode::TEMPORARILY_UNAVAILABLE, for_the_caller)))
+        Err(CallError::Refused(self.best.map_or(StatusCode::TEMPORARILY_UNAVAILABLE, |best| best.told)))
     }
 
     async fn cancel_all(&mut self, incoming: &mut IncomingCall, cause: EndCause) -> Result<(), CallError> {
@@ -123,15 +132,20 @@ impl Forks {
         Ok(())
     }
 
-    fn refused_with(&mut self, status: StatusCode, why: &dyn std::fmt::Display) {
+    /// No media could be opened for a phone: this server is at its limit, and says so to the caller.
+    fn cannot_be_rung(&mut self, why: &dyn std::fmt::Display) {
         tracing::warn!(%why, "a phone cannot be rung");
-        self.note(status);
+        self.note(Refusal { status: StatusCode::SERVICE_UNAVAILABLE, told: StatusCode::SERVICE_UNAVAILABLE });
     }
 
-    fn note(&mut self, status: StatusCode) {
+    fn refused_by_phone(&mut self, status: StatusCode) {
+        self.note(Refusal { status, told: for_the_caller(status) });
+    }
+
+    fn note(&mut self, refusal: Refusal) {
         self.best = Some(match self.best {
-            Some(best) if rank(best) <= rank(status) => best,
-            _ => status,
+            Some(best) if rank(best.status) <= rank(refusal.status) => best,
+            _ => refusal,
         });
     }
 }
@@ -152,10 +166,15 @@ fn rank(status: StatusCode) -> (u8, u16) {
     (class, within)
 }
 
-/// What a phone said to us may not mean the same to the caller: a challenge or a redirection concerns this server alone.
+/// What a phone said to us may not mean the same to the caller: a challenge or a redirection concerns this server alone, and so does what is wrong
+/// with a request that this server made.
 fn for_the_caller(status: StatusCode) -> StatusCode {
     match status.code() {
         300..=399 | 401 | 407 | 481 => StatusCode::TEMPORARILY_UNAVAILABLE,
+        // These owe a list of what would do (RFC 3261 §21.4.6, §21.4.13, §21.4.15), which is not passed on.
+        405 | 415 | 420 => StatusCode::NOT_ACCEPTABLE_HERE,
+        // It would keep the caller from this server, which is able to serve others (§16.7 step 6).
+        503 => StatusCode::SERVER_INTERNAL_ERROR,
         _ => status,
     }
 }
@@ -167,9 +186,9 @@ mod tests {
     fn best_of(codes: &[u16]) -> u16 {
         let mut forks = Forks::default();
         for &code in codes {
-            forks.note(StatusCode::new(code).unwrap());
+            forks.refused_by_phone(StatusCode::new(code).unwrap());
         }
-        for_the_caller(forks.best.unwrap()).code()
+        forks.best.unwrap().told.code()
     }
 
     #[test]
@@ -187,5 +206,21 @@ mod tests {
         ] {
             assert_eq!(best_of(codes), best, "{codes:?}");
         }
+    }
+
+    #[test]
+    fn what_is_wrong_between_a_phone_and_this_server_is_not_told_as_if_it_were_the_callers_fault() {
+        for (codes, told) in
+            [(&[503][..], 500), (&[405], 488), (&[415], 488), (&[420], 488), (&[415, 404], 404), (&[503, 502], 502)]
+        {
+            assert_eq!(best_of(codes), told, "{codes:?}");
+        }
+    }
+
+    #[test]
+    fn a_server_without_ports_says_503_itself() {
+        let mut forks = Forks::default();
+        forks.cannot_be_rung(&"no port");
+        assert_eq!(forks.best.unwrap().told.code(), 503);
     }
 }

@@ -92,6 +92,19 @@ fn users(accounts: &[Value]) -> Vec<(&str, &str)> {
     accounts.iter().map(|account| (account["user"].as_str().unwrap(), account["source"].as_str().unwrap())).collect()
 }
 
+#[test]
+fn a_second_server_does_not_start_in_the_folder_of_one_that_answers_though_the_lock_file_is_gone() {
+    let site = Site::new("second");
+    let first = site.start();
+    std::fs::remove_file(site.folder.file("blether.db.lock")).unwrap();
+    let elsewhere = format!("udp:{}", ports::loopback(ports::free_port()));
+    let second = site.command(&[]).env("BLETHER_LISTEN", elsewhere).output().unwrap();
+    let said = String::from_utf8(second.stderr).unwrap();
+    assert!(!second.status.success() && second.stdout.is_empty(), "{said}");
+    assert!(said.lines().count() == 1 && said.contains("another server answers there"), "{said}");
+    first.terminate();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_account_comes_changes_outlives_kill_9_and_goes_while_the_server_runs() {
     let site = Site::new("accounts");

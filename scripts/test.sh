@@ -108,6 +108,9 @@ step_doc() {
 }
 
 step_package() {
+    # Cargo takes a package of ours for one of a registry, which never changes under its version: what was unpacked and built of an earlier
+    # commit must go.
+    rm -rf "${CARGO_HOME:-$HOME/.cargo}"/registry/{src,cache}/-*/blether-* "${CARGO_TARGET_DIR:-target}"/{package,debug/.fingerprint/blether-*}
     # Builds each package from its own archive, in the profile `dev` (cargo offers no choice): so a file left out of one is found.
     cargo package --locked --workspace --allow-dirty --no-metadata
 }

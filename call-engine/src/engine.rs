@@ -2,6 +2,7 @@
 
 mod accounts;
 mod figures;
+mod line_budget;
 mod meters;
 mod record;
 mod report;
@@ -34,6 +35,7 @@ pub use self::accounts::ChangeError;
 pub(crate) use self::accounts::all_accounts;
 #[cfg(all(unix, feature = "control"))]
 pub(crate) use self::accounts::{check_new, check_stored, hashed, with_password};
+use self::line_budget::LineBudget;
 use self::meters::Meters;
 pub use self::record::LiveCall;
 use self::record::{CallRecord, CallRecords};
@@ -71,6 +73,9 @@ const STORE_GOODBYE: Duration = Duration::from_secs(5);
 /// Seconds after which a caller may try again while the engine ends. Short: the phones of a server that is started anew are not to wait for
 /// longer than that takes, and whoever has another server is to use it at once (RFC 3261 §21.5.4).
 const RETRY_AFTER: u32 = 5;
+
+/// Bytes of a Call-ID in a line about a stranger; those of phones are shorter.
+const LOGGED_TEXT: usize = 128;
 
 /// How often contacts are looked for that nobody has refreshed.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -189,6 +194,8 @@ struct Core {
     routes: Patterns<Route>,
     ring_for: Duration,
     meters: Meters,
+    failed_logins: LineBudget,
+    refused_registrations: LineBudget,
     /// Set once the server is to end: no call begins.
     draining: AtomicBool,
     started: Instant,
@@ -230,7 +237,7 @@ impl Core {
                 Verdict::Pass
             }
             Verification::Challenge { headers, why } => {
-                self.note_challenge(request, why);
+                self.note_challenge(now, request, flow, why);
                 let response = Response::to_request(request, StatusCode::UNAUTHORIZED);
                 Verdict::answer(headers.into_iter().fold(response, |response, header| response.header(header)).build())
             }
@@ -270,7 +277,7 @@ impl Core {
     fn register(&self, now: Instant, request: &Request, flow: Flow, responder: Responder) -> Answer {
         if let Err(refusal) = self.registrar.admit(request, flow) {
             let (response, outcome) = self.registrar.refuse(request, refusal);
-            self.note_registration(request, flow, &outcome);
+            self.note_registration(now, request, flow, &outcome);
             return Answer::Stateless(Box::new(response));
         }
         let context = match self.pass_stages(now, request, flow) {
@@ -282,7 +289,7 @@ impl Core {
             return Answer::now(Response::to_request(request, StatusCode::FORBIDDEN).build());
         };
         let (response, outcome) = self.registrar.register(now, SystemTime::now(), request, flow, &user);
-        self.note_registration(request, flow, &outcome);
+        self.note_registration(now, request, flow, &outcome);
         // Its account may have been removed since it was authenticated; whoever removes one takes it out of the table first and drops the
         // contacts then, so one of the two sees them.
         if self.accounts.now().get(user.user()).is_none() {
@@ -296,14 +303,17 @@ impl Core {
         }
     }
 
-    fn note_challenge(&self, request: &Request, why: ChallengeReason) {
+    fn note_challenge(&self, now: Instant, request: &Request, flow: Flow, why: ChallengeReason) {
         self.meters.challenge(why);
-        if why != ChallengeReason::NoCredentials {
-            tracing::info!(call_id = %request.call_id(), why = why.as_str(), "the credentials are not accepted");
+        if why != ChallengeReason::NoCredentials
+            && let Some(left_out) = self.failed_logins.take(now)
+        {
+            let (call_id, why) = (shortened(request.call_id()), why.as_str());
+            tracing::info!(call_id, why, source = %flow.remote, left_out, "the credentials are not accepted");
         }
     }
 
-    fn note_registration(&self, request: &Request, flow: Flow, outcome: &Outcome) {
+    fn note_registration(&self, now: Instant, request: &Request, flow: Flow, outcome: &Outcome) {
         self.meters.registration(outcome);
         match outcome {
             Outcome::Updated { aor, contacts, .. } => {
@@ -318,7 +328,10 @@ impl Core {
                 if let Some(what) = full {
                     metrics::counter!("blether_engine_registrar_full_total", "what" => what).increment(1);
                 }
-                tracing::info!(call_id = %request.call_id(), source = %flow.remote, %refusal, "a registration is refused");
+                if let Some(left_out) = self.refused_registrations.take(now) {
+                    let call_id = shortened(request.call_id());
+                    tracing::info!(call_id, source = %flow.remote, %refusal, left_out, "a registration is refused");
+                }
             }
             Outcome::Queried { .. } | Outcome::Challenged { .. } => {}
         }
@@ -346,6 +359,11 @@ impl Core {
             }
         }
     }
+}
+
+/// A text that a stranger wrote, as long as a line of the log wants it.
+fn shortened(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(LOGGED_TEXT)).unwrap_or_default()
 }
 
 /// The answer of a stage. One to a stranger leaves no state, so that nobody can fill our tables or have us send what nobody asked for; who has
@@ -587,6 +605,7 @@ impl EngineBuilder {
         let registrar = RegistrarConfig {
             min_expires: seconds(config.registrar.min_expires),
             max_expires: seconds(config.registrar.max_expires),
+            max_expires_by_connection: seconds(config.tcp.idle_timeout),
             default_expires: seconds(config.registrar.default_expires),
             ..RegistrarConfig::new(domains(config))
         };
@@ -621,6 +640,8 @@ impl EngineBuilder {
             routes,
             ring_for: config.calls.ring_timeout,
             meters: Meters::new(),
+            failed_logins: LineBudget::default(),
+            refused_registrations: LineBudget::default(),
             draining: AtomicBool::new(false),
             started: Instant::now(),
             probe: OnceLock::new(),

@@ -227,6 +227,17 @@ fn a_value_that_does_not_fit_another_names_both() {
 }
 
 #[test]
+fn http_does_not_take_the_port_that_sip_has_for_tcp() {
+    let text = "listen = \"udp:0.0.0.0:5060\"\nhttp.listen = \"127.0.0.1:5060\"\n";
+    assert_eq!(
+        error(text),
+        "2:15: `http.listen` = 127.0.0.1:5060 is the port that `listen` = udp:0.0.0.0:5060 takes for TCP; move one of them"
+    );
+    assert!(read(&format!("{text}tcp.enabled = false")).is_ok());
+    assert!(read("listen = \"udp:127.0.0.1:9060\"").is_ok(), "the default gives way");
+}
+
+#[test]
 fn several_addresses_are_listened_on_and_none_twice() {
     let listens = |config: Config| config.listens().map(|listen| listen.to_string()).collect::<Vec<_>>();
     let both = ["udp:0.0.0.0:5060", "udp:[::]:5060"];

@@ -5,7 +5,7 @@
 mod peers;
 mod program;
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Output, Stdio};
@@ -210,13 +210,13 @@ async fn nobody_needs_to_read_the_log() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reader_of_the_log_that_stops_reading_stops_neither_requests_nor_the_end() {
     let stage = Stage::set("stuck-reader");
-    let mut server = Running::start_telling(stage.command().env_remove("RUST_LOG").stderr(Stdio::piped()));
-    // Open, and never read.
-    let log = server.stderr();
+    let mut server = Running::start_telling(stage.command().env("RUST_LOG", "trace").stderr(Stdio::piped()));
+    // Open, and not read before the end.
+    let mut log = server.stderr();
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     let (from, mut buffer) = (socket.local_addr().unwrap(), [0; 4096]);
-    // Each is one line in the log, and more than a pipe holds (64 KiB) together.
+    // Each is some lines in such a log, and more than a pipe holds (64 KiB) together.
     let padding = "x".repeat(1_000);
     for n in 0..300 {
         let request = format!(
@@ -234,7 +234,20 @@ async fn a_reader_of_the_log_that_stops_reading_stops_neither_requests_nor_the_e
     server.signal("TERM");
     let took = ended(server).await;
     assert!(took < Duration::from_secs(15), "{took:?}");
-    drop(log);
+    let mut held = Vec::new();
+    log.read_to_end(&mut held).unwrap();
+    assert!(held.len() > 60_000, "the pipe was not full: {} bytes", held.len());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn nobody_needs_to_read_what_to_type_into_a_phone() {
+    let stage = Stage::set("unheard");
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let server = Running::start_unheard(stage.command().stdout(full));
+    assert!(stage.told().starts_with("READY=1\n"));
+    assert_eq!(stage.options().0, 200);
+    server.terminate();
 }
 
 #[cfg(target_os = "linux")]

@@ -62,9 +62,16 @@ pub(super) async fn serve(place: &Place) -> Result<ExitCode> {
         passwords,
         echo: Some(echo::EXTENSION),
     };
-    write!(io::stdout(), "{greeting}").context("cannot write to standard output")?;
-    if let Err(error) = first_run::note_shown(folder_of(&path)) {
-        tracing::warn!(%error, "the passwords will be shown again at the next start");
+    // It serves already, whether or not anybody reads this.
+    match write!(io::stdout(), "{greeting}") {
+        Ok(()) => {
+            if let Err(error) = first_run::note_shown(folder_of(&path)) {
+                tracing::warn!(%error, "the passwords will be shown again at the next start");
+            }
+        }
+        Err(error) => {
+            tracing::warn!(%error, "nobody reads what to type into a phone; it is shown again at the next start")
+        }
     }
     let serving: Vec<_> = engine.local_addrs().iter().map(ToString::to_string).collect();
     service_manager.ready(&format!("Serving on {}", serving.join(", ")));

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::account::{check_display_name, check_password, check_user};
 use super::error::Invalid;
-use super::value::{ValueError, check_advertise, check_realm, domain};
-use super::{AccountConfig, Config};
+use super::value::{Listen, ValueError, check_advertise, check_realm, domain};
+use super::{AccountConfig, Config, HttpConfig};
 
 struct Bounds {
     key: &'static str,
@@ -100,6 +100,13 @@ fn check_listen(config: &Config) -> Result<(), Invalid> {
         if let Some(first) = config.listens().take(index).find(|first| first.collides_with(&listen)) {
             return Err(Invalid::ListenTwice { first: first.to_string(), second: listen.to_string() });
         }
+    }
+    // The default gives way at the start, with a warning.
+    let http = config.http.listen.filter(|_| config.tcp.enabled && config.http != HttpConfig::default());
+    if let Some(address) = http
+        && let Some(listen) = config.listens().find(|listen| listen.collides_with(&Listen { address, ..*listen }))
+    {
+        return Err(Invalid::HttpOnListen { address, listen: listen.to_string() });
     }
     Ok(())
 }

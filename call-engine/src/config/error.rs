@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::value::ValueError;
@@ -162,6 +163,14 @@ pub enum Invalid {
         first: String,
         /// The later one.
         second: String,
+    },
+    /// A port for HTTP that SIP takes for TCP.
+    #[error("`http.listen` = {address} is the port that `listen` = {listen} takes for TCP; move one of them")]
+    HttpOnListen {
+        /// The address for HTTP.
+        address: SocketAddr,
+        /// That for SIP.
+        listen: String,
     },
     /// Two accounts with one user.
     #[error("account {second} has the user `{user}` of account {first}{}; give it another, or remove it", at(first_place.as_ref()))]

@@ -339,6 +339,7 @@ impl Reader<'_> {
                 if self.places.contains_key(key) { key.clone() } else { limit_key.clone() }
             }
             Invalid::ListenTwice { .. } => "listen".to_owned(),
+            Invalid::HttpOnListen { .. } => "http.listen".to_owned(),
             Invalid::ListenInMediaPorts { .. } => {
                 if self.places.contains_key("media.ports") {
                     "media.ports".to_owned()

@@ -55,10 +55,10 @@ pub enum ValueError {
         known: &'static str,
     },
     /// A user part that phones could not dial.
-    #[error("\"{0}\" cannot be a user; use 1 to 64 letters, digits and - . _ ~ +")]
+    #[error("{0:?} cannot be a user; use 1 to 64 letters, digits and - . _ ~ +")]
     User(String),
     /// A display name with control characters or none at all.
-    #[error("\"{0}\" cannot be a display name; use 1 to 64 characters in one line")]
+    #[error("{0:?} cannot be a display name; use 1 to 64 characters in one line")]
     DisplayName(String),
     /// A password that can be guessed. What it is stays untold.
     #[error("this password is too short; use at least {} characters", super::account::MIN_PASSWORD)]

@@ -49,6 +49,9 @@ pub struct RegistrarConfig {
     pub min_expires: u32,
     /// What a longer wish is cut to. Default 7200: a phone that vanished is forgotten then.
     pub max_expires: u32,
+    /// What a longer wish of a phone is cut to that registers by TCP, where that is less, but not below `min_expires`: the time after which idle
+    /// connections are closed. Default `u32::MAX`.
+    pub max_expires_by_connection: u32,
     /// What is granted to a phone that does not say. Default 3600 (RFC 3261 §10.2).
     pub default_expires: u32,
     /// Bytes of a contact, and of a Call-ID, that are kept. Default 512: what phones send is under 200.
@@ -58,7 +61,14 @@ pub struct RegistrarConfig {
 impl RegistrarConfig {
     /// The defaults, for these domains.
     pub fn new(domains: Domains) -> Self {
-        Self { domains, min_expires: 60, max_expires: 7_200, default_expires: ONE_HOUR, max_text: 512 }
+        Self {
+            domains,
+            min_expires: 60,
+            max_expires: 7_200,
+            max_expires_by_connection: u32::MAX,
+            default_expires: ONE_HOUR,
+            max_text: 512,
+        }
     }
 }
 
@@ -217,7 +227,7 @@ impl Registrar {
             return Err(Refusal::Forbidden { user: ByteStr::from(user.user()) });
         }
         let aor = self.config.domains.canonical(&named, flow).ok_or(Refusal::AddressOfRecord)?;
-        let wanted = Wanted::read(request, &self.config)?;
+        let wanted = Wanted::read(request, flow, &self.config)?;
         let mut seen = self.location.bindings(&aor, now);
         for _ in 0..MAX_ATTEMPTS {
             let (list, changes) = match &wanted {

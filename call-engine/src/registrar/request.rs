@@ -1,6 +1,7 @@
 //! What a REGISTER wants, before anything is looked up.
 
 use blether_sip_core::{ByteStr, Contact, Expires, NameAddr, Params, Request, SipUri, Uri, UserAgent};
+use blether_sip_transport::{Flow, Transport};
 
 use crate::location::Binding;
 
@@ -35,7 +36,7 @@ pub(super) struct Step {
 
 impl Wanted {
     /// Reads the headers and grants the intervals (RFC 3261 §10.3 steps 6 and 7).
-    pub(super) fn read(request: &Request, config: &RegistrarConfig) -> Result<Self, Refusal> {
+    pub(super) fn read(request: &Request, flow: Flow, config: &RegistrarConfig) -> Result<Self, Refusal> {
         let headers = request.headers();
         let contacts = headers.all::<Contact>().map_err(|error| Refusal::Header(error.to_string()))?;
         let expires = headers.get::<Expires>().map_err(|error| Refusal::Header(error.to_string()))?;
@@ -50,9 +51,14 @@ impl Wanted {
             return Err(Refusal::TooLong { header: "Call-ID", limit: config.max_text });
         }
         let user_agent = headers.get::<UserAgent>().ok().flatten().map(|UserAgent(text)| note(&text));
+        // A phone that is heard of less often than idle connections are closed could not be called, since behind a NAT there is no other way to it.
+        let longest = match flow.transport {
+            Transport::Udp => config.max_expires,
+            Transport::Tcp => config.max_expires.min(config.max_expires_by_connection.max(config.min_expires)),
+        };
         let steps = contacts.iter().map(|contact| {
             let wished = contact.expires().or(expires.map(|Expires(seconds)| seconds));
-            let expires = grant(wished.unwrap_or(config.default_expires), config)?;
+            let expires = grant(wished.unwrap_or(config.default_expires), longest, config)?;
             Step::read(contact, expires, user_agent.clone(), config)
         });
         steps.collect::<Result<_, _>>().map(Self::Steps)
@@ -85,11 +91,11 @@ impl Step {
 }
 
 /// The interval that is granted for a wish, in seconds (RFC 3261 §10.3 step 7).
-fn grant(wished: u32, config: &RegistrarConfig) -> Result<u32, Refusal> {
+fn grant(wished: u32, longest: u32, config: &RegistrarConfig) -> Result<u32, Refusal> {
     if wished > 0 && wished < ONE_HOUR && wished < config.min_expires {
         return Err(Refusal::TooBrief { min_expires: config.min_expires });
     }
-    Ok(wished.min(config.max_expires))
+    Ok(wished.min(longest))
 }
 
 /// The first bytes of a text, cut between two characters.

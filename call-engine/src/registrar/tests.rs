@@ -1,5 +1,6 @@
 use blether_sip_core::digest::{Credentials, DigestRequest, Secret};
 use blether_sip_core::{Host, Limits, Message, Uri, WwwAuthenticate};
+use blether_sip_transport::Transport;
 use bytes::Bytes;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
@@ -256,6 +257,25 @@ fn a_shorter_interval_than_allowed_is_answered_423_and_nothing_changes() {
     assert_eq!(outcome, Outcome::Refused { refusal: Refusal::TooBrief { min_expires: 60 } });
     assert!(bench.contacts().is_empty());
     assert_eq!(bench.alice("c1", 2, "Contact: <sip:b@192.0.2.9>;expires=60\r\n").status, 200);
+}
+
+#[test]
+fn a_registration_by_tcp_lasts_no_longer_than_an_idle_connection() {
+    let granted = |transport, idle, wished: u32| {
+        let mut config = RegistrarConfig::new(Domains::new(host("blether.example"), []));
+        config.max_expires_by_connection = idle;
+        let lines = format!("Contact: <sip:a@192.0.2.9>;expires={wished}\r\n");
+        let request = register("sip:blether.example", "sip:alice@blether.example", "c1", 1, &lines);
+        match Wanted::read(&request, Flow { transport, ..flow() }, &config).unwrap() {
+            Wanted::Steps(steps) => steps[0].expires,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(granted(Transport::Udp, 600, 3_600), 3_600);
+    for (wished, expires) in [(3_600, 600), (600, 600), (300, 300), (0, 0)] {
+        assert_eq!(granted(Transport::Tcp, 600, wished), expires);
+    }
+    assert_eq!(granted(Transport::Tcp, 30, 3_600), 60, "not below the least interval");
 }
 
 #[test]

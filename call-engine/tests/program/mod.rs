@@ -44,6 +44,11 @@ impl Running {
         Self { child, shown }
     }
 
+    /// Starts it with standard output and standard error as `command` has them; that it serves must be seen elsewhere.
+    pub(crate) fn start_unheard(command: &mut Command) -> Self {
+        Self { child: command.spawn().unwrap(), shown: String::new() }
+    }
+
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }

@@ -1,8 +1,9 @@
-use std::borrow::Borrow;
-use std::cmp::Ordering;
-use std::fmt;
-use std::hash::{Hash, Hasher};
-use std::ops::Deref;
+use alloc::string::String;
+use core::borrow::Borrow;
+use core::cmp::Ordering;
+use core::fmt;
+use core::hash::{Hash, Hasher};
+use core::ops::Deref;
 
 use bytes::Bytes;
 
@@ -23,7 +24,7 @@ impl ByteStr {
     /// Takes bytes that are UTF-8 and gives back `None` for all others.
     #[must_use]
     pub fn from_utf8(bytes: Bytes) -> Option<Self> {
-        std::str::from_utf8(&bytes).is_ok().then_some(ByteStr(bytes))
+        core::str::from_utf8(&bytes).is_ok().then_some(ByteStr(bytes))
     }
 
     /// Takes bytes that need not be UTF-8; what is not becomes U+FFFD in a copy.
@@ -39,7 +40,7 @@ impl ByteStr {
     #[must_use]
     pub fn as_str(&self) -> &str {
         // Every constructor has checked this, and `unsafe` is not worth the few nanoseconds.
-        std::str::from_utf8(&self.0).unwrap_or_default()
+        core::str::from_utf8(&self.0).unwrap_or_default()
     }
 
     /// The bytes of the text, without checking again that they are UTF-8.
@@ -61,13 +62,19 @@ impl ByteStr {
     }
 
     /// `part`, which must have been cut out of this text, as a slice that shares its memory.
+    #[inline]
     pub(crate) fn share(&self, part: &str) -> ByteStr {
+        ByteStr::part_of(&self.0, part)
+    }
+
+    /// `part`, which must have been cut out of `whole`, as a slice that shares its memory.
+    pub(crate) fn part_of(whole: &Bytes, part: &str) -> ByteStr {
         if part.is_empty() {
             return ByteStr::default();
         }
-        let offset = (part.as_ptr() as usize).wrapping_sub(self.0.as_ptr() as usize);
+        let offset = (part.as_ptr() as usize).wrapping_sub(whole.as_ptr() as usize);
         match offset.checked_add(part.len()) {
-            Some(end) if end <= self.0.len() => ByteStr(self.0.slice(offset..end)),
+            Some(end) if end <= whole.len() => ByteStr(whole.slice(offset..end)),
             _ => part.into(),
         }
     }

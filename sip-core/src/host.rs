@@ -1,7 +1,9 @@
-use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use alloc::string::String;
+use core::fmt;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::ByteStr;
+use crate::class::{self, HOST};
 use crate::grammar::{self, Parsed};
 
 /// The longest host name (RFC 1035 §2.3.4), in bytes, with a final dot.
@@ -40,22 +42,8 @@ impl Host {
     }
 
     pub(crate) fn parse_prefix<'a>(whole: &ByteStr, input: &'a str) -> Parsed<'a, Host> {
-        if let Some(inner) = input.strip_prefix('[') {
-            let (address, rest) = match inner.split_once(']') {
-                Some(parts) => parts,
-                None => return grammar::no_match(),
-            };
-            return match address.parse() {
-                Ok(ip) => Ok((rest, Host::V6(ip))),
-                Err(_) => grammar::no_match(),
-            };
-        }
-        let end = input.find(|c: char| !is_name_char(c)).unwrap_or(input.len());
-        let Some((name, rest)) = input.split_at_checked(end) else { return grammar::no_match() };
-        if let Ok(ip) = name.parse() {
-            return Ok((rest, Host::V4(ip)));
-        }
-        if is_name(name) { Ok((rest, Host::Name(whole.share(name)))) } else { grammar::no_match() }
+        let (rest, host) = HostPart::read(input)?;
+        Ok((rest, host.to_host(whole)))
     }
 
     /// A name in lower case and without its final dot; addresses as they are.
@@ -74,17 +62,57 @@ impl Host {
     }
 }
 
-/// `hostname`, and the underscore that some networks use. All-numeric names are misspelt addresses.
-fn is_name(name: &str) -> bool {
-    let labels = name.strip_suffix('.').unwrap_or(name);
-    let last = labels.rsplit('.').next().unwrap_or_default();
-    name.len() <= MAX_NAME
-        && labels.split('.').all(|label| !label.is_empty())
-        && !last.starts_with(|c: char| c.is_ascii_digit())
+/// A host where it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HostPart<'a> {
+    Name(&'a str),
+    V4(Ipv4Addr),
+    V6(Ipv6Addr),
 }
 
-fn is_name_char(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_')
+impl<'a> HostPart<'a> {
+    /// Reads a host; what follows it starts with no character of a name.
+    pub(crate) fn read(input: &'a str) -> Parsed<'a, HostPart<'a>> {
+        if let Some(inner) = input.strip_prefix('[') {
+            let Some((address, rest)) = inner.split_once(']') else { return grammar::no_match() };
+            return match address.parse() {
+                Ok(ip) => Ok((rest, HostPart::V6(ip))),
+                Err(_) => grammar::no_match(),
+            };
+        }
+        let (name, rest) = class::split(input, HOST);
+        // An address starts with a digit, and so may a name.
+        if name.as_bytes().first().is_some_and(u8::is_ascii_digit)
+            && let Ok(ip) = name.parse()
+        {
+            return Ok((rest, HostPart::V4(ip)));
+        }
+        if is_name(name) { Ok((rest, HostPart::Name(name))) } else { grammar::no_match() }
+    }
+
+    /// The host, sharing the memory of `whole`.
+    pub(crate) fn to_host(self, whole: &ByteStr) -> Host {
+        match self {
+            HostPart::Name(name) => Host::Name(whole.share(name)),
+            HostPart::V4(ip) => Host::V4(ip),
+            HostPart::V6(ip) => Host::V6(ip),
+        }
+    }
+}
+
+/// `hostname`, whose characters are all in the class. All-numeric names are misspelt addresses.
+fn is_name(name: &str) -> bool {
+    let mut last = b'.';
+    for byte in name.bytes() {
+        // A label starts where a dot has stood, and has a character of its own.
+        if last == b'.' && byte == b'.' {
+            return false;
+        }
+        last = byte;
+    }
+    let labels = name.strip_suffix('.').unwrap_or(name);
+    let top = memchr::memrchr(b'.', labels.as_bytes()).map_or(labels, |dot| labels.get(dot + 1..).unwrap_or_default());
+    !labels.is_empty() && name.len() <= MAX_NAME && !top.as_bytes().first().is_some_and(u8::is_ascii_digit)
 }
 
 impl From<IpAddr> for Host {
@@ -107,20 +135,20 @@ impl PartialEq for Host {
 
 impl Eq for Host {}
 
-impl std::hash::Hash for Host {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+impl core::hash::Hash for Host {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
         self.sort_key().hash(state);
     }
 }
 
 impl PartialOrd for Host {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+    fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
 impl Ord for Host {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+    fn cmp(&self, other: &Self) -> core::cmp::Ordering {
         self.sort_key().cmp(&other.sort_key())
     }
 }
@@ -129,7 +157,7 @@ impl fmt::Display for Host {
     /// Writes the host, an IPv6 address in brackets. Characters that no host has are left out.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Host::Name(name) if is_name(name) && name.chars().all(is_name_char) => f.write_str(name),
+            Host::Name(name) if class::all(name.as_bytes(), HOST) && is_name(name) => f.write_str(name),
             Host::Name(_) => f.write_str("invalid"), // RFC 2606: a name that nothing answers to
             Host::V4(ip) => write!(f, "{ip}"),
             Host::V6(ip) => write!(f, "[{ip}]"),

@@ -27,6 +27,11 @@ impl ByteStr {
         core::str::from_utf8(&bytes).is_ok().then_some(ByteStr(bytes))
     }
 
+    /// Wraps bytes that may not be UTF-8, to share parts of them that are. As a text it would then read as empty.
+    pub(crate) const fn whole(bytes: Bytes) -> Self {
+        ByteStr(bytes)
+    }
+
     /// Takes bytes that need not be UTF-8; what is not becomes U+FFFD in a copy.
     #[must_use]
     pub fn from_utf8_lossy(bytes: Bytes) -> Self {
@@ -38,6 +43,7 @@ impl ByteStr {
 
     /// The text.
     #[must_use]
+    #[inline]
     pub fn as_str(&self) -> &str {
         // Every constructor has checked this, and `unsafe` is not worth the few nanoseconds.
         core::str::from_utf8(&self.0).unwrap_or_default()
@@ -45,7 +51,13 @@ impl ByteStr {
 
     /// The bytes of the text, without checking again that they are UTF-8.
     #[must_use]
+    #[inline]
     pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The underlying bytes.
+    pub(crate) fn bytes(&self) -> &Bytes {
         &self.0
     }
 
@@ -62,19 +74,13 @@ impl ByteStr {
     }
 
     /// `part`, which must have been cut out of this text, as a slice that shares its memory.
-    #[inline]
     pub(crate) fn share(&self, part: &str) -> ByteStr {
-        ByteStr::part_of(&self.0, part)
-    }
-
-    /// `part`, which must have been cut out of `whole`, as a slice that shares its memory.
-    pub(crate) fn part_of(whole: &Bytes, part: &str) -> ByteStr {
         if part.is_empty() {
             return ByteStr::default();
         }
-        let offset = (part.as_ptr() as usize).wrapping_sub(whole.as_ptr() as usize);
+        let offset = (part.as_ptr() as usize).wrapping_sub(self.0.as_ptr() as usize);
         match offset.checked_add(part.len()) {
-            Some(end) if end <= whole.len() => ByteStr(whole.slice(offset..end)),
+            Some(end) if end <= self.0.len() => ByteStr(self.0.slice(offset..end)),
             _ => part.into(),
         }
     }

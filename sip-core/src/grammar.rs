@@ -31,11 +31,13 @@ pub(crate) fn is_token_char(c: char) -> bool {
 }
 
 /// Whether all of `text` is one `token`.
+#[inline]
 pub(crate) fn is_token(text: &str) -> bool {
     !text.is_empty() && class::all(text.as_bytes(), TOKEN)
 }
 
 /// The bytes of a class at the start of `input`, at least one.
+#[inline]
 fn some(input: &str, class: u16) -> Parsed<'_, &str> {
     match class::split(input, class) {
         ("", _) => no_match(),
@@ -65,6 +67,7 @@ pub(crate) fn separator<'a>(c: char) -> impl Parser<&'a str, Output = char, Erro
 }
 
 /// `1*DIGIT` as a number; no match if it does not fit.
+#[inline]
 pub(crate) fn number<T: core::str::FromStr>(input: &str) -> Parsed<'_, T> {
     let (rest, digits) = some(input, DIGIT)?;
     match digits.parse() {
@@ -80,6 +83,7 @@ pub(crate) fn delta_seconds(input: &str) -> Parsed<'_, u32> {
 }
 
 /// `quoted-string`: what is between the quotes, still with its backslashes; see [`unquote`].
+#[inline]
 pub(crate) fn quoted_string(input: &str) -> Parsed<'_, &str> {
     let (rest, _) = char('"').parse(input)?;
     let mut at = 0;
@@ -180,14 +184,7 @@ impl<'a> ParamsPart<'a> {
 
     /// Whether the first parameter of this name has a value.
     pub(crate) fn has_value(self, name: &str) -> bool {
-        let mut rest = self.text;
-        while let Some((found, value, after)) = param(rest) {
-            if found.eq_ignore_ascii_case(name) {
-                return value.is_some();
-            }
-            rest = after;
-        }
-        false
+        param_value(self.text, name).is_some()
     }
 
     /// The parameters, sharing the memory of `whole`.
@@ -230,7 +227,20 @@ fn param(input: &str) -> Option<(&str, Option<Value<'_>>, &str)> {
     (!value.is_empty()).then_some((name, Some(Value::Bare(value)), after))
 }
 
+/// The value of the first parameter of this name, as it was written.
+pub(crate) fn param_value<'a>(params: &'a str, name: &str) -> Option<&'a str> {
+    let mut rest = params;
+    while let Some((found, value, after)) = param(rest) {
+        if found.eq_ignore_ascii_case(name) {
+            return value.map(|(Value::Bare(text) | Value::Quoted(text))| text);
+        }
+        rest = after;
+    }
+    None
+}
+
 /// `*( SEMI generic-param )`, read and checked but not made into values. What follows them starts with no `;`.
+#[inline]
 pub(crate) fn params_part(input: &str) -> Parsed<'_, ParamsPart<'_>> {
     let (mut rest, mut count, mut escaped) = (input, 0, false);
     while skip_wsp(rest).starts_with(';') {
@@ -255,6 +265,7 @@ pub(crate) fn params<'a>(whole: &ByteStr, input: &'a str) -> Parsed<'a, Params> 
 }
 
 /// `hostport` where it stands, with the white space that `COLON` allows in a Via.
+#[inline]
 pub(crate) fn host_port_part(input: &str) -> Parsed<'_, (HostPart<'_>, Option<u16>)> {
     let (rest, host) = HostPart::read(input)?;
     let Some(digits) = skip_wsp(rest).strip_prefix(':').map(skip_wsp) else { return Ok((rest, (host, None))) };

@@ -1,3 +1,4 @@
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -16,15 +17,15 @@ use crate::{ByteStr, HeaderError, HeaderName, Limits, Repetition, TypedHeader, c
 /// read without folding: a line break with the white space around it reads as one space.
 #[derive(Clone)]
 pub struct Headers {
-    /// The datagram that rows are ranges of.
-    received: Bytes,
+    /// The datagram that rows are ranges of, from its start line on; not all of it need be UTF-8.
+    received: ByteStr,
     /// Lines that were set, and values that read otherwise than they were received.
     written: String,
     /// How long `written` may become before the lines that nothing refers to any more are taken out.
     written_limit: usize,
     rows: Vec<Row>,
     /// The names that have no code, in the order of their rows.
-    extensions: Lazy<Vec<HeaderName>>,
+    extensions: Lazy<Box<[HeaderName]>>,
     max_list_items: usize,
 }
 
@@ -108,6 +109,7 @@ struct Wanted<'a> {
 }
 
 impl<'a> Wanted<'a> {
+    #[inline]
     fn new(name: &'a HeaderName) -> Self {
         let code = name.code();
         Wanted { code, extension: if code == Code::EXTENSION { name.as_str() } else { "" } }
@@ -129,11 +131,12 @@ impl Headers {
 
     /// Rows of a message that was received, all of them [`Place::Received`].
     pub(crate) fn of(received: Bytes, rows: Vec<Row>, max_list_items: usize) -> Self {
+        let received = ByteStr::whole(received);
         Headers { received, written: String::new(), written_limit: 0, rows, extensions: Lazy::new(), max_list_items }
     }
 
-    /// The datagram that the message came in, from its start line on; empty if it did not come.
-    pub(crate) fn received(&self) -> &Bytes {
+    /// The datagram that the message came in, from its start line on; empty if it did not come. It need not be UTF-8.
+    pub(crate) fn received(&self) -> &ByteStr {
         &self.received
     }
 
@@ -144,7 +147,7 @@ impl Headers {
     /// Makes the values of rows that were received readable: those that are folded, and those that are not UTF-8.
     pub(crate) fn restore(&mut self) {
         for row in &mut self.rows {
-            let Some(bytes) = self.received.get(range(row.value, row.value_end)) else { continue };
+            let Some(bytes) = self.received.as_bytes().get(range(row.value, row.value_end)) else { continue };
             let folded = memchr::memchr(b'\n', bytes).is_some();
             if !folded && core::str::from_utf8(bytes).is_ok() {
                 continue;
@@ -180,7 +183,7 @@ impl Headers {
 
     /// The name as it was written.
     fn name_of(&self, row: &Row) -> &[u8] {
-        row.line(&self.received, &self.written).get(..row.name_len as usize).unwrap_or_default()
+        row.line(self.received.as_bytes(), &self.written).get(..row.name_len as usize).unwrap_or_default()
     }
 
     fn rows_of<'a>(&'a self, name: &'a HeaderName) -> impl Iterator<Item = &'a Row> {
@@ -189,13 +192,13 @@ impl Headers {
     }
 
     pub(crate) fn value(&self, row: &Row) -> &str {
-        row.value(&self.received, &self.written)
+        row.value(self.received.as_bytes(), &self.written)
     }
 
     /// The part of a value that `part` is, sharing the memory of the datagram.
     fn share(&self, row: &Row, part: &str) -> ByteStr {
         match row.place {
-            Place::Received => ByteStr::part_of(&self.received, part),
+            Place::Received => self.received.share(part),
             Place::Restored | Place::Written => part.into(),
         }
     }
@@ -289,9 +292,31 @@ impl Headers {
         rows.find_map(|row| grammar::list(self.value(row)).next())
     }
 
-    /// [`Headers::raw`], sharing the memory of the datagram.
-    pub(crate) fn raw_shared(&self, name: &HeaderName) -> Option<ByteStr> {
-        self.rows_of(name).next().map(|row| self.value_shared(row))
+    /// What `read` makes of the value of the first row of this name that has one; it is told whose memory to share.
+    pub(crate) fn read_first<T>(&self, name: &HeaderName, read: impl Fn(&str, &ByteStr) -> Option<T>) -> Option<T> {
+        let wanted = Wanted::new(name);
+        let mut rows = self.rows.iter().filter(|row| self.is(row, &wanted));
+        let row = rows.find(|row| grammar::list(self.value(row)).next().is_some())?;
+        match row.place {
+            Place::Received => read(self.value(row), &self.received),
+            Place::Restored | Place::Written => {
+                let value = ByteStr::from(self.value(row));
+                read(&value, &value)
+            }
+        }
+    }
+
+    /// What `read` makes of the value of the first row of this name; it is told whose memory to share.
+    pub(crate) fn read<T>(&self, name: &HeaderName, read: impl FnOnce(&str, &ByteStr) -> T) -> Option<T> {
+        let wanted = Wanted::new(name);
+        let row = self.rows.iter().find(|row| self.is(row, &wanted))?;
+        Some(match row.place {
+            Place::Received => read(self.value(row), &self.received),
+            Place::Restored | Place::Written => {
+                let value = ByteStr::from(self.value(row));
+                read(&value, &value)
+            }
+        })
     }
 
     /// The value of the first row of this name, as text.
@@ -331,7 +356,7 @@ impl Headers {
                 let name = core::str::from_utf8(self.name_of(row)).unwrap_or_default();
                 HeaderName::Extension(match row.place {
                     Place::Written => name.into(),
-                    Place::Received | Place::Restored => ByteStr::part_of(&self.received, name),
+                    Place::Received | Place::Restored => self.received.share(name),
                 })
             })
             .collect()
@@ -358,7 +383,7 @@ impl Headers {
         self.changes(other.rows.len());
         self.written.reserve(other.written.len());
         for row in &other.rows {
-            let line = row.line(&other.received, &other.written);
+            let line = row.line(other.received.as_bytes(), &other.written);
             let Ok(line) = core::str::from_utf8(line) else { continue };
             let moved = narrow(self.written.len());
             self.written.push_str(line);
@@ -571,13 +596,13 @@ impl Headers {
                 }
                 _ => {
                     if let Some(before) = pending.replace(*row) {
-                        out.extend_from_slice(before.line(&self.received, &self.written));
+                        out.extend_from_slice(before.line(self.received.as_bytes(), &self.written));
                     }
                 }
             }
         }
         if let Some(last) = pending {
-            out.extend_from_slice(last.line(&self.received, &self.written));
+            out.extend_from_slice(last.line(self.received.as_bytes(), &self.written));
         }
     }
 }

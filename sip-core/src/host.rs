@@ -72,6 +72,7 @@ pub(crate) enum HostPart<'a> {
 
 impl<'a> HostPart<'a> {
     /// Reads a host; what follows it starts with no character of a name.
+    #[inline]
     pub(crate) fn read(input: &'a str) -> Parsed<'a, HostPart<'a>> {
         if let Some(inner) = input.strip_prefix('[') {
             let Some((address, rest)) = inner.split_once(']') else { return grammar::no_match() };
@@ -80,17 +81,19 @@ impl<'a> HostPart<'a> {
                 Err(_) => grammar::no_match(),
             };
         }
-        let (name, rest) = class::split(input, HOST);
+        let (length, is_name) = name_at_start(input.as_bytes());
+        let Some((name, rest)) = input.split_at_checked(length) else { return grammar::no_match() };
         // An address starts with a digit, and so may a name.
         if name.as_bytes().first().is_some_and(u8::is_ascii_digit)
-            && let Ok(ip) = name.parse()
+            && let Some(ip) = ipv4(name.as_bytes())
         {
             return Ok((rest, HostPart::V4(ip)));
         }
-        if is_name(name) { Ok((rest, HostPart::Name(name))) } else { grammar::no_match() }
+        if is_name { Ok((rest, HostPart::Name(name))) } else { grammar::no_match() }
     }
 
     /// The host, sharing the memory of `whole`.
+    #[inline]
     pub(crate) fn to_host(self, whole: &ByteStr) -> Host {
         match self {
             HostPart::Name(name) => Host::Name(whole.share(name)),
@@ -100,19 +103,48 @@ impl<'a> HostPart<'a> {
     }
 }
 
-/// `hostname`, whose characters are all in the class. All-numeric names are misspelt addresses.
-fn is_name(name: &str) -> bool {
-    let mut last = b'.';
-    for byte in name.bytes() {
-        // A label starts where a dot has stood, and has a character of its own.
-        if last == b'.' && byte == b'.' {
-            return false;
+/// How many bytes a host at the start of `text` has, and whether they are a `hostname`: labels of at least one character
+/// with dots between, and the last does not start with a digit. All-numeric names are misspelt addresses.
+#[inline]
+fn name_at_start(text: &[u8]) -> (usize, bool) {
+    let (mut length, mut before, mut top, mut valid) = (0, b'.', b'0', true);
+    for byte in text {
+        if !class::is(*byte, HOST) {
+            break;
         }
-        last = byte;
+        if before == b'.' {
+            if *byte == b'.' {
+                valid = false;
+            }
+            top = *byte;
+        }
+        before = *byte;
+        length += 1;
     }
-    let labels = name.strip_suffix('.').unwrap_or(name);
-    let top = memchr::memrchr(b'.', labels.as_bytes()).map_or(labels, |dot| labels.get(dot + 1..).unwrap_or_default());
-    !labels.is_empty() && name.len() <= MAX_NAME && !top.as_bytes().first().is_some_and(u8::is_ascii_digit)
+    (length, valid && !top.is_ascii_digit() && length <= MAX_NAME)
+}
+
+/// `IPv4address`: four numbers under 256 without zeros before them, as the standard library reads it.
+fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
+    let (mut octets, mut index) = ([0_u8; 4], 0);
+    let mut started = false;
+    for byte in text {
+        let octet = octets.get_mut(index)?;
+        if *byte == b'.' {
+            (index, started) = (index + usize::from(started), started.then_some(false)?);
+            continue;
+        }
+        if !byte.is_ascii_digit() || (started && *octet == 0) {
+            return None;
+        }
+        *octet = octet.checked_mul(10)?.checked_add(byte - b'0')?;
+        started = true;
+    }
+    (index == 3 && started).then(|| octets.into())
+}
+
+fn is_name(name: &str) -> bool {
+    name_at_start(name.as_bytes()) == (name.len(), true)
 }
 
 impl From<IpAddr> for Host {
@@ -157,7 +189,7 @@ impl fmt::Display for Host {
     /// Writes the host, an IPv6 address in brackets. Characters that no host has are left out.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Host::Name(name) if class::all(name.as_bytes(), HOST) && is_name(name) => f.write_str(name),
+            Host::Name(name) if is_name(name) => f.write_str(name),
             Host::Name(_) => f.write_str("invalid"), // RFC 2606: a name that nothing answers to
             Host::V4(ip) => write!(f, "{ip}"),
             Host::V6(ip) => write!(f, "[{ip}]"),
@@ -191,6 +223,33 @@ mod tests {
         check("a b", None);
         check("a%41", None);
         check(&format!("{}com", "a.".repeat(200)), None);
+    }
+
+    #[test]
+    fn an_ipv4_address_is_read_as_the_standard_library_reads_it() {
+        for text in [
+            "0.0.0.0",
+            "255.255.255.255",
+            "192.0.2.1",
+            "1.2.3",
+            "1.2.3.",
+            "1.2.3.4.",
+            ".1.2.3",
+            "1..2.3",
+            "256.1.1.1",
+            "01.2.3.4",
+            "1.2.3.00",
+            "1.2.3.4.5",
+            "1.2.3.a",
+            "",
+            ".",
+            "1",
+            "1.2.3.1000",
+            "0.0.0.",
+            "10.20.30.40",
+        ] {
+            assert_eq!(ipv4(text.as_bytes()), text.parse().ok(), "{text}");
+        }
     }
 
     #[test]

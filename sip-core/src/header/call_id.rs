@@ -23,6 +23,7 @@ impl TypedHeader for CallId {
 
 impl CallId {
     /// The word that a value is, without making it.
+    #[inline]
     pub(crate) fn read(value: &str) -> Result<&str, HeaderError> {
         let text = class::trim_wsp(value);
         if text.is_empty() || !class::all(text.as_bytes(), GRAPHIC) {

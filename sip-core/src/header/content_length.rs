@@ -21,6 +21,7 @@ impl TypedHeader for ContentLength {
 }
 
 impl ContentLength {
+    #[inline]
     pub(crate) fn read(value: &str) -> Result<ContentLength, HeaderError> {
         super::complete(value, grammar::number::<u32>, Self::NAME, "a number of bytes")
             .map(|length| ContentLength(usize::try_from(length).unwrap_or(usize::MAX)))

@@ -30,6 +30,7 @@ impl TypedHeader for CSeq {
 
 impl CSeq {
     /// The number and the method of a value, without making it.
+    #[inline]
     pub(crate) fn read(value: &str) -> Result<(u32, &str), HeaderError> {
         let text = class::trim_wsp(value);
         let Ok((rest, number)) = grammar::number::<u32>(text) else { return Err(Self::bad_number()) };

@@ -11,6 +11,7 @@ impl MaxForwards {
     /// What a request starts with: 70 (RFC 3261 §8.1.1.6).
     pub const INITIAL: MaxForwards = MaxForwards(70);
 
+    #[inline]
     pub(crate) fn read(value: &str) -> Result<MaxForwards, HeaderError> {
         super::complete(value, grammar::number::<u8>, Self::NAME, "a number from 0 to 255").map(MaxForwards)
     }

@@ -134,6 +134,7 @@ impl HeaderError {
 }
 
 /// The whole of `value` by one grammar rule, or the error that says what was expected.
+#[inline]
 fn complete<'a, T>(
     value: &'a str,
     rule: impl FnOnce(&'a str) -> crate::grammar::Parsed<'a, T>,

@@ -50,6 +50,7 @@ macro_rules! header_names {
             }
 
             /// The number of the name, or [`Code::EXTENSION`] if it has none, whoever made it.
+            #[inline]
             pub(crate) fn code(&self) -> Code {
                 match self {
                     $(HeaderName::$variant => Code(Number::$variant as u8),)*
@@ -216,42 +217,36 @@ impl Code {
     /// What a name is known by, long or compact, in any case.
     pub(crate) fn of(name: &[u8]) -> Code {
         let mut padded = [0; MAX_KNOWN];
-        match padded.get_mut(..name.len()) {
-            Some(start) => start.copy_from_slice(name),
-            None => return Code::EXTENSION,
+        match padded.get_mut(..=name.len()) {
+            Some([start @ .., colon]) => {
+                start.copy_from_slice(name);
+                *colon = b':';
+            }
+            _ => return Code::EXTENSION,
         }
         padded.make_ascii_lowercase();
-        find(words(&padded))
+        find(&words(&padded))
     }
 
     /// The name at the start of a line: its length and what it is known by. `None` if it is not followed by a colon at
-    /// once, if it is not known, or if it cannot be told this fast; the line must not have a lone CR.
+    /// once, if it is not known, or if it cannot be told this fast.
     #[inline]
     pub(crate) fn at_start(line: &[u8]) -> Option<(usize, Code)> {
-        const COLONS: u64 = u64::from_le_bytes([b':'; 8]);
-        const LOWER: u64 = u64::from_le_bytes([0x20; 8]);
-        const LOWEST: u64 = u64::from_le_bytes([1; 8]);
-        const HIGHEST: u64 = LOWEST << 7;
-        let head = words(line.first_chunk::<MAX_KNOWN>()?);
-        let mut key = Key::default();
-        let mut length = 0;
-        for (word, kept) in head.into_iter().zip(&mut key) {
-            let others = word ^ COLONS;
-            let colon = others.wrapping_sub(LOWEST) & !others & HIGHEST;
-            // Setting this bit makes small letters of capitals, and of no other visible character a letter or a `-`.
-            let lower = word | LOWER;
-            if colon == 0 {
-                *kept = lower;
-                length += 8;
-                continue;
-            }
-            let bits = colon.trailing_zeros() & !7;
-            *kept = lower & ((1 << bits) - 1);
-            length += bits as usize / 8;
-            let code = find(key);
-            return (code != Code::EXTENSION).then_some((length, code));
-        }
-        None
+        let head = line.first_chunk::<MAX_KNOWN>()?;
+        let [first, second, third, fourth] = head.as_chunks::<8>().0 else { return None };
+        let [first, second, third, fourth] = [first, second, third, fourth].map(|word| u64::from_le_bytes(*word));
+        let (length, key) = if let Some((bits, word)) = before_colon(first) {
+            (bits, [word, 0, 0, 0])
+        } else if let Some((bits, word)) = before_colon(second) {
+            (64 + bits, [lower(first), word, 0, 0])
+        } else if let Some((bits, word)) = before_colon(third) {
+            (128 + bits, [lower(first), lower(second), word, 0])
+        } else {
+            let (bits, word) = before_colon(fourth)?;
+            (192 + bits, [lower(first), lower(second), lower(third), word])
+        };
+        let code = find(&key);
+        (code != Code::EXTENSION).then_some((length as usize / 8, code))
     }
 
     /// The name; `None` for [`Code::EXTENSION`].
@@ -265,11 +260,29 @@ impl Code {
     }
 }
 
-/// The length up to which a name can be known, in bytes.
+/// The length up to which a name can be known, with its colon, in bytes.
 const MAX_KNOWN: usize = 32;
 
-/// A name in small letters, eight to a word, with NULs behind it.
+/// A name in small letters and its colon, eight bytes to a word, with NULs behind them.
 type Key = [u64; MAX_KNOWN / 8];
+
+/// Makes small letters of capitals, and of no other byte a letter or a `-`.
+#[inline]
+fn lower(word: u64) -> u64 {
+    word | (word >> 1 & u64::from_le_bytes([0x20; 8]))
+}
+
+/// How many bits stand before the first colon of a word, and those bits and the colon in small letters.
+#[inline]
+fn before_colon(word: u64) -> Option<(u32, u64)> {
+    const COLONS: u64 = u64::from_le_bytes([b':'; 8]);
+    const LOWEST: u64 = u64::from_le_bytes([1; 8]);
+    let others = word ^ COLONS;
+    // The lowest of these bits is that of the first colon.
+    let colon = others.wrapping_sub(LOWEST) & !others & (LOWEST << 7);
+    let bits = colon.trailing_zeros() & !7;
+    (colon != 0).then(|| (bits, lower(word) & (u64::MAX >> (56 - bits))))
+}
 
 fn words(name: &[u8; MAX_KNOWN]) -> Key {
     let mut words = Key::default();
@@ -304,6 +317,7 @@ const fn slots() -> [(Key, u8); SLOT_COUNT] {
             key[at / 8] |= (name[at].to_ascii_lowercase() as u64) << (at % 8 * 8);
             at += 1;
         }
+        key[at / 8] |= (b':' as u64) << (at % 8 * 8);
         let mut place = slot(&key);
         while slots[place].1 != u8::MAX {
             place = (place + 1) % SLOT_COUNT;
@@ -314,12 +328,13 @@ const fn slots() -> [(Key, u8); SLOT_COUNT] {
     slots
 }
 
-fn find(key: Key) -> Code {
-    let mut place = slot(&key);
+#[inline]
+fn find(key: &Key) -> Code {
+    let mut place = slot(key);
     while let Some((known, code)) = SLOTS.get(place % SLOT_COUNT)
         && *code != u8::MAX
     {
-        if *known == key {
+        if known == key {
             return Code(*code);
         }
         place += 1;
@@ -451,9 +466,17 @@ mod tests {
             assert_eq!(BY_CODE[usize::from(*code)].code(), Code(*code));
         }
         assert_eq!(KNOWN, BY_CODE.len());
-        for line in
-            ["X-Thing: 1", "Via : 1", "Max\u{5}Forwards: 1", "\0\0\0: 1", ": 1", "Vi\u{e9}: 1", "@: 1", "V\0: 1"]
-        {
+        for line in [
+            "X-Thing: 1",
+            "Via : 1",
+            "Max\u{5}Forwards: 1",
+            "Max\rForwards: 1",
+            "\0\0\0: 1",
+            ": 1",
+            "Vi\u{e9}: 1",
+            "@: 1",
+            "V\0: 1",
+        ] {
             let line = format!("{line}{}", "x".repeat(40));
             assert_eq!(Code::at_start(line.as_bytes()), None, "{line}");
         }

@@ -2,7 +2,7 @@ use alloc::string::String;
 use core::fmt::{self, Write};
 use core::str::FromStr;
 
-use memchr::{memchr, memchr3};
+use memchr::{memchr, memchr2, memchr3};
 
 use super::{HeaderError, HeaderName};
 use crate::class::{self, PARAM_VALUE, skip_wsp, trim_wsp};
@@ -83,8 +83,22 @@ enum DisplayName<'a> {
 
 impl<'a> AddressPart<'a> {
     /// Reads one value of `header`, which says what it expected if the value is none.
+    #[inline]
     pub(crate) fn read(value: &'a str, header: HeaderName) -> Result<AddressPart<'a>, HeaderError> {
         super::complete(value, parse, header, "an address such as \"Name\" <sip:user@host>")
+    }
+
+    /// The `tag` parameter of a value that was found to be an address, as it was written.
+    pub(crate) fn tag_of(value: &str) -> Option<&str> {
+        let rest = match value.as_bytes().first()? {
+            b'"' => grammar::quoted_string(value).ok()?.0,
+            _ => value,
+        };
+        let params = match memchr2(b'<', b';', rest.as_bytes()).and_then(|at| rest.get(at..))? {
+            rest if rest.starts_with('<') => rest.get(memchr(b'>', rest.as_bytes())? + 1..)?,
+            rest => rest,
+        };
+        grammar::param_value(params, "tag")
     }
 
     /// Whether there is a `tag` parameter with a value.
@@ -92,7 +106,8 @@ impl<'a> AddressPart<'a> {
         self.params.has_value("tag")
     }
 
-    fn to_address(self, whole: &ByteStr) -> NameAddr {
+    /// The address, sharing the memory of `whole`.
+    pub(crate) fn to_address(self, whole: &ByteStr) -> NameAddr {
         let display_name = match self.display_name {
             DisplayName::None => None,
             DisplayName::Words(words) => Some(whole.share(words)),
@@ -102,6 +117,7 @@ impl<'a> AddressPart<'a> {
     }
 }
 
+#[inline]
 fn parse(input: &str) -> Parsed<'_, AddressPart<'_>> {
     let (display_name, rest) = display_name(input)?;
     let (text, rest) = match rest.strip_prefix('<') {
@@ -126,6 +142,7 @@ fn parse(input: &str) -> Parsed<'_, AddressPart<'_>> {
 
 /// `[ display-name ]` with what follows it, which starts with `<` unless there are no brackets at all.
 /// Words that should have been quoted are taken as they are, since many phones leave the quotes out.
+#[inline]
 fn display_name(input: &str) -> Result<(DisplayName<'_>, &str), nom::Err<()>> {
     match input.as_bytes() {
         [b'<', ..] => return Ok((DisplayName::None, input)),

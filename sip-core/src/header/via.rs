@@ -81,6 +81,7 @@ struct ViaPart<'a> {
 const EXPECTED: &str = "SIP/2.0/UDP host:port;branch=z9hG4bK...";
 
 impl<'a> ViaPart<'a> {
+    #[inline]
     fn read(input: &'a str) -> Parsed<'a, ViaPart<'a>> {
         let Some((transport, rest)) = sent_protocol(input) else { return grammar::no_match() };
         let (rest, (host, port)) = grammar::host_port_part(rest)?;
@@ -100,6 +101,7 @@ impl<'a> ViaPart<'a> {
 }
 
 /// The transport of `sent-protocol`, and what follows the white space behind it.
+#[inline]
 fn sent_protocol(input: &str) -> Option<(&str, &str)> {
     let rest = match input.strip_prefix("SIP/2.0/") {
         Some(rest) => rest,
@@ -123,6 +125,11 @@ impl Via {
     pub(crate) fn check(value: &str) -> Result<(), HeaderError> {
         super::complete(value, ViaPart::read, Self::NAME, EXPECTED).map(drop)
     }
+
+    /// Reads one value, which was cut out of `whole`.
+    pub(crate) fn read(value: &str, whole: &ByteStr) -> Result<Via, HeaderError> {
+        super::complete(value, ViaPart::read, Self::NAME, EXPECTED).map(|part| part.to_via(whole))
+    }
 }
 
 impl TypedHeader for Via {
@@ -130,7 +137,7 @@ impl TypedHeader for Via {
     const REPETITION: Repetition = Repetition::Values;
 
     fn parse_value(value: ByteStr) -> Result<Self, HeaderError> {
-        super::complete(&value, ViaPart::read, Self::NAME, EXPECTED).map(|part| part.to_via(&value))
+        Via::read(&value, &value)
     }
 
     fn write(&self, out: &mut String) {

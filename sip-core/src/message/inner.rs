@@ -3,13 +3,14 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use bytes::Bytes;
+use memchr::memchr;
 
 use crate::header::{AddressPart, Code, ContentLength, ContentType, KNOWN};
 use crate::headers::{Row, written};
 use crate::lazy::Lazy;
 use crate::{
     ByteStr, CSeq, CallId, HeaderError, HeaderName, Headers, Host, MaxForwards, Method, NameAddr, Params, TypedHeader,
-    Uri, Via,
+    Uri, Via, class, grammar,
 };
 
 /// The headers and the body of a message, whose mandatory headers were checked and become values when asked for.
@@ -67,14 +68,16 @@ pub(crate) struct Checked {
 /// Where the headers stand that have a code.
 struct Index<'a> {
     headers: &'a Headers,
+    /// The start of the message, if all rows are as they were received and it is UTF-8.
+    text: Option<&'a str>,
     /// The row of the first, counted from 1.
     first: [u32; KNOWN],
     repeated: [bool; KNOWN],
 }
 
 impl<'a> Index<'a> {
-    fn new(headers: &'a Headers) -> Self {
-        let mut index = Index { headers, first: [0; KNOWN], repeated: [false; KNOWN] };
+    fn new(headers: &'a Headers, text: Option<&'a str>) -> Self {
+        let mut index = Index { headers, text, first: [0; KNOWN], repeated: [false; KNOWN] };
         for (row, count) in headers.rows().iter().zip(1..) {
             let code = row.name.index();
             match index.first.get_mut(code) {
@@ -90,6 +93,7 @@ impl<'a> Index<'a> {
         index
     }
 
+    #[inline]
     fn row(&self, code: Code) -> Option<&'a Row> {
         let first = *self.first.get(code.index())?;
         self.headers.rows().get((first as usize).checked_sub(1)?)
@@ -102,10 +106,31 @@ impl<'a> Index<'a> {
         if self.repeated.get(code.index()) == Some(&true) {
             return Err(HeaderError::Repeated { header: name });
         }
-        Ok(self.row(code).map(|row| self.headers.value(row)))
+        Ok(self.row(code).map(|row| self.value(row)))
+    }
+
+    #[inline]
+    fn value(&self, row: &Row) -> &'a str {
+        match self.text {
+            Some(text) => text.get(row.value as usize..row.value_end as usize).unwrap_or_default(),
+            None => self.headers.value(row),
+        }
+    }
+
+    /// The first of the values of a list header; [`HeaderError::TooManyValues`] if there are more than the limits allow.
+    fn first_item(&self, name: HeaderName) -> Result<Option<&'a str>, HeaderError> {
+        let code = name.code();
+        let Some(row) = self.row(code) else { return Ok(None) };
+        let value = self.value(row);
+        if self.repeated.get(code.index()) == Some(&true) || memchr(b',', value.as_bytes()).is_some() {
+            self.headers.check_length(&name)?;
+            return Ok(self.headers.first_value(&name));
+        }
+        Ok(Some(class::trim_wsp(value)).filter(|item| !item.is_empty()))
     }
 
     /// The value of a header that must stand once.
+    #[inline]
     fn mandatory(&self, name: HeaderName) -> Result<&'a str, MandatoryError> {
         self.once(name.clone())?.ok_or(MandatoryError::Missing(name))
     }
@@ -113,21 +138,17 @@ impl<'a> Index<'a> {
 
 impl Checked {
     /// Checks the mandatory headers, and that those which may stand once do. A Via may be missing.
-    pub(crate) fn new(headers: &Headers) -> Result<Checked, MandatoryError> {
-        let index = Index::new(headers);
+    ///
+    /// `text` is the start of the message, if all rows are as they were received and it is UTF-8.
+    pub(crate) fn new(headers: &Headers, text: Option<&str>) -> Result<Checked, MandatoryError> {
+        let index = Index::new(headers, text);
         let content_length = index.once(HeaderName::ContentLength)?.map(ContentLength::read).transpose()?;
-        let via = match index.row(HeaderName::Via.code()) {
-            Some(_) => headers.first_value(&HeaderName::Via),
-            None => None,
-        };
-        if let Some(via) = via {
-            Via::check(via)?;
-            headers.check_length(&HeaderName::Via)?;
-        }
+        let via = index.first_item(HeaderName::Via)?;
+        via.map(Via::check).transpose()?;
         CallId::read(index.mandatory(HeaderName::CallId)?)?;
         let cseq = index.mandatory(HeaderName::CSeq)?;
         let (number, method) = CSeq::read(cseq)?;
-        let extension = || Method::Extension(ByteStr::part_of(headers.received(), method));
+        let extension = || Method::Extension(headers.received().share(method));
         let cseq = CSeq { number, method: Method::known(method).unwrap_or_else(extension) };
         AddressPart::read(index.mandatory(HeaderName::From)?, HeaderName::From)?;
         AddressPart::read(index.mandatory(HeaderName::To)?, HeaderName::To)?;
@@ -139,12 +160,14 @@ impl Checked {
 
 impl Core {
     /// A message of headers that were checked, and of a body that is this range of what was received.
+    #[inline]
     pub(crate) fn received(headers: Headers, cseq: CSeq, body: Range<usize>) -> Core {
         let untouched = Some(body.end);
-        let body = if body.is_empty() { Bytes::new() } else { headers.received().slice(body) };
+        let body = if body.is_empty() { Bytes::new() } else { headers.received().bytes().slice(body) };
         Core { untouched, ..Core::of(headers, cseq, body) }
     }
 
+    #[inline]
     fn of(headers: Headers, cseq: CSeq, body: Bytes) -> Core {
         let (via, from, to, call_id) = (Lazy::new(), Lazy::new(), Lazy::new(), Lazy::new());
         Core { headers, body, via, from, to, call_id, cseq, untouched: None }
@@ -152,7 +175,7 @@ impl Core {
 
     /// A message that was built, if its mandatory headers are right.
     pub(crate) fn built(headers: Headers) -> Result<Core, MandatoryError> {
-        let Checked { cseq, .. } = Checked::new(&headers)?;
+        let Checked { cseq, .. } = Checked::new(&headers, None)?;
         let mut core = Core::of(headers, cseq, Bytes::new());
         core.write_content_length();
         Ok(core)
@@ -177,8 +200,8 @@ impl Core {
 
     /// The topmost Via; one that is malformed, which was below the top before, reads as none.
     fn top_via(&self) -> Option<&Via> {
-        let read = || Via::parse_value(self.headers.first_item(&HeaderName::Via)?).ok();
-        self.via.get_or_make(read).as_ref()
+        let read = |value: &str, whole: &ByteStr| Via::read(grammar::list(value).next()?, whole).ok();
+        self.via.get_or_make(|| self.headers.read_first(&HeaderName::Via, read)).as_ref()
     }
 
     pub(crate) fn has_via(&self) -> bool {
@@ -193,16 +216,32 @@ impl Core {
         self.to.get_or_make(|| self.address(HeaderName::To))
     }
 
+    /// The tag of a mandatory address, without making a value of the rest. One in quotes with backslashes is a value.
+    fn tag<'a>(&'a self, name: &HeaderName, address: impl FnOnce() -> &'a NameAddr) -> Option<&'a str> {
+        let tag = AddressPart::tag_of(self.headers.raw(name)?)?;
+        if tag.contains('\\') { address().tag() } else { Some(tag) }
+    }
+
+    pub(crate) fn from_tag(&self) -> Option<&str> {
+        self.tag(&HeaderName::From, || self.from())
+    }
+
+    pub(crate) fn to_tag(&self) -> Option<&str> {
+        self.tag(&HeaderName::To, || self.to())
+    }
+
     /// A mandatory address, which was found to be valid when it was received or set.
     fn address(&self, name: HeaderName) -> NameAddr {
-        let value = self.headers.raw_shared(&name).unwrap_or_default();
-        NameAddr::parse_value(&value, name).unwrap_or_else(|_| NO_ADDRESS.clone())
+        let read = |value: &str, whole: &ByteStr| {
+            AddressPart::read(value, HeaderName::From).ok().map(|part| part.to_address(whole))
+        };
+        self.headers.read(&name, read).flatten().unwrap_or_else(|| NO_ADDRESS.clone())
     }
 
     pub(crate) fn call_id(&self) -> &ByteStr {
         self.call_id.get_or_make(|| {
-            let value = self.headers.raw_shared(&HeaderName::CallId).unwrap_or_default();
-            CallId::parse_value(value).map(|CallId(id)| id).unwrap_or_default()
+            let read = |value: &str, whole: &ByteStr| CallId::read(value).map(|id| whole.share(id)).ok();
+            self.headers.read(&HeaderName::CallId, read).flatten().unwrap_or_default()
         })
     }
 
@@ -218,17 +257,17 @@ impl Core {
     pub(crate) fn untouched(&self) -> Option<Bytes> {
         let end = self.untouched?;
         let received = self.headers.received();
-        (end <= received.len()).then(|| received.slice(..end))
+        (end <= received.as_bytes().len()).then(|| received.bytes().slice(..end))
     }
 
     /// A part of what was received, sharing its memory.
     pub(crate) fn received_part(&self, range: Range<u32>) -> ByteStr {
-        ByteStr::part_of(self.headers.received(), self.received_text(range))
+        self.headers.received().share(self.received_text(range))
     }
 
     /// A part of what was received.
     pub(crate) fn received_text(&self, range: Range<u32>) -> &str {
-        let bytes = self.headers.received().get(range.start as usize..range.end as usize);
+        let bytes = self.headers.received().as_bytes().get(range.start as usize..range.end as usize);
         bytes.and_then(|bytes| core::str::from_utf8(bytes).ok()).unwrap_or_default()
     }
 
@@ -302,7 +341,7 @@ impl Core {
         let has_tag = AddressPart::read(&value, HeaderName::To).map_or(true, |to| to.has_tag());
         value.push_str(";tag=");
         let before = value.len();
-        crate::grammar::write_token(&mut value, tag, "");
+        grammar::write_token(&mut value, tag, "");
         if has_tag || value.len() == before || AddressPart::read(&value, HeaderName::To).is_err() {
             return;
         }
@@ -337,7 +376,7 @@ impl Core {
 
     /// Writes the first bytes that were received: the start line.
     pub(crate) fn write_received(&self, out: &mut Vec<u8>, len: usize) {
-        out.extend_from_slice(self.headers.received().get(..len).unwrap_or_default());
+        out.extend_from_slice(self.headers.received().as_bytes().get(..len).unwrap_or_default());
     }
 
     /// Writes the message after its start line.

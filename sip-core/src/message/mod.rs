@@ -77,6 +77,18 @@ impl Message {
         self.core().to()
     }
 
+    /// The tag of the From header, read without the rest of it: what `from().tag()` is, for those who want no more.
+    #[must_use]
+    pub fn from_tag(&self) -> Option<&str> {
+        self.core().from_tag()
+    }
+
+    /// The tag of the To header, read without the rest of it: what `to().tag()` is, for those who want no more.
+    #[must_use]
+    pub fn to_tag(&self) -> Option<&str> {
+        self.core().to_tag()
+    }
+
     /// The Call-ID header.
     #[must_use]
     pub fn call_id(&self) -> &ByteStr {

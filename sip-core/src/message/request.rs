@@ -7,6 +7,7 @@ use core::ops::Range;
 use bytes::Bytes;
 
 use super::{Core, HeadersMut, RequestBuilder};
+use crate::headers::narrow;
 use crate::lazy::Lazy;
 use crate::{ByteStr, CSeq, Headers, MaxForwards, Method, NameAddr, Uri, Via};
 
@@ -20,8 +21,8 @@ pub struct Request {
 
 #[derive(Clone)]
 struct Parts {
-    method: Method,
     uri: RequestUri,
+    /// The headers; the method is that of the CSeq.
     core: Core,
 }
 
@@ -29,7 +30,7 @@ struct Parts {
 enum RequestUri {
     /// A part of the request line that was received, which is valid, and is a value when it is asked for.
     Received {
-        line_len: usize,
+        line_len: u32,
         range: Range<u32>,
         value: Lazy<Uri>,
     },
@@ -43,13 +44,15 @@ impl Request {
     }
 
     /// A request that was received, with a request line of this length and a valid URI in it.
-    pub(crate) fn received(method: Method, uri: Range<u32>, line_len: usize, core: Core) -> Self {
-        let uri = RequestUri::Received { line_len, range: uri, value: Lazy::new() };
-        Request { parts: Arc::new(Parts { method, uri, core }) }
+    #[inline]
+    pub(crate) fn received(uri: Range<u32>, line_len: usize, core: Core) -> Self {
+        let uri = RequestUri::Received { line_len: narrow(line_len), range: uri, value: Lazy::new() };
+        Request { parts: Arc::new(Parts { uri, core }) }
     }
 
-    pub(crate) fn built(method: Method, uri: Uri, core: Core) -> Self {
-        Request { parts: Arc::new(Parts { method, uri: RequestUri::Set(uri), core }) }
+    /// A request that was built, whose CSeq has its method.
+    pub(crate) fn built(uri: Uri, core: Core) -> Self {
+        Request { parts: Arc::new(Parts { uri: RequestUri::Set(uri), core }) }
     }
 
     /// What is in it, to be changed without those noticing who have a clone.
@@ -64,7 +67,7 @@ impl Request {
     /// The method.
     #[must_use]
     pub fn method(&self) -> &Method {
-        &self.parts.method
+        &self.parts.core.cseq().method
     }
 
     /// The Request-URI: where the request is going.
@@ -112,6 +115,18 @@ impl Request {
     #[must_use]
     pub fn to(&self) -> &NameAddr {
         self.parts.core.to()
+    }
+
+    /// The tag of the From header, read without the rest of it: what `from().tag()` is, for those who want no more.
+    #[must_use]
+    pub fn from_tag(&self) -> Option<&str> {
+        self.parts.core.from_tag()
+    }
+
+    /// The tag of the To header, read without the rest of it: what `to().tag()` is, for those who want no more.
+    #[must_use]
+    pub fn to_tag(&self) -> Option<&str> {
+        self.parts.core.to_tag()
     }
 
     /// The Call-ID header.
@@ -179,21 +194,22 @@ impl Request {
     /// any other has a Content-Length that is right.
     #[must_use]
     pub fn to_bytes(&self) -> Bytes {
-        let Parts { method, uri, core } = &*self.parts;
+        let Parts { uri, core } = &*self.parts;
         if let Some(untouched) = core.untouched() {
             return untouched;
         }
         match uri {
             RequestUri::Received { line_len, .. } => {
+                let line_len = *line_len as usize;
                 let mut out = Vec::with_capacity(line_len + core.written_len());
-                core.write_received(&mut out, *line_len);
+                core.write_received(&mut out, line_len);
                 core.write(&mut out);
                 out.into()
             }
             RequestUri::Set(uri) => {
                 let mut line = String::with_capacity(128);
                 // Writing to a `String` cannot fail.
-                let _ = write!(line, "{method} {uri} SIP/2.0\r\n");
+                let _ = write!(line, "{} {uri} SIP/2.0\r\n", self.method());
                 let mut out = Vec::with_capacity(line.len() + core.written_len());
                 out.extend_from_slice(line.as_bytes());
                 core.write(&mut out);
@@ -206,7 +222,7 @@ impl Request {
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
-            .field("method", &self.parts.method)
+            .field("method", self.method())
             .field("uri", &format_args!("{}", self.uri()))
             .field("headers", self.headers())
             .field("body_len", &self.body().len())

@@ -195,6 +195,6 @@ impl RequestBuilder {
         if let Some((content_type, body)) = self.body {
             core.set_body(&content_type, body);
         }
-        Ok(Request::built(self.method, uri, core))
+        Ok(Request::built(uri, core))
     }
 }

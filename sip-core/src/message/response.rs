@@ -110,6 +110,18 @@ impl Response {
         self.edit().core.set_to_tag(tag);
     }
 
+    /// The tag of the From header, read without the rest of it: what `from().tag()` is, for those who want no more.
+    #[must_use]
+    pub fn from_tag(&self) -> Option<&str> {
+        self.parts.core.from_tag()
+    }
+
+    /// The tag of the To header, read without the rest of it: what `to().tag()` is, for those who want no more.
+    #[must_use]
+    pub fn to_tag(&self) -> Option<&str> {
+        self.parts.core.to_tag()
+    }
+
     /// The Call-ID header.
     #[must_use]
     pub fn call_id(&self) -> &ByteStr {

@@ -12,7 +12,7 @@ use memchr::{memchr, memmem};
 
 pub use error::{ParseError, ParseErrorKind};
 
-use self::rows::{Found, Look, is_section_clean, next_row};
+use self::rows::{Found, next_row};
 use self::start_line::{Recognised, StartLine, recognise};
 use crate::header::Code;
 use crate::headers::Row;
@@ -28,16 +28,22 @@ pub(crate) fn message(datagram: Bytes, limits: &Limits) -> Result<Message, Parse
     let Some(recognised) = recognise(line) else {
         return Err(ParseError::new(ParseErrorKind::NotSip, None));
     };
-    let answerable = matches!(&recognised, Recognised::Request { method } if *method != "ACK");
+    let answerable = matches!(&recognised, Recognised::Request { method, .. } if *method != "ACK");
     let (start, section) = match start_and_section(&bytes, line, &recognised, line_end, limits) {
         Ok(read) => read,
         Err(kind) => return Err(ParseError::new(kind, answerable.then_some(bytes))),
     };
+    let is_folded = section.lines > section.rows.len() + 1;
     let mut headers = Headers::of(bytes, section.rows, limits.max_list_items);
-    if section.is_to_be_restored {
-        headers.restore();
-    }
-    let checked = match Checked::new(&headers).map_err(ParseErrorKind::from).and_then(|checked| {
+    let text = headers.received().as_bytes().get(..section.end).unwrap_or_default();
+    let checked = match core::str::from_utf8(text) {
+        Ok(text) if !is_folded => Checked::new(&headers, Some(text)),
+        _ => {
+            headers.restore();
+            Checked::new(&headers, None)
+        }
+    };
+    let checked = match checked.map_err(ParseErrorKind::from).and_then(|checked| {
         let body_len = body_len(&headers, section.end, checked.content_length, limits)?;
         if !checked.has_via {
             return Err(ParseErrorKind::Missing(HeaderName::Via));
@@ -48,12 +54,12 @@ pub(crate) fn message(datagram: Bytes, limits: &Limits) -> Result<Message, Parse
         }
     }) {
         Ok(checked) => checked,
-        Err(kind) => return Err(ParseError::new(kind, answerable.then(|| headers.received().clone()))),
+        Err(kind) => return Err(ParseError::new(kind, answerable.then(|| headers.received().bytes().clone()))),
     };
     let (cseq, body_len) = checked;
     let core = Core::received(headers, cseq, section.end..section.end + body_len);
     Ok(match start {
-        StartLine::Request { method, uri } => Message::Request(Request::received(method, uri, line_end, core)),
+        StartLine::Request { uri, .. } => Message::Request(Request::received(uri, line_end, core)),
         StartLine::Response { status, reason } => Message::Response(Response::received(status, reason, line_end, core)),
     })
 }
@@ -73,7 +79,7 @@ fn start_and_section(
         return Err(ParseErrorKind::StartLineTooLong { limit: limits.max_start_line });
     }
     let start = match recognised {
-        Recognised::Request { .. } => start_line::request(bytes, line)?,
+        Recognised::Request { method, uri, version } => start_line::request(bytes, method, uri, *version)?,
         Recognised::Response => start_line::response(bytes, line)?,
     };
     Ok((start, section(bytes, line_end, limits)?))
@@ -90,26 +96,22 @@ struct Section {
     rows: Vec<Row>,
     /// Where the body starts.
     end: usize,
-    /// Whether values may be folded or no UTF-8.
-    is_to_be_restored: bool,
+    /// How many lines there are, with the empty one.
+    lines: usize,
 }
 
 /// Reads the header section that starts at `start`.
 fn section(bytes: &[u8], start: usize, limits: &Limits) -> Result<Section, ParseErrorKind> {
-    if let Ok(section) = rows(bytes, start, limits, Look::Quickly)
-        && let Some(text) = bytes.get(start..section.end)
-        && text.len() <= limits.max_header_section
-        && is_section_clean(text)
-    {
-        return Ok(section);
+    let section = rows(bytes, start, limits);
+    if section.as_ref().is_ok_and(|section| section.end - start <= limits.max_header_section) {
+        return section;
     }
-    // Something is wrong with it: what, is said by a closer look.
-    let end = body_start(bytes, start)?;
-    let len = end - start;
+    // That it is too long, or does not end, counts before what is wrong within it.
+    let len = body_start(bytes, start)? - start;
     if len > limits.max_header_section {
         return Err(ParseErrorKind::HeaderSectionTooLarge { len, limit: limits.max_header_section });
     }
-    rows(bytes, start, limits, Look::Closely)
+    section
 }
 
 /// Where the body starts: after the first empty line, which may follow the start line at once.
@@ -124,12 +126,12 @@ fn body_start(bytes: &[u8], start: usize) -> Result<usize, ParseErrorKind> {
 /// The length of a header that most are shorter than, in bytes: for a first guess at how many there are.
 const SHORT_ROW: usize = 32;
 
-fn rows(bytes: &[u8], start: usize, limits: &Limits, look: Look) -> Result<Section, ParseErrorKind> {
+fn rows(bytes: &[u8], start: usize, limits: &Limits) -> Result<Section, ParseErrorKind> {
     let guess = bytes.len().saturating_sub(start).min(1_024) / SHORT_ROW;
     let mut rows: Vec<Row> = Vec::with_capacity(guess.min(limits.max_headers));
-    let (mut at, mut folded) = (start, false);
-    while let Some(found) = next_row(bytes, at, look) {
-        let Ok(Found { row, next, folded: is_folded }) = found else {
+    let (mut at, mut lines) = (start, 1);
+    while let Some(found) = next_row(bytes, at) {
+        let Ok(Found { row, next, lines: more }) = found else {
             return Err(ParseErrorKind::HeaderLine { line: rows.len() + 1 });
         };
         if rows.len() >= limits.max_headers {
@@ -140,14 +142,13 @@ fn rows(bytes: &[u8], start: usize, limits: &Limits, look: Look) -> Result<Secti
             return Err(ParseErrorKind::HeaderTooLong { header, limit: limits.max_header_value });
         }
         rows.push(row);
-        folded |= is_folded;
+        lines += more;
         at = next;
     }
     if !bytes.get(at..).is_some_and(|rest| rest.starts_with(b"\r\n")) {
         return Err(ParseErrorKind::NoEmptyLine);
     }
-    let is_utf8 = core::str::from_utf8(bytes.get(start..at).unwrap_or_default()).is_ok();
-    Ok(Section { rows, end: at + 2, is_to_be_restored: folded || !is_utf8 })
+    Ok(Section { rows, end: at + 2, lines })
 }
 
 fn name(bytes: &[u8], row: &Row) -> HeaderName {
@@ -167,7 +168,7 @@ fn body_len(
     announced: Option<usize>,
     limits: &Limits,
 ) -> Result<usize, ParseErrorKind> {
-    let received = headers.received().len().saturating_sub(start);
+    let received = headers.received().as_bytes().len().saturating_sub(start);
     let len = match announced {
         Some(announced) if announced > received => {
             return Err(ParseErrorKind::BodyTruncated { announced, received });

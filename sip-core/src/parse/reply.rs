@@ -9,7 +9,7 @@ use bytes::Bytes;
 use md5::{Digest, Md5};
 use memchr::memchr;
 
-use super::rows::{Look, next_row};
+use super::rows::next_row;
 use crate::header::To;
 use crate::{ByteStr, HeaderName, StatusCode, TypedHeader, Via, grammar};
 
@@ -76,7 +76,7 @@ fn collect(request: &Bytes) -> Option<Echo> {
     let mut at = memchr(b'\n', message)? + 1;
     let mut left = MAX_ECHO;
     let mut echo = Echo::default();
-    while let Some(row) = next_row(message, at, Look::Closely) {
+    while let Some(row) = next_row(message, at) {
         let row = match row {
             Ok(found) => found.row,
             Err(next) => {

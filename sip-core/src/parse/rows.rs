@@ -1,7 +1,5 @@
 //! Cuts a header section into rows, each with the lines that continue it (RFC 3261 §7.3.1).
 
-use memchr::{memchr, memchr2};
-
 use crate::class::{self, TOKEN, WSP};
 use crate::header::Code;
 use crate::headers::{Place, Row, narrow};
@@ -11,17 +9,8 @@ pub(super) struct Found {
     pub(super) row: Row,
     /// Where the next row starts.
     pub(super) next: usize,
-    /// Whether lines continue it.
-    pub(super) folded: bool,
-}
-
-/// How closely to look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Look {
-    /// At all that makes a row.
-    Closely,
-    /// At all but a lone CR or a NUL, which the section has been or will be searched for as a whole.
-    Quickly,
+    /// How many lines it has: more than one if it is folded.
+    pub(super) lines: usize,
 }
 
 /// The row that starts at `at`, or where the next one starts if this is none.
@@ -29,30 +18,27 @@ pub(super) enum Look {
 /// `None` at the empty line and at the end. A line ends with CR LF and nothing else: a peer that takes a lone CR or LF
 /// for an end of line would see other headers than we do.
 #[inline]
-pub(super) fn next_row(bytes: &[u8], at: usize, look: Look) -> Option<Result<Found, usize>> {
+pub(super) fn next_row(bytes: &[u8], at: usize) -> Option<Result<Found, usize>> {
     let tail = bytes.get(at..)?;
     if tail.is_empty() || tail.starts_with(b"\r\n") {
         return None;
     }
-    let name = if look == Look::Quickly { Code::at_start(tail) } else { None };
-    let Some((name_len, colon, code)) = name.map(|(len, code)| (len, len, code)).or_else(|| name_of(tail)) else {
+    let known = Code::at_start(tail).map(|(length, code)| (length, length, code));
+    let Some((name_len, colon, code)) = known.or_else(|| name_of(tail)) else {
         return Some(Err(end_of(bytes, at).map_or_else(|end| end, |(end, _)| end)));
     };
     let mut value = at + colon + 1;
     while matches!(bytes.get(value), Some(b' ' | b'\t')) {
         value += 1;
     }
-    let (end, folded) = match end_of(bytes, value) {
+    let (end, lines) = match end_of(bytes, value) {
         Ok(found) => found,
         Err(next) => return Some(Err(next)),
     };
-    if look == Look::Closely && !is_clean(bytes.get(at..end).unwrap_or_default()) {
-        return Some(Err(end));
-    }
     // The CR before the last LF is there, and no white space ends in front of `value`.
     let mut value_end = (end - 2).max(value);
     let is_space = |byte: Option<&u8>| byte.is_some_and(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
-    if folded {
+    if lines > 1 {
         while value < value_end && is_space(bytes.get(value)) {
             value += 1;
         }
@@ -69,23 +55,54 @@ pub(super) fn next_row(bytes: &[u8], at: usize, look: Look) -> Option<Result<Fou
         name: code,
         place: Place::Received,
     };
-    Some(Ok(Found { row, next: end, folded }))
+    Some(Ok(Found { row, next: end, lines }))
 }
 
-/// Where the line that `at` is in ends, with those that continue it, and whether there are any; if one does not end with
-/// CR LF, where it ends.
+/// Where the line that `at` is in ends, with those that continue it, and how many these are together. If one has a CR or an
+/// LF that is not part of its end, or a NUL, where the last of them ends.
 #[inline]
-fn end_of(bytes: &[u8], at: usize) -> Result<(usize, bool), usize> {
-    let (mut end, mut folded, mut clean) = (at, false, true);
+fn end_of(bytes: &[u8], at: usize) -> Result<(usize, usize), usize> {
+    let (mut end, mut lines, mut clean) = (at, 0, true);
     loop {
-        let Some(length) = bytes.get(end..).and_then(|line| memchr(b'\n', line)) else { return Err(bytes.len()) };
-        end += length + 1;
-        clean &= end >= 2 && bytes.get(end - 2) == Some(&b'\r');
-        if !matches!(bytes.get(end), Some(b' ' | b'\t')) {
-            return if clean { Ok((end, folded)) } else { Err(end) };
+        end = next_control(bytes, end);
+        match bytes.get(end..) {
+            Some([b'\r', b'\n', ..]) => end += 2,
+            Some([b'\n', ..]) => (end, clean) = (end + 1, false),
+            Some([b'\r' | 0, ..]) => {
+                (end, clean) = (end + 1, false);
+                continue;
+            }
+            Some([_, ..]) => {
+                end += 1;
+                continue;
+            }
+            _ => return Err(bytes.len()),
         }
-        folded = true;
+        lines += 1;
+        if !matches!(bytes.get(end), Some(b' ' | b'\t')) {
+            return if clean { Ok((end, lines)) } else { Err(end) };
+        }
     }
+}
+
+/// Where the first control character from `at` on is, or the end. Lines are short: eight bytes at once are faster than a
+/// search that has to be set up.
+#[inline]
+fn next_control(bytes: &[u8], at: usize) -> usize {
+    const SPACES: u64 = u64::from_le_bytes([b' '; 8]);
+    const HIGHEST: u64 = u64::from_le_bytes([0x80; 8]);
+    let mut at = at;
+    while let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        let word = u64::from_le_bytes(*word);
+        // The lowest of these bits is that of the first byte under a space.
+        let controls = word.wrapping_sub(SPACES) & !word & HIGHEST;
+        if controls != 0 {
+            return at + controls.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    let rest = bytes.get(at..).unwrap_or_default();
+    at + rest.iter().position(|byte| *byte < b' ').unwrap_or(rest.len())
 }
 
 /// `HCOLON` behind a name: the length of the name, where the colon is, and what the name is known by.
@@ -98,51 +115,21 @@ fn name_of(line: &[u8]) -> Option<(usize, usize, Code)> {
     (length > 0 && line.get(colon) == Some(&b':')).then(|| (length, colon, Code::of(name)))
 }
 
-/// Whether a row has no CR or LF but those that end its lines, and no NUL. All its lines end with CR LF.
-fn is_clean(row: &[u8]) -> bool {
-    row.split(|byte| *byte == b'\n').all(|line| memchr2(b'\r', 0, line.strip_suffix(b"\r").unwrap_or(line)).is_none())
-}
-
-/// [`is_clean`] of a whole section.
-pub(super) fn is_section_clean(section: &[u8]) -> bool {
-    let (mut returns, mut feeds, mut nul) = (0_usize, 0_usize, false);
-    // Counted in bytes, so that as many fit into a register as can.
-    for chunk in section.chunks(255) {
-        let (mut some_returns, mut some_feeds) = (0_u8, 0_u8);
-        for byte in chunk {
-            some_returns += u8::from(*byte == b'\r');
-            some_feeds += u8::from(*byte == b'\n');
-            nul |= *byte == 0;
-        }
-        returns += usize::from(some_returns);
-        feeds += usize::from(some_feeds);
-    }
-    // Each LF has its CR in front of it, so that a CR more is a lone one.
-    !nul && returns == feeds
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn rows(section: &str) -> Vec<Result<(&str, &str, bool), usize>> {
-        let read = |look| {
-            let mut at = 0;
-            core::iter::from_fn(|| {
-                let found = next_row(section.as_bytes(), at, look)?;
-                at = found.as_ref().map_or_else(|end| *end, |found| found.next);
-                Some(found.map(|Found { row, folded, .. }| {
-                    let name = &section[row.start as usize..][..row.name_len as usize];
-                    (name, &section[row.value as usize..row.value_end as usize], folded)
-                }))
-            })
-            .collect::<Vec<_>>()
-        };
-        let closely = read(Look::Closely);
-        if is_section_clean(section.as_bytes()) && closely.iter().all(Result::is_ok) {
-            assert_eq!(read(Look::Quickly), closely);
-        }
-        closely
+        let mut at = 0;
+        core::iter::from_fn(|| {
+            let found = next_row(section.as_bytes(), at)?;
+            at = found.as_ref().map_or_else(|end| *end, |found| found.next);
+            Some(found.map(|Found { row, lines, .. }| {
+                let name = &section[row.start as usize..][..row.name_len as usize];
+                (name, &section[row.value as usize..row.value_end as usize], lines > 1)
+            }))
+        })
+        .collect()
     }
 
     #[test]
@@ -170,5 +157,11 @@ mod tests {
         assert_eq!(rows("A: b"), [Err(4)]);
         assert_eq!(rows("A: b\n\r\n"), [Err(5)]);
         assert_eq!(rows("A:\nB: c\r\n"), [Err(3), Ok(("B", "c", false))]);
+        let long = "x".repeat(40);
+        assert_eq!(rows(&format!("A: b\u{1b}\u{e9}\t{long}\r\n")).len(), 1);
+        for bad in ["\r", "\0", "\n\t"] {
+            assert_eq!(rows(&format!("Content\rType: {long}\r\n")), [Err(56)]);
+            assert_eq!(rows(&format!("A: {bad}{long}\r\n")), [Err(45 + bad.len())], "{bad:?}");
+        }
     }
 }

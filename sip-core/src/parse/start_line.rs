@@ -3,7 +3,7 @@
 use core::ops::Range;
 
 use bytes::Bytes;
-use memchr::{memchr, memrchr};
+use memchr::{memchr, memchr2, memrchr};
 
 use super::ParseErrorKind;
 use crate::class::{self, DIGIT};
@@ -15,8 +15,8 @@ use crate::{ByteStr, Method, StatusCode, grammar};
 /// What the first line of a message says it is, before its parts are checked.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Recognised<'a> {
-    /// `Method … SIP/x.y`.
-    Request { method: &'a str },
+    /// `Method … SIP/x.y`: what is between, and whether the version is ours; `None` if white space follows it.
+    Request { method: &'a str, uri: &'a [u8], version: Option<bool> },
     /// `SIP/x.y …`.
     Response,
 }
@@ -40,10 +40,12 @@ pub(super) fn recognise(line: &[u8]) -> Option<Recognised<'_>> {
         return Some(Recognised::Response);
     }
     let text = line.trim_ascii_end();
-    let method = core::str::from_utf8(text.get(..memchr(b' ', text)?)?).ok()?;
-    let version = text.get(memrchr(b' ', text)? + 1..)?;
-    is_version(version)?;
-    grammar::is_token(method).then_some(Recognised::Request { method })
+    let (method, rest) = text.split_at_checked(memchr(b' ', text)?)?;
+    let (uri, version) = rest.split_at_checked(memrchr(b' ', rest)?)?;
+    let version = is_version(version.get(1..)?)?;
+    let method = core::str::from_utf8(method).ok().filter(|method| grammar::is_token(method))?;
+    let version = (text.len() == line.len()).then_some(version);
+    Some(Recognised::Request { method, uri: uri.get(1..).unwrap_or_default(), version })
 }
 
 /// `"SIP" "/" 1*DIGIT "." 1*DIGIT` in any case: whether it is the version that we speak.
@@ -59,22 +61,25 @@ fn is_version(version: &[u8]) -> Option<bool> {
 }
 
 /// The request line of a message, which was recognised as one.
-pub(super) fn request(message: &Bytes, line: &[u8]) -> Result<StartLine, ParseErrorKind> {
-    let text = core::str::from_utf8(line).map_err(|_| ParseErrorKind::RequestLine)?;
-    let (method, rest) = text.split_once(' ').ok_or(ParseErrorKind::RequestLine)?;
-    let (uri, version) = rest.rsplit_once(' ').ok_or(ParseErrorKind::RequestLine)?;
-    match is_version(version.as_bytes()) {
+pub(super) fn request(
+    message: &Bytes,
+    method: &str,
+    uri: &[u8],
+    version: Option<bool>,
+) -> Result<StartLine, ParseErrorKind> {
+    match version {
         Some(true) => {}
         Some(false) => return Err(ParseErrorKind::Version),
         None => return Err(ParseErrorKind::RequestLine),
     }
-    if uri.is_empty() || uri.contains(grammar::is_wsp) || !grammar::is_token(method) {
-        return Err(ParseErrorKind::RequestLine);
-    }
+    let uri = match core::str::from_utf8(uri) {
+        Ok(uri) if !uri.is_empty() && memchr2(b' ', b'\t', uri.as_bytes()).is_none() => uri,
+        _ => return Err(ParseErrorKind::RequestLine),
+    };
     UriPart::read(uri).map_err(ParseErrorKind::RequestUri)?;
     let start = method.len() + 1;
     let uri = narrow(start)..narrow(start + uri.len());
-    let extension = || Method::Extension(ByteStr::part_of(message, method));
+    let extension = || Method::Extension(ByteStr::from_utf8(message.slice_ref(method.as_bytes())).unwrap_or_default());
     Ok(StartLine::Request { method: Method::known(method).unwrap_or_else(extension), uri })
 }
 

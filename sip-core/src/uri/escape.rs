@@ -8,6 +8,7 @@ use core::fmt::Write;
 use crate::class;
 
 /// `text` after its first bytes that are in the class or whole escapes; `None` if an escape is not whole.
+#[inline]
 pub(super) fn skip(text: &str, class: u16) -> Option<&str> {
     let mut rest = text;
     loop {
@@ -20,6 +21,7 @@ pub(super) fn skip(text: &str, class: u16) -> Option<&str> {
 }
 
 /// Whether `text` has only bytes of the class and whole escapes.
+#[inline]
 pub(super) fn is_valid(text: &str, class: u16) -> bool {
     class::all(text.as_bytes(), class) || skip(text, class).is_some_and(str::is_empty)
 }

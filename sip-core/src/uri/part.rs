@@ -29,7 +29,11 @@ pub(crate) enum UriPart<'a> {
 
 impl<'a> UriPart<'a> {
     /// Reads all of `text` as a URI.
+    #[inline]
     pub(crate) fn read(text: &'a str) -> Result<UriPart<'a>, UriError> {
+        if let Some(rest) = text.strip_prefix("sip:") {
+            return SipPart::read(false, rest).map(UriPart::Sip);
+        }
         let colon = memchr(b':', text.as_bytes()).ok_or(UriError::Scheme)?;
         let (scheme, rest) = text.split_at_checked(colon).ok_or(UriError::Scheme)?;
         let rest = rest.get(1..).unwrap_or_default();
@@ -59,6 +63,7 @@ impl<'a> UriPart<'a> {
 
 impl<'a> SipPart<'a> {
     /// Reads what follows the scheme and its colon.
+    #[inline]
     fn read(secure: bool, rest: &'a str) -> Result<SipPart<'a>, UriError> {
         let (user, password, rest) = user_info(rest)?;
         let (rest, host) = HostPart::read(rest).map_err(|_| UriError::HostPort)?;
@@ -91,10 +96,15 @@ impl<'a> SipPart<'a> {
 }
 
 /// `[ userinfo ]`, and what follows its `@`.
+#[inline]
 fn user_info(text: &str) -> Result<(Option<&str>, Option<&str>, &str), UriError> {
     let Some(at) = memchr(b'@', text.as_bytes()) else { return Ok((None, None, text)) };
     let (user_info, rest) = text.split_at_checked(at).ok_or(UriError::User)?;
-    let (user, password) = user_info.split_once(':').map_or((user_info, None), |(user, word)| (user, Some(word)));
+    let (user, password) = match memchr(b':', user_info.as_bytes()).and_then(|colon| user_info.split_at_checked(colon))
+    {
+        Some((user, word)) => (user, word.get(1..)),
+        None => (user_info, None),
+    };
     let valid = !user.is_empty()
         && escape::is_valid(user, LENIENT_USER)
         && password.is_none_or(|word| escape::is_valid(word, LENIENT_USER));
@@ -102,6 +112,7 @@ fn user_info(text: &str) -> Result<(Option<&str>, Option<&str>, &str), UriError>
 }
 
 /// `uri-parameters`, without the white space that header parameters may have, and what follows them.
+#[inline]
 fn uri_params(input: &str) -> Option<(ParamsPart<'_>, &str)> {
     let (mut rest, mut count) = (input, 0);
     while let Some(after) = rest.strip_prefix(';') {

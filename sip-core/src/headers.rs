@@ -15,7 +15,6 @@ use crate::{ByteStr, HeaderError, HeaderName, Limits, Repetition, TypedHeader, c
 /// Headers that were received are ranges of the received bytes and are written back as they came, with their
 /// case, compact names, white space and folding; those that were set are written as `Name: value`. Values are
 /// read without folding: a line break with the white space around it reads as one space.
-#[derive(Clone)]
 pub struct Headers {
     /// The datagram that rows are ranges of, from its start line on; not all of it need be UTF-8.
     received: ByteStr,
@@ -71,6 +70,8 @@ pub enum InvalidHeader {
 
 /// Room for the lines that most edits need: a Via, a Record-Route and a few short ones, in bytes.
 const FIRST_EDITS: usize = 320;
+/// Room for the rows that most edits add.
+const FIRST_ROWS: usize = 4;
 /// The least that `written` may have before it is tidied, in bytes.
 const LEAST_WRITTEN_LIMIT: usize = 8_192;
 
@@ -113,6 +114,22 @@ impl<'a> Wanted<'a> {
     fn new(name: &'a HeaderName) -> Self {
         let code = name.code();
         Wanted { code, extension: if code == Code::EXTENSION { name.as_str() } else { "" } }
+    }
+}
+
+impl Clone for Headers {
+    /// A copy with room for the few rows that a proxy adds, since it is mostly made to be changed.
+    fn clone(&self) -> Self {
+        let mut rows = Vec::with_capacity(self.rows.len() + FIRST_ROWS);
+        rows.extend_from_slice(&self.rows);
+        Headers {
+            received: self.received.clone(),
+            written: self.written.clone(),
+            written_limit: self.written_limit,
+            rows,
+            extensions: Lazy::new(),
+            max_list_items: self.max_list_items,
+        }
     }
 }
 

@@ -304,28 +304,45 @@ const fn slot(key: &Key) -> usize {
 
 const SLOT_COUNT: usize = 512;
 
-/// The keys of [`WRITTEN`], each where [`slot`] says or in the first free place after it, with their codes.
-static SLOTS: [(Key, u8); SLOT_COUNT] = slots();
+/// The keys of [`WRITTEN`], in its order.
+static KEYS: [Key; WRITTEN.len()] = keys();
+
+/// Where in [`KEYS`] the key is that [`slot`] gives this place, or gave it one just before that was taken.
+static SLOTS: [u8; SLOT_COUNT] = slots();
+
+/// A slot that has no key.
+const FREE: u8 = u8::MAX;
 
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
-const fn slots() -> [(Key, u8); SLOT_COUNT] {
-    let mut slots = [([0; MAX_KNOWN / 8], u8::MAX); SLOT_COUNT];
+const fn keys() -> [Key; WRITTEN.len()] {
+    let mut keys = [[0; MAX_KNOWN / 8]; WRITTEN.len()];
     let mut index = 0;
     while index < WRITTEN.len() {
-        let (name, code) = WRITTEN[index];
-        let name = name.as_bytes();
-        let mut key = [0; MAX_KNOWN / 8];
+        let name = WRITTEN[index].0.as_bytes();
         let mut at = 0;
-        while at < name.len() {
-            key[at / 8] |= (name[at].to_ascii_lowercase() as u64) << (at % 8 * 8);
+        while at <= name.len() {
+            let byte = if at < name.len() { name[at].to_ascii_lowercase() } else { b':' };
+            keys[index][at / 8] |= (byte as u64) << (at % 8 * 8);
             at += 1;
         }
-        key[at / 8] |= (b':' as u64) << (at % 8 * 8);
-        let mut place = slot(&key);
-        while slots[place].1 != u8::MAX {
+        index += 1;
+    }
+    keys
+}
+
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+#[expect(clippy::cast_possible_truncation, reason = "there are fewer than 255 names")]
+const fn slots() -> [u8; SLOT_COUNT] {
+    assert!(WRITTEN.len() < FREE as usize);
+    let keys = keys();
+    let mut slots = [FREE; SLOT_COUNT];
+    let mut index = 0;
+    while index < WRITTEN.len() {
+        let mut place = slot(&keys[index]);
+        while slots[place] != FREE {
             place = (place + 1) % SLOT_COUNT;
         }
-        slots[place] = (key, code);
+        slots[place] = index as u8;
         index += 1;
     }
     slots
@@ -335,12 +352,12 @@ const fn slots() -> [(Key, u8); SLOT_COUNT] {
 fn find(key: &Key) -> Code {
     let [a, b, c, d] = *key;
     let mut place = slot(key);
-    while let Some(([known_a, known_b, known_c, known_d], code)) = SLOTS.get(place % SLOT_COUNT)
-        && *code != u8::MAX
+    while let Some(index) = SLOTS.get(place % SLOT_COUNT).map(|index| usize::from(*index))
+        && let Some([known_a, known_b, known_c, known_d]) = KEYS.get(index)
     {
         // Word by word: what was just stored in words is slow to be loaded as more than a word.
         if *known_a == a && *known_b == b && (known_c ^ c) | (known_d ^ d) == 0 {
-            return Code(*code);
+            return WRITTEN.get(index).map_or(Code::EXTENSION, |(_, code)| Code(*code));
         }
         place += 1;
     }

@@ -91,16 +91,15 @@ impl<'a> HeadersMut<'a> {
 
     /// Whether `H` is one of the headers that are not just added; it is set if it is valid.
     fn set_own<H: TypedHeader>(&mut self, header: &H) -> bool {
-        let name = H::NAME.canonical();
-        if is_mandatory(&name) {
-            self.core.set_mandatory(&name, header);
+        if is_mandatory(&H::NAME) {
+            self.core.set_mandatory(&H::NAME.canonical(), header);
             return true;
         }
-        name == HeaderName::ContentLength
+        H::NAME.code() == HeaderName::ContentLength.code()
     }
 
     fn refresh(&mut self, name: &HeaderName) {
-        if *name == HeaderName::Via {
+        if name.code() == HeaderName::Via.code() {
             self.core.refresh_via();
         }
     }

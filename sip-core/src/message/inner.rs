@@ -59,7 +59,8 @@ static NO_ADDRESS: NameAddr =
 
 /// Headers that every message has and which the message keeps in step with its own values.
 pub(crate) fn is_mandatory(name: &HeaderName) -> bool {
-    matches!(name.canonical(), HeaderName::From | HeaderName::To | HeaderName::CallId | HeaderName::CSeq)
+    let name = name.code().name();
+    matches!(name, Some(HeaderName::From | HeaderName::To | HeaderName::CallId | HeaderName::CSeq))
 }
 
 /// Headers whose mandatory ones are there, once where they may stand once, and valid.

@@ -60,7 +60,7 @@ pub(super) fn next_row(bytes: &[u8], at: usize) -> Option<Result<Found, usize>> 
 
 /// Where the line that `at` is in ends, with those that continue it, and how many these are together. If one has a CR or an
 /// LF that is not part of its end, or a NUL, where the last of them ends.
-#[inline]
+#[inline(always)]
 fn end_of(bytes: &[u8], at: usize) -> Result<(usize, usize), usize> {
     let (mut end, mut lines, mut clean) = (at, 0, true);
     loop {

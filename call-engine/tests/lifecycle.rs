@@ -194,6 +194,29 @@ async fn sighup_is_logged_and_ends_nothing() {
     ended(server).await;
 }
 
+#[test]
+fn a_signal_to_a_server_that_has_not_started_yet_is_neither_lost_nor_its_end() {
+    for signals in [&["HUP"][..], &["HUP", "TERM"]] {
+        let stage = Stage::set("early");
+        // It has not started as long as it waits for its configuration.
+        let (file, waiting) = (stage.folder.file("call-engine.toml"), stage.folder.file("waiting"));
+        std::fs::rename(&file, &waiting).unwrap();
+        assert!(Command::new("mkfifo").arg(&file).status().unwrap().success());
+        let server = Running::start_unheard(stage.command().stdout(Stdio::null()));
+        let mut configuration = std::fs::File::options().write(true).open(&file).unwrap();
+        signals.iter().for_each(|signal| server.signal(signal));
+        std::io::copy(&mut std::fs::File::open(waiting).unwrap(), &mut configuration).unwrap();
+        drop(configuration);
+        assert!(stage.told().starts_with("READY=1\n"), "{signals:?}");
+        if signals.contains(&"TERM") {
+            server.ended();
+        } else {
+            assert_eq!(stage.options().0, 200);
+            server.terminate();
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_needs_to_read_the_log() {
     let stage = Stage::set("unread");

@@ -33,6 +33,8 @@ const ELSEWHERE_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0,
 
 /// Runs the server until it is told to stop.
 pub(super) async fn serve(place: &Place) -> Result<ExitCode> {
+    // Caught before anything else is done: what is said to a server that has not started yet holds once it has, and SIGHUP ends nothing.
+    let mut signals = Signals::listen().context("cannot listen for signals")?;
     let (path, config, passwords) = configure(place)?;
     // Dropped last: what the end of all others has to say is written as well.
     let _flush = log::start(&config.log).context("cannot start the log")?;
@@ -51,8 +53,6 @@ pub(super) async fn serve(place: &Place) -> Result<ExitCode> {
     observed::observe(&mut tasks, recorder, &wanted.http, &path, engine.handle()).await?;
     observed::listen_to_operators(&mut tasks, &wanted.data_dir, engine.handle());
     state_limits(open_files, &wanted);
-    // Listened for before anybody can know that the server runs.
-    let mut signals = Signals::listen()?;
     let addresses: Vec<_> = engine.local_addrs().iter().map(|bound| reachable(*bound, wanted.advertise)).collect();
     let greeting = Greeting {
         addresses: &addresses,

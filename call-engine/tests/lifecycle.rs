@@ -7,6 +7,7 @@ mod program;
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, UdpSocket};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
@@ -381,6 +382,27 @@ fn check_says_what_the_server_would_do_and_what_may_not_be_meant() {
     let few = [("BLETHER_MEDIA_PORTS", "20000-20039"), ("BLETHER_LIMITS_MAX_CALLS", "11")];
     let said = String::from_utf8(check(folder, &few).stdout).unwrap();
     assert!(said.contains("warning: `media.ports` = 20000-20039 is enough for 10 calls"), "{said}");
+
+    let warnings = |variables: &[(&str, &str)]| {
+        let said = String::from_utf8(check(folder, variables).stdout).unwrap();
+        said.lines().filter(|line| line.starts_with("warning: ")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let file = folder.file("call-engine.toml");
+    let usual = [("BLETHER_SHARDS", "1"), ("BLETHER_LIMITS_MAX_CALLS", "10"), ("BLETHER_TCP_ENABLED", "false")];
+    for (mode, said) in [(0o644, "(mode 0644); chmod 600 it"), (0o660, "(mode 0660)"), (0o600, "")] {
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        let warnings = warnings(&usual);
+        assert_eq!(warnings.len(), usize::from(!said.is_empty()), "{warnings:?}");
+        assert!(warnings.iter().all(|warning| warning.contains(said)), "{warnings:?}");
+    }
+    let [advertise] = &warnings(&[&usual[..], &[("BLETHER_ADVERTISE", "2001:db8::1")]].concat())[..] else { panic!() };
+    assert!(advertise.contains("`listen` has no IPv6 address"), "{advertise}");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("data_dir = \"elsewhere\"\n{text}")).unwrap();
+    let [other] = &warnings(&usual)[..] else { panic!() };
+    assert!(other.contains("elsewhere in the file does not count, because --data-dir says"), "{other}");
+    std::fs::write(&file, format!("data_dir = \".\"\n{text}")).unwrap();
+    assert!(warnings(&usual).is_empty(), "the same folder");
 
     std::fs::write(folder.file("call-engine.toml"), "[calls]\ndrain_timout = 5\n").unwrap();
     let output = check(folder, &[]);

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::time::MissedTickBehavior;
 
 use super::backlog::{Backlog, BacklogLimits};
 use super::error::{StoreError, StoreFailure};
@@ -17,6 +18,10 @@ use crate::location::Location;
 
 /// Questions that may wait for the store: people ask them.
 const MAX_QUESTIONS: usize = 16;
+
+/// How often it is looked whether the database is still there: it costs four looks at the file system, and what was answered 200 since the file went is
+/// lost if the process is killed before.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// Paths of corrupt databases that are remembered.
 const MAX_PLACES: usize = 16;
@@ -137,7 +142,7 @@ impl<S: Store> Writer<S> {
                 writer.broken = Some(failure);
                 writer.shared.change(|tables| {
                     tables.last_error = Some(error.to_string());
-                    tables.backlog.begins_unusable(moment.now, failure);
+                    tables.backlog.handle_failure(moment.now, failure);
                 });
                 Loaded { set_aside, ..Loaded::default() }
             }
@@ -195,11 +200,14 @@ impl<S: Store> Writer<S> {
     /// Writes until [`StoreHandle::close`]. When this future is dropped, nobody waits for the store any more.
     pub async fn run(mut self) {
         let stop = StopOnDrop(Arc::clone(&self.shared));
+        let mut looks = tokio::time::interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while self.closing.is_none() {
             let due = self.shared.tables().backlog.poll_timeout();
             tokio::select! {
                 () = self.shared.wake.notified() => {}
                 () = sleep_until(due) => {}
+                _ = looks.tick() => self.look(Instant::now()).await,
                 question = self.questions.recv() => match question {
                     Some(question) => self.answer(question).await,
                     // No handle is left: nobody can change anything.
@@ -208,7 +216,8 @@ impl<S: Store> Writer<S> {
             }
             self.turn(Moment { now: Instant::now(), date: SystemTime::now() }).await;
         }
-        // What is left goes in as it comes, until the store fails.
+        // What is left goes in as it comes, until the store fails; all there is, if what was written is gone.
+        self.look(Instant::now()).await;
         loop {
             let moment = Moment { now: Instant::now(), date: SystemTime::now() };
             self.shared.tables().backlog.hurry(moment.now);
@@ -261,6 +270,21 @@ impl<S: Store> Writer<S> {
             metrics::gauge!("blether_store_unwritten_rows", "kind" => kind).set(count as f64);
         }
         true
+    }
+
+    /// Finds out whether what was written is still there. A store that fails is tried again anyway.
+    pub(super) async fn look(&mut self, now: Instant) {
+        if self.broken.is_some() {
+            return;
+        }
+        if let Err(error) = self.store.check().await {
+            let failure = error.kind();
+            self.broken = Some(failure);
+            self.shared.change(|tables| {
+                tables.last_error = Some(error.to_string());
+                tables.backlog.handle_failure(now, failure);
+            });
+        }
     }
 
     fn failed(&mut self, now: Instant, error: &StoreError) {

@@ -106,12 +106,12 @@ impl SqliteStore {
             stale.unlock().ok();
         }
         let path = &self.config.path;
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(with_suffix(path, ".lock"))
-            .map_err(|error| failed_io(path, &error))?;
+        let name = with_suffix(path, ".lock");
+        let lock = make_private(&name).and_then(|made| match made {
+            Some(made) => Ok(made),
+            None => OpenOptions::new().write(true).open(&name),
+        });
+        let lock = lock.map_err(|error| failed_io(path, &error))?;
         match lock.try_lock() {
             Ok(()) => self.lock = Some(lock),
             Err(TryLockError::WouldBlock) => return Err(StoreError::InUse { path: path.clone() }),
@@ -146,7 +146,7 @@ impl SqliteStore {
     async fn connect(&mut self) -> Result<bool, StoreError> {
         self.disconnect().await;
         self.take_lock()?;
-        create_private(&self.config.path).map_err(|error| failed_io(&self.config.path, &error))?;
+        make_private(&self.config.path).map_err(|error| failed_io(&self.config.path, &error))?;
         let mut options = SqliteConnectOptions::new()
             .filename(&self.config.path)
             .journal_mode(SqliteJournalMode::Wal)
@@ -360,15 +360,16 @@ async fn write(connection: &mut SqliteConnection, batch: &Batch) -> Result<(), s
     transaction.commit().await
 }
 
-/// Makes the file if it is not there, for its owner alone: it holds what passwords are checked against. SQLite gives its log the same rights.
-fn create_private(path: &Path) -> io::Result<()> {
+/// Makes the file if it is not there, for the owner of its folder alone: it holds what passwords are checked against. SQLite gives its log the same
+/// rights and the same owner. One that is there is not opened: closing it would take the locks of this process from it.
+fn make_private(path: &Path) -> io::Result<Option<File>> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     match options.open(path) {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Ok(made) => ownership::give(&made, path).map(|()| Some(made)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -422,7 +423,16 @@ fn failed_io(path: &Path, error: &io::Error) -> StoreError {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreFailure::Full,
         _ => StoreFailure::Unavailable,
     };
-    StoreError::Failed { path: path.to_owned(), kind, reason: error.to_string() }
+    StoreError::Failed { path: path.to_owned(), kind, reason: explained(path, kind, error.to_string()) }
+}
+
+/// What the system said, and what it has not said where files were left behind by another user.
+fn explained(path: &Path, kind: StoreFailure, reason: String) -> String {
+    let all = [PathBuf::from(path), with_suffix(path, "-wal"), with_suffix(path, "-shm"), with_suffix(path, ".lock")];
+    match all.iter().find(|path| kind == StoreFailure::Unavailable && ownership::is_strange(path)) {
+        Some(strange) => format!("{reason}; {} belongs to another user than its folder does", strange.display()),
+        None => reason,
+    }
 }
 
 fn failed(path: &Path, error: &sqlx::Error) -> StoreError {
@@ -434,5 +444,5 @@ fn failed(path: &Path, error: &sqlx::Error) -> StoreError {
         Some(11 | 26) => StoreFailure::Corrupt,
         _ => StoreFailure::Unavailable,
     };
-    StoreError::Failed { path: path.to_owned(), kind, reason: error.to_string() }
+    StoreError::Failed { path: path.to_owned(), kind, reason: explained(path, kind, error.to_string()) }
 }

@@ -602,17 +602,19 @@ impl EngineBuilder {
             ..LocationLimits::default()
         }));
         let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
+        let domains = domains(config);
+        let domain = domains.primary().clone();
         let registrar = RegistrarConfig {
             min_expires: seconds(config.registrar.min_expires),
             max_expires: seconds(config.registrar.max_expires),
             max_expires_by_connection: seconds(config.tcp.idle_timeout),
             default_expires: seconds(config.registrar.default_expires),
-            ..RegistrarConfig::new(domains(config))
+            ..RegistrarConfig::new(domains)
         };
         let registrar = Registrar::new(registrar, location.clone(), &mut rng)?;
         let store = match (self.store, self.durable) {
-            (Some(open), _) => open(location.clone()).await?,
-            (None, true) => storage::durable(&config.data_dir, location.clone()).await?,
+            (Some(open), _) => open(location.clone(), domain).await?,
+            (None, true) => storage::durable(&config.data_dir, domain, location.clone()).await?,
             (None, false) => storage::in_memory(location.clone()).await?,
         };
         let accounts = all_accounts(accounts, store.accounts(), &config.realm);

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
+use blether_sip_core::Host;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
 
 use super::backlog::{Backlog, BacklogLimits};
 use super::error::{StoreError, StoreFailure};
 use super::handle::{Question, Shared, StoreHandle, Tables};
-use super::record::{AccountRecord, Moment, Snapshot};
+use super::record::{AccountRecord, Moment, Snapshot, move_to};
 use super::{Reopened, Store};
 use crate::location::Location;
 
@@ -31,18 +32,21 @@ const LOST_AT_START: &str = "every account, registration and call record in it";
 const LOST_WHILE_RUNNING: &str = "call records written before; accounts and contacts are written anew from memory";
 
 /// How a [`Writer`] behaves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WriterConfig {
     /// How much waits for the store, and how long.
     pub limits: BacklogLimits,
     /// Whether contacts are written at all, and before they are answered. `false` suits a [`MemoryStore`](super::MemoryStore), which keeps them no
     /// better than memory does: then [`StoreHandle::registered`] never defers. Default `true`.
     pub write_contacts: bool,
+    /// The domain under which addresses of record are kept. Those that were kept under another are found under this one from the start on: the users
+    /// are the same. Default `None`: they stay as they are.
+    pub domain: Option<Host>,
 }
 
 impl Default for WriterConfig {
     fn default() -> Self {
-        Self { limits: BacklogLimits::default(), write_contacts: true }
+        Self { limits: BacklogLimits::default(), write_contacts: true, domain: None }
     }
 }
 
@@ -72,6 +76,7 @@ pub struct Writer<S: Store> {
     unread: bool,
     closing: Option<oneshot::Sender<()>>,
     longest_wait: Duration,
+    domain: Option<Host>,
 }
 
 impl<S: Store> Writer<S> {
@@ -128,7 +133,8 @@ impl<S: Store> Writer<S> {
         let handle = StoreHandle { shared: Arc::clone(&shared), questions: sender };
         let longest_wait = config.limits.longest_wait;
         let unread = failed.is_some();
-        let mut writer = Self { store, shared, questions, broken: None, unread, closing: None, longest_wait };
+        let mut writer =
+            Self { store, shared, questions, broken: None, unread, closing: None, longest_wait, domain: config.domain };
         let loaded = match failed {
             None => {
                 metrics::gauge!("blether_store_durable").set(1.0);
@@ -153,6 +159,7 @@ impl<S: Store> Writer<S> {
     /// Takes what was stored into memory, where that does not know better.
     fn take_in(&self, snapshot: Snapshot, moment: Moment, set_aside: Option<PathBuf>) -> Loaded {
         let Snapshot { accounts, mut registrations, unreadable, interrupted } = snapshot;
+        let moved = self.domain.as_ref().map(|domain| move_to(domain, &mut registrations)).unwrap_or_default();
         let (contacts, beyond) = {
             let mut tables = self.shared.tables();
             registrations.retain(|set| !tables.backlog.knows_better(&set.aor));
@@ -161,10 +168,24 @@ impl<S: Store> Writer<S> {
                     tables.accounts.insert(account.user.as_str().into(), account.clone());
                 }
             }
+            for (before, now) in &moved {
+                // Else the next start would find them under both. Nobody waits for it.
+                drop((
+                    tables.backlog.contacts_changed(moment.now, before),
+                    tables.backlog.contacts_changed(moment.now, now),
+                ));
+            }
             drop(tables);
             // What is registered from here on is not replaced.
             self.shared.location.restore(&registrations, moment)
         };
+        if !moved.is_empty() {
+            let users = moved.len();
+            tracing::info!(
+                users,
+                "registrations were kept under another domain, and are under the first of `domains` now"
+            );
+        }
         let dropped = unreadable + beyond;
         if dropped > 0 || interrupted > 0 {
             tracing::warn!(

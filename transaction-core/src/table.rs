@@ -198,7 +198,7 @@ impl Transactions {
             });
             return;
         }
-        let respond_to = response_flow(&request, flow);
+        let respond_to = response_flow(request.via(), flow);
         if self.refuse_beyond_bounds(now, &request, &key, respond_to) {
             return;
         }
@@ -623,12 +623,11 @@ fn note_source(request: &mut Request, source: SocketAddr) {
     }
 }
 
-/// Where the responses to a request go (RFC 3261 §18.2.2, RFC 3581 §4): to the address that it came from, and to the port that it came
+/// Where the responses to a request with this topmost Via go (RFC 3261 §18.2.2, RFC 3581 §4): to the address that it came from, and to the port that it came
 /// from if it asks for that, else to the one that it names. `maddr` is not followed: it would let a stranger aim our responses.
 ///
 /// On a stream they go back by the connection; the port that the request names is where another one is opened if that is gone.
-fn response_flow(request: &Request, flow: Flow) -> Flow {
-    let via = request.via();
+fn response_flow(via: &Via, flow: Flow) -> Flow {
     let port = match via.rport() {
         Some(_) if !flow.transport.is_reliable() => flow.remote.port(),
         _ => via.port.unwrap_or(5060),

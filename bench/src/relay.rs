@@ -26,8 +26,7 @@ pub(crate) struct Options {
     pub(crate) peer: bool,
 }
 
-pub(crate) fn run(options: &Options) -> anyhow::Result<Report> {
-    let mut report = Report::default();
+pub(crate) fn run(options: &Options, mut report: Report) -> anyhow::Result<Report> {
     if options.peer {
         rtpengine::check()?;
         report.beside(rtpengine::NAME);
@@ -38,7 +37,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Report> {
         false => 1,
     };
     for _ in 0..options.runs {
+        report.next_run();
         for side in sides(options.peer) {
+            report.begin(side, "relay.packet");
             let (server, ears) = match side {
                 Side::Ours => ours(&place, workers, options)?,
                 Side::Peer => theirs(&place, workers, options.calls)?,
@@ -147,6 +148,7 @@ fn report_delay(side: Side, name: &str, heard: &Heard, report: &mut Report) {
 
 /// The same streams straight from end to end: what of the delay is the generator's own.
 fn without_relay(options: &Options, report: &mut Report) -> anyhow::Result<()> {
+    report.begin(Side::Ours, "relay.delay.direct");
     let mut ears = Vec::new();
     for _ in 0..options.calls {
         let (a, b) = (UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?, UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?);

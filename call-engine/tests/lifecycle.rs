@@ -2,6 +2,7 @@
 #![cfg(all(unix, feature = "demo"))]
 #![allow(clippy::unwrap_used, reason = "a test may fail at any step")]
 
+mod calls;
 mod peers;
 mod program;
 
@@ -11,23 +12,18 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use blether_call_engine::config::{AccountConfig, Config, advice};
 use blether_session_core::Party;
-use blether_sip_client::{Account, Audio, NotAnswered, Phone, PhoneCall, PhoneConfig};
+use blether_sip_client::{Account, Phone, PhoneCall, PhoneConfig};
 use blether_sip_core::StatusCode;
 use blether_transaction_core::WireTap;
 use serde_json::Value;
 
+use calls::{PASSWORD, connect, in_time, refusal};
 use peers::{Folder, PATIENCE, ports};
 use program::{Running, program};
-
-const PASSWORD: &str = "long-enough";
-
-async fn in_time<T>(what: &str, wait: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("waited {PATIENCE:?} in vain for {what}"))
-}
 
 /// A server with three accounts in a folder of its own, about to be started.
 struct Stage {
@@ -89,31 +85,10 @@ fn told(manager: &UnixDatagram) -> String {
     String::from_utf8(buffer[..length].to_vec()).unwrap()
 }
 
-/// Both ends of a call that stands.
-async fn connect(caller: &Phone, callee: &mut Phone, user: &str) -> [PhoneCall; 2] {
-    let mut out_call = caller.call(user).await.unwrap();
-    let mut in_call = in_time("the call", callee.incoming()).await.unwrap();
-    let both = async { tokio::join!(out_call.answered(Audio::silent(), || ()), in_call.answer(Audio::silent())) };
-    let (out_plan, in_plan) = in_time("the answer", both).await;
-    out_plan.unwrap();
-    in_plan.unwrap();
-    [out_call, in_call]
-}
-
-async fn refusal(caller: &Phone, user: &str) -> StatusCode {
-    let mut call = caller.call(user).await.unwrap();
-    match in_time("the refusal", call.answered(Audio::silent(), || ())).await.unwrap_err() {
-        NotAnswered::Refused(status) => status,
-        other => panic!("{other}"),
-    }
-}
-
-/// Waits until the program has ended, and tells how long that took.
-async fn ended(server: Running) -> Duration {
-    let began = Instant::now();
+/// Waits until the program has ended, for less than live calls may go on if nothing else was said.
+async fn ended(server: Running) {
     let waiting = tokio::task::spawn_blocking(move || server.ended());
     in_time("the end of the program", waiting).await.unwrap();
-    began.elapsed()
 }
 
 /// Waits until both phones know that the server has hung up.
@@ -154,8 +129,7 @@ async fn sigterm_refuses_new_calls_and_ends_when_the_last_live_one_has_ended() {
     in_time("sound", heard).await;
     in_time("the end", out_call.hang_up()).await.unwrap();
     in_time("the end on the other side", in_call.ended()).await.unwrap();
-    let took = ended(server).await;
-    assert!(took < Duration::from_secs(20), "it has waited longer than for its calls: {took:?}");
+    ended(server).await;
     assert!(stage.told().starts_with("STOPPING=1\n"));
 }
 
@@ -176,8 +150,7 @@ async fn a_second_signal_and_the_end_of_patience_hang_up() {
             server.signal(second);
         }
         hung_up_by_the_server(calls).await;
-        let took = ended(server).await;
-        assert!(took < Duration::from_secs(10), "{first} {second:?}: {took:?}");
+        ended(server).await;
     }
 }
 
@@ -257,8 +230,7 @@ async fn a_reader_of_the_log_that_stops_reading_stops_neither_requests_nor_the_e
     }
     assert_eq!(stage.options().0, 200);
     server.signal("TERM");
-    let took = ended(server).await;
-    assert!(took < Duration::from_secs(15), "{took:?}");
+    ended(server).await;
     let mut held = Vec::new();
     log.read_to_end(&mut held).unwrap();
     assert!(held.len() > 60_000, "the pipe was not full: {} bytes", held.len());

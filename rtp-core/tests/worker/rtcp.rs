@@ -30,6 +30,7 @@ fn block_of(bytes: &[u8]) -> Option<ReportBlock> {
 #[test]
 fn a_leg_reports_to_the_port_after_and_measures_the_round_trip_by_the_answer() {
     let bench = Bench::new();
+    let began = Instant::now();
     let (alice, a, bob, b) = bench.call();
     for n in [1, 2, 4] {
         alice.say(&a, n, b"12345");
@@ -55,7 +56,7 @@ fn a_leg_reports_to_the_port_after_and_measures_the_round_trip_by_the_answer() {
     };
     send(&bob.rtcp, &b, &report(&bob, &[answer]));
     let statistics = bench.statistics_when(&b, |s| s.rtcp.received == 1);
-    assert!(statistics.rtcp.round_trip.unwrap() < Duration::from_secs(1), "{statistics:?}");
+    assert!(statistics.rtcp.round_trip.unwrap() <= began.elapsed(), "{statistics:?}");
     let expected =
         PeerReport { fraction_lost: 64, cumulative_lost: 1, jitter: Duration::from_millis(2), highest_sequence: 4 };
     assert_eq!(statistics.rtcp.peer, Some(expected));

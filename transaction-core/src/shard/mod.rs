@@ -258,6 +258,9 @@ impl<U: TransactionUser> Shard<U> {
                 }
                 self.contained(now, &flow, |transactions| transactions.handle_unframed(flow, &error));
             }
+            StreamEvent::Unsent { flow, bytes } => {
+                self.contained(now, &flow, |transactions| transactions.handle_unsent(flow, *bytes));
+            }
             StreamEvent::Closed { flow, reason } => {
                 let Some(connection) = flow.connection else { return };
                 self.contained(now, &flow, |transactions| {

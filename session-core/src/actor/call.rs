@@ -342,6 +342,12 @@ impl Call {
         CallControl { ops: self.ops.downgrade() }
     }
 
+    /// The way into the call's actor.
+    #[cfg(test)]
+    pub(super) fn mailbox(&self) -> Mailbox {
+        self.mailbox.clone()
+    }
+
     /// Waits for the next event; `None` when the call is over. Cancel safe.
     pub async fn event(&mut self) -> Option<CallEvent> {
         let event = match self.waiting.pop_front() {

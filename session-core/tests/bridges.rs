@@ -184,6 +184,29 @@ fn a_phone_that_wants_no_change_just_now_is_left_in_peace_for_a_while() {
 }
 
 #[test]
+fn a_phone_that_was_not_told_an_answer_is_asked_again_until_it_agrees() {
+    let mut world = talking();
+    change(&mut world, 1_000, BOB, SendOnly);
+    // Alice's first 200 is lost, and the second comes together with Bob's CANCEL: she follows what he has taken back.
+    world.lose_from(1_000, "alice>server 200 INVITE", 1);
+    world.at(1_520, BOB, |bob, now| {
+        bob.seats[0].session.withdraw_offer(now);
+        bob.accepts_offers = false;
+        bob.refuses_offers_with = StatusCode::SERVICE_UNAVAILABLE;
+    });
+    world.at(8_000, BOB, |bob, _| bob.accepts_offers = true);
+    hang_up(&mut world, 20_000, ALICE);
+    world.run();
+    assert_eq!(world.times_of("bob>server CANCEL"), world.times_of("alice>server 200 INVITE")[..1]);
+    let repairs = world.times_of("server>bob INVITE").into_iter().filter(|ms| *ms > 1_100).collect::<Vec<_>>();
+    assert_eq!(repairs.len(), 3, "{:#?}", world.ladder);
+    assert!(repairs.windows(2).all(|pair| pair[1] - pair[0] >= 4_000), "{repairs:?}");
+    assert_eq!(directions(&world, ALICE), [SendRecv, RecvOnly]);
+    assert_eq!(directions(&world, BOB), [SendRecv, SendOnly]);
+    world.assert_all_over();
+}
+
+#[test]
 fn a_phone_that_answers_a_change_no_more_ends_the_call_on_both_legs() {
     let mut world = talking();
     change(&mut world, 1_000, ALICE, SendOnly);

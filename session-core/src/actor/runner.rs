@@ -78,6 +78,8 @@ pub(crate) struct CallActor {
     /// The two legs that talk to each other.
     pub(super) bridge: Option<Bridged>,
     pub(super) chores: Vec<Chore>,
+    /// When legs that were silent from before their answer are looked at again.
+    pub(super) silence_due: Option<Instant>,
     /// What woke the call in a row that was none of the handler, its requests and the chores.
     in_a_row: usize,
     /// When the end was decided; from then on there is no handler and no new leg.
@@ -120,6 +122,7 @@ impl CallActor {
             legs: BTreeMap::new(),
             bridge: None,
             chores: Vec::new(),
+            silence_due: None,
             in_a_row: 0,
             ending: None,
         }
@@ -181,7 +184,7 @@ impl CallActor {
         let goodbye = self.ending.map(|since| since + self.longest_goodbye());
         let bridge = self.bridge.as_ref().and_then(Bridged::poll_timeout);
         let due = self.legs.values().filter_map(|leg| leg.session.poll_timeout());
-        let due = due.chain(goodbye).chain(bridge).chain(self.witnessed.poll_timeout()).min();
+        let due = due.chain(goodbye).chain(bridge).chain(self.witnessed.poll_timeout()).chain(self.silence_due).min();
         let makes_room = self.outbox.front().is_some_and(Command::makes_room);
         let mut work = pin!(work(&mut self.chores, &mut self.handler, &mut self.ops, self.ending.is_some()));
         if self.in_a_row >= MESSAGES_IN_A_ROW {
@@ -234,6 +237,7 @@ impl CallActor {
             leg.session.handle_timeout(now);
         }
         self.bridge_timeout(now);
+        self.silence_timeout(now);
     }
 
     /// Decides the end of the call: the handler goes, and every leg is refused, cancelled or hung up as its state demands. A second

@@ -30,8 +30,8 @@ use crate::EndCause;
 /// fills up, and the shard answers for it.
 const OUTBOX: usize = 256;
 
-/// How long a call may exchange messages after its end was decided, beyond 64 × T1 each for an INVITE that nobody answers, its CANCEL and
-/// a BYE. Past it something does not keep its timers, and the call is dropped with an error in the log.
+/// How long a call may exchange messages after its end was decided, beyond 64 × T1 each for an INVITE that nobody answers, its CANCEL, a BYE for
+/// which there is no room, and one that nobody answers. Past it something does not keep its timers, and the call is dropped with an error in the log.
 const GOODBYE_MARGIN: Duration = Duration::from_secs(8);
 
 /// Messages that are taken in a row before whatever else the call has to do gets its turn: a mailbox that is never empty must not keep the handler and
@@ -177,7 +177,7 @@ impl CallActor {
     }
 
     fn longest_goodbye(&self) -> Duration {
-        self.config.timing.sixty_four_t1() * 3 + GOODBYE_MARGIN
+        self.config.timing.sixty_four_t1() * 4 + GOODBYE_MARGIN
     }
 
     async fn wait(&mut self) -> Woken {

@@ -83,6 +83,7 @@ impl CallActor {
             let moved = self.drain(now);
             // What the legs do for each other comes after what each has to say itself.
             self.end_together(now);
+            self.witness_goodbye(now);
             self.settle_bridge(now);
             if !(self.drain(now) || moved) {
                 break;

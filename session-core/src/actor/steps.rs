@@ -143,12 +143,12 @@ impl CallActor {
                 Err(error) => {
                     tracing::info!(call_id = %self.call_id, %error, "the answer agrees on nothing; hanging up");
                     leg.session.end(now, EndCause::Failed);
-                    self.refused(key, StatusCode::NOT_ACCEPTABLE_HERE);
+                    self.refused(key, StatusCode::NOT_ACCEPTABLE_HERE, EndCause::Failed);
                 }
             },
             SessionEvent::Confirmed { sdp } => self.confirmed(now, key, sdp.as_ref()),
             SessionEvent::Offer { sdp } => self.offered(now, key, &sdp),
-            SessionEvent::Refused { response } => self.refused(key, response.status()),
+            SessionEvent::Refused { response, cause } => self.refused(key, response.status(), cause),
             SessionEvent::Ended { by, cause } => {
                 leg.ended = Some((by, cause));
                 let linked = leg.linked.take();
@@ -179,10 +179,10 @@ impl CallActor {
     }
 
     /// A dialled leg will not be answered: said at once, however long its CANCEL or BYE takes.
-    fn refused(&mut self, key: LegKey, status: StatusCode) {
+    fn refused(&mut self, key: LegKey, status: StatusCode, cause: EndCause) {
         let Some(leg) = self.legs.get_mut(&key) else { return };
         leg.refused = Some(status);
-        self.emit(CallEvent::Refused { leg: key, status });
+        self.emit(CallEvent::Refused { leg: key, status, cause });
     }
 
     fn confirmed(&mut self, now: Instant, key: LegKey, sdp: Option<&bytes::Bytes>) {
@@ -486,7 +486,7 @@ impl CallActor {
                     EndCause::Failed => StatusCode::SERVER_INTERNAL_ERROR,
                     _ => StatusCode::REQUEST_TERMINATED,
                 };
-                self.emit(CallEvent::Refused { leg: key, status });
+                self.emit(CallEvent::Refused { leg: key, status, cause });
             }
             None => self.emit(CallEvent::Ended { leg: key, by, cause, statistics }),
         }

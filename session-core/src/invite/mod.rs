@@ -199,6 +199,8 @@ pub enum SessionEvent {
     Refused {
         /// The response.
         response: Response,
+        /// [`EndCause::Rejected`] with its status if the peer has sent it; else why it was made here.
+        cause: EndCause,
     },
     /// The peer offers a change of the session (re-INVITE, UPDATE, or a 2xx to an INVITE without offer). To be answered
     /// with [`InviteSession::accept_offer`] or [`InviteSession::refuse_offer`], at once for the UPDATE.

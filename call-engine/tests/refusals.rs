@@ -6,7 +6,9 @@ mod stranger;
 use std::collections::HashMap;
 
 use blether_sip_core::digest::{Credentials, DigestRequest, Secret};
-use blether_sip_core::{Authorization, HeaderName, Method, Request, Response, WwwAuthenticate};
+use blether_sip_core::{
+    Authorization, HeaderName, Limits, Message, Method, Request, Response, StatusCode, WwwAuthenticate,
+};
 use bytes::Bytes;
 
 use crate::stranger::{Server, Stranger};
@@ -126,6 +128,28 @@ fn max_forwards_0_is_refused_with_483_only_where_the_call_would_be_passed_on() {
     assert_eq!(final_response(&caller).status().code(), 483);
     phone.socket.set_nonblocking(true).unwrap();
     assert!(phone.socket.recv_from(&mut [0; 100]).is_err(), "nothing reaches the phone");
+}
+
+#[test]
+fn a_phone_that_says_503_of_itself_cannot_be_reached() {
+    let server = Server::start();
+    let mut phone = Stranger::of(&server);
+    let challenge = phone.challenge();
+    let register = phone.register("bob", "bob", "builder-1", &challenge, 1);
+    assert_eq!(phone.ask(&register.to_bytes()).status().code(), 200);
+    let mut caller = Stranger::of(&server);
+    let call = invite(&mut caller, "bob", |request| request);
+    caller.send(&call.to_bytes());
+    let mut buffer = [0; 65_535];
+    let (length, _) = phone.socket.recv_from(&mut buffer).expect("the call");
+    let passed_on = match Message::parse(Bytes::copy_from_slice(&buffer[..length]), &Limits::default()).unwrap() {
+        Message::Request(request) if *request.method() == Method::Invite => request,
+        other => panic!("{other}"),
+    };
+    let busy = Response::to_request(&passed_on, StatusCode::SERVICE_UNAVAILABLE).to_tag("bob").build();
+    phone.send(&busy.to_bytes());
+    let refused = final_response(&caller);
+    assert_eq!((refused.status().code(), header(&refused, HeaderName::RetryAfter)), (480, String::new()));
 }
 
 #[test]

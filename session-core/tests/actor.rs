@@ -271,7 +271,10 @@ async fn a_panicking_handler_ends_its_own_call_with_500_and_no_other() {
 
     let mut first = dial(&phone, &server, "boom").await;
     let refused = until(&mut first, "a refusal", |event| matches!(event, CallEvent::Refused { .. })).await;
-    assert!(matches!(refused, CallEvent::Refused { status: StatusCode::SERVER_INTERNAL_ERROR, leg: LegKey::PRIMARY }));
+    assert!(matches!(
+        refused,
+        CallEvent::Refused { status: StatusCode::SERVER_INTERNAL_ERROR, leg: LegKey::PRIMARY, .. }
+    ));
 
     let mut second = dial(&phone, &server, "boom-later").await;
     until(&mut second, "the answer", is_answered).await;

@@ -498,7 +498,8 @@ impl Transactions {
         self.counters
     }
 
-    fn has_room_for(&self, method: &Method) -> bool {
+    /// Whether a request of this method would find room: the last tenth is kept for BYE and CANCEL.
+    pub fn has_room_for(&self, method: &Method) -> bool {
         let limit = self.config.max_transactions;
         let limit =
             if matches!(method, Method::Bye | Method::Cancel) { limit } else { limit - limit / RESERVE_FRACTION };

@@ -143,8 +143,13 @@ mod tests {
     fn an_estimate_needs_a_round_trip_and_a_codec_that_the_model_knows() {
         let mut counted = measured();
         counted.rtcp.round_trip = Some(Duration::from_millis(40));
-        let report_of_peer =
-            PeerReport { fraction_lost: 0, cumulative_lost: 5, jitter: Duration::ZERO, highest_sequence: 9 };
+        let report_of_peer = PeerReport {
+            fraction_lost: 0,
+            cumulative_lost: 5,
+            jitter: Duration::ZERO,
+            highest_sequence: 999,
+            expected: 1_000,
+        };
         counted.rtcp.peer = Some(report_of_peer);
         let known = of_leg(&report("pcmu", Some(counted)));
         let score = |name: &str| known[name].as_f64().unwrap();

@@ -58,6 +58,8 @@ pub enum CallEvent {
         leg: LegKey,
         /// Why: the peer's status, 408 for a time-out, 488 when no media could be agreed, 503 when the peer could not be reached.
         status: StatusCode,
+        /// [`EndCause::Rejected`] with that status if the peer has said so; else what kept it from answering, and the status is made here.
+        cause: EndCause,
     },
     /// The caller has acknowledged our answer; `plan` is there when the agreement was only made then (offer in 200, answer in ACK).
     Confirmed {
@@ -340,6 +342,12 @@ impl Call {
     /// A handle that can end this call from elsewhere.
     pub fn control(&self) -> CallControl {
         CallControl { ops: self.ops.downgrade() }
+    }
+
+    /// The way into the call's actor.
+    #[cfg(test)]
+    pub(super) fn mailbox(&self) -> Mailbox {
+        self.mailbox.clone()
     }
 
     /// Waits for the next event; `None` when the call is over. Cancel safe.

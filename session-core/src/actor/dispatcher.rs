@@ -7,9 +7,7 @@ use std::time::Instant;
 
 use blether_sip_core::{Allow, ByteStr, Method, Request, Response, RetryAfter, StatusCode, Via};
 use blether_sip_transport::Flow;
-use blether_transaction_core::{
-    Event, Failure, Owner, Router, ServerTransactionId, ShardHandle, TransactionUser, Transactions,
-};
+use blether_transaction_core::{Event, Owner, Router, ServerTransactionId, ShardHandle, TransactionUser, Transactions};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -26,6 +24,7 @@ use super::runner::{CallActor, Line};
 use super::witness::Witnessed;
 use super::{CallKey, LegKey, random_token};
 use crate::inspection::{self, SDP, Understanding};
+use crate::invite::NO_ROOM;
 use crate::{ALLOWED_METHODS, EndCause, InviteSession, Party, SessionTransmit};
 
 /// Requests that an application may have queued before its call has taken them.
@@ -435,7 +434,10 @@ impl Dispatcher {
         if !response.status().is_success() {
             return;
         }
-        let Some(Unwanted { ack, bye }) = self.clients.unwanted(owner, response) else { return };
+        // One that could not be hung up is not acknowledged either: it comes again, and its sender ends it by itself if there is never room for
+        // a BYE (§13.3.1.4).
+        let may_hang_up = transactions.has_room_for(&Method::Bye);
+        let Some(Unwanted { ack, bye }) = self.clients.unwanted(owner, response, may_hang_up) else { return };
         transactions.acknowledge(now, ack, flow);
         if let Some(bye) = bye {
             let nobody = self.clients.new_owner();
@@ -459,11 +461,14 @@ impl Dispatcher {
             SessionTransmit::Request { token, request, flow } => {
                 let owner = self.clients.new_owner();
                 let invite = (*request.method() == Method::Invite).then(|| request.clone());
+                let is_bye = *request.method() == Method::Bye;
                 match transactions.request(now, request, flow, owner) {
                     Ok(id) => self.clients.insert(owner, id, Waiting::Leg(LegRequest { call, leg, token }), invite),
                     Err(_) => {
-                        let failure = Failure::Transport(std::io::ErrorKind::QuotaExceeded);
-                        self.tell(call, CallMessage::Failed { leg, token, failure }, Urgency::Urgent);
+                        if is_bye {
+                            metrics::counter!("blether_session_byes_postponed_total").increment(1);
+                        }
+                        self.tell(call, CallMessage::Failed { leg, token, failure: NO_ROOM }, Urgency::Urgent);
                     }
                 }
             }

@@ -1,5 +1,7 @@
 //! One leg of a call inside its actor: the session, what was agreed for its media, and its hold on the worker.
 
+use std::time::{Duration, Instant};
+
 use blether_sip_core::{Contact, Request, StatusCode, Uri};
 use bytes::Bytes;
 
@@ -25,6 +27,8 @@ pub(crate) struct Leg {
     pub(crate) refused: Option<StatusCode>,
     /// It was answered: its end is `Ended`, and never `Refused`.
     pub(crate) answered: bool,
+    /// When it was answered, by us or by its peer.
+    pub(crate) talks_since: Option<Instant>,
     /// We have dialled it: unless it is answered, its end is `Refused`.
     pub(crate) dialled: bool,
     /// How it ended, kept until its media has been closed and the application told.
@@ -49,6 +53,7 @@ impl Leg {
             linked: None,
             refused: None,
             answered: false,
+            talks_since: None,
             dialled: false,
             ended: None,
             silent: false,
@@ -113,6 +118,13 @@ impl Leg {
     /// Whether its peer may be taken for gone. One that is on hold need not say anything for a good while.
     pub(crate) fn is_deserted(&self) -> bool {
         if self.is_listening() { self.silent } else { self.gone }
+    }
+
+    /// From when on its peer may be taken for gone, with what is waited for one that is to be heard, and for one that is not; `None` if it may
+    /// not. Before the answer most phones send nothing, so what was not heard by then is waited for anew.
+    pub(crate) fn deserted_from(&self, silent: Duration, gone: Duration) -> Option<Instant> {
+        let patience = if self.is_listening() { silent } else { gone };
+        self.talks_since.filter(|_| self.is_deserted())?.checked_add(patience)
     }
 
     /// Whether something is to be heard of the peer.

@@ -83,6 +83,7 @@ impl CallActor {
             let moved = self.drain(now);
             // What the legs do for each other comes after what each has to say itself.
             self.end_together(now);
+            self.witness_goodbye(now);
             self.settle_bridge(now);
             if !(self.drain(now) || moved) {
                 break;
@@ -134,6 +135,7 @@ impl CallActor {
                     if let Some(leg) = self.legs.get_mut(&key) {
                         leg.answered = true;
                     }
+                    self.talks(now, key);
                     self.emit(CallEvent::Answered { leg: key, plan });
                 }
                 // A second 2xx is the session's own business: it never says `Answered` twice.
@@ -141,12 +143,12 @@ impl CallActor {
                 Err(error) => {
                     tracing::info!(call_id = %self.call_id, %error, "the answer agrees on nothing; hanging up");
                     leg.session.end(now, EndCause::Failed);
-                    self.refused(key, StatusCode::NOT_ACCEPTABLE_HERE);
+                    self.refused(key, StatusCode::NOT_ACCEPTABLE_HERE, EndCause::Failed);
                 }
             },
             SessionEvent::Confirmed { sdp } => self.confirmed(now, key, sdp.as_ref()),
             SessionEvent::Offer { sdp } => self.offered(now, key, &sdp),
-            SessionEvent::Refused { response } => self.refused(key, response.status()),
+            SessionEvent::Refused { response, cause } => self.refused(key, response.status(), cause),
             SessionEvent::Ended { by, cause } => {
                 leg.ended = Some((by, cause));
                 let linked = leg.linked.take();
@@ -177,10 +179,10 @@ impl CallActor {
     }
 
     /// A dialled leg will not be answered: said at once, however long its CANCEL or BYE takes.
-    fn refused(&mut self, key: LegKey, status: StatusCode) {
+    fn refused(&mut self, key: LegKey, status: StatusCode, cause: EndCause) {
         let Some(leg) = self.legs.get_mut(&key) else { return };
         leg.refused = Some(status);
-        self.emit(CallEvent::Refused { leg: key, status });
+        self.emit(CallEvent::Refused { leg: key, status, cause });
     }
 
     fn confirmed(&mut self, now: Instant, key: LegKey, sdp: Option<&bytes::Bytes>) {
@@ -268,18 +270,41 @@ impl CallActor {
         }));
     }
 
+    /// The leg has been answered: from here on its peer is to be heard.
+    fn talks(&mut self, now: Instant, key: LegKey) {
+        if let Some(leg) = self.legs.get_mut(&key) {
+            leg.talks_since = Some(now);
+        }
+        self.end_if_silent(now, key);
+    }
+
     /// Ends a call that nobody is on any more: nothing is heard of the leg, nor of the one that it is linked to. One that is on hold
     /// is not expected to be heard, so holding ends nothing before that one has been quiet for much longer.
     fn end_if_silent(&mut self, now: Instant, key: LegKey) {
-        let silent = |key: &LegKey| self.legs.get(key).is_some_and(Leg::is_deserted);
-        let Some(leg) = self.legs.get(&key) else { return };
-        // Before the answer, most phones send nothing.
-        let talks = leg.session.is_established();
-        if self.config.end_when_silent.is_some() && talks && leg.is_deserted() && leg.linked.as_ref().is_none_or(silent)
-        {
-            tracing::info!(call_id = %self.call_id, "nothing has been heard for too long; the call is ended");
-            metrics::counter!("blether_session_silent_calls_ended_total").increment(1);
-            self.begin_ending(now, EndCause::PeerGone);
+        let Some(silent) = self.config.end_when_silent else { return };
+        let gone = self.config.end_when_gone;
+        let Some(leg) = self.legs.get(&key).filter(|leg| leg.session.is_established()) else { return };
+        let Some(mut ends_at) = leg.deserted_from(silent, gone) else { return };
+        if let Some(linked) = leg.linked {
+            let linked = self.legs.get(&linked).and_then(|leg| leg.deserted_from(silent, gone));
+            let Some(linked) = linked else { return };
+            ends_at = ends_at.max(linked);
+        }
+        if ends_at > now {
+            self.silence_due = Some(ends_at);
+            return;
+        }
+        tracing::info!(call_id = %self.call_id, "nothing has been heard for too long; the call is ended");
+        metrics::counter!("blether_session_silent_calls_ended_total").increment(1);
+        self.begin_ending(now, EndCause::PeerGone);
+    }
+
+    /// Looks again at the legs that were silent from before their answer.
+    pub(super) fn silence_timeout(&mut self, now: Instant) {
+        if self.silence_due.take_if(|at| *at <= now).is_some() {
+            for key in self.legs.keys().copied().collect::<Vec<_>>() {
+                self.end_if_silent(now, key);
+            }
         }
     }
 
@@ -344,6 +369,9 @@ impl CallActor {
                     },
                     None => Err(CallError::NoSuchLeg(key)),
                 };
+                if sent.is_ok() {
+                    self.talks(now, key);
+                }
                 // As above.
                 let _ = reply.send(sent);
             }
@@ -458,7 +486,7 @@ impl CallActor {
                     EndCause::Failed => StatusCode::SERVER_INTERNAL_ERROR,
                     _ => StatusCode::REQUEST_TERMINATED,
                 };
-                self.emit(CallEvent::Refused { leg: key, status });
+                self.emit(CallEvent::Refused { leg: key, status, cause });
             }
             None => self.emit(CallEvent::Ended { leg: key, by, cause, statistics }),
         }

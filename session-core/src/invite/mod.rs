@@ -53,6 +53,9 @@ use crate::config::{NextHop, SessionConfig};
 use crate::dialog::DialogId;
 use crate::error::{Refusal, VerbError};
 
+/// What a driver reports of a request that its own table of transactions had no room for: nothing was sent.
+pub(crate) const NO_ROOM: Failure = Failure::Transport(io::ErrorKind::QuotaExceeded);
+
 /// Names a request that a session (or a registration) sent, for its responses to be brought back to it. Unique within the
 /// machine that gave it out; the driver pairs it with the client transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -196,6 +199,8 @@ pub enum SessionEvent {
     Refused {
         /// The response.
         response: Response,
+        /// [`EndCause::Rejected`] with its status if the peer has sent it; else why it was made here.
+        cause: EndCause,
     },
     /// The peer offers a change of the session (re-INVITE, UPDATE, or a 2xx to an INVITE without offer). To be answered
     /// with [`InviteSession::accept_offer`] or [`InviteSession::refuse_offer`], at once for the UPDATE.
@@ -578,15 +583,16 @@ impl InviteSession {
         };
     }
 
-    /// Takes in that the request of this token got no final response: it timed out, or could not be sent.
+    /// Takes in that the request of this token got no final response: it timed out, or could not be sent. That there was no room for it at this end is
+    /// [`Failure::Transport`] with [`QuotaExceeded`](io::ErrorKind::QuotaExceeded): a BYE is then tried again for 64×T1.
     pub fn handle_failure(&mut self, now: Instant, token: RequestToken, failure: Failure) {
         let shared = &mut self.shared;
-        shared.losers_handle_failure(token, failure);
+        shared.losers_handle_failure(now, token, failure);
         self.state = match std::mem::replace(&mut self.state, State::Terminated) {
             State::Outgoing(outgoing) => outgoing.handle_failure(shared, token, failure),
             State::Cancelling(cancelling) => cancelling.handle_failure(shared, token),
             State::Established(established) => established.handle_failure(now, shared, token, failure),
-            State::Ending(ending) => ending.handle_failure(shared, token, failure),
+            State::Ending(ending) => ending.handle_failure(now, shared, token, failure),
             unchanged => unchanged,
         };
     }
@@ -594,26 +600,31 @@ impl InviteSession {
     /// Takes in that a refusal of ours (300 to 699) was never acknowledged. It changes nothing: whoever was refused so is gone.
     pub fn handle_not_acknowledged(&mut self, _now: Instant) {}
 
-    /// Does what is due: resends of a 2xx, provisional responses that keep proxies waiting, the end of ringing, an offer that
-    /// is tried again.
+    /// Does what is due: resends of a 2xx, provisional responses that keep proxies waiting, the end of ringing, an offer or a BYE
+    /// that is tried again.
     pub fn handle_timeout(&mut self, now: Instant) {
         let shared = &mut self.shared;
+        shared.losers_handle_timeout(now);
         self.state = match std::mem::replace(&mut self.state, State::Terminated) {
             State::Incoming(incoming) => incoming.handle_timeout(now, shared),
             State::Outgoing(outgoing) => outgoing.handle_timeout(now, shared),
             State::Established(established) => established.handle_timeout(now, shared),
+            State::Ending(ending) => ending.handle_timeout(now, shared),
             unchanged => unchanged,
         };
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) has something to do next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        match &self.state {
+        let due = match &self.state {
             State::Incoming(incoming) => incoming.poll_timeout(),
             State::Outgoing(outgoing) => outgoing.poll_timeout(),
             State::Established(established) => established.poll_timeout(),
-            State::Cancelling(_) | State::Ending(_) | State::Terminated => None,
-        }
+            State::Ending(ending) => ending.poll_timeout(),
+            State::Cancelling(_) => None,
+            State::Terminated => return None,
+        };
+        due.into_iter().chain(self.shared.losers_poll_timeout()).min()
     }
 
     /// The next thing to be done on the network.

@@ -96,8 +96,9 @@ impl Outgoing {
                 State::Outgoing(self)
             }
             false => {
-                shared.tell(SessionEvent::Refused { response: response.clone() });
-                shared.finish(Party::Remote, EndCause::Rejected(status))
+                let cause = EndCause::Rejected(status);
+                shared.tell(SessionEvent::Refused { response: response.clone(), cause });
+                shared.finish(Party::Remote, cause)
             }
         }
     }
@@ -168,7 +169,7 @@ impl Outgoing {
         }
         if let Some(initial) = &shared.initial {
             let response = Response::to_request(&initial.request, StatusCode::REQUEST_TIMEOUT).build();
-            shared.tell(SessionEvent::Refused { response });
+            shared.tell(SessionEvent::Refused { response, cause: EndCause::NoAnswer });
         }
         self.cancel(shared, Party::Local, EndCause::NoAnswer)
     }
@@ -334,6 +335,6 @@ fn retry(shared: &mut Shared, invite: Request, response: &Response) -> bool {
 
 /// Ends the call with a response that nobody sent.
 fn give_up(shared: &mut Shared, invite: &Request, status: StatusCode, cause: EndCause) -> State {
-    shared.tell(SessionEvent::Refused { response: Response::to_request(invite, status).build() });
+    shared.tell(SessionEvent::Refused { response: Response::to_request(invite, status).build(), cause });
     shared.finish(Party::Local, cause)
 }

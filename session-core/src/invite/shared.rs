@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
+use std::time::Instant;
 
 use blether_sip_core::{
     Allow, Authorization, ByteStr, Contact, HeaderName, Method, NameAddr, ProxyAuthorization, Request, Response,
@@ -257,12 +258,26 @@ impl Shared {
     }
 
     /// Takes in that a BYE to a branch that lost got no answer, if the token is that of one.
-    pub(super) fn losers_handle_failure(&mut self, token: RequestToken, failure: Failure) {
+    pub(super) fn losers_handle_failure(&mut self, now: Instant, token: RequestToken, failure: Failure) {
         let Some(at) = self.losers.iter().position(|loser| loser.token() == token) else { return };
         let loser = self.losers.swap_remove(at);
-        if let Some(again) = loser.failed(self, failure) {
+        if let Some(again) = loser.failed(now, self, failure) {
             self.losers.push(again);
         }
+    }
+
+    /// When a BYE to a branch that lost is tried again.
+    pub(super) fn losers_poll_timeout(&self) -> Option<Instant> {
+        self.losers.iter().filter_map(Departing::poll_timeout).min()
+    }
+
+    pub(super) fn losers_handle_timeout(&mut self, now: Instant) {
+        // They need the rest of this while they are gone through.
+        let mut losers = std::mem::take(&mut self.losers);
+        for loser in &mut losers {
+            loser.handle_timeout(now, self);
+        }
+        self.losers = losers;
     }
 
     /// A random number of seconds for Retry-After (RFC 3261 §14.2: "between 0 and 10 seconds").

@@ -56,7 +56,7 @@ fn a_bye_on_a_connection_that_ends_is_sent_once_more_by_another() {
     for (mut desk, kind) in [
         (Desk::established(), ErrorKind::ConnectionReset),
         (Desk::established_by_tcp(), ErrorKind::ConnectionRefused),
-        (Desk::established_by_tcp(), ErrorKind::QuotaExceeded),
+        (Desk::established_by_tcp(), ErrorKind::NetworkUnreachable),
     ] {
         desk.session.end(desk.now, EndCause::HungUp);
         let (token, _) = desk.sent();

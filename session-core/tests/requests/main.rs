@@ -5,6 +5,7 @@ mod anything;
 mod broken_connection;
 mod desk;
 mod incoming;
+mod no_room;
 mod offers;
 mod outgoing;
 mod within_dialog;

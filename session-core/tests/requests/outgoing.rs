@@ -41,7 +41,7 @@ fn a_second_challenge_refuses_the_call() {
         desk.responds(token, builder.raw("WWW-Authenticate", challenge).build());
     }
     let events = desk.events();
-    assert!(matches!(&events[..], [SessionEvent::Refused { response }, SessionEvent::Ended { .. }]
+    assert!(matches!(&events[..], [SessionEvent::Refused { response, .. }, SessionEvent::Ended { .. }]
         if response.status() == StatusCode::UNAUTHORIZED));
 }
 
@@ -50,7 +50,7 @@ fn a_redirection_is_passed_up() {
     let mut desk = Desk::calling(Some("offer"), |_| {});
     let (token, request) = desk.sent();
     desk.responds(token, answer(&request, StatusCode::MOVED_TEMPORARILY, "x", ""));
-    assert!(matches!(&desk.events()[..], [SessionEvent::Refused { response }, SessionEvent::Ended { .. }]
+    assert!(matches!(&desk.events()[..], [SessionEvent::Refused { response, .. }, SessionEvent::Ended { .. }]
         if response.headers().raw(&"Contact".parse().unwrap()) == Some("<sip:peer@192.0.2.77>")));
 }
 
@@ -60,8 +60,9 @@ fn an_invite_that_cannot_be_sent_is_refused_with_503() {
     let (token, _) = desk.sent();
     desk.session.handle_failure(desk.now, token, Failure::Transport(ErrorKind::NetworkUnreachable));
     let events = desk.events();
-    assert!(matches!(&events[..], [SessionEvent::Refused { response }, SessionEvent::Ended { .. }]
-        if response.status() == StatusCode::SERVICE_UNAVAILABLE));
+    let unreachable = EndCause::Unreachable(ErrorKind::NetworkUnreachable);
+    assert!(matches!(&events[..], [SessionEvent::Refused { response, cause }, SessionEvent::Ended { .. }]
+        if response.status() == StatusCode::SERVICE_UNAVAILABLE && *cause == unreachable));
 }
 
 #[test]
@@ -168,7 +169,7 @@ fn a_2xx_that_makes_no_dialog_is_a_failed_call() {
     let (token, request) = desk.sent();
     let broken = Response::to_request(&request, StatusCode::OK).to_tag("b1").raw("Contact", "<sip:").build();
     desk.responds(token, broken);
-    assert!(matches!(&desk.events()[..], [SessionEvent::Refused { response }, SessionEvent::Ended { .. }]
+    assert!(matches!(&desk.events()[..], [SessionEvent::Refused { response, .. }, SessionEvent::Ended { .. }]
         if response.status() == StatusCode::BAD_GATEWAY));
 }
 

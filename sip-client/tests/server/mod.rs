@@ -175,7 +175,7 @@ impl Application for Registrar {
         })
     }
 
-    fn on_request(&self, now: Instant, request: &Request, flow: Flow, _responder: Responder) -> Answer {
+    fn on_request(&self, _now: Instant, request: &Request, flow: Flow, _responder: Responder) -> Answer {
         if *request.method() != Method::Register {
             return Answer::NotServed;
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::CallWitness;
 use super::mailbox::Mailbox;
-use super::media::{MediaError, MediaLeg, MediaSource, follow_plan};
+use super::media::{Beginning, MediaError, MediaLeg, MediaPort, MediaSource};
 use crate::{ClientCredentials, EndCause, MediaCapabilities, MediaPlan, NegotiationError, NextHop, Party};
 
 /// Names one leg of a call. The leg that the call began with is [`LegKey::PRIMARY`]; when it ends, the call ends.
@@ -205,8 +205,14 @@ pub(crate) enum Op {
     Negotiate {
         leg: LegKey,
         capabilities: MediaCapabilities,
-        media: MediaLeg,
+        /// Where the leg's media will arrive.
+        local: SocketAddr,
         reply: oneshot::Sender<Result<Option<MediaPlan>, CallError>>,
+    },
+    /// The media of a leg runs, where `Negotiate` has said.
+    Media {
+        leg: LegKey,
+        media: MediaLeg,
     },
     /// Send the 200 that `Negotiate` has prepared.
     Answer {
@@ -216,6 +222,7 @@ pub(crate) enum Op {
     Dial {
         leg: LegKey,
         dial: Box<Dial>,
+        local: SocketAddr,
         media: MediaLeg,
     },
     /// Whichever of the two ends first takes the other along.
@@ -279,6 +286,7 @@ impl std::fmt::Debug for Op {
             Self::Progress { .. } => "Progress",
             Self::Reject { .. } => "Reject",
             Self::Negotiate { .. } => "Negotiate",
+            Self::Media { .. } => "Media",
             Self::Answer { .. } => "Answer",
             Self::Dial { .. } => "Dial",
             Self::Link { .. } => "Link",
@@ -418,12 +426,14 @@ impl Call {
     ) -> Result<MediaPlan, CallError> {
         // Whichever way the caller wants, now or after a hold.
         let capabilities = capabilities.clone().with_direction(Direction::SendRecv);
-        let agreed = self.negotiate(LegKey::PRIMARY, &capabilities).await?;
-        if let Some(plan) = &agreed {
-            self.set_processor(LegKey::PRIMARY, processor(plan)?).await?;
+        let negotiated = self.negotiate(LegKey::PRIMARY, &capabilities).await?;
+        if let Some(plan) = negotiated.plan.clone() {
+            let beginning = Beginning::Process(processor(&plan)?);
+            self.run_media(LegKey::PRIMARY, negotiated, beginning).await?;
             self.send_answer(LegKey::PRIMARY).await?;
-            return Ok(plan.clone());
+            return Ok(plan);
         }
+        self.run_media(LegKey::PRIMARY, negotiated, Beginning::Idle).await?;
         // The caller made no offer: its answer comes with the ACK (RFC 3261 §13.2.1), and what else happens meanwhile waits.
         self.send_answer(LegKey::PRIMARY).await?;
         loop {
@@ -452,12 +462,14 @@ impl Call {
     /// When no media can be opened, or the call has ended.
     pub async fn dial(&mut self, dial: Dial) -> Result<LegKey, CallError> {
         let leg = LegKey(self.next_leg);
-        let local = dial.flow.local.ip();
-        let media = self.open_media(leg, local, dial.media.telephone_event_payload_type()).await?;
+        let local_ip = dial.flow.local.ip();
+        let port = MediaPort::open(&self.source, local_ip).map_err(MediaError::from)?;
+        let (local, keys) = (port.local, dial.media.telephone_event_payload_type());
+        let media = self.open_media(leg, port, keys, None, Beginning::Idle).await?;
         // What could not be opened has used up no name: the first leg that is dialled is the primary one.
         self.next_leg += 1;
-        self.legs.insert(leg, LegView { media: Some(media.id), plan: None, local });
-        self.send(Op::Dial { leg, dial: Box::new(dial), media }).await?;
+        self.legs.insert(leg, LegView { media: Some(media.id), plan: None, local: local_ip });
+        self.send(Op::Dial { leg, dial: Box::new(dial), local, media }).await?;
         Ok(leg)
     }
 
@@ -471,12 +483,10 @@ impl Call {
         let plan = self.legs.get(&leg).and_then(|view| view.plan.clone()).ok_or(CallError::NoSuchLeg(leg))?;
         let unanswered = self.incoming.is_some() && !self.answered;
         if self.legs.get(&LegKey::PRIMARY).ok_or(CallError::Ended)?.media.is_none() {
-            let agreed = self.agree(LegKey::PRIMARY, &MediaCapabilities::from_plan(&plan)).await?;
-            let (caller, callee) = (self.media_of(LegKey::PRIMARY)?, self.media_of(leg)?);
-            // Both are with the worker before it wakes for the first, and done in this order.
-            let (followed, bridged) =
-                tokio::join!(follow_agreed(&self.worker, caller, agreed.as_ref()), self.worker.bridge(caller, callee));
-            followed.and(bridged)?;
+            let negotiated = self.negotiate(LegKey::PRIMARY, &MediaCapabilities::from_plan(&plan)).await?;
+            // What the worker has yet to do of what `leg` agreed to is with it before this, and done before.
+            let beginning = Beginning::Bridged(self.media_of(leg)?);
+            self.run_media(LegKey::PRIMARY, negotiated, beginning).await?;
         } else {
             // What is relayed since before the answer goes on without a break.
             self.worker.bridge(self.media_of(LegKey::PRIMARY)?, self.media_of(leg)?).await?;
@@ -521,7 +531,8 @@ impl Call {
     /// Relays `leg` to the caller, and nothing back.
     async fn relay_to_caller(&mut self, leg: LegKey, plan: &MediaPlan) -> Result<(), CallError> {
         let heard = self.media_of(leg)?;
-        self.negotiate(LegKey::PRIMARY, &MediaCapabilities::from_plan(plan)).await?;
+        let negotiated = self.negotiate(LegKey::PRIMARY, &MediaCapabilities::from_plan(plan)).await?;
+        self.run_media(LegKey::PRIMARY, negotiated, Beginning::Idle).await?;
         let to = self.media_of(LegKey::PRIMARY)?;
         Ok(self.worker.set_mode(heard, LegMode::Relay { to }).await?)
     }
@@ -559,34 +570,34 @@ impl Call {
         self.control().hang_up().await;
     }
 
-    async fn negotiate(
-        &mut self,
-        leg: LegKey,
-        capabilities: &MediaCapabilities,
-    ) -> Result<Option<MediaPlan>, CallError> {
-        let agreed = self.agree(leg, capabilities).await?;
-        follow_agreed(&self.worker, self.media_of(leg)?, agreed.as_ref()).await?;
-        Ok(agreed)
-    }
-
-    /// Opens a leg's media and finds out what it is to do, which the worker is yet to be told.
-    async fn agree(&mut self, leg: LegKey, capabilities: &MediaCapabilities) -> Result<Option<MediaPlan>, CallError> {
+    /// Opens a port for a leg's media and finds out what is to be done there. It is not to be named before it is [run](Self::run_media).
+    async fn negotiate(&mut self, leg: LegKey, capabilities: &MediaCapabilities) -> Result<Negotiated, CallError> {
         let local = self.legs.get(&leg).ok_or(CallError::NoSuchLeg(leg))?.local;
         // The answer uses the numbers of the offer (RFC 3264 §6.1).
         let keys = match self.invite().filter(|invite| !invite.body().is_empty()) {
             Some(invite) => MediaCapabilities::from_offer(invite.body())?.telephone_event_payload_type(),
             None => capabilities.telephone_event_payload_type(),
         };
-        let media = self.open_media(leg, local, keys).await?;
-        let id = media.id;
+        let port = MediaPort::open(&self.source, local).map_err(MediaError::from)?;
         let (reply, agreed) = oneshot::channel();
-        self.send(Op::Negotiate { leg, capabilities: capabilities.clone(), media, reply }).await?;
+        let (capabilities, local) = (capabilities.clone(), port.local);
+        self.send(Op::Negotiate { leg, capabilities, local, reply }).await?;
         let plan = agreed.await.map_err(|_| CallError::Ended)??;
+        Ok(Negotiated { port, keys, plan })
+    }
+
+    /// Has the worker run what was negotiated; when this returns, it does.
+    async fn run_media(
+        &mut self,
+        leg: LegKey,
+        Negotiated { port, keys, plan }: Negotiated,
+        beginning: Beginning,
+    ) -> Result<(), CallError> {
+        let media = self.open_media(leg, port, keys, plan.as_ref(), beginning).await?;
         if let Some(view) = self.legs.get_mut(&leg) {
-            view.media = Some(id);
-            view.plan.clone_from(&plan);
+            (view.media, view.plan) = (Some(media.id), plan);
         }
-        Ok(plan)
+        self.send(Op::Media { leg, media }).await
     }
 
     async fn send_answer(&mut self, leg: LegKey) -> Result<(), CallError> {
@@ -602,8 +613,16 @@ impl Call {
         Ok(())
     }
 
-    async fn open_media(&self, leg: LegKey, local: IpAddr, telephone_event: Option<u8>) -> Result<MediaLeg, CallError> {
-        Ok(MediaLeg::open(&self.source, &self.worker, self.mailbox.clone(), leg, local, telephone_event).await?)
+    async fn open_media(
+        &self,
+        leg: LegKey,
+        port: MediaPort,
+        telephone_event: Option<u8>,
+        plan: Option<&MediaPlan>,
+        beginning: Beginning,
+    ) -> Result<MediaLeg, CallError> {
+        let owner = (self.mailbox.clone(), leg);
+        Ok(MediaLeg::run(port, &self.source, &self.worker, owner, telephone_event, plan, beginning).await?)
     }
 
     fn media_of(&self, leg: LegKey) -> Result<LegId, CallError> {
@@ -615,10 +634,11 @@ impl Call {
     }
 }
 
-/// Has the worker do what was agreed, if anything was.
-async fn follow_agreed(worker: &WorkerHandle, leg: LegId, agreed: Option<&MediaPlan>) -> Result<(), WorkerError> {
-    match agreed {
-        Some(plan) => follow_plan(worker, leg, plan).await,
-        None => Ok(()),
-    }
+/// What a leg's media is to be, where it is not run yet.
+struct Negotiated {
+    port: MediaPort,
+    /// The payload type that keys come with.
+    keys: Option<u8>,
+    /// What was agreed, if the peer has made an offer.
+    plan: Option<MediaPlan>,
 }

@@ -1,5 +1,6 @@
 //! What each message, session event and request of the application means for a call.
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use blether_rtp_core::{LegEvent, LegStatistics};
@@ -76,7 +77,8 @@ impl CallActor {
         }
     }
 
-    /// Drains what the sessions want sent and have to say, until they are quiet, and forgets the legs that are over.
+    /// Drains what the sessions want sent and have to say, until they are quiet, closes the media of the legs that have said goodbye, and
+    /// forgets those that are over.
     pub(super) fn settle(&mut self) {
         let now = Instant::now();
         loop {
@@ -84,11 +86,11 @@ impl CallActor {
             // What the legs do for each other comes after what each has to say itself.
             self.end_together(now);
             self.settle_bridge(now);
-            if !(self.drain(now) || moved) {
+            if !(self.drain(now) || moved || self.forget_finished_legs(now)) {
                 break;
             }
         }
-        self.forget_finished_legs();
+        self.close_media();
         self.flush();
     }
 
@@ -283,22 +285,36 @@ impl CallActor {
         }
     }
 
-    fn forget_finished_legs(&mut self) {
-        for key in self.legs.keys().copied().collect::<Vec<_>>() {
-            let Some(leg) = self.legs.get_mut(&key) else { continue };
-            if !leg.session.is_terminated() || leg.closing {
-                continue;
+    /// Closes the media of the legs that are over or have sent a BYE, which ends it (RFC 3261 §15.1.1), and has those that go on counted whose
+    /// figures are awaited. All of that is with their worker before it wakes for the first.
+    fn close_media(&mut self) {
+        for (&key, leg) in &mut self.legs {
+            let awaited = std::mem::take(&mut leg.is_awaited);
+            if (leg.session.is_terminated() || leg.session.is_hung_up())
+                && let Some(media) = leg.media.take()
+            {
+                leg.closing = true;
+                self.chores.push(Box::pin(async move {
+                    ChoreDone::MediaClosed { leg: key, statistics: media.close().await.map(Box::new) }
+                }));
+            } else if awaited && let Some(media) = &leg.media {
+                let (worker, id) = (media.worker.clone(), media.id);
+                self.chores.push(Box::pin(async move {
+                    ChoreDone::LegCounted { leg: key, statistics: worker.statistics(id).await.ok().map(Box::new) }
+                }));
             }
-            leg.closing = true;
-            let media = leg.media.take();
-            self.chores.push(Box::pin(async move {
-                let statistics = match media {
-                    Some(media) => media.close().await.map(Box::new),
-                    None => None,
-                };
-                ChoreDone::MediaClosed { leg: key, statistics }
-            }));
         }
+    }
+
+    /// Forgets the legs that are over and have no media; whether there were any.
+    fn forget_finished_legs(&mut self, now: Instant) -> bool {
+        let finished = |leg: &Leg| leg.session.is_terminated() && leg.media.is_none() && !leg.closing;
+        let mut forgotten = false;
+        while let Some(key) = self.legs.iter().find_map(|(key, leg)| finished(leg).then_some(*key)) {
+            self.forget_leg(now, key);
+            forgotten = true;
+        }
+        forgotten
     }
 
     pub(super) fn handle_op(&mut self, now: Instant, op: Op) {
@@ -319,16 +335,22 @@ impl CallActor {
                     leg.session.reject(now, status);
                 }
             }
-            Op::Negotiate { leg: key, capabilities, media, reply } => {
+            Op::Negotiate { leg: key, capabilities, local, reply } => {
                 let agreed = match self.legs.get_mut(&key) {
                     Some(leg) if leg.session.invite().is_none() => {
                         Err(CallError::WrongState("it has been answered or has ended"))
                     }
-                    Some(leg) => leg.negotiate(capabilities, media).map_err(CallError::from),
+                    Some(leg) => leg.negotiate(capabilities, local).map_err(CallError::from),
                     None => Err(CallError::NoSuchLeg(key)),
                 };
                 // The handler may have stopped waiting; the leg keeps what was agreed.
                 let _ = reply.send(agreed);
+            }
+            Op::Media { leg, media } => {
+                // That of a leg which has ended meanwhile is closed by being dropped.
+                if let Some(leg) = self.legs.get_mut(&leg) {
+                    leg.media = Some(media);
+                }
             }
             Op::Answer { leg: key, reply } => {
                 let sent = match self.legs.get_mut(&key) {
@@ -347,7 +369,7 @@ impl CallActor {
                 // As above.
                 let _ = reply.send(sent);
             }
-            Op::Dial { leg, dial, media } => self.dial(now, leg, *dial, media),
+            Op::Dial { leg, dial, local, media } => self.dial(now, leg, *dial, local, media),
             Op::Link { a, b } => {
                 let lives = |key| self.legs.get(key).is_some_and(|leg| leg.ended.is_none());
                 if lives(&a) && lives(&b) {
@@ -386,7 +408,7 @@ impl CallActor {
         }
     }
 
-    fn dial(&mut self, now: Instant, key: LegKey, dial: Dial, media: MediaLeg) {
+    fn dial(&mut self, now: Instant, key: LegKey, dial: Dial, local: SocketAddr, media: MediaLeg) {
         let local_tag = random_token(&mut self.rng);
         // Both legs of a call have one owner. It tells nothing about the other leg but that.
         let call_id = self.router.new_call_id(&mut self.rng);
@@ -395,7 +417,7 @@ impl CallActor {
         }
         let contact_user = dial.from.uri.as_sip().and_then(|uri| uri.user.clone());
         let mut agreement = Agreement::new(self.session_id());
-        agreement.open(dial.media.clone(), media.local);
+        agreement.open(dial.media.clone(), local);
         let offer = agreement.offer(&dial.media);
         let peer = dial.request_uri.clone();
         let invite = OutgoingInvite {
@@ -444,9 +466,16 @@ impl CallActor {
         }
     }
 
-    /// The last that is heard of a leg.
+    /// The worker has closed a leg's media, and tells what it counted.
     pub(super) fn media_closed(&mut self, key: LegKey, statistics: Option<Box<LegStatistics>>) {
-        self.witness_leg(key, statistics.as_deref());
+        if let Some(leg) = self.legs.get_mut(&key) {
+            (leg.closing, leg.statistics) = (false, statistics);
+        }
+        self.witness_leg(key);
+    }
+
+    /// The last that is heard of a leg.
+    fn forget_leg(&mut self, now: Instant, key: LegKey) {
         let Some(leg) = self.legs.remove(&key) else { return };
         self.outbox.push_back(Command::CloseLeg { call: self.key, leg: key });
         let (by, cause) = leg.ended.unwrap_or((Party::Local, EndCause::HungUp));
@@ -460,10 +489,10 @@ impl CallActor {
                 };
                 self.emit(CallEvent::Refused { leg: key, status });
             }
-            None => self.emit(CallEvent::Ended { leg: key, by, cause, statistics }),
+            None => self.emit(CallEvent::Ended { leg: key, by, cause, statistics: leg.statistics }),
         }
         if key == LegKey::PRIMARY {
-            self.begin_ending(Instant::now(), cause);
+            self.begin_ending(now, cause);
         }
     }
 }

@@ -341,6 +341,11 @@ impl InviteSession {
         }
     }
 
+    /// Whether a BYE of ours is on its way: the session's media ends with it (RFC 3261 §15.1.1), though its answer may take a while.
+    pub fn is_hung_up(&self) -> bool {
+        matches!(self.state, State::Ending(_))
+    }
+
     /// Whether [`SessionEvent::Ended`] has been queued. What is left to transmit should still be.
     pub fn is_terminated(&self) -> bool {
         matches!(self.state, State::Terminated)

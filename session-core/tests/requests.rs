@@ -248,6 +248,27 @@ fn an_invite_expires_before_it_is_answered() {
 }
 
 #[test]
+fn what_a_2xx_wants_is_remembered_until_none_can_come_any_more() {
+    let mut desk = Desk::calling(Some("offer"), |_| {});
+    let (token, invite) = desk.sent();
+    let ok = answer(&invite, StatusCode::OK, "theirs", "answer");
+    for time in ["first", "again"] {
+        desk.responds(token, ok.clone());
+        assert_eq!(desk.acks().len(), 1, "{time}");
+    }
+    desk.session.handle_transaction_over(token);
+    desk.responds(token, ok);
+    desk.responds(token, answer(&invite, StatusCode::OK, "of another branch", "answer"));
+    assert!(desk.transmits().is_empty());
+    // It is still known that the Call-ID is ours: whose it is waits for longer after a collision (RFC 3261 §14.1).
+    desk.session.offer(desk.now, Bytes::from_static(b"hold")).unwrap();
+    let (token, offer) = desk.sent();
+    desk.responds(token, answer(&offer, StatusCode::REQUEST_PENDING, "theirs", ""));
+    let wait = desk.session.poll_timeout().unwrap() - desk.now;
+    assert!((2_100..=4_000).contains(&wait.as_millis()), "{wait:?}");
+}
+
+#[test]
 fn a_refusal_carries_the_headers_that_it_is_given_but_none_of_the_dialog() {
     let mut desk = Desk::called(&invite("", "")).unwrap();
     let retry = ("Retry-After".parse().unwrap(), ByteStr::from("120"));

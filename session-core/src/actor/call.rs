@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use blether_media_core::CommandError;
@@ -172,7 +172,8 @@ pub struct Dial {
 
 /// What a call was placed with, for an incoming call.
 pub(crate) struct Incoming {
-    pub(crate) invite: Request,
+    /// `None` once it was forgotten.
+    pub(crate) invite: Option<Request>,
     pub(crate) flow: Flow,
     pub(crate) witness: Option<Arc<dyn CallWitness>>,
 }
@@ -272,8 +273,11 @@ pub struct Call {
     mailbox: Mailbox,
     source: Arc<MediaSource>,
     worker: WorkerHandle,
-    incoming: Option<Arc<Incoming>>,
-    legs: BTreeMap<LegKey, LegView>,
+    incoming: Option<Box<Incoming>>,
+    /// What its INVITE offers, once that was read.
+    offered: OnceLock<MediaCapabilities>,
+    /// Boxed, as those of the actor are.
+    legs: BTreeMap<LegKey, Box<LegView>>,
     next_leg: u32,
     /// Whether the caller was answered.
     answered: bool,
@@ -301,12 +305,13 @@ impl Call {
         events: mpsc::Receiver<Box<CallEvent>>,
         mailbox: Mailbox,
         source: Arc<MediaSource>,
-        incoming: Option<Arc<Incoming>>,
+        incoming: Option<Box<Incoming>>,
     ) -> Self {
         let worker = source.workers.worker_for_new_call();
         let mut legs = BTreeMap::new();
         if let Some(incoming) = &incoming {
-            legs.insert(LegKey::PRIMARY, LegView { media: None, plan: None, local: incoming.flow.local.ip() });
+            let view = LegView { media: None, plan: None, local: incoming.flow.local.ip() };
+            legs.insert(LegKey::PRIMARY, Box::new(view));
         }
         let next_leg = legs.len() as u32;
         Self {
@@ -317,15 +322,25 @@ impl Call {
             source,
             worker,
             incoming,
+            offered: OnceLock::new(),
             legs,
             next_leg,
             answered: false,
         }
     }
 
-    /// The INVITE that opened an incoming call; `None` for a call that we place.
+    /// The INVITE that opened an incoming call; `None` for a call that we place, and once it was [forgotten](Self::forget_invite).
     pub fn invite(&self) -> Option<&Request> {
-        self.incoming.as_deref().map(|incoming| &incoming.invite)
+        self.incoming.as_deref()?.invite.as_ref()
+    }
+
+    /// Gives back the memory of the INVITE that opened an incoming call, some kilobytes, for a call that is up and may last. What is asked of
+    /// it is not known from here on.
+    pub fn forget_invite(&mut self) {
+        if let Some(incoming) = &mut self.incoming {
+            incoming.invite = None;
+        }
+        self.offered = OnceLock::new();
     }
 
     /// The user part of the Request-URI of an incoming call: what was dialled.
@@ -340,9 +355,18 @@ impl Call {
     /// When the caller's description cannot be read or offers no audio.
     pub fn offered_media(&self) -> Result<MediaCapabilities, CallError> {
         match self.invite() {
-            Some(invite) if !invite.body().is_empty() => Ok(MediaCapabilities::from_offer(invite.body())?),
+            Some(invite) if !invite.body().is_empty() => Ok(self.read_offer(invite)?.clone()),
             _ => Ok(MediaCapabilities::g711()),
         }
+    }
+
+    /// What the caller's offer says. It is read once.
+    fn read_offer(&self, invite: &Request) -> Result<&MediaCapabilities, NegotiationError> {
+        if let Some(offered) = self.offered.get() {
+            return Ok(offered);
+        }
+        let offered = MediaCapabilities::from_offer(invite.body())?;
+        Ok(self.offered.get_or_init(|| offered))
     }
 
     /// A handle that can end this call from elsewhere.
@@ -468,7 +492,7 @@ impl Call {
         let media = self.open_media(leg, port, keys, None, Beginning::Idle).await?;
         // What could not be opened has used up no name: the first leg that is dialled is the primary one.
         self.next_leg += 1;
-        self.legs.insert(leg, LegView { media: Some(media.id), plan: None, local: local_ip });
+        self.legs.insert(leg, Box::new(LegView { media: Some(media.id), plan: None, local: local_ip }));
         self.send(Op::Dial { leg, dial: Box::new(dial), local, media }).await?;
         Ok(leg)
     }
@@ -575,7 +599,7 @@ impl Call {
         let local = self.legs.get(&leg).ok_or(CallError::NoSuchLeg(leg))?.local;
         // The answer uses the numbers of the offer (RFC 3264 §6.1).
         let keys = match self.invite().filter(|invite| !invite.body().is_empty()) {
-            Some(invite) => MediaCapabilities::from_offer(invite.body())?.telephone_event_payload_type(),
+            Some(invite) => self.read_offer(invite)?.telephone_event_payload_type(),
             None => capabilities.telephone_event_payload_type(),
         };
         let port = MediaPort::open(&self.source, local).map_err(MediaError::from)?;

@@ -137,3 +137,14 @@ pub(crate) fn contact_uri(invite: &Request) -> Option<Uri> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each call that lasts holds two.
+    #[test]
+    fn a_leg_of_a_call_is_small() {
+        assert!(size_of::<Leg>() <= 2_304, "{} bytes", size_of::<Leg>());
+    }
+}

@@ -25,7 +25,7 @@ impl CallActor {
         let mut leg = Leg::new(session, Agreement::new(self.session_id()));
         leg.peer = leg.session.invite().and_then(contact_uri);
         leg.offer = (!offer.is_empty()).then_some(offer);
-        self.legs.insert(LegKey::PRIMARY, leg);
+        self.legs.insert(LegKey::PRIMARY, Box::new(leg));
         self.handler = Some(handler);
     }
 
@@ -37,6 +37,7 @@ impl CallActor {
             | CallMessage::NotAcknowledged { leg }
             | CallMessage::Response { leg, .. }
             | CallMessage::Failed { leg, .. }
+            | CallMessage::TransactionOver { leg, .. }
             | CallMessage::Media { leg, .. } => *leg,
             CallMessage::ShutDown => return self.begin_ending(now, EndCause::HungUp),
         };
@@ -58,6 +59,7 @@ impl CallActor {
                 leg.session.handle_response(now, token, response, flow)
             }
             CallMessage::Failed { token, failure, .. } => leg.session.handle_failure(now, token, failure),
+            CallMessage::TransactionOver { token, .. } => leg.session.handle_transaction_over(token),
             CallMessage::Media { leg: key, event } => {
                 // A leg without sound is no call: it ends.
                 if matches!(event, LegEvent::ProcessorPanicked | LegEvent::SocketFailed) {
@@ -97,7 +99,8 @@ impl CallActor {
     /// Takes from each session what it wants sent and has to say; whether there was anything.
     fn drain(&mut self, now: Instant) -> bool {
         let mut moved = false;
-        for key in self.legs.keys().copied().collect::<Vec<_>>() {
+        let mut place = 0;
+        while let Some(key) = self.legs.keys().nth(place).copied() {
             while let Some(transmit) = self.legs.get_mut(&key).and_then(|leg| leg.session.poll_transmit()) {
                 moved = true;
                 self.outbox.push_back(Command::Transmit { call: self.key, leg: key, transmit: Box::new(transmit) });
@@ -106,6 +109,7 @@ impl CallActor {
                 moved = true;
                 self.session_event(now, key, event);
             }
+            place += 1;
         }
         moved
     }
@@ -273,7 +277,7 @@ impl CallActor {
     /// Ends a call that nobody is on any more: nothing is heard of the leg, nor of the one that it is linked to. One that is on hold
     /// is not expected to be heard, so holding ends nothing before that one has been quiet for much longer.
     fn end_if_silent(&mut self, now: Instant, key: LegKey) {
-        let silent = |key: &LegKey| self.legs.get(key).is_some_and(Leg::is_deserted);
+        let silent = |key: &LegKey| self.legs.get(key).is_some_and(|leg| leg.is_deserted());
         let Some(leg) = self.legs.get(&key) else { return };
         // Before the answer, most phones send nothing.
         let talks = leg.session.is_established();
@@ -388,8 +392,9 @@ impl CallActor {
     /// A leg that says goodbye takes the one that it talks to along, and does not wait for its last word: a peer that is gone would take
     /// 64×T1 over that.
     fn end_together(&mut self, now: Instant) {
-        let ending = |(key, leg): (&LegKey, &Leg)| Some((*key, leg.linked?, leg.session.ending()?));
-        let Some((key, other, cause)) = self.legs.iter().find_map(ending) else { return };
+        let mut legs = self.legs.iter();
+        let ending = legs.find_map(|(key, leg)| Some((*key, leg.linked?, leg.session.ending()?)));
+        let Some((key, other, cause)) = ending else { return };
         if key == LegKey::PRIMARY || other == LegKey::PRIMARY {
             self.witness_end(now, key, Party::Local, cause);
         }
@@ -444,7 +449,7 @@ impl CallActor {
         leg.dialled = true;
         leg.peer = Some(peer);
         leg.media = Some(media);
-        self.legs.insert(key, leg);
+        self.legs.insert(key, Box::new(leg));
         self.outbox.push_back(Command::OpenLeg { call: self.key, leg: key, local_tag, call_id });
     }
 

@@ -19,7 +19,7 @@ use super::statistics::LegStatistics;
 use super::timers::{Timer, Timers};
 use super::{NewLeg, Shared, WAKE, rtcp_token, rtp_token};
 use crate::error::WorkerError;
-use crate::impairment::{Fate, Impairer};
+use crate::impairment::Fate;
 use crate::leg::{LegEvent, LegProcessor, MediaDirection};
 use crate::packet::{RtpHeader, RtpPacket, rewrite};
 use crate::quality::Equipment;
@@ -459,9 +459,7 @@ impl Worker {
         if leg.rtcp.goodbye(Instant::now()) {
             self.outbox.meters.rtcp_sent.increment(1);
         }
-        // A socket that is not watched any more needs no more than to be closed.
-        let _watched = self.poll.registry().deregister(&mut leg.socket);
-        let _watched = self.poll.registry().deregister(&mut leg.rtcp.socket);
+        // The poll forgets its sockets when they are closed, which is when the leg is dropped.
         let statistics = leg.statistics();
         self.outbox.meters.leg_ended(&statistics);
         let id = leg.id;
@@ -639,7 +637,7 @@ impl Outbox {
             return Err(Reason::SendOff);
         }
         rewrite(datagram, leg.rewriter.header_for(now, origin, header));
-        match leg.impairer.as_mut().map(Impairer::fate) {
+        match leg.impairer.as_mut().map(|impairer| impairer.fate()) {
             None => self.transmit(now, leg, datagram),
             Some(Fate::Delayed(by)) if by.is_zero() => self.transmit(now, leg, datagram),
             Some(Fate::Delayed(by)) if leg.delayed < MAX_DELAYED => {

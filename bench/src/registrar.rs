@@ -76,16 +76,16 @@ pub(crate) fn sides(peer: bool) -> impl Iterator<Item = Side> {
     std::iter::once(Side::Ours).chain(peer.then_some(Side::Peer))
 }
 
-fn open(side: Side, place: &Place) -> anyhow::Result<Server> {
+fn open(side: Side, place: &Place, accounts: u32) -> anyhow::Result<Server> {
     match side {
-        Side::Ours => Server::ours(place, &Serve::open()),
+        Side::Ours => Server::ours(place, &Serve::open().for_accounts(accounts)),
         Side::Peer => kamailio::start(place, Kind::Open),
     }
 }
 
 fn in_memory(options: &Options, side: Side, place: &Place, report: &mut Report) -> anyhow::Result<()> {
     {
-        let server = open(side, place)?;
+        let server = open(side, place, ACCOUNTS)?;
         let mut wire = Wire::to(server.address)?;
         let mut load = Registrations::of(0..ACCOUNTS);
         load.once(&mut wire)?;
@@ -116,14 +116,14 @@ fn in_memory(options: &Options, side: Side, place: &Place, report: &mut Report) 
 
 /// Each contact is in the database before its REGISTER is answered.
 fn written(options: &Options, side: Side, place: &Place, report: &mut Report) -> anyhow::Result<()> {
+    let rate = WRITTEN_RATE.min(options.rate);
+    let count = (f64::from(rate) * options.time.as_secs_f64()).ceil().max(1.0) as u32;
     let server = match side {
-        Side::Ours => Server::ours_durable(place, &Serve::open())?,
+        Side::Ours => Server::ours_durable(place, &Serve::open().for_accounts(count + 1))?,
         Side::Peer => kamailio::start(place, Kind::Written)?,
     };
     let mut wire = Wire::to(server.address)?;
-    let rate = WRITTEN_RATE.min(options.rate);
     Registrations::of(0..1).once(&mut wire)?;
-    let count = (f64::from(rate) * options.time.as_secs_f64()).ceil().max(1.0) as u32;
     let mut load = Registrations::of(1..=count);
     let all = u64::from(count);
     let long = options.time * 4;
@@ -132,7 +132,7 @@ fn written(options: &Options, side: Side, place: &Place, report: &mut Report) ->
 }
 
 fn memory(options: &Options, side: Side, place: &Place, report: &mut Report) -> anyhow::Result<()> {
-    let server = open(side, place)?;
+    let server = open(side, place, options.contacts)?;
     let mut wire = Wire::to(server.address)?;
     let before = server.memory()?;
     let all = u64::from(options.contacts);

@@ -20,7 +20,7 @@ use crate::report::{Report, Side};
 /// Every account's password.
 pub(crate) const PASSWORD: &str = "hame-through-the-haar";
 
-/// How many accounts there are: `0` and up, and each may register.
+/// How many accounts there are unless more are asked for: `0` and up, and each may register.
 pub(crate) const ACCOUNTS: u32 = 100;
 
 /// The RTP ports of every server that is measured.
@@ -33,7 +33,7 @@ const START: Duration = Duration::from_secs(10);
 const IDLE: Duration = Duration::from_millis(500);
 
 /// How call-engine is to be run.
-#[derive(Args, Clone, Default)]
+#[derive(Args, Clone)]
 #[group(id = "how")]
 pub(crate) struct Serve {
     /// Where it listens
@@ -45,6 +45,9 @@ pub(crate) struct Serve {
     /// Keeps registrations and call records in a database in this folder
     #[arg(long)]
     durable: Option<PathBuf>,
+    /// Accounts: those who may register
+    #[arg(long, default_value_t = ACCOUNTS)]
+    accounts: u32,
     /// Threads that relay
     #[arg(long)]
     media_workers: Option<usize>,
@@ -53,12 +56,17 @@ pub(crate) struct Serve {
 impl Serve {
     /// With accounts and passwords, from memory.
     pub(crate) fn with_digest() -> Self {
-        Self::default()
+        Self { listen: String::new(), open: false, durable: None, accounts: ACCOUNTS, media_workers: None }
     }
 
     /// Without authentication, from memory.
     pub(crate) fn open() -> Self {
-        Self { open: true, ..Self::default() }
+        Self { open: true, ..Self::with_digest() }
+    }
+
+    /// With this many accounts.
+    pub(crate) fn for_accounts(self, accounts: u32) -> Self {
+        Self { accounts, ..self }
     }
 
     /// With as many media workers as it has cores.
@@ -68,6 +76,7 @@ impl Serve {
 
     fn arguments(&self) -> Vec<String> {
         let mut arguments = vec!["serve".to_owned(), "--listen".to_owned(), self.listen.clone()];
+        arguments.extend(["--accounts".to_owned(), self.accounts.to_string()]);
         if self.open {
             arguments.push("--open".to_owned());
         }
@@ -86,7 +95,7 @@ pub(crate) fn serve(how: &Serve) -> anyhow::Result<()> {
     let defaults = Config::default();
     let config = Config {
         listen: format!("udp:{}", how.listen).parse()?,
-        accounts: (0..ACCOUNTS).map(|user| AccountConfig::new(user.to_string(), PASSWORD)).collect(),
+        accounts: (0..how.accounts).map(|user| AccountConfig::new(user.to_string(), PASSWORD)).collect(),
         // Ports of ended calls rest for 32 s, and transactions stay as long: room for what a fast run leaves behind.
         media: MediaConfig { ports: MEDIA_PORTS, workers: how.media_workers.unwrap_or(defaults.media.workers) },
         limits: LimitsConfig { max_transactions: 1_000_000, max_calls: 20_000, ..defaults.limits.clone() },

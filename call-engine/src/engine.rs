@@ -141,7 +141,9 @@ impl IncomingCall {
     pub async fn connect(mut self) -> Result<(), CallError> {
         let core = self.engine.0.clone();
         let callee = core.extension(&self.dialled).ok_or(CallError::Refused(StatusCode::NOT_FOUND))?;
-        b2bua::ring_extension(&mut self, &callee, core.ring_for).await?;
+        // Boxed, so that what it takes to ring is given back when the call is up.
+        Box::pin(b2bua::ring_extension(&mut self, &callee, core.ring_for)).await?;
+        self.call.forget_invite();
         self.call.ended().await;
         Ok(())
     }

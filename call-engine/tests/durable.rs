@@ -193,7 +193,8 @@ async fn the_record_of_a_call_says_how_each_leg_sounded() {
 
     let cdrs = records(folder.path()).await;
     let [cdr] = &cdrs[..] else { panic!("{cdrs:?}") };
-    let legs = cdr.legs.as_ref().unwrap().as_array().unwrap();
+    let legs = cdr.legs_json().unwrap();
+    let legs = legs.as_array().unwrap();
     let [a, b] = &legs[..] else { panic!("{legs:?}") };
     for (leg, party, user) in [(a, "caller", "100"), (b, "callee", "101")] {
         let number = |name: &str| {

@@ -113,6 +113,10 @@ pub(crate) fn unquoted(whole: &ByteStr, content: &str) -> ByteStr {
 /// Writes `text` as a `quoted-string`; control characters, which cannot be written, become spaces.
 pub(crate) fn write_quoted(out: &mut String, text: &str) {
     out.push('"');
+    if !text.contains(|c: char| matches!(c, '"' | '\\') || c.is_control()) {
+        out.push_str(text);
+        return out.push('"');
+    }
     for c in text.chars() {
         match c {
             '"' | '\\' => out.extend(['\\', c]),
@@ -125,6 +129,9 @@ pub(crate) fn write_quoted(out: &mut String, text: &str) {
 
 /// Writes the characters of `text` that a `token` may have, or `otherwise` if there are none.
 pub(crate) fn write_token(out: &mut String, text: &str, otherwise: &str) {
+    if is_token(text) {
+        return out.push_str(text);
+    }
     let before = out.len();
     out.extend(text.chars().filter(|c| is_token_char(*c)));
     if out.len() == before {
@@ -134,6 +141,9 @@ pub(crate) fn write_token(out: &mut String, text: &str, otherwise: &str) {
 
 /// Writes `text` on one line: control characters become spaces.
 pub(crate) fn write_text(out: &mut String, text: &str) {
+    if !text.contains(char::is_control) {
+        return out.push_str(text);
+    }
     out.extend(text.chars().map(|c| if c.is_control() { ' ' } else { c }));
 }
 

@@ -48,6 +48,12 @@ pub enum InvalidHeader {
     Reserved(HeaderName),
 }
 
+/// Bytes that most header values fit into, so that writing one takes memory once.
+const USUAL_VALUE: usize = 128;
+
+/// Header rows that most messages stay below, for the same reason.
+const USUAL_ROWS: usize = 16;
+
 fn slice(bytes: &Bytes, range: &Range<u32>) -> Bytes {
     let (start, end) = (range.start as usize, range.end as usize);
     if start <= end && end <= bytes.len() { bytes.slice(start..end) } else { Bytes::new() }
@@ -82,12 +88,12 @@ impl Headers {
     /// No headers.
     #[must_use]
     pub fn new() -> Self {
-        Headers::of(Bytes::new(), Limits::default().max_list_items)
+        Headers { received: Bytes::new(), rows: Vec::new(), max_list_items: Limits::default().max_list_items }
     }
 
     /// No headers yet, of a message that was received.
     pub(crate) fn of(received: Bytes, max_list_items: usize) -> Self {
-        Headers { received, rows: Vec::new(), max_list_items }
+        Headers { received, rows: Vec::with_capacity(USUAL_ROWS), max_list_items }
     }
 
     /// Adds a row that was received. `row` is with its end of line, `value` without the white space around it.
@@ -101,6 +107,11 @@ impl Headers {
             }
         };
         self.rows.push(Row { name, text });
+    }
+
+    /// Makes room for as many rows more.
+    pub(crate) fn reserve(&mut self, rows: usize) {
+        self.rows.reserve_exact(rows);
     }
 
     /// How many rows there are.
@@ -330,6 +341,15 @@ impl Headers {
         }
     }
 
+    /// How many bytes [`Headers::write`] writes.
+    pub(crate) fn written_len(&self) -> usize {
+        let row = |row: &Row| match &row.text {
+            Text::Received { row, .. } | Text::Restored { row, .. } => (row.end - row.start) as usize,
+            Text::Set(value) => row.name.as_str().len() + value.as_bytes().len() + ": \r\n".len(),
+        };
+        self.rows.iter().map(row).sum()
+    }
+
     /// Writes every row with its end of line.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         for row in &self.rows {
@@ -350,7 +370,7 @@ impl Headers {
 
 /// The value of a header on one line, whatever its type writes.
 pub(crate) fn written<H: TypedHeader>(header: &H) -> ByteStr {
-    let mut value = String::new();
+    let mut value = String::with_capacity(USUAL_VALUE);
     header.write(&mut value);
     one_line(value)
 }

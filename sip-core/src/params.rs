@@ -89,8 +89,14 @@ impl Params {
                     *slot = param;
                 }
             }
-            None => self.0.push(param),
+            None => self.push(param),
         }
+    }
+
+    /// Adds a parameter, and no room for more: most places have one or two, and keep them for as long as a call lasts.
+    fn push(&mut self, param: Param) {
+        self.0.reserve_exact(1);
+        self.0.push(param);
     }
 
     /// Removes the parameter `name`; says whether it was there.
@@ -108,7 +114,7 @@ impl Params {
     /// Adds a parameter as it was read; the flag says whether its value stood in quotes.
     pub(crate) fn append(&mut self, name: ByteStr, value: Option<(ByteStr, bool)>) {
         let quoted = value.as_ref().is_some_and(|(_, quoted)| *quoted);
-        self.0.push(Param { name, value: value.map(|(text, _)| text), quoted });
+        self.push(Param { name, value: value.map(|(text, _)| text), quoted });
     }
 
     /// Writes them as parameters of a header value: what is not one word is quoted.

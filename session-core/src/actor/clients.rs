@@ -28,7 +28,7 @@ pub(super) struct Client {
     pub(super) waiting: Waiting,
     id: ClientTransactionId,
     /// The INVITE, for the 2xx that may come when its leg is gone, and the branches that were hung up then.
-    invite: Option<(Box<Request>, Vec<ByteStr>)>,
+    pub(super) invite: Option<(Box<Request>, Vec<ByteStr>)>,
 }
 
 /// What a 2xx wants that nobody awaits any more (RFC 3261 §13.2.2.4).

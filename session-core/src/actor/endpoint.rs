@@ -44,7 +44,7 @@ pub struct EndpointConfig {
     pub timing: Timing,
     /// What a message may measure.
     pub limits: Limits,
-    /// Calls at a time; over it an INVITE gets 503. Each holds a task, two sockets and some tens of kilobytes.
+    /// Calls at a time; over it an INVITE gets 503. Each holds a task, four sockets and some tens of kilobytes.
     pub max_calls: usize,
     /// Threads that move media.
     pub media_workers: usize,
@@ -280,7 +280,7 @@ impl Endpoint {
         let home = Home { router: Router::new(self.ownership, index), shard };
         let rng = StdRng::from_rng(&mut *self.rng.lock().unwrap_or_else(PoisonError::into_inner));
         let (actor, mailbox, call) = connect(key, self.config.clone(), home.clone(), self.media.clone(), rng, None);
-        let started = Command::CallStarted { call: key, mailbox, actor: Box::new(actor) };
+        let started = Command::CallStarted { call: key, mailbox, actor };
         home.shard.try_send(started).map_err(|_| CallError::Ended)?;
         Ok(call)
     }

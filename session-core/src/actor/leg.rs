@@ -1,7 +1,9 @@
 //! One leg of a call inside its actor: the session, what was agreed for its media, and its hold on the worker.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use blether_rtp_core::LegStatistics;
 use blether_sip_core::{Contact, Request, StatusCode, Uri};
 use bytes::Bytes;
 
@@ -37,8 +39,12 @@ pub(crate) struct Leg {
     pub(crate) silent: bool,
     /// Nothing at all has come of the peer for long.
     pub(crate) gone: bool,
-    /// Its session is over and its media is being closed.
+    /// Its media is being closed.
     pub(crate) closing: bool,
+    /// What its media counted, once that has been closed.
+    pub(crate) statistics: Option<Box<LegStatistics>>,
+    /// The call's end waits for what its media has counted so far.
+    pub(crate) is_awaited: bool,
 }
 
 impl Leg {
@@ -59,27 +65,29 @@ impl Leg {
             silent: false,
             gone: false,
             closing: false,
+            statistics: None,
+            is_awaited: false,
         }
     }
 
-    /// What there is to say of the leg, but for what its media counted; `None` for one that was never answered.
+    /// What there is to say of the leg, with what its media counted if that is closed; `None` for one that was never answered.
     pub(crate) fn report(&self, key: LegKey) -> Option<LegReport> {
         let plan = self.agreement.plan().filter(|_| self.answered || !self.dialled)?.clone();
-        Some(LegReport { leg: key, peer: self.peer.clone(), plan, statistics: None })
+        Some(LegReport { leg: key, peer: self.peer.clone(), plan, statistics: self.statistics.clone() })
     }
 
-    /// Agrees on media with the peer's offer, or makes an offer where the INVITE had none, and keeps the description for the 200.
+    /// Agrees on media at `local` with the peer's offer, or makes an offer where the INVITE had none, and keeps the description for the 200.
     /// `None` when the agreement waits for the peer's answer.
     ///
     /// # Errors
     ///
-    /// When nothing can be agreed; the leg is as it was, and `media` is closed.
+    /// When nothing can be agreed; the leg is as it was.
     pub(crate) fn negotiate(
         &mut self,
         capabilities: MediaCapabilities,
-        media: MediaLeg,
+        local: SocketAddr,
     ) -> Result<Option<MediaPlan>, NegotiationError> {
-        self.agreement.open(capabilities.clone(), media.local);
+        self.agreement.open(capabilities.clone(), local);
         let plan = match &self.offer {
             Some(offer) => {
                 let received = self.agreement.apply_offer(offer)?;
@@ -94,7 +102,6 @@ impl Leg {
                 None
             }
         };
-        self.media = Some(media);
         Ok(plan)
     }
 
@@ -139,5 +146,16 @@ pub(crate) fn contact_uri(invite: &Request) -> Option<Uri> {
     match invite.headers().get::<Contact>() {
         Ok(Some(Contact::Address(contact))) => Some(contact.uri),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each call that lasts holds two.
+    #[test]
+    fn a_leg_of_a_call_is_small() {
+        assert!(size_of::<Leg>() <= 2_304, "{} bytes", size_of::<Leg>());
     }
 }

@@ -74,7 +74,8 @@ pub(crate) struct CallActor {
     pub(super) events: mpsc::Sender<Box<CallEvent>>,
     pub(super) handler: Option<HandlerFuture>,
     pub(super) witnessed: Witnessed,
-    pub(super) legs: BTreeMap<LegKey, Leg>,
+    /// Boxed: a node of the tree has room for eleven, and few calls have more than two.
+    pub(super) legs: BTreeMap<LegKey, Box<Leg>>,
     /// The two legs that talk to each other.
     pub(super) bridge: Option<Bridged>,
     pub(super) chores: Vec<Chore>,
@@ -129,7 +130,7 @@ impl CallActor {
     }
 
     /// Lives until every leg has ended, its media is closed, and the shard has been told all there is to tell.
-    pub(crate) async fn run(mut self) {
+    pub(crate) async fn run(mut self: Box<Self>) {
         if self.live().await.is_err() {
             tracing::error!(call_id = %self.call_id, "the state of the call failed; the call is dropped");
             metrics::counter!("blether_session_call_panics_total").increment(1);

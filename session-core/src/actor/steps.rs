@@ -1,5 +1,6 @@
 //! What each message, session event and request of the application means for a call.
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use blether_rtp_core::{LegEvent, LegStatistics};
@@ -24,7 +25,7 @@ impl CallActor {
         let mut leg = Leg::new(session, Agreement::new(self.session_id()));
         leg.peer = leg.session.invite().and_then(contact_uri);
         leg.offer = (!offer.is_empty()).then_some(offer);
-        self.legs.insert(LegKey::PRIMARY, leg);
+        self.legs.insert(LegKey::PRIMARY, Box::new(leg));
         self.handler = Some(handler);
     }
 
@@ -36,6 +37,7 @@ impl CallActor {
             | CallMessage::NotAcknowledged { leg }
             | CallMessage::Response { leg, .. }
             | CallMessage::Failed { leg, .. }
+            | CallMessage::TransactionOver { leg, .. }
             | CallMessage::Media { leg, .. } => *leg,
             CallMessage::ShutDown => return self.begin_ending(now, EndCause::HungUp),
         };
@@ -57,6 +59,7 @@ impl CallActor {
                 leg.session.handle_response(now, token, response, flow)
             }
             CallMessage::Failed { token, failure, .. } => leg.session.handle_failure(now, token, failure),
+            CallMessage::TransactionOver { token, .. } => leg.session.handle_transaction_over(token),
             CallMessage::Media { leg: key, event } => {
                 // A leg without sound is no call: it ends.
                 if matches!(event, LegEvent::ProcessorPanicked | LegEvent::SocketFailed) {
@@ -76,7 +79,8 @@ impl CallActor {
         }
     }
 
-    /// Drains what the sessions want sent and have to say, until they are quiet, and forgets the legs that are over.
+    /// Drains what the sessions want sent and have to say, until they are quiet, closes the media of the legs that have said goodbye, and
+    /// forgets those that are over.
     pub(super) fn settle(&mut self) {
         let now = Instant::now();
         loop {
@@ -85,18 +89,19 @@ impl CallActor {
             self.end_together(now);
             self.witness_goodbye(now);
             self.settle_bridge(now);
-            if !(self.drain(now) || moved) {
+            if !(self.drain(now) || moved || self.forget_finished_legs(now)) {
                 break;
             }
         }
-        self.forget_finished_legs();
+        self.close_media();
         self.flush();
     }
 
     /// Takes from each session what it wants sent and has to say; whether there was anything.
     fn drain(&mut self, now: Instant) -> bool {
         let mut moved = false;
-        for key in self.legs.keys().copied().collect::<Vec<_>>() {
+        let mut place = 0;
+        while let Some(key) = self.legs.keys().nth(place).copied() {
             while let Some(transmit) = self.legs.get_mut(&key).and_then(|leg| leg.session.poll_transmit()) {
                 moved = true;
                 self.outbox.push_back(Command::Transmit { call: self.key, leg: key, transmit: Box::new(transmit) });
@@ -105,6 +110,7 @@ impl CallActor {
                 moved = true;
                 self.session_event(now, key, event);
             }
+            place += 1;
         }
         moved
     }
@@ -308,22 +314,36 @@ impl CallActor {
         }
     }
 
-    fn forget_finished_legs(&mut self) {
-        for key in self.legs.keys().copied().collect::<Vec<_>>() {
-            let Some(leg) = self.legs.get_mut(&key) else { continue };
-            if !leg.session.is_terminated() || leg.closing {
-                continue;
+    /// Closes the media of the legs that are over or have sent a BYE, which ends it (RFC 3261 §15.1.1), and has those that go on counted whose
+    /// figures are awaited. All of that is with their worker before it wakes for the first.
+    fn close_media(&mut self) {
+        for (&key, leg) in &mut self.legs {
+            let awaited = std::mem::take(&mut leg.is_awaited);
+            if (leg.session.is_terminated() || leg.session.is_hung_up())
+                && let Some(media) = leg.media.take()
+            {
+                leg.closing = true;
+                self.chores.push(Box::pin(async move {
+                    ChoreDone::MediaClosed { leg: key, statistics: media.close().await.map(Box::new) }
+                }));
+            } else if awaited && let Some(media) = &leg.media {
+                let (worker, id) = (media.worker.clone(), media.id);
+                self.chores.push(Box::pin(async move {
+                    ChoreDone::LegCounted { leg: key, statistics: worker.statistics(id).await.ok().map(Box::new) }
+                }));
             }
-            leg.closing = true;
-            let media = leg.media.take();
-            self.chores.push(Box::pin(async move {
-                let statistics = match media {
-                    Some(media) => media.close().await.map(Box::new),
-                    None => None,
-                };
-                ChoreDone::MediaClosed { leg: key, statistics }
-            }));
         }
+    }
+
+    /// Forgets the legs that are over and have no media; whether there were any.
+    fn forget_finished_legs(&mut self, now: Instant) -> bool {
+        let finished = |leg: &Leg| leg.session.is_terminated() && leg.media.is_none() && !leg.closing;
+        let mut forgotten = false;
+        while let Some(key) = self.legs.iter().find_map(|(key, leg)| finished(leg).then_some(*key)) {
+            self.forget_leg(now, key);
+            forgotten = true;
+        }
+        forgotten
     }
 
     pub(super) fn handle_op(&mut self, now: Instant, op: Op) {
@@ -344,16 +364,22 @@ impl CallActor {
                     leg.session.reject(now, status);
                 }
             }
-            Op::Negotiate { leg: key, capabilities, media, reply } => {
+            Op::Negotiate { leg: key, capabilities, local, reply } => {
                 let agreed = match self.legs.get_mut(&key) {
                     Some(leg) if leg.session.invite().is_none() => {
                         Err(CallError::WrongState("it has been answered or has ended"))
                     }
-                    Some(leg) => leg.negotiate(capabilities, media).map_err(CallError::from),
+                    Some(leg) => leg.negotiate(capabilities, local).map_err(CallError::from),
                     None => Err(CallError::NoSuchLeg(key)),
                 };
                 // The handler may have stopped waiting; the leg keeps what was agreed.
                 let _ = reply.send(agreed);
+            }
+            Op::Media { leg, media } => {
+                // That of a leg which has ended meanwhile is closed by being dropped.
+                if let Some(leg) = self.legs.get_mut(&leg) {
+                    leg.media = Some(media);
+                }
             }
             Op::Answer { leg: key, reply } => {
                 let sent = match self.legs.get_mut(&key) {
@@ -375,7 +401,7 @@ impl CallActor {
                 // As above.
                 let _ = reply.send(sent);
             }
-            Op::Dial { leg, dial, media } => self.dial(now, leg, *dial, media),
+            Op::Dial { leg, dial, local, media } => self.dial(now, leg, *dial, local, media),
             Op::Link { a, b } => {
                 let lives = |key| self.legs.get(key).is_some_and(|leg| leg.ended.is_none());
                 if lives(&a) && lives(&b) {
@@ -394,8 +420,9 @@ impl CallActor {
     /// A leg that says goodbye takes the one that it talks to along, and does not wait for its last word: a peer that is gone would take
     /// 64×T1 over that.
     fn end_together(&mut self, now: Instant) {
-        let ending = |(key, leg): (&LegKey, &Leg)| Some((*key, leg.linked?, leg.session.ending()?));
-        let Some((key, other, cause)) = self.legs.iter().find_map(ending) else { return };
+        let mut legs = self.legs.iter();
+        let ending = legs.find_map(|(key, leg)| Some((*key, leg.linked?, leg.session.ending()?)));
+        let Some((key, other, cause)) = ending else { return };
         if key == LegKey::PRIMARY || other == LegKey::PRIMARY {
             self.witness_end(now, key, Party::Local, cause);
         }
@@ -414,7 +441,7 @@ impl CallActor {
         }
     }
 
-    fn dial(&mut self, now: Instant, key: LegKey, dial: Dial, media: MediaLeg) {
+    fn dial(&mut self, now: Instant, key: LegKey, dial: Dial, local: SocketAddr, media: MediaLeg) {
         let local_tag = random_token(&mut self.rng);
         // Both legs of a call have one owner. It tells nothing about the other leg but that.
         let call_id = self.router.new_call_id(&mut self.rng);
@@ -423,7 +450,7 @@ impl CallActor {
         }
         let contact_user = dial.from.uri.as_sip().and_then(|uri| uri.user.clone());
         let mut agreement = Agreement::new(self.session_id());
-        agreement.open(dial.media.clone(), media.local);
+        agreement.open(dial.media.clone(), local);
         let offer = agreement.offer(&dial.media);
         let peer = dial.request_uri.clone();
         let invite = OutgoingInvite {
@@ -450,7 +477,7 @@ impl CallActor {
         leg.dialled = true;
         leg.peer = Some(peer);
         leg.media = Some(media);
-        self.legs.insert(key, leg);
+        self.legs.insert(key, Box::new(leg));
         self.outbox.push_back(Command::OpenLeg { call: self.key, leg: key, local_tag, call_id });
     }
 
@@ -472,9 +499,16 @@ impl CallActor {
         }
     }
 
-    /// The last that is heard of a leg.
+    /// The worker has closed a leg's media, and tells what it counted.
     pub(super) fn media_closed(&mut self, key: LegKey, statistics: Option<Box<LegStatistics>>) {
-        self.witness_leg(key, statistics.as_deref());
+        if let Some(leg) = self.legs.get_mut(&key) {
+            (leg.closing, leg.statistics) = (false, statistics);
+        }
+        self.witness_leg(key);
+    }
+
+    /// The last that is heard of a leg.
+    fn forget_leg(&mut self, now: Instant, key: LegKey) {
         let Some(leg) = self.legs.remove(&key) else { return };
         self.outbox.push_back(Command::CloseLeg { call: self.key, leg: key });
         let (by, cause) = leg.ended.unwrap_or((Party::Local, EndCause::HungUp));
@@ -488,10 +522,10 @@ impl CallActor {
                 };
                 self.emit(CallEvent::Refused { leg: key, status, cause });
             }
-            None => self.emit(CallEvent::Ended { leg: key, by, cause, statistics }),
+            None => self.emit(CallEvent::Ended { leg: key, by, cause, statistics: leg.statistics }),
         }
         if key == LegKey::PRIMARY {
-            self.begin_ending(Instant::now(), cause);
+            self.begin_ending(now, cause);
         }
     }
 }

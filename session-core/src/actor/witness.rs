@@ -10,7 +10,7 @@ use blether_rtp_core::LegStatistics;
 use blether_sip_core::Uri;
 
 use super::LegKey;
-use super::runner::{CallActor, ChoreDone};
+use super::runner::CallActor;
 use crate::{EndCause, MediaPlan, Party};
 
 /// How long the end of a call waits for what its legs counted. A media worker answers within its turn, some milliseconds; one that takes longer
@@ -188,19 +188,14 @@ impl CallActor {
             return;
         }
         let mut awaited = Vec::new();
-        for (&key, leg) in &self.legs {
+        for (&key, leg) in &mut self.legs {
             let Some(report) = leg.report(key) else { continue };
             self.witnessed.report(report);
             // A leg that is being closed tells by itself.
-            if let Some(media) = &leg.media {
-                let (worker, id) = (media.worker.clone(), media.id);
-                self.chores.push(Box::pin(async move {
-                    ChoreDone::LegCounted { leg: key, statistics: worker.statistics(id).await.ok().map(Box::new) }
-                }));
-            } else if !leg.closing {
-                continue;
+            leg.is_awaited = leg.media.is_some();
+            if leg.is_awaited || leg.closing {
+                awaited.push(key);
             }
-            awaited.push(key);
         }
         self.witnessed.ended_when(now, ended, by, cause, awaited);
     }
@@ -213,10 +208,11 @@ impl CallActor {
     }
 
     /// A leg's media is closed, before the call is over or while its end is told.
-    pub(super) fn witness_leg(&mut self, key: LegKey, statistics: Option<&LegStatistics>) {
+    pub(super) fn witness_leg(&mut self, key: LegKey) {
         if let Some(report) = self.legs.get(&key).and_then(|leg| leg.report(key)) {
+            let statistics = report.statistics.clone();
             self.witnessed.report(report);
-            self.witnessed.counted(key, statistics.copied().map(Box::new));
+            self.witnessed.counted(key, statistics);
         }
     }
 }

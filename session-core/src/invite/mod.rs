@@ -29,6 +29,7 @@ mod outgoing;
 mod requests;
 mod shared;
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -346,6 +347,11 @@ impl InviteSession {
         }
     }
 
+    /// Whether a BYE of ours is on its way: the session's media ends with it (RFC 3261 §15.1.1), though its answer may take a while.
+    pub fn is_hung_up(&self) -> bool {
+        matches!(self.state, State::Ending(_))
+    }
+
     /// Whether [`SessionEvent::Ended`] has been queued. What is left to transmit should still be.
     pub fn is_terminated(&self) -> bool {
         matches!(self.state, State::Terminated)
@@ -597,6 +603,12 @@ impl InviteSession {
         };
     }
 
+    /// Takes in that the client transaction of this token is over: to an INVITE, no 2xx can come any more (RFC 6026 §7.2, Timer M), from
+    /// whatever branch of a fork, and what one would want is forgotten.
+    pub fn handle_transaction_over(&mut self, token: RequestToken) {
+        self.shared.forget_invite(token);
+    }
+
     /// Takes in that a refusal of ours (300 to 699) was never acknowledged. It changes nothing: whoever was refused so is gone.
     pub fn handle_not_acknowledged(&mut self, _now: Instant) {}
 
@@ -629,12 +641,12 @@ impl InviteSession {
 
     /// The next thing to be done on the network.
     pub fn poll_transmit(&mut self) -> Option<SessionTransmit> {
-        self.shared.transmits.pop_front()
+        pop(&mut self.shared.transmits)
     }
 
     /// The next thing that has happened.
     pub fn poll_event(&mut self) -> Option<SessionEvent> {
-        self.shared.events.pop_front()
+        pop(&mut self.shared.events)
     }
 
     fn take(&mut self) -> State {
@@ -645,6 +657,15 @@ impl InviteSession {
         self.state = state;
         Err(error)
     }
+}
+
+/// The first of a queue. An empty one keeps no memory: a session has nothing to say for most of its life.
+fn pop<T>(queue: &mut VecDeque<T>) -> Option<T> {
+    let first = queue.pop_front();
+    if first.is_none() {
+        *queue = VecDeque::new();
+    }
+    first
 }
 
 impl fmt::Debug for InviteSession {

@@ -68,6 +68,7 @@ impl Outgoing {
             }
         };
         let token = shared.send_fresh(&mut request, flow);
+        shared.is_ours = true;
         shared.initial = Some(InitialInvite { token, request, flow, won_by: None });
         let rings_until = timeout.and_then(|timeout| now.checked_add(timeout));
         (shared, State::Outgoing(Box::new(Self { early: EarlyDialogs::default(), rings_until })))

@@ -38,8 +38,10 @@ pub(super) struct Shared {
     pub(super) rng: StdRng,
     pub(super) transmits: VecDeque<SessionTransmit>,
     pub(super) events: VecDeque<SessionEvent>,
-    /// The INVITE that began a session of ours.
+    /// The INVITE that began a session of ours, for as long as a 2xx to it may come.
     pub(super) initial: Option<InitialInvite>,
+    /// Whether we began the session, and so own its Call-ID (RFC 3261 §14.1).
+    pub(super) is_ours: bool,
     acknowledged: VecDeque<Acknowledged>,
     losers: Vec<Departing>,
     next_token: u64,
@@ -84,6 +86,7 @@ impl Shared {
             transmits: VecDeque::new(),
             events: VecDeque::new(),
             initial: None,
+            is_ours: false,
             acknowledged: VecDeque::new(),
             losers: Vec::new(),
             next_token: 0,
@@ -205,6 +208,12 @@ impl Shared {
         }
         let remote_tag = dialog.id().remote_tag.clone();
         self.acknowledged.push_back(Acknowledged { token, remote_tag, ack, flow });
+    }
+
+    /// Forgets what a 2xx to this INVITE would want: none can come any more.
+    pub(super) fn forget_invite(&mut self, token: RequestToken) {
+        self.acknowledged.retain(|acknowledged| acknowledged.token != token);
+        self.initial.take_if(|initial| initial.token == token && initial.won_by.is_some());
     }
 
     /// Sends the ACK again if this is a 2xx that was acknowledged before; whether it is.

@@ -6,6 +6,7 @@ use blether_session_core::{EndCause, NextHop, SessionEvent, SessionTransmit};
 use blether_sip_core::digest::{Algorithm, Credentials, ha1};
 use blether_sip_core::{ByteStr, Method, Response, StatusCode};
 use blether_transaction_core::{Failure, Timer};
+use bytes::Bytes;
 
 use crate::desk::{Desk, answer, flow, request_text};
 
@@ -145,6 +146,27 @@ fn each_other_branch_that_answers_is_acknowledged_and_hung_up_in_its_own_dialog(
     desk.responds(token, answer(&request, StatusCode::OK, "b2", "answer"));
     assert!(matches!(&desk.transmits()[..], [SessionTransmit::Acknowledge { .. }]));
     assert_eq!(desk.session.dialog_id().unwrap().remote_tag, "b1");
+}
+
+#[test]
+fn what_a_2xx_wants_is_remembered_until_none_can_come_any_more() {
+    let mut desk = Desk::calling(Some("offer"), |_| {});
+    let (token, invite) = desk.sent();
+    let ok = answer(&invite, StatusCode::OK, "theirs", "answer");
+    for time in ["first", "again"] {
+        desk.responds(token, ok.clone());
+        assert_eq!(desk.acks().len(), 1, "{time}");
+    }
+    desk.session.handle_transaction_over(token);
+    desk.responds(token, ok);
+    desk.responds(token, answer(&invite, StatusCode::OK, "of another branch", "answer"));
+    assert!(desk.transmits().is_empty());
+    // It is still known that the Call-ID is ours: whose it is waits for longer after a collision (RFC 3261 §14.1).
+    desk.session.offer(desk.now, Bytes::from_static(b"hold")).unwrap();
+    let (token, offer) = desk.sent();
+    desk.responds(token, answer(&offer, StatusCode::REQUEST_PENDING, "theirs", ""));
+    let wait = desk.session.poll_timeout().unwrap() - desk.now;
+    assert!((2_100..=4_000).contains(&wait.as_millis()), "{wait:?}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 use memchr::{memchr, memchr3};
@@ -57,7 +57,8 @@ impl NameAddr {
             out.push(' ');
         }
         out.push('<');
-        out.push_str(&self.uri.to_string());
+        // Writing to a `String` cannot fail.
+        let _ = write!(out, "{}", self.uri);
         out.push('>');
         self.params.write(out);
     }

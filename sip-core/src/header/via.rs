@@ -1,3 +1,4 @@
+use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use nom::Parser;
@@ -90,11 +91,11 @@ impl TypedHeader for Via {
         out.push_str("SIP/2.0/");
         grammar::write_token(out, &self.transport, "UDP");
         out.push(' ');
-        out.push_str(&self.host.to_string());
-        if let Some(port) = self.port {
-            out.push(':');
-            out.push_str(&port.to_string());
-        }
+        // Writing to a `String` cannot fail.
+        let _ = match self.port {
+            Some(port) => write!(out, "{}:{port}", self.host),
+            None => write!(out, "{}", self.host),
+        };
         self.params.write(out);
     }
 }

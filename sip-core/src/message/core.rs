@@ -6,6 +6,9 @@ use crate::{
     ByteStr, CSeq, CallId, HeaderError, HeaderName, Headers, Host, MaxForwards, NameAddr, Params, TypedHeader, Via,
 };
 
+/// Bytes that most start lines fit into.
+pub(super) const USUAL_START_LINE: usize = 96;
+
 /// The headers and the body of a message, and the mandatory headers as values that were checked.
 #[derive(Clone)]
 pub(crate) struct Core {
@@ -220,6 +223,11 @@ impl Core {
             self.refresh_mandatory();
         }
         valid
+    }
+
+    /// How many bytes [`Core::write`] writes.
+    pub(crate) fn written_len(&self) -> usize {
+        self.headers.written_len() + "\r\n".len() + self.body.len()
     }
 
     /// Writes the message after its start line.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::core::USUAL_START_LINE;
 use super::{Core, HeadersMut, RequestBuilder};
 use crate::{ByteStr, CSeq, Headers, MaxForwards, Method, NameAddr, Uri, Via};
 
@@ -159,14 +160,15 @@ impl Request {
         if let Some(untouched) = self.parts.core.untouched() {
             return untouched.clone();
         }
-        let mut out = Vec::with_capacity(1024 + self.body().len());
+        let mut out = Vec::with_capacity(USUAL_START_LINE + self.parts.core.written_len());
         match &self.parts.line {
             Some(line) => out.extend_from_slice(line),
             // Nothing keeps a vector from being written to.
             None => drop(write!(out, "{} {} SIP/2.0\r\n", self.parts.method, self.parts.uri)),
         }
         self.parts.core.write(&mut out);
-        out.into()
+        // It may be kept for as long as it may have to be sent again, and its spare room with it.
+        Bytes::from(out.into_boxed_slice())
     }
 }
 

@@ -27,6 +27,10 @@ pub enum BuildError {
     Method(String),
 }
 
+/// Rows that a request has besides those that it is given one by one: Max-Forwards, From, To, Call-ID, CSeq, Content-Type, Content-Length, and
+/// on its way a Via, a Contact and an Allow.
+const USUAL_OWN_ROWS: usize = 10;
+
 /// Builds a request that is valid (RFC 3261 §8.1.1): From, To, Call-ID and CSeq must be given, Max-Forwards is 70 unless
 /// it is given, Content-Length is counted. A Via is left to the transaction layer unless it is given.
 #[derive(Debug, Clone)]
@@ -173,6 +177,7 @@ impl RequestBuilder {
         let uri = Uri::parse(&self.uri.to_string().into())?;
         let missing = |name| move || BuildError::Missing(name);
         let mut headers = Headers::new();
+        headers.reserve(self.vias.len() + self.headers.len() + USUAL_OWN_ROWS);
         for via in self.vias {
             headers.push(via);
         }

@@ -43,10 +43,10 @@ pub(crate) struct Options {
     pub(crate) held: u32,
 }
 
-pub(crate) fn run(options: &Options) -> anyhow::Result<Report> {
-    let mut report = Report::default();
+pub(crate) fn run(options: &Options, mut report: Report) -> anyhow::Result<Report> {
     let place = Place::choose(false, &mut report)?;
     for _ in 0..options.runs {
+        report.next_run();
         let server = Server::ours(&place, &Serve::with_digest())?;
         measure("calls.b2bua", &server, options, Some(BAR), &mut report)?;
         drop(server);
@@ -55,6 +55,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Report> {
     }
     if options.held > 0 {
         for _ in 0..options.runs {
+            report.next_run();
             memory(&place, options.held, &mut report)?;
         }
     }
@@ -79,6 +80,7 @@ fn measure(
     let mut load = Calls::between_registered_phones(&mut wire)?;
     // The first call is challenged, the others answer the nonce that they know.
     ensure!(drive(&mut load, &mut wire, options.time, 1_000, 1)?.done == 1, "the first call failed");
+    report.begin(Side::Ours, name);
     let watch = Stopwatch::start(server)?;
     let outcome = drive(&mut load, &mut wire, options.time, options.rate, u64::MAX)?;
     watch.report(server, (Side::Ours, name, "µs/call"), outcome.done, bar, report)?;
@@ -89,6 +91,7 @@ fn measure(
 
 /// What a call takes while it is held.
 fn memory(place: &Place, held: u32, report: &mut Report) -> anyhow::Result<()> {
+    report.begin(Side::Ours, "calls.memory");
     let server = Server::ours(place, &Serve::with_digest())?;
     let mut wire = Wire::to(server.address)?;
     let mut load = Calls::between_registered_phones(&mut wire)?;

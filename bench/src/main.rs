@@ -10,6 +10,7 @@ mod load;
 mod parse;
 mod place;
 mod process;
+mod progress;
 mod registrar;
 mod relay;
 mod report;
@@ -22,6 +23,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::progress::Progress;
+use crate::report::Report;
 
 #[derive(Parser)]
 #[command(name = "blether-bench", about = "Measures what the stack costs, in CPU time", version)]
@@ -113,19 +117,22 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 fn main() -> anyhow::Result<ExitCode> {
+    let report = |options: Options| Report::new(Progress::new(options.json, options.runs));
     let (options, report) = match Cli::parse().bench {
-        Bench::Parse { options } => (options, parse::run(options.seconds, options.runs)?),
+        Bench::Parse { options } => (options, parse::run(options.seconds, options.runs, report(options))?),
         Bench::Registrar { options, peer, rate, contacts } => {
             let Options { seconds: time, runs, .. } = options;
-            (options, registrar::run(&registrar::Options { time, runs, rate, contacts, peer: peer.is_some() })?)
+            let how = registrar::Options { time, runs, rate, contacts, peer: peer.is_some() };
+            (options, registrar::run(&how, report(options))?)
         }
         Bench::Calls { options, rate, held } => {
             let Options { seconds: time, runs, .. } = options;
-            (options, calls::run(&calls::Options { time, runs, rate, held })?)
+            (options, calls::run(&calls::Options { time, runs, rate, held }, report(options))?)
         }
         Bench::Relay { options, peer, calls, all_cores } => {
             let Options { seconds: time, runs, .. } = options;
-            (options, relay::run(&relay::Options { time, runs, calls, all_cores, peer: peer.is_some() })?)
+            let how = relay::Options { time, runs, calls, all_cores, peer: peer.is_some() };
+            (options, relay::run(&how, report(options))?)
         }
         Bench::Serve { how } => return server::serve(&how).map(|()| ExitCode::SUCCESS),
     };

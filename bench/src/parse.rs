@@ -18,10 +18,10 @@ const OK: &str = include_str!("../data/ok.sip");
 /// Operations between two looks at the clock.
 const BATCH: u64 = 500;
 
-pub(crate) fn run(seconds: Duration, runs: u32) -> anyhow::Result<Report> {
-    let mut report = Report::default();
+pub(crate) fn run(seconds: Duration, runs: u32, mut report: Report) -> anyhow::Result<Report> {
     let (limits, mut failures, mut all) = (Limits::default(), 0, 0);
-    let mut measure = |name: &str, operation: &dyn Fn() -> bool| -> anyhow::Result<()> {
+    let mut measure = |report: &mut Report, name: &str, operation: &dyn Fn() -> bool| -> anyhow::Result<()> {
+        report.begin(Side::Ours, name);
         let (started, cpu) = (Instant::now(), process::cpu_time_of_this()?);
         let mut count = 0;
         while started.elapsed() < seconds {
@@ -37,12 +37,13 @@ pub(crate) fn run(seconds: Duration, runs: u32) -> anyhow::Result<Report> {
     let Message::Request(invite) = invite else { anyhow::bail!("data/invite.sip is a request") };
     ensure!(!invite.body().is_empty(), "data/invite.sip has a body");
     for _ in 0..runs {
+        report.next_run();
         for (name, text) in [("parse.invite", INVITE), ("parse.register", REGISTER), ("parse.ok", OK)] {
             let datagram = Bytes::from(wire_format(text));
-            measure(name, &|| Message::parse(black_box(datagram.clone()), &limits).is_ok())?;
+            measure(&mut report, name, &|| Message::parse(black_box(datagram.clone()), &limits).is_ok())?;
         }
-        measure("parse.sdp", &|| SessionDescription::parse(black_box(invite.body())).is_ok())?;
-        measure("write.invite", &|| !black_box(black_box(&invite).to_bytes()).is_empty())?;
+        measure(&mut report, "parse.sdp", &|| SessionDescription::parse(black_box(invite.body())).is_ok())?;
+        measure(&mut report, "write.invite", &|| !black_box(black_box(&invite).to_bytes()).is_empty())?;
     }
     report.share(Side::Ours, "parse.failures", failures, all);
     report

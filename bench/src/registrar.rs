@@ -34,14 +34,14 @@ pub(crate) struct Options {
     pub(crate) peer: bool,
 }
 
-pub(crate) fn run(options: &Options) -> anyhow::Result<Report> {
-    let mut report = Report::default();
+pub(crate) fn run(options: &Options, mut report: Report) -> anyhow::Result<Report> {
     if options.peer {
         kamailio::check()?;
         report.beside(kamailio::NAME);
     }
     let place = Place::choose(false, &mut report)?;
     for _ in 0..options.runs {
+        report.next_run();
         for side in sides(options.peer) {
             in_memory(options, side, &place, &mut report)?;
             written(options, side, &place, &mut report)?;
@@ -49,6 +49,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Report> {
     }
     if options.contacts > 0 {
         for _ in 0..options.runs {
+            report.next_run();
             for side in sides(options.peer) {
                 memory(options, side, &place, &mut report)?;
             }
@@ -132,6 +133,7 @@ fn written(options: &Options, side: Side, place: &Place, report: &mut Report) ->
 }
 
 fn memory(options: &Options, side: Side, place: &Place, report: &mut Report) -> anyhow::Result<()> {
+    report.begin(side, "registrar.memory");
     let server = open(side, place, options.contacts)?;
     let mut wire = Wire::to(server.address)?;
     let before = server.memory()?;
@@ -153,6 +155,7 @@ fn measure(
     (time, rate, most): (Duration, u32, u64),
     report: &mut Report,
 ) -> anyhow::Result<()> {
+    report.begin(side, name);
     let watch = Stopwatch::start(server)?;
     let outcome = drive(load, wire, time, rate, most)?;
     watch.report(server, (side, name, UNIT), outcome.done, None, report)?;

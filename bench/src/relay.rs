@@ -26,8 +26,7 @@ pub(crate) struct Options {
     pub(crate) peer: bool,
 }
 
-pub(crate) fn run(options: &Options) -> anyhow::Result<Report> {
-    let mut report = Report::default();
+pub(crate) fn run(options: &Options, mut report: Report) -> anyhow::Result<Report> {
     if options.peer {
         rtpengine::check()?;
         report.beside(rtpengine::NAME);
@@ -38,9 +37,11 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Report> {
         false => 1,
     };
     for _ in 0..options.runs {
+        report.next_run();
         for side in sides(options.peer) {
+            report.begin(side, "relay.packet");
             let (server, ears) = match side {
-                Side::Ours => ours(&place, workers, options.calls)?,
+                Side::Ours => ours(&place, workers, options)?,
                 Side::Peer => theirs(&place, workers, options.calls)?,
             };
             measure(options, side, &server, ears, &mut report)?;
@@ -59,8 +60,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Report> {
 }
 
 /// call-engine, with calls that are held.
-fn ours(place: &Place, workers: usize, calls: u32) -> anyhow::Result<(Server, Vec<UdpSocket>)> {
-    let server = Server::ours(place, &Serve::with_digest().on_cores(workers))?;
+fn ours(place: &Place, workers: usize, options: &Options) -> anyhow::Result<(Server, Vec<UdpSocket>)> {
+    let &Options { calls, all_cores, .. } = options;
+    // Where the cost of a packet is measured, nothing else is counted.
+    let server = Server::ours(place, &Serve::with_digest().on_cores(workers).counting(all_cores))?;
     let mut wire = Wire::to(server.address)?;
     let mut load = Calls::between_registered_phones(&mut wire)?;
     load.hold = true;
@@ -124,6 +127,15 @@ fn measure(
             "CPU time of the server's threads, calls set up and packets relayed, {side:?}: {}.",
             worked.join(", ")
         ));
+        let received = server.counted("blether_transaction_received_datagrams_total")?;
+        let handled = server.counted("blether_transaction_handled_messages_total")?;
+        let of_shard = |(shard, handled): (&usize, &u64)| {
+            format!("shard {shard} handled {handled} of its own, and was given {}", received.get(shard).unwrap_or(&0))
+        };
+        let shards: Vec<String> = handled.iter().map(of_shard).collect();
+        if !shards.is_empty() {
+            report.note(format!("SIP messages, calls set up: {}.", shards.join("; ")));
+        }
     }
     Ok(())
 }
@@ -136,6 +148,7 @@ fn report_delay(side: Side, name: &str, heard: &Heard, report: &mut Report) {
 
 /// The same streams straight from end to end: what of the delay is the generator's own.
 fn without_relay(options: &Options, report: &mut Report) -> anyhow::Result<()> {
+    report.begin(Side::Ours, "relay.delay.direct");
     let mut ears = Vec::new();
     for _ in 0..options.calls {
         let (a, b) = (UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?, UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?);

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::load::Outcome;
+use crate::progress::Progress;
 
 /// The share of operations that may fail, and that may have to be sent again, before figures are worth nothing.
 pub(crate) const MOST_FAILURES: f64 = 0.1;
@@ -72,14 +73,33 @@ fn rounded(value: f64) -> String {
 }
 
 /// What came of one command.
-#[derive(Default)]
 pub(crate) struct Report {
+    progress: Progress,
     figures: Vec<Figure>,
     notes: Vec<String>,
     peer: Option<&'static str>,
 }
 
 impl Report {
+    /// Of nothing so far.
+    pub(crate) fn new(progress: Progress) -> Self {
+        Self { progress, figures: Vec::new(), notes: Vec::new(), peer: None }
+    }
+
+    /// The next run begins.
+    pub(crate) fn next_run(&mut self) {
+        self.progress.next_run();
+    }
+
+    /// Says that this is measured from here on.
+    pub(crate) fn begin(&self, side: Side, what: &str) {
+        let server = match side {
+            Side::Ours => "ours",
+            Side::Peer => self.peer.unwrap_or("peer"),
+        };
+        self.progress.at(server, what);
+    }
+
     /// Names the peer that ours is measured beside.
     pub(crate) fn beside(&mut self, peer: &'static str) {
         self.peer = Some(peer);

@@ -1,7 +1,8 @@
 //! The server under test: call-engine, or a peer, as a child process.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use blether_call_engine::Engine;
 use blether_call_engine::config::{AccountConfig, CallsConfig, Config, LimitsConfig, MediaConfig, PortRange};
+use blether_call_engine::http::{HttpServer, Recorder, watch};
 use blether_call_engine::stage::OfferedAlgorithms;
 use clap::Args;
 use tempfile::TempDir;
@@ -51,12 +53,22 @@ pub(crate) struct Serve {
     /// Threads that relay
     #[arg(long)]
     media_workers: Option<usize>,
+    /// Counts, and says in a second line where it tells over HTTP what it has counted
+    #[arg(long)]
+    metrics: bool,
 }
 
 impl Serve {
     /// With accounts and passwords, from memory.
     pub(crate) fn with_digest() -> Self {
-        Self { listen: String::new(), open: false, durable: None, accounts: ACCOUNTS, media_workers: None }
+        Self {
+            listen: String::new(),
+            open: false,
+            durable: None,
+            accounts: ACCOUNTS,
+            media_workers: None,
+            metrics: false,
+        }
     }
 
     /// Without authentication, from memory.
@@ -74,6 +86,11 @@ impl Serve {
         Self { media_workers: Some(cores), ..self }
     }
 
+    /// Counting what each of its parts does, to be asked for by [`Server::counted`].
+    pub(crate) fn counting(self, metrics: bool) -> Self {
+        Self { metrics, ..self }
+    }
+
     fn arguments(&self) -> Vec<String> {
         let mut arguments = vec!["serve".to_owned(), "--listen".to_owned(), self.listen.clone()];
         arguments.extend(["--accounts".to_owned(), self.accounts.to_string()]);
@@ -85,6 +102,9 @@ impl Serve {
         }
         if let Some(workers) = self.media_workers {
             arguments.extend(["--media-workers".to_owned(), workers.to_string()]);
+        }
+        if self.metrics {
+            arguments.push("--metrics".to_owned());
         }
         arguments
     }
@@ -106,6 +126,7 @@ pub(crate) fn serve(how: &Serve) -> anyhow::Result<()> {
         ..defaults
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let recorder = how.metrics.then(Recorder::install).transpose()?;
     let mut engine = Engine::builder(config);
     if how.open {
         engine = engine.without_authentication();
@@ -115,6 +136,12 @@ pub(crate) fn serve(how: &Serve) -> anyhow::Result<()> {
     }
     let engine = runtime.block_on(engine.start())?;
     println!("{}", engine.local_addr());
+    if let Some(recorder) = recorder {
+        let http = runtime.block_on(HttpServer::bind((Ipv4Addr::LOCALHOST, 0).into()))?;
+        println!("{}", http.local_addr()?);
+        runtime.spawn(watch(engine.handle().clone(), recorder.clone()));
+        runtime.spawn(http.serve(engine.handle().clone(), recorder));
+    }
     std::io::stdout().flush()?;
     std::io::stdin().read_to_end(&mut Vec::new())?;
     Ok(())
@@ -127,6 +154,8 @@ pub(crate) struct Server {
     _stdin: Option<ChildStdin>,
     _folder: Option<TempDir>,
     pub(crate) address: SocketAddr,
+    /// Where it says what it has counted.
+    metrics: Option<SocketAddr>,
     /// CPU seconds in a second in which nobody asks anything of it.
     idle: f64,
 }
@@ -149,10 +178,16 @@ impl Server {
         let mut command = place.command(&program.display().to_string());
         let mut child = command.args(how.arguments()).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
-        let mut server = Self { child, _stdin: stdin, _folder: folder, address: place.address, idle: 0.0 };
-        let mut line = String::new();
-        BufReader::new(stdout.context("no standard output")?).read_line(&mut line)?;
-        server.address = line.trim().parse().context("the server did not start")?;
+        let mut server =
+            Self { child, _stdin: stdin, _folder: folder, address: place.address, metrics: None, idle: 0.0 };
+        let mut lines = BufReader::new(stdout.context("no standard output")?).lines();
+        let mut said = || -> anyhow::Result<SocketAddr> {
+            lines.next().transpose()?.unwrap_or_default().parse().context("the server did not start")
+        };
+        server.address = said()?;
+        if how.metrics {
+            server.metrics = Some(said()?);
+        }
         server.watch_idle()?;
         Ok(server)
     }
@@ -171,7 +206,8 @@ impl Server {
             let said = std::fs::read_to_string(said.path()).unwrap_or_default();
             format!("{command:?} does not answer; it said:\n{said}")
         };
-        let mut server = Self { child, _stdin: None, _folder: folder, address: place.address, idle: 0.0 };
+        let mut server =
+            Self { child, _stdin: None, _folder: folder, address: place.address, metrics: None, idle: 0.0 };
         let socket = UdpSocket::bind("127.0.0.1:0")?;
         socket.connect(place.address)?;
         socket.set_read_timeout(Some(Duration::from_millis(50)))?;
@@ -203,6 +239,18 @@ impl Server {
 
     pub(crate) fn threads(&self) -> anyhow::Result<Vec<(String, Duration)>> {
         process::threads(self.child.id())
+    }
+
+    /// What it has counted under a name, by shard; nothing from a server that does not count.
+    pub(crate) fn counted(&self, name: &str) -> anyhow::Result<BTreeMap<usize, u64>> {
+        let Some(address) = self.metrics else { return Ok(BTreeMap::new()) };
+        let mut stream = TcpStream::connect(address)?;
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: bench\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        let samples =
+            answer.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix("{shard=\"")?.split_once("\"} "));
+        samples.map(|(shard, count)| Ok((shard.parse()?, count.parse()?))).collect()
     }
 
     /// Bytes.

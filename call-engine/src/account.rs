@@ -161,8 +161,14 @@ impl Accounts {
     /// This table with `account` in it, in the place of the one of its user.
     #[must_use]
     pub fn with(&self, account: Account) -> Self {
+        self.with_all([account])
+    }
+
+    /// This table with these accounts in it, each in the place of the one of its user.
+    #[must_use]
+    pub fn with_all(&self, accounts: impl IntoIterator<Item = Account>) -> Self {
         let mut with = self.clone();
-        with.by_user.insert(account.user.clone(), Arc::new(account));
+        with.by_user.extend(accounts.into_iter().map(|account| (account.user.clone(), Arc::new(account))));
         with
     }
 

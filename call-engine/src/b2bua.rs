@@ -1,6 +1,7 @@
 //! Calls between extensions: every phone of the callee rings, the first that answers is connected, the others are cancelled.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use blether_session_core::actor::{CallError, CallEvent, Dial, LegKey};
@@ -13,7 +14,21 @@ use crate::engine::{IncomingCall, address_of};
 ///
 /// The caller hears 180 as soon as one rings. A single phone that is heard before it answers (early media) is heard by the caller too; of several,
 /// none is. When none is registered it gets 480, when nobody answers within `ring_for` 480, and when all
-/// refuse the best of their answers by RFC 3261 §16.7: a 6xx if there is one, else the lowest class.
+/// refuse the best of their answers by RFC 3261 §16.7: a 6xx if there is one, else the lowest class. What it is told of that:
+///
+/// | what became of the phone | the caller gets | because |
+/// | --- | --- | --- |
+/// | it cannot be reached: nothing can be sent to it, or it has said nothing for 64×T1 | 480 | nobody is there, as if it were not registered |
+/// | 503, and it is the only phone | 480 | it speaks of itself, and cannot be reached |
+/// | 503, and so all of several, or worse | 500 | RFC 3261 §16.7 step 6: 503 would keep the caller from this server, which serves others |
+/// | 403, 404, 408, 410, 433, 480, 486, 488, 6xx | the same | the callee's own word |
+/// | 483 | the same | the hops were the caller's |
+/// | 500, 502, 504 | the same | it, or what is behind it, has failed |
+/// | 405, 406, 415, 420 | 488 | they owe a list of what would do (§21.4.6, §21.4.13, §21.4.15), which is not passed on |
+/// | 3xx, and any other 4xx | 480 | a redirection, a challenge or what is wrong with a request of this server's concerns this server alone |
+/// | any other 5xx | 500 | likewise |
+/// | its answer agrees on nothing, or makes no dialog | 488, 502 | made here |
+/// | this server has no port or no transaction left for it | 503 | this server is at its limit, and the next call would be too |
 ///
 /// # Errors
 ///
@@ -88,6 +103,24 @@ struct Refusal {
     told: StatusCode,
 }
 
+impl Refusal {
+    /// This server has no room for the leg.
+    const OUR_LIMIT: Self = Self { status: StatusCode::SERVICE_UNAVAILABLE, told: StatusCode::SERVICE_UNAVAILABLE };
+
+    /// See [`ring_extension`]. `alone`: no other phone was rung.
+    fn of_phone(status: StatusCode, cause: EndCause, alone: bool) -> Self {
+        match cause {
+            // Nothing was sent: there was no room for the transaction.
+            EndCause::Unreachable(ErrorKind::QuotaExceeded) => Self::OUR_LIMIT,
+            // Ranked as the 408 of a phone: it tells nothing about the callee.
+            EndCause::Unreachable(_) | EndCause::PeerGone | EndCause::NoAnswer => {
+                Self { status: StatusCode::REQUEST_TIMEOUT, told: StatusCode::TEMPORARILY_UNAVAILABLE }
+            }
+            _ => Self { status, told: for_the_caller(status, alone) },
+        }
+    }
+}
+
 impl Forks {
     async fn first_answer(&mut self, incoming: &mut IncomingCall, ring_for: Duration) -> Result<LegKey, CallError> {
         let deadline = tokio::time::Instant::now() + ring_for;
@@ -112,8 +145,9 @@ impl Forks {
                     self.cancel_all(incoming, EndCause::AnsweredElsewhere).await?;
                     return Ok(leg);
                 }
-                CallEvent::Refused { leg, status } if self.ringing.remove(&leg) => {
-                    self.refused_by_phone(status);
+                CallEvent::Refused { leg, status, cause } if self.ringing.remove(&leg) => {
+                    tracing::debug!(status = status.code(), %cause, "a phone does not take the call");
+                    self.note(Refusal::of_phone(status, cause, self.alone));
                     // A 6xx speaks for the callee, not for one of the phones (RFC 3261 §21.6).
                     if status.code() >= 600 {
                         self.cancel_all(incoming, EndCause::HungUp).await?;
@@ -135,11 +169,7 @@ impl Forks {
     /// No media could be opened for a phone: this server is at its limit, and says so to the caller.
     fn cannot_be_rung(&mut self, why: &dyn std::fmt::Display) {
         tracing::warn!(%why, "a phone cannot be rung");
-        self.note(Refusal { status: StatusCode::SERVICE_UNAVAILABLE, told: StatusCode::SERVICE_UNAVAILABLE });
-    }
-
-    fn refused_by_phone(&mut self, status: StatusCode) {
-        self.note(Refusal { status, told: for_the_caller(status) });
+        self.note(Refusal::OUR_LIMIT);
     }
 
     fn note(&mut self, refusal: Refusal) {
@@ -155,27 +185,27 @@ fn rank(status: StatusCode) -> (u8, u16) {
     let code = status.code();
     let class = match code / 100 {
         6 => 0,
+        // Redirections are not followed, and told as a 480.
+        3 => 4,
         class => class as u8,
     };
-    // A challenge to us, and time-outs, tell the caller nothing about the callee.
+    // A challenge or a redirection to us, and time-outs, tell the caller nothing about the callee.
     let within = match code {
         486 => 0,
-        401 | 407 | 408 | 415 | 420 | 484 => 2_000 + code,
+        300..=399 | 401 | 407 | 408 | 415 | 420 | 484 => 2_000 + code,
         _ => code,
     };
     (class, within)
 }
 
-/// What a phone said to us may not mean the same to the caller: a challenge or a redirection concerns this server alone, and so does what is wrong
-/// with a request that this server made.
-fn for_the_caller(status: StatusCode) -> StatusCode {
+/// What a phone's refusal is to the caller: see the table at [`ring_extension`].
+fn for_the_caller(status: StatusCode, alone: bool) -> StatusCode {
     match status.code() {
-        300..=399 | 401 | 407 | 481 => StatusCode::TEMPORARILY_UNAVAILABLE,
-        // These owe a list of what would do (RFC 3261 §21.4.6, §21.4.13, §21.4.15), which is not passed on.
-        405 | 415 | 420 => StatusCode::NOT_ACCEPTABLE_HERE,
-        // It would keep the caller from this server, which is able to serve others (§16.7 step 6).
-        503 => StatusCode::SERVER_INTERNAL_ERROR,
-        _ => status,
+        403 | 404 | 408 | 410 | 433 | 480 | 483 | 486 | 488 | 500 | 502 | 504 | 600..=699 => status,
+        405 | 406 | 415 | 420 => StatusCode::NOT_ACCEPTABLE_HERE,
+        503 if alone => StatusCode::TEMPORARILY_UNAVAILABLE,
+        ..500 => StatusCode::TEMPORARILY_UNAVAILABLE,
+        _ => StatusCode::SERVER_INTERNAL_ERROR,
     }
 }
 
@@ -183,10 +213,15 @@ fn for_the_caller(status: StatusCode) -> StatusCode {
 mod tests {
     use super::*;
 
+    fn code(code: u16) -> StatusCode {
+        StatusCode::new(code).unwrap()
+    }
+
+    /// What the caller is told of phones that refuse so.
     fn best_of(codes: &[u16]) -> u16 {
-        let mut forks = Forks::default();
-        for &code in codes {
-            forks.refused_by_phone(StatusCode::new(code).unwrap());
+        let mut forks = Forks { alone: codes.len() == 1, ..Forks::default() };
+        for status in codes.iter().copied().map(code) {
+            forks.note(Refusal::of_phone(status, EndCause::Rejected(status), forks.alone));
         }
         forks.best.unwrap().told.code()
     }
@@ -201,19 +236,57 @@ mod tests {
             (&[503, 486], 486),
             (&[486, 603], 603),
             (&[503, 500], 500),
-            (&[401], 480),
-            (&[302], 480),
+            (&[503, 502], 502),
+            (&[415, 404], 404),
+            (&[302, 486], 486),
         ] {
             assert_eq!(best_of(codes), best, "{codes:?}");
         }
     }
 
     #[test]
-    fn what_is_wrong_between_a_phone_and_this_server_is_not_told_as_if_it_were_the_callers_fault() {
-        for (codes, told) in
-            [(&[503][..], 500), (&[405], 488), (&[415], 488), (&[420], 488), (&[415, 404], 404), (&[503, 502], 502)]
-        {
-            assert_eq!(best_of(codes), told, "{codes:?}");
+    fn each_refusal_of_a_phone_is_told_to_the_caller_as_what_it_means_to_it() {
+        for (codes, told) in [
+            (&[403, 404, 408, 410, 433, 480, 483, 486, 488, 500, 502, 504, 600, 603, 604, 606, 607][..], None),
+            (&[405, 406, 415, 420], Some(488)),
+            (&[300, 301, 302, 305, 380], Some(480)),
+            (&[400, 401, 402, 407, 413, 414, 416, 421, 422, 423, 481, 482, 484, 485, 487, 491, 493, 499], Some(480)),
+            (&[501, 505, 513, 580], Some(500)),
+            (&[503], Some(480)),
+        ] {
+            for &said in codes {
+                assert_eq!(best_of(&[said]), told.unwrap_or(said), "{said}");
+            }
+        }
+        assert_eq!(best_of(&[503, 503]), 500, "RFC 3261 §16.7 step 6");
+    }
+
+    #[test]
+    fn what_kept_a_phone_from_answering_is_told_as_what_it_means_to_the_caller() {
+        for (status, cause, told) in [
+            (503, EndCause::Unreachable(ErrorKind::ConnectionRefused), 480),
+            (503, EndCause::Unreachable(ErrorKind::HostUnreachable), 480),
+            (408, EndCause::PeerGone, 480),
+            (408, EndCause::NoAnswer, 480),
+            // This server's own limit.
+            (503, EndCause::Unreachable(ErrorKind::QuotaExceeded), 503),
+            (488, EndCause::Failed, 488),
+            (502, EndCause::Failed, 502),
+            (500, EndCause::Failed, 500),
+            // It hung up before it had answered.
+            (487, EndCause::HungUp, 480),
+        ] {
+            for alone in [true, false] {
+                assert_eq!(Refusal::of_phone(code(status), cause, alone).told.code(), told, "{cause}");
+            }
+        }
+        // The word of a phone that was reached is worth more, and a phone that is not there more than a server that is full.
+        let unreachable = Refusal::of_phone(code(503), EndCause::Unreachable(ErrorKind::TimedOut), false);
+        for (other, told) in [(404, 404), (486, 486), (500, 480), (503, 480)] {
+            let mut forks = Forks::default();
+            forks.note(unreachable);
+            forks.note(Refusal::of_phone(code(other), EndCause::Rejected(code(other)), false));
+            assert_eq!(forks.best.unwrap().told.code(), told);
         }
     }
 

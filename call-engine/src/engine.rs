@@ -141,7 +141,9 @@ impl IncomingCall {
     pub async fn connect(mut self) -> Result<(), CallError> {
         let core = self.engine.0.clone();
         let callee = core.extension(&self.dialled).ok_or(CallError::Refused(StatusCode::NOT_FOUND))?;
-        b2bua::ring_extension(&mut self, &callee, core.ring_for).await?;
+        // Boxed, so that what it takes to ring is given back when the call is up.
+        Box::pin(b2bua::ring_extension(&mut self, &callee, core.ring_for)).await?;
+        self.call.forget_invite();
         self.call.ended().await;
         Ok(())
     }
@@ -602,17 +604,19 @@ impl EngineBuilder {
             ..LocationLimits::default()
         }));
         let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
+        let domains = domains(config);
+        let domain = domains.primary().clone();
         let registrar = RegistrarConfig {
             min_expires: seconds(config.registrar.min_expires),
             max_expires: seconds(config.registrar.max_expires),
             max_expires_by_connection: seconds(config.tcp.idle_timeout),
             default_expires: seconds(config.registrar.default_expires),
-            ..RegistrarConfig::new(domains(config))
+            ..RegistrarConfig::new(domains)
         };
         let registrar = Registrar::new(registrar, location.clone(), &mut rng)?;
         let store = match (self.store, self.durable) {
-            (Some(open), _) => open(location.clone()).await?,
-            (None, true) => storage::durable(&config.data_dir, location.clone()).await?,
+            (Some(open), _) => open(location.clone(), domain).await?,
+            (None, true) => storage::durable(&config.data_dir, domain, location.clone()).await?,
             (None, false) => storage::in_memory(location.clone()).await?,
         };
         let accounts = all_accounts(accounts, store.accounts(), &config.realm);

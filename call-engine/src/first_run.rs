@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use rand::{CryptoRng, RngExt};
 
 use crate::config::{AccountConfig, FILE_NAME, REFERENCE};
+use crate::ownership;
 
 /// The accounts of a first start: the extension and the name that others see.
 const ACCOUNTS: [(&str, &str); 2] = [("100", "Ailsa"), ("101", "Hamish")];
@@ -117,6 +118,7 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
+    ownership::give(&file, path)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
 }

@@ -43,6 +43,7 @@ pub mod first_run;
 pub mod http;
 pub mod ladder;
 pub mod location;
+mod ownership;
 pub mod pattern;
 pub mod registrar;
 pub mod stage;

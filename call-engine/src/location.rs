@@ -83,7 +83,7 @@ impl Binding {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Bindings {
     version: Option<NonZeroU64>,
-    list: Vec<Arc<Binding>>,
+    list: Box<[Arc<Binding>]>,
 }
 
 impl Bindings {
@@ -182,9 +182,9 @@ pub struct Location {
 #[derive(Debug, Default)]
 struct Table {
     last_version: u64,
-    by_aor: BTreeMap<AddressOfRecord, Arc<Bindings>>,
+    by_aor: BTreeMap<Arc<AddressOfRecord>, Arc<Bindings>>,
     /// Each address of record once, under the first expiry of its contacts.
-    by_expiry: BTreeSet<(Instant, AddressOfRecord)>,
+    by_expiry: BTreeSet<(Instant, Arc<AddressOfRecord>)>,
     contacts: usize,
 }
 
@@ -234,7 +234,8 @@ impl Location {
 
     /// All contacts that have not expired by `now`, by address of record.
     pub fn all(&self, now: Instant) -> Vec<(AddressOfRecord, Arc<Bindings>)> {
-        let sets: Vec<_> = self.read().by_aor.iter().map(|(aor, set)| (aor.clone(), Arc::clone(set))).collect();
+        let sets: Vec<_> =
+            self.read().by_aor.iter().map(|(aor, set)| (AddressOfRecord::clone(aor), Arc::clone(set))).collect();
         let live = sets.into_iter().map(|(aor, set)| (aor, set.live(now)));
         live.filter(|(_, set)| !set.is_empty()).collect()
     }
@@ -278,7 +279,7 @@ impl Location {
             let stored = table.by_aor.get(&aor).cloned().unwrap_or_default();
             let (live, dead): (Vec<_>, Vec<_>) = stored.list.iter().cloned().partition(|b| now < b.expires_at);
             table.replace(&aor, live);
-            expired.extend(dead.into_iter().map(|binding| Expired { aor: aor.clone(), binding }));
+            expired.extend(dead.into_iter().map(|binding| Expired { aor: AddressOfRecord::clone(&aor), binding }));
         }
         expired.sort_by_key(|expired| expired.binding.expires_at);
         expired
@@ -311,23 +312,31 @@ impl Location {
 
 impl Table {
     fn replace(&mut self, aor: &AddressOfRecord, list: Vec<Arc<Binding>>) -> Arc<Bindings> {
-        if let Some(old) = self.by_aor.remove(aor) {
+        let known = self.by_aor.remove_entry(aor);
+        let known = known.map(|(aor, old)| {
             self.contacts = self.contacts.saturating_sub(old.len());
-            if let Some(at) = old.first_expiry() {
-                self.by_expiry.remove(&(at, aor.clone()));
+            match old.first_expiry() {
+                Some(at) => {
+                    let place = (at, aor);
+                    self.by_expiry.remove(&place);
+                    place.1
+                }
+                None => aor,
             }
-        }
+        });
         if list.is_empty() {
             return Arc::default();
         }
+        // Text of its own: what shares memory counts its references in an allocation more.
+        let aor = known.unwrap_or_else(|| Arc::new(aor.detached()));
         // 2^64 updates are out of reach, so that the version stays unique.
         self.last_version = self.last_version.saturating_add(1);
-        let set = Arc::new(Bindings { version: NonZeroU64::new(self.last_version), list });
+        let set = Arc::new(Bindings { version: NonZeroU64::new(self.last_version), list: list.into() });
         self.contacts += set.len();
         if let Some(at) = set.first_expiry() {
-            self.by_expiry.insert((at, aor.clone()));
+            self.by_expiry.insert((at, Arc::clone(&aor)));
         }
-        self.by_aor.insert(aor.clone(), Arc::clone(&set));
+        self.by_aor.insert(aor, Arc::clone(&set));
         set
     }
 }

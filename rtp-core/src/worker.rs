@@ -201,9 +201,32 @@ impl WorkerHandle {
         mode: LegMode,
         events: EventSink,
     ) -> Result<LegId, WorkerError> {
-        self.shared.legs.fetch_add(1, Ordering::Relaxed);
         let (reply, answer) = oneshot::channel();
-        let command = Command::AddLeg { socket, config: Box::new(config), mode, sink: events, reply };
+        self.add(Command::AddLeg { socket, config: Box::new(config), mode, sink: events, reply }, answer).await
+    }
+
+    /// Adds a leg and relays it and another leg of this worker to each other, from one moment on: [`add_leg`](Self::add_leg) and
+    /// [`bridge`](Self::bridge) in one command.
+    ///
+    /// # Errors
+    /// As [`add_leg`](Self::add_leg); the other leg has not changed then.
+    pub async fn add_bridged_leg(
+        &self,
+        socket: RtpSocket,
+        config: LegConfig,
+        other: LegId,
+        events: EventSink,
+    ) -> Result<LegId, WorkerError> {
+        let (reply, answer) = oneshot::channel();
+        self.add(Command::AddBridgedLeg { socket, config: Box::new(config), other, sink: events, reply }, answer).await
+    }
+
+    async fn add(
+        &self,
+        command: Command,
+        answer: oneshot::Receiver<Result<NewLeg, WorkerError>>,
+    ) -> Result<LegId, WorkerError> {
+        self.shared.legs.fetch_add(1, Ordering::Relaxed);
         if let Err(error) = self.shared.queue.push(command) {
             self.shared.one_leg_less();
             return Err(error);

@@ -60,6 +60,13 @@ impl BridgedLeg {
             Self::B => Self::A,
         }
     }
+
+    fn index(self) -> usize {
+        match self {
+            Self::A => 0,
+            Self::B => 1,
+        }
+    }
 }
 
 /// One session of a bridge, lent to it for one step.
@@ -137,8 +144,9 @@ pub struct Bridge {
     under_way: Option<UnderWay>,
     /// Whose agreement changed last.
     newest: BridgedLeg,
-    /// It has accepted something that cannot be followed.
-    unsure: Option<BridgedLeg>,
+    /// Whether the phone of A, and that of B, may not know what its session has agreed to: it has accepted what cannot be followed, or was not told the answer. So
+    /// until it has agreed to something else.
+    unsure: [bool; 2],
     repairs_left: u8,
     /// A phone has asked to be left in peace until then.
     repair_at: Option<Instant>,
@@ -152,7 +160,7 @@ impl Bridge {
         Self {
             under_way: None,
             newest,
-            unsure: None,
+            unsure: [false; 2],
             repairs_left: MOST_REPAIRS,
             repair_at: None,
             changed: VecDeque::new(),
@@ -344,7 +352,7 @@ impl Bridge {
                     self.note(leg, plan);
                 } else {
                     // It was taken back, or is over; but what it was to be told is not what it knows.
-                    self.unsure = Some(leg);
+                    self.mark(leg, true);
                 }
             }
             Err(error) => {
@@ -370,7 +378,7 @@ impl Bridge {
                     Ok(None) => refuse(now, near, StatusCode::SERVER_INTERNAL_ERROR),
                     Err(error) => {
                         tracing::info!(call_id = %far.session.call_id(), %error, "the answer agrees on nothing");
-                        self.unsure = Some(leg);
+                        self.mark(leg, true);
                         refuse(now, near, StatusCode::NOT_ACCEPTABLE_HERE);
                     }
                 }
@@ -409,7 +417,7 @@ impl Bridge {
                     Ok(None) => {}
                     Err(error) if self.repairs_left > 0 => {
                         tracing::info!(call_id = %end.session.call_id(), %error, "the answer agrees on nothing");
-                        self.unsure = Some(leg);
+                        self.mark(leg, true);
                     }
                     Err(error) => {
                         tracing::info!(call_id = %end.session.call_id(), %error, "the answer agrees on nothing; hanging up");
@@ -444,10 +452,12 @@ impl Bridge {
         if self.repair_at.is_some() {
             return;
         }
-        if (ends.agree() && self.unsure.is_none()) || !ends.a.session.may_offer() || !ends.b.session.may_offer() {
+        let unsure = [BridgedLeg::A, BridgedLeg::B].into_iter().find(|leg| self.unsure.get(leg.index()) == Some(&true));
+        if (ends.agree() && unsure.is_none()) || !ends.a.session.may_offer() || !ends.b.session.may_offer() {
             return;
         }
-        let to = self.unsure.take().unwrap_or(self.newest.other());
+        // Whoever refuses or cannot be asked just now stays unsure, and is asked again.
+        let to = unsure.unwrap_or(self.newest.other());
         let (far, near) = ends.pair(to);
         let Some(left) = self.repairs_left.checked_sub(1) else { return };
         let Some(plan) = near.agreement.plan() else { return };
@@ -459,7 +469,15 @@ impl Bridge {
         }
     }
 
+    fn mark(&mut self, leg: BridgedLeg, unsure: bool) {
+        if let Some(mark) = self.unsure.get_mut(leg.index()) {
+            *mark = unsure;
+        }
+    }
+
+    /// The phone of this leg has agreed to `plan`, and knows it.
     fn note(&mut self, leg: BridgedLeg, plan: MediaPlan) {
+        self.mark(leg, false);
         self.newest = leg;
         self.changed.push_back((leg, plan));
     }

@@ -18,7 +18,7 @@ use blether_session_core::{EndCause, MediaCapabilities, NextHop, Party};
 use blether_sip_core::sdp::Direction;
 use blether_sip_core::{Method, NameAddr, Request, Response, StatusCode, Uri};
 use blether_sip_transport::Flow;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 /// Longer than anything here takes on a busy machine, shorter than anybody waits.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -271,7 +271,10 @@ async fn a_panicking_handler_ends_its_own_call_with_500_and_no_other() {
 
     let mut first = dial(&phone, &server, "boom").await;
     let refused = until(&mut first, "a refusal", |event| matches!(event, CallEvent::Refused { .. })).await;
-    assert!(matches!(refused, CallEvent::Refused { status: StatusCode::SERVER_INTERNAL_ERROR, leg: LegKey::PRIMARY }));
+    assert!(matches!(
+        refused,
+        CallEvent::Refused { status: StatusCode::SERVER_INTERNAL_ERROR, leg: LegKey::PRIMARY, .. }
+    ));
 
     let mut second = dial(&phone, &server, "boom-later").await;
     until(&mut second, "the answer", is_answered).await;
@@ -327,6 +330,40 @@ async fn a_call_of_which_nothing_is_heard_any_more_ends() {
     let end = until(&mut call, "the BYE", is_ended).await;
     assert!(matches!(end, CallEvent::Ended { by: Party::Remote, .. }), "{end:?}");
     nothing_left(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_media_of_a_leg_ends_with_its_bye_though_nobody_answers_that() {
+    let (acknowledged, hang_up) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (tells, told) = (acknowledged.clone(), hang_up.clone());
+    let server = serve(move |mut call: Call| {
+        let (tells, told) = (tells.clone(), told.clone());
+        async move {
+            answer_with_echo(&mut call).await?;
+            until(&mut call, "the ACK", |event| matches!(event, CallEvent::Confirmed { .. })).await;
+            tells.notify_one();
+            told.notified().await;
+            call.hang_up().await;
+            pending().await
+        }
+    })
+    .await;
+    let phone = phone().await;
+    let call = dial(&phone, &server, "bob").await;
+    // A BYE waits for the ACK (RFC 3261 §15).
+    in_time("the ACK", acknowledged.notified()).await;
+    // The endpoint first: it goes without a word.
+    drop((phone, call));
+    hang_up.notify_one();
+    let counts = in_time("the port to come back", async {
+        loop {
+            match server.counts().await.unwrap() {
+                counts if counts.media_ports == 0 => return counts,
+                _ => tokio::task::yield_now().await,
+            }
+        }
+    });
+    assert_eq!(counts.await.calls, 1, "its BYE waits for an answer");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

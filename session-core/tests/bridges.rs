@@ -184,6 +184,29 @@ fn a_phone_that_wants_no_change_just_now_is_left_in_peace_for_a_while() {
 }
 
 #[test]
+fn a_phone_that_was_not_told_an_answer_is_asked_again_until_it_agrees() {
+    let mut world = talking();
+    change(&mut world, 1_000, BOB, SendOnly);
+    // Alice's first 200 is lost, and the second comes together with Bob's CANCEL: she follows what he has taken back.
+    world.lose_from(1_000, "alice>server 200 INVITE", 1);
+    world.at(1_520, BOB, |bob, now| {
+        bob.seats[0].session.withdraw_offer(now);
+        bob.accepts_offers = false;
+        bob.refuses_offers_with = StatusCode::SERVICE_UNAVAILABLE;
+    });
+    world.at(8_000, BOB, |bob, _| bob.accepts_offers = true);
+    hang_up(&mut world, 20_000, ALICE);
+    world.run();
+    assert_eq!(world.times_of("bob>server CANCEL"), world.times_of("alice>server 200 INVITE")[..1]);
+    let repairs = world.times_of("server>bob INVITE").into_iter().filter(|ms| *ms > 1_100).collect::<Vec<_>>();
+    assert_eq!(repairs.len(), 3, "{:#?}", world.ladder);
+    assert!(repairs.windows(2).all(|pair| pair[1] - pair[0] >= 4_000), "{repairs:?}");
+    assert_eq!(directions(&world, ALICE), [SendRecv, RecvOnly]);
+    assert_eq!(directions(&world, BOB), [SendRecv, SendOnly]);
+    world.assert_all_over();
+}
+
+#[test]
 fn a_phone_that_answers_a_change_no_more_ends_the_call_on_both_legs() {
     let mut world = talking();
     change(&mut world, 1_000, ALICE, SendOnly);
@@ -293,6 +316,52 @@ fn a_wish_for_an_offer_is_passed_on_and_the_answer_in_the_ack_too() {
     assert_eq!(directions(&world, ALICE), [SendRecv, RecvOnly]);
     assert_eq!(directions(&world, BOB), [SendRecv, SendOnly]);
     world.assert_all_over();
+}
+
+#[test]
+fn a_wish_of_the_callee_for_an_offer_is_passed_on_to_the_caller() {
+    let mut world = talking();
+    world.at(500, ALICE, |alice, _| alice.seats[0].talk.as_mut().unwrap().wants = SendOnly);
+    world.at(1_000, BOB, |bob, now| bob.seats[0].session.pass_on_offer(now, None).unwrap());
+    hang_up(&mut world, 5_000, ALICE);
+    world.run();
+    assert_eq!(directions(&world, ALICE), [SendRecv, SendOnly]);
+    assert_eq!(directions(&world, BOB), [SendRecv, RecvOnly]);
+    world.assert_all_over();
+}
+
+#[test]
+fn a_change_before_the_first_ack_has_come_is_made_all_the_same() {
+    // Alice has the server's 200 at 150, and her ACK is lost: her change is passed on at once, and Bob's when her second ACK has come.
+    for (holder, held) in [(ALICE, BOB), (BOB, ALICE)] {
+        let mut world = talking();
+        world.lose("alice>server ACK", 1);
+        change(&mut world, 300, holder, SendOnly);
+        hang_up(&mut world, 5_000, held);
+        world.run();
+        assert_eq!(directions(&world, holder), [SendRecv, SendOnly], "{:#?}", world.ladder);
+        assert_eq!(directions(&world, held), [SendRecv, RecvOnly], "{:#?}", world.ladder);
+        assert_eq!(requests(&world, "server>alice 491 INVITE") + requests(&world, "server>bob 491 INVITE"), 0);
+        world.assert_all_over();
+    }
+}
+
+#[test]
+fn a_change_that_is_taken_back_before_the_other_phone_has_heard_of_it_changes_nothing() {
+    for (holder, held) in [(ALICE, BOB), (BOB, ALICE)] {
+        let mut world = talking();
+        let names = ["alice", "server", "bob"];
+        world.lose_from(1_000, &format!("server>{} INVITE", names[held]), 2);
+        change(&mut world, 1_000, holder, SendOnly);
+        // The server has said 100 by then, and the other phone nothing.
+        world.at(1_300, holder, |phone, now| phone.seats[0].session.withdraw_offer(now));
+        hang_up(&mut world, 20_000, holder);
+        world.run();
+        assert_eq!(requests(&world, &format!("{}>server CANCEL", names[holder])), 1);
+        assert_eq!(directions(&world, holder), [SendRecv], "{:#?}", world.ladder);
+        assert_eq!(directions(&world, held).last(), Some(&SendRecv), "{:#?}", world.ladder);
+        world.assert_all_over();
+    }
 }
 
 #[test]

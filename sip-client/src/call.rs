@@ -199,7 +199,7 @@ impl PhoneCall {
                 CallEvent::Ended { leg: LegKey::PRIMARY, by, cause, statistics } => {
                     PhoneEvent::Ended(Summary { by, cause, statistics })
                 }
-                CallEvent::Refused { leg: LegKey::PRIMARY, status } => {
+                CallEvent::Refused { leg: LegKey::PRIMARY, status, .. } => {
                     let (by, cause) = match status {
                         // What answers a CANCEL (RFC 3261 §9.2), and that was ours.
                         StatusCode::REQUEST_TERMINATED => (Party::Local, EndCause::Cancelled),

@@ -113,8 +113,9 @@ impl From<&str> for ByteStr {
 }
 
 impl From<String> for ByteStr {
+    /// Keeps no room that `text` has to spare: most texts are never changed, and many live as long as a call.
     fn from(text: String) -> Self {
-        ByteStr(Bytes::from(text))
+        ByteStr(Bytes::from(text.into_bytes().into_boxed_slice()))
     }
 }
 

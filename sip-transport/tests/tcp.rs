@@ -257,6 +257,35 @@ async fn a_peer_that_does_not_read_is_cut_off_at_the_bound_and_holds_nobody_up()
 }
 
 #[tokio::test]
+async fn what_was_not_written_to_a_peer_that_has_gone_is_given_back_in_order_before_its_end() {
+    const MESSAGES: u8 = 200;
+    let limits = ConnectionLimits { max_queued: usize::MAX, ..ConnectionLimits::default() };
+    let mut side = Side::start(limits, 1_000);
+    let mut peer = TcpStream::connect(side.address).await.unwrap();
+    peer.write_all(MESSAGE.as_bytes()).await.unwrap();
+    let (flow, _) = side.message().await;
+    // More than the system holds for a peer that does not read.
+    for number in 0..MESSAGES {
+        side.connections.try_send(&flow, Bytes::from(vec![number; 200_000])).unwrap();
+    }
+    drop(peer);
+    let mut given_back = Vec::new();
+    let end = loop {
+        match side.event().await {
+            StreamEvent::Unsent { flow: of, bytes } => {
+                assert_eq!((of, bytes.len()), (flow, 200_000));
+                given_back.push(bytes[0]);
+            }
+            StreamEvent::Closed { flow: of, reason } => break (of, reason),
+            other => panic!("not expected: {other:?}"),
+        }
+    };
+    assert!(end.0 == flow && matches!(end.1, CloseReason::Peer | CloseReason::Broken(_)), "{end:?}");
+    let first = *given_back.first().unwrap();
+    assert_eq!(given_back, (first..MESSAGES).collect::<Vec<_>>());
+}
+
+#[tokio::test]
 async fn without_room_the_connection_is_not_read_and_nothing_is_lost() {
     const MANY: usize = 500;
     let mut side = Side::start(ConnectionLimits::default(), 1);

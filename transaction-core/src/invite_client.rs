@@ -46,14 +46,17 @@ pub enum ClientEvent {
 enum State {
     /// INVITE sent, nothing heard. `timer_a` is `None` on a reliable transport.
     Calling {
+        request: Box<Request>,
+        wire: Bytes,
         timer_a: Option<Backoff>,
         timer_b: Instant,
     },
     /// A 1xx has come; how long to wait now is the transaction user's decision, unless it has cancelled.
     Proceeding {
+        request: Box<Request>,
         give_up: Option<Instant>,
     },
-    /// A 2xx has come; other branches of a fork may still answer until Timer M.
+    /// A 2xx has come; other branches of a fork may still answer until Timer M. The INVITE itself is not needed any more.
     Accepted {
         timer_m: Instant,
     },
@@ -70,8 +73,6 @@ enum State {
 pub struct InviteClientTransaction {
     timing: Timing,
     reliability: Reliability,
-    request: Request,
-    wire: Bytes,
     state: State,
     output: Output<ClientEvent>,
 }
@@ -84,8 +85,9 @@ impl InviteClientTransaction {
         let wire = request.to_bytes();
         let mut output = Output::new();
         output.transmit(wire.clone());
-        let state = State::Calling { timer_a, timer_b: now + timing.sixty_four_t1() };
-        Self { timing, reliability, request, wire, state, output }
+        let timer_b = now + timing.sixty_four_t1();
+        let state = State::Calling { request: Box::new(request), wire, timer_a, timer_b };
+        Self { timing, reliability, state, output }
     }
 }
 
@@ -95,13 +97,19 @@ impl InviteClientTransaction {
         use StatusClass::{Provisional, Success};
         let end = now + self.timing.sixty_four_t1();
         self.state = match (mem::replace(&mut self.state, State::Terminated), response.status().class()) {
-            (State::Calling { .. }, Provisional) => self.pass_up(response, State::Proceeding { give_up: None }),
-            (State::Proceeding { give_up }, Provisional) => self.pass_up(response, State::Proceeding { give_up }),
+            (State::Calling { request, .. }, Provisional) => {
+                self.pass_up(response, State::Proceeding { request, give_up: None })
+            }
+            (State::Proceeding { request, give_up }, Provisional) => {
+                self.pass_up(response, State::Proceeding { request, give_up })
+            }
             (State::Calling { .. } | State::Proceeding { .. }, Success) => {
                 self.pass_up(response, State::Accepted { timer_m: end })
             }
             (State::Accepted { timer_m }, Success) => self.pass_up(response, State::Accepted { timer_m }),
-            (State::Calling { .. } | State::Proceeding { .. }, _) => self.refused(now, response),
+            (State::Calling { request, .. } | State::Proceeding { request, .. }, _) => {
+                self.refused(now, &request, response)
+            }
             (State::Completed { timer_d, ack }, class) if !matches!(class, Provisional | Success) => {
                 self.output.transmit(ack.clone());
                 State::Completed { timer_d, ack }
@@ -116,8 +124,8 @@ impl InviteClientTransaction {
         next
     }
 
-    fn refused(&mut self, now: Instant, response: Response) -> State {
-        let ack = self.acknowledgement(&response);
+    fn refused(&mut self, now: Instant, invite: &Request, response: Response) -> State {
+        let ack = acknowledgement(invite, &response);
         self.output.transmit(ack.clone());
         self.output.event(ClientEvent::Response(response));
         match self.reliability {
@@ -127,25 +135,18 @@ impl InviteClientTransaction {
         }
     }
 
-    /// The ACK for a 300 to 699 (RFC 3261 §17.1.1.3): the INVITE's URI, topmost Via, From, Call-ID, CSeq number and Route; the To of the
-    /// response.
-    fn acknowledgement(&self, response: &Response) -> Bytes {
-        match copy_of(&self.request, Method::Ack, response.to().clone()) {
-            Some(ack) => ack.to_bytes(),
-            // What was an INVITE can be an ACK; an empty datagram would be dropped by the peer.
-            None => Bytes::new(),
-        }
-    }
-
-    /// The CANCEL for this INVITE (RFC 3261 §9.1), which goes the same way.
+    /// The CANCEL for this INVITE (RFC 3261 §9.1), which goes the same way. `None` once it has a final response, after which none is to be sent.
     pub fn cancel_request(&self) -> Option<Request> {
-        cancel_request(&self.request)
+        match &self.state {
+            State::Calling { request, .. } | State::Proceeding { request, .. } => cancel_request(request),
+            State::Accepted { .. } | State::Completed { .. } | State::Terminated => None,
+        }
     }
 
     /// Gives an INVITE up that was cancelled and stays without a final response until `deadline`. RFC 3261 §9.1 lets the user do so
     /// after 64 × T1: a peer of RFC 2543 never sends the 487.
     pub fn give_up_at(&mut self, deadline: Instant) {
-        if let State::Proceeding { give_up } = &mut self.state {
+        if let State::Proceeding { give_up, .. } = &mut self.state {
             *give_up = Some(deadline);
         }
     }
@@ -169,11 +170,11 @@ impl InviteClientTransaction {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.state = match mem::replace(&mut self.state, State::Terminated) {
             State::Calling { timer_b, .. } if timer_b <= now => self.fail(Timer::B),
-            State::Calling { timer_a: Some(timer_a), timer_b } if timer_a.due <= now => {
-                self.output.transmit(self.wire.clone());
-                State::Calling { timer_a: Some(timer_a.next(now)), timer_b }
+            State::Calling { request, wire, timer_a: Some(timer_a), timer_b } if timer_a.due <= now => {
+                self.output.transmit(wire.clone());
+                State::Calling { request, wire, timer_a: Some(timer_a.next(now)), timer_b }
             }
-            State::Proceeding { give_up: Some(at) } if at <= now => self.fail(Timer::B),
+            State::Proceeding { give_up: Some(at), .. } if at <= now => self.fail(Timer::B),
             State::Accepted { timer_m } if timer_m <= now => State::Terminated,
             State::Completed { timer_d, .. } if timer_d <= now => State::Terminated,
             early => early,
@@ -198,8 +199,10 @@ impl InviteClientTransaction {
     /// When [`Self::handle_timeout`] has something to do.
     pub fn poll_timeout(&self) -> Option<Instant> {
         match &self.state {
-            State::Calling { timer_a, timer_b } => Some(timer_a.map_or(*timer_b, |timer_a| timer_a.due.min(*timer_b))),
-            State::Proceeding { give_up } => *give_up,
+            State::Calling { timer_a, timer_b, .. } => {
+                Some(timer_a.map_or(*timer_b, |timer_a| timer_a.due.min(*timer_b)))
+            }
+            State::Proceeding { give_up, .. } => *give_up,
             State::Accepted { timer_m: due } | State::Completed { timer_d: due, .. } => Some(*due),
             State::Terminated => None,
         }
@@ -208,5 +211,15 @@ impl InviteClientTransaction {
     /// Whether it is over: nothing matches it any more.
     pub fn is_terminated(&self) -> bool {
         matches!(self.state, State::Terminated)
+    }
+}
+
+/// The ACK for a 300 to 699 (RFC 3261 §17.1.1.3): the INVITE's URI, topmost Via, From, Call-ID, CSeq number and Route; the To of the
+/// response.
+fn acknowledgement(invite: &Request, response: &Response) -> Bytes {
+    match copy_of(invite, Method::Ack, response.to().clone()) {
+        Some(ack) => ack.to_bytes(),
+        // What was an INVITE can be an ACK; an empty datagram would be dropped by the peer.
+        None => Bytes::new(),
     }
 }

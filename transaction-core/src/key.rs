@@ -29,6 +29,14 @@ impl ServerKey {
             .map(|method| Self::with_method(cancel, method))
     }
 
+    /// The key of the request that a response of ours answers, if RFC 3261 made its branch.
+    pub(crate) fn answered_by(response: &Response) -> Option<Self> {
+        let via = response.via();
+        let branch = via.branch().filter(|branch| is_rfc3261(branch))?;
+        let method = response.cseq().method.clone();
+        Some(Self::Branch { branch: ByteStr::from(branch), host: detached(&via.host), port: via.port, method })
+    }
+
     pub(crate) fn is_rfc2543(&self) -> bool {
         matches!(self, Self::Rfc2543 { .. })
     }

@@ -55,6 +55,7 @@ mod non_invite_client;
 mod non_invite_server;
 mod output;
 mod overload;
+mod refused;
 mod shard;
 mod slot;
 mod table;

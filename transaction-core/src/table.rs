@@ -18,6 +18,7 @@ use crate::invite_client::ClientEvent;
 use crate::invite_server::ServerEvent;
 use crate::key::{ClientKey, ServerKey};
 use crate::overload::Overload;
+use crate::refused::Refused;
 use crate::slot::{Machine, Role, Slot, Slots};
 use crate::timing::{Reliability, Timing};
 use crate::{ClientTransactionId, Event, Owner, ServerTransactionId, Transmit, TransmitId};
@@ -93,9 +94,9 @@ pub struct Counters {
     pub stray_responses: u64,
     /// Requests answered 503 for lack of room.
     pub refused_full: u64,
-    /// INVITEs answered 503 because the shard is behind.
+    /// INVITEs answered 503 because the shard is behind, or was when their first copy came.
     pub overload_invites: u64,
-    /// Other requests answered 503 because the shard is behind.
+    /// Other requests answered 503 because the shard is behind, or was when their first copy came.
     pub overload_others: u64,
     /// Requests answered 482: they were being served already, having come by another way.
     pub merged: u64,
@@ -122,6 +123,8 @@ pub struct Transactions {
     /// The requests outside of dialogs that are being served or were answered 2xx, by what their copies have in common.
     in_service: HashSet<u128>,
     overload: Overload,
+    /// What was answered 503 without a transaction and may come again.
+    refused: Refused,
     /// The transactions whose last message went by a connection: clients, and INVITE servers.
     by_connection: HashMap<ConnectionId, BTreeSet<usize>>,
     timers: BTreeSet<(Instant, usize)>,
@@ -135,6 +138,7 @@ impl Transactions {
     /// An empty table. `rng` makes branches and tags.
     pub fn new(config: TransactionsConfig, mut rng: StdRng) -> Self {
         Self {
+            refused: Refused::new(config.timing.sixty_four_t1()),
             config,
             secret: rng.random(),
             rng,
@@ -194,8 +198,8 @@ impl Transactions {
             });
             return;
         }
-        let respond_to = response_flow(&request, flow);
-        if self.refuse_beyond_bounds(&request, respond_to) {
+        let respond_to = response_flow(request.via(), flow);
+        if self.refuse_beyond_bounds(now, &request, &key, respond_to) {
             return;
         }
         let reliability = reliability(flow);
@@ -494,7 +498,8 @@ impl Transactions {
         self.counters
     }
 
-    fn has_room_for(&self, method: &Method) -> bool {
+    /// Whether a request of this method would find room: the last tenth is kept for BYE and CANCEL.
+    pub fn has_room_for(&self, method: &Method) -> bool {
         let limit = self.config.max_transactions;
         let limit =
             if matches!(method, Method::Bye | Method::Cancel) { limit } else { limit - limit / RESERVE_FRACTION };
@@ -619,12 +624,11 @@ fn note_source(request: &mut Request, source: SocketAddr) {
     }
 }
 
-/// Where the responses to a request go (RFC 3261 §18.2.2, RFC 3581 §4): to the address that it came from, and to the port that it came
+/// Where the responses to a request with this topmost Via go (RFC 3261 §18.2.2, RFC 3581 §4): to the address that it came from, and to the port that it came
 /// from if it asks for that, else to the one that it names. `maddr` is not followed: it would let a stranger aim our responses.
 ///
 /// On a stream they go back by the connection; the port that the request names is where another one is opened if that is gone.
-fn response_flow(request: &Request, flow: Flow) -> Flow {
-    let via = request.via();
+fn response_flow(via: &Via, flow: Flow) -> Flow {
     let port = match via.rport() {
         Some(_) if !flow.transport.is_reliable() => flow.remote.port(),
         _ => via.port.unwrap_or(5060),

@@ -22,7 +22,7 @@ pub(super) struct Asking {
 impl Asking {
     /// Reads the configuration, which says where the data folder is. Nothing is made.
     pub(super) fn new(place: &Place) -> Result<Self> {
-        let config = place.load()?;
+        let (config, _) = place.load()?;
         let socket = config.data_dir.join(FILE_NAME);
         Ok(Self { config, socket })
     }

@@ -13,9 +13,9 @@ use super::place::Place;
 
 /// Prints what the server would do, or fails with what keeps it from starting.
 pub(super) fn check(place: &Place) -> Result<ExitCode> {
-    let config = place.load()?;
+    let (config, of_the_file) = place.load()?;
     let mut text = Summary { file: &place.file(), config: &config }.to_string();
-    for advice in advice(&config, open_files::attainable()) {
+    for advice in of_the_file.into_iter().chain(advice(&config, open_files::attainable())) {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "warning: {advice}");
     }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use blether_call_engine::config::{CannotListen, Config, Listen, advice, calls_for_open_files};
+use blether_call_engine::config::{Advice, CannotListen, Config, Listen, advice, calls_for_open_files};
 use blether_call_engine::first_run::{self, Greeting, Passwords};
 use blether_call_engine::{Engine, EngineError, echo};
 use blether_session_core::actor::StartError;
@@ -33,7 +33,9 @@ const ELSEWHERE_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0,
 
 /// Runs the server until it is told to stop.
 pub(super) async fn serve(place: &Place) -> Result<ExitCode> {
-    let (path, config, passwords) = configure(place)?;
+    // Caught before anything else is done: what is said to a server that has not started yet holds once it has, and SIGHUP ends nothing.
+    let mut signals = Signals::listen().context("cannot listen for signals")?;
+    let Configured { path, config, advice: of_the_file, passwords } = configure(place)?;
     // Dropped last: what the end of all others has to say is written as well.
     let _flush = log::start(&config.log).context("cannot start the log")?;
     observed::be_the_only_one(&config.data_dir)?;
@@ -50,9 +52,7 @@ pub(super) async fn serve(place: &Place) -> Result<ExitCode> {
     let mut tasks = JoinSet::new();
     observed::observe(&mut tasks, recorder, &wanted.http, &path, engine.handle()).await?;
     observed::listen_to_operators(&mut tasks, &wanted.data_dir, engine.handle());
-    state_limits(open_files, &wanted);
-    // Listened for before anybody can know that the server runs.
-    let mut signals = Signals::listen()?;
+    state_limits(open_files, &wanted, of_the_file);
     let addresses: Vec<_> = engine.local_addrs().iter().map(|bound| reachable(*bound, wanted.advertise)).collect();
     let greeting = Greeting {
         addresses: &addresses,
@@ -89,8 +89,9 @@ pub(super) async fn serve(place: &Place) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says what there is room for, and what the operator may not have meant.
-fn state_limits(open_files: Option<u64>, config: &Config) {
+/// Says where everything is kept, what there is room for, and what the operator may not have meant.
+fn state_limits(open_files: Option<u64>, config: &Config, of_the_file: Vec<Advice>) {
+    tracing::info!(folder = %config.data_dir.display(), "the data folder");
     match open_files {
         Some(limit) => {
             let calls = calls_for_open_files(config, limit);
@@ -102,20 +103,29 @@ fn state_limits(open_files: Option<u64>, config: &Config) {
         }
         None => tracing::info!("there is no limit of open files"),
     }
-    for advice in advice(config, open_files) {
+    for advice in of_the_file.into_iter().chain(advice(config, open_files)) {
         tracing::warn!("{advice}");
     }
 }
 
+/// What the server is to do, and where that stands.
+struct Configured {
+    path: PathBuf,
+    config: Config,
+    advice: Vec<Advice>,
+    passwords: Passwords,
+}
+
 /// Finds the configuration, and makes one at the first start.
-fn configure(place: &Place) -> Result<(PathBuf, Config, Passwords)> {
+fn configure(place: &Place) -> Result<Configured> {
     let path = place.file();
     let folder = folder_of(&path);
     if place.may_be_made() && !path.exists() {
         first_run::create(folder, &mut rand::rng())?;
     }
     let passwords = first_run::passwords_to_show(folder);
-    Ok((path, place.load()?, passwords))
+    let (config, advice) = place.load()?;
+    Ok(Configured { path, config, advice, passwords })
 }
 
 /// What keeps the server from starting, in one line.

@@ -1,7 +1,8 @@
 //! What is allowed and yet may not be what the operator wants.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::thread;
 
 use super::{Config, PortRange};
@@ -46,6 +47,24 @@ pub enum Advice {
         /// The processors.
         processors: usize,
     },
+    /// The address that is advertised is of a kind that is not listened on, so that no peer is told it.
+    UnusedAdvertise(IpAddr),
+    /// Who does not run the server may read its passwords; said by whoever has looked at the file.
+    OpenFile {
+        /// The configuration file.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// The data folder that stands in the file is not the one that is used; said by whoever has chosen.
+    OtherDataDir {
+        /// What stands in the file.
+        in_file: PathBuf,
+        /// The folder that is used.
+        used: PathBuf,
+        /// Who has said so: a variable or an argument.
+        by: &'static str,
+    },
     /// Nobody can register.
     NoAccount,
 }
@@ -71,6 +90,25 @@ impl fmt::Display for Advice {
             Self::ManyShards { shards, processors } => write!(
                 f,
                 "`shards` = {shards} are more than the processors that the server may use ({processors}); they only wait for each other"
+            ),
+            Self::UnusedAdvertise(address) => {
+                let (kind, all) = if address.is_ipv6() { ("IPv6", "[::]") } else { ("IPv4", "0.0.0.0") };
+                write!(
+                    f,
+                    "`advertise` = {address} is told to nobody, since `listen` has no {kind} address; add one, such as \"udp:{all}:5060\", or \
+                     leave `advertise` out"
+                )
+            }
+            Self::OpenFile { path, mode } => write!(
+                f,
+                "{} has passwords in it and is open to others than its owner (mode {mode:04o}); chmod 600 it",
+                path.display()
+            ),
+            Self::OtherDataDir { in_file, used, by } => write!(
+                f,
+                "`data_dir` = {} in the file does not count, because {by} says {}",
+                in_file.display(),
+                used.display()
             ),
             Self::NoAccount => write!(f, "there is no account, so no phone can register; add an [[account]]"),
         }
@@ -109,6 +147,11 @@ pub fn advice(config: &Config, open_files: Option<u64>) -> Vec<Advice> {
     }
     if let Some(address) = config.http.listen.filter(|address| !address.ip().is_loopback()) {
         advice.push(Advice::OpenHttp(address));
+    }
+    if let Some(address) = config.advertise
+        && !config.listens().any(|listen| listen.address.is_ipv4() == address.is_ipv4())
+    {
+        advice.push(Advice::UnusedAdvertise(address));
     }
     if config.accounts.is_empty() {
         advice.push(Advice::NoAccount);
@@ -162,6 +205,26 @@ mod tests {
         config.tcp.enabled = true;
         assert_eq!(without - calls_for_open_files(&config, 50_000), 10_000 / PER_CALL);
         assert_eq!(calls_for_open_files(&config, 1_024), 0);
+    }
+
+    #[test]
+    fn an_advertised_address_needs_a_socket_of_its_kind() {
+        for (listen, also, advertise, used) in [
+            ("udp:0.0.0.0:5060", None, "192.0.2.1", true),
+            ("udp:0.0.0.0:5060", None, "2001:db8::1", false),
+            ("udp:[::]:5060", None, "192.0.2.1", false),
+            ("udp:[::]:5060", Some("udp:192.0.2.1:5060"), "192.0.2.1", true),
+        ] {
+            let advertise = advertise.parse().unwrap();
+            let config = Config {
+                listen: listen.parse().unwrap(),
+                also_listen: also.into_iter().map(|also| also.parse().unwrap()).collect(),
+                advertise: Some(advertise),
+                ..config()
+            };
+            let expected = if used { vec![] } else { vec![Advice::UnusedAdvertise(advertise)] };
+            assert_eq!(super::advice(&config, None), expected, "{listen} {also:?}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 use toml::{Spanned, Value};
 
 /// A value and where it was set.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Setting {
     pub(super) value: Value,
     pub(super) origin: Origin,

@@ -178,6 +178,28 @@ pub struct LogConfig {
     pub format: LogFormat,
 }
 
+/// A configuration, and what it does not show of the file that it was read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConfigFile {
+    /// The configuration.
+    pub config: Config,
+    /// The `data_dir` that stands in the file, if one does, whether or not the environment has another.
+    pub data_dir: Option<PathBuf>,
+}
+
+impl ConfigFile {
+    /// Reads as [`Config::load`] does.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load(path: &Path, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+        let text =
+            fs::read_to_string(path).map_err(|cause| ConfigError::Unreadable { path: path.to_owned(), cause })?;
+        Self::read(&text, path, environment)
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -270,9 +292,7 @@ impl Config {
     /// # Errors
     /// The first thing that is wrong, as one line with its place; see [`ConfigError`].
     pub fn load(path: &Path, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
-        let text =
-            fs::read_to_string(path).map_err(|cause| ConfigError::Unreadable { path: path.to_owned(), cause })?;
-        Self::read(&text, path, environment)
+        ConfigFile::load(path, environment).map(|file| file.config)
     }
 
     /// Reads `text` as the file at `path`, which is not opened: it stands in errors, and `data_dir` starts at its folder.
@@ -280,7 +300,7 @@ impl Config {
     /// # Errors
     /// As [`Config::load`].
     pub fn from_toml(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        Self::read(text, path, iter::empty())
+        ConfigFile::read(text, path, iter::empty()).map(|file| file.config)
     }
 
     /// All that SIP is received on, `listen` first.

@@ -13,11 +13,11 @@ use super::error::{ConfigError, Invalid, Place, nearest};
 use super::file::{Account, File, Origin, Setting};
 use super::value::{self, Listen, ValueError};
 use super::{
-    AuthenticationConfig, CallsConfig, Config, HttpConfig, LimitsConfig, LogConfig, MediaConfig, RegistrarConfig,
-    TcpConfig, check, environment,
+    AuthenticationConfig, CallsConfig, Config, ConfigFile, HttpConfig, LimitsConfig, LogConfig, MediaConfig,
+    RegistrarConfig, TcpConfig, check, environment,
 };
 
-impl Config {
+impl ConfigFile {
     pub(super) fn read(
         text: &str,
         path: &Path,
@@ -25,10 +25,12 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let mut reader = Reader { text, line_starts: line_starts(text), path, places: BTreeMap::new() };
         let mut file: File = toml::from_str(text).map_err(|error| reader.explain(&error))?;
+        // If that cannot be one and another takes its place, it is nobody's concern; if none does, it is told below.
+        let data_dir = file.data_dir.clone().and_then(|setting| reader.data_dir(Some(setting)).ok());
         environment::overlay(&mut file, variables)?;
         let config = reader.config(file)?;
         check::check(&config).map_err(|invalid| reader.locate(invalid))?;
-        Ok(config)
+        Ok(Self { config, data_dir })
     }
 }
 
@@ -49,7 +51,6 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn config(&mut self, file: File) -> Result<Config, ConfigError> {
         let default = Config::default();
-        let folder = self.path.parent().map(Path::to_owned).unwrap_or_default();
         let File {
             data_dir,
             listen,
@@ -69,7 +70,7 @@ impl Reader<'_> {
         } = file;
         let (listen, also_listen) = self.listens(listen, default.listen)?;
         Ok(Config {
-            data_dir: self.data_dir(data_dir, folder)?,
+            data_dir: self.data_dir(data_dir)?,
             listen,
             also_listen,
             shards: self.shards(shards, default.shards)?,
@@ -151,7 +152,8 @@ impl Reader<'_> {
     }
 
     /// A relative folder starts where its reader looks: at the file's folder, or for a variable at the working directory.
-    fn data_dir(&mut self, setting: Option<Setting>, folder: PathBuf) -> Result<PathBuf, ConfigError> {
+    fn data_dir(&mut self, setting: Option<Setting>) -> Result<PathBuf, ConfigError> {
+        let folder = self.path.parent().map(Path::to_owned).unwrap_or_default();
         let in_file = matches!(&setting, Some(Setting { origin: Origin::Span(_), .. }));
         let given = self.parsed("data_dir", setting, None, |text| match text {
             "" => Err(ValueError::EmptyPath),

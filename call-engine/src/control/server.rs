@@ -63,7 +63,8 @@ impl ControlSocket {
             Ok(there) if !there.file_type().is_socket() => return Err(CannotListen::NoSocket(path.to_owned())),
             Ok(_) => match std::os::unix::net::UnixStream::connect(path) {
                 Ok(_) => return Err(CannotListen::InUse(path.to_owned())),
-                Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+                // One that another user has left behind, such as root, refuses us even if nobody listens.
+                Err(error) if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::PermissionDenied) => {
                     std::fs::remove_file(path).map_err(failed)?;
                 }
                 Err(error) => return Err(failed(error)),

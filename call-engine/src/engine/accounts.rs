@@ -130,12 +130,11 @@ pub(crate) fn check_stored<'a>(accounts: &'a Accounts, user: &str) -> Result<&'a
 
 /// The accounts of the configuration, and beside them those of the store: where both have one, the configuration's is it.
 pub(crate) fn all_accounts(configured: Accounts, stored: Vec<AccountRecord>, realm: &str) -> Accounts {
-    let mut all = configured;
-    for record in stored {
+    let usable = |record: AccountRecord| {
         let (user, of_realm) = (record.user.clone(), record.realm.clone());
-        if all.get(&user).is_some() {
+        if configured.get(&user).is_some() {
             tracing::info!(user, "an account of the store gives way to the one in the configuration file");
-            continue;
+            return None;
         }
         if of_realm != realm {
             tracing::warn!(
@@ -145,12 +144,11 @@ pub(crate) fn all_accounts(configured: Accounts, stored: Vec<AccountRecord>, rea
                 "this account's password was set for another realm: nobody can log in by it until it is set again"
             );
         }
-        match Account::from_record(record) {
-            Ok(account) => all = all.with(account),
-            Err(error) => tracing::warn!(%error, "an account of the store cannot be used"),
-        }
-    }
-    all
+        Account::from_record(record)
+            .inspect_err(|error| tracing::warn!(%error, "an account of the store cannot be used"))
+            .ok()
+    };
+    configured.with_all(stored.into_iter().filter_map(usable))
 }
 
 impl Core {
@@ -203,5 +201,31 @@ impl Core {
                 return bindings.len();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use blether_sip_core::digest::{Algorithm, ha1};
+
+    use super::*;
+
+    #[test]
+    fn a_full_store_is_taken_in_by_one_table_and_the_configuration_wins() {
+        let hash = |algorithm| ha1(algorithm, "a", "blether", "long-enough");
+        let (md5, sha256) = (hash(Algorithm::Md5), hash(Algorithm::Sha256));
+        let record = |user: usize| AccountRecord {
+            user: user.to_string(),
+            realm: "blether".to_owned(),
+            display_name: None,
+            md5: md5.clone(),
+            sha256: sha256.clone(),
+        };
+        let configured = Account::new("7", "blether", "long-enough", Some("Morag")).unwrap();
+        // A copy of the table for each of them would take longer than a test may.
+        let all =
+            all_accounts(Accounts::new([configured]).unwrap(), (0..MAX_ACCOUNTS).map(record).collect(), "blether");
+        assert_eq!(all.len(), MAX_ACCOUNTS);
+        assert_eq!(all.get("7").unwrap().source(), AccountSource::Configuration);
     }
 }

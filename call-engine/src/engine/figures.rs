@@ -1,11 +1,13 @@
 //! How a call sounded: what is kept of its legs in its record.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use blether_rtp_core::{Equipment, LegStatistics, Quality};
 use blether_session_core::MediaPlan;
 use blether_session_core::actor::{LegKey, LegReport};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 
 use crate::cdr::cut;
 
@@ -13,59 +15,115 @@ use crate::cdr::cut;
 const JITTER_BUFFER: Duration = Duration::from_millis(60);
 
 /// The figures of a call's legs for [`Cdr::legs`](crate::cdr::Cdr::legs), which names them; `None` when no media was agreed.
-pub(super) fn of_legs(legs: &[LegReport]) -> Option<Value> {
-    (!legs.is_empty()).then(|| legs.iter().map(of_leg).collect())
+pub(super) fn of_legs(legs: &[LegReport]) -> Option<Arc<str>> {
+    if legs.is_empty() {
+        return None;
+    }
+    let legs: Vec<_> = legs.iter().map(Leg::of).collect();
+    // Texts and numbers can always be written.
+    serde_json::to_string(&legs).ok().map(Into::into)
 }
 
-fn of_leg(report: &LegReport) -> Value {
-    let LegReport { leg, peer, plan, statistics } = report;
-    let mut figures = Map::new();
-    let mut put = |name: &str, value: Option<Value>| {
-        if let Some(value) = value {
-            figures.insert(name.to_owned(), value);
-        }
-    };
-    put("party", Some(if *leg == LegKey::PRIMARY { "caller" } else { "callee" }.into()));
-    put("contact", peer.as_ref().map(|peer| cut(peer.to_string()).into()));
-    let format = plan.formats.first();
-    put("codec", format.map(|format| cut(format!("{}/{}", format.name, format.clock_rate)).into()));
-    put("signalled", Some(plan.remote.to_string().into()));
-    if let Some(counted) = statistics.as_deref() {
-        put("remote", counted.remote.map(|remote| remote.to_string().into()));
-        put("latched", Some(counted.latched.into()));
-        put("received", Some(received(counted)));
-        put("sent", Some(json!({ "packets": counted.sent_packets, "bytes": counted.sent_bytes })));
-        let reported =
-            |peer: blether_rtp_core::PeerReport| json!({ "lost": peer.cumulative_lost, "jitter_ms": ms(peer.jitter) });
-        put("reported", counted.rtcp.peer.map(reported));
-        put("round_trip_ms", counted.rtcp.round_trip.map(ms));
-        if let Some(equipment) = equipment(plan) {
-            put("mos_received", counted.quality_here(JITTER_BUFFER, equipment).map(mos));
-            put("mos_sent", counted.quality_at_peer(JITTER_BUFFER, equipment).map(mos));
-        }
-        put("digits", Some(counted.digits.into()));
-        put("refused", Some(counted.dropped.wrong_source.into()));
-        put("relay_lost", Some(counted.relay_lost.into()));
-    }
-    Value::Object(figures)
+#[derive(Serialize)]
+struct Leg {
+    party: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contact: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    codec: Option<String>,
+    signalled: SocketAddr,
+    #[serde(flatten)]
+    counted: Option<Counted>,
 }
 
-fn received(counted: &LegStatistics) -> Value {
-    let LegStatistics { reception, .. } = counted;
-    let mut received = json!({
-        "packets": counted.received_packets,
-        "bytes": counted.received_bytes,
-        "lost": reception.lost,
-        "loss_bursts": reception.loss_bursts,
-        "duplicates": reception.duplicates,
-        "late": reception.reordered,
-        "jitter_ms": ms(reception.jitter),
-        "max_jitter_ms": ms(reception.max_jitter),
-    });
-    if let Some(after) = counted.first_packet_after {
-        received["first_after_ms"] = ms(after);
+#[derive(Serialize)]
+struct Counted {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remote: Option<SocketAddr>,
+    latched: bool,
+    received: Received,
+    sent: Sent,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reported: Option<Reported>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    round_trip_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mos_received: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mos_sent: Option<f64>,
+    digits: u64,
+    refused: u64,
+    relay_lost: u64,
+}
+
+#[derive(Serialize)]
+struct Received {
+    packets: u64,
+    bytes: u64,
+    lost: u64,
+    loss_bursts: u64,
+    duplicates: u64,
+    late: u64,
+    jitter_ms: f64,
+    max_jitter_ms: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_after_ms: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct Sent {
+    packets: u64,
+    bytes: u64,
+}
+
+#[derive(Serialize)]
+struct Reported {
+    lost: i32,
+    jitter_ms: f64,
+}
+
+impl Leg {
+    fn of(report: &LegReport) -> Self {
+        let LegReport { leg, peer, plan, statistics } = report;
+        Self {
+            party: if *leg == LegKey::PRIMARY { "caller" } else { "callee" },
+            contact: peer.as_ref().map(|peer| cut(peer.to_string())),
+            codec: plan.formats.first().map(|format| cut(format!("{}/{}", format.name, format.clock_rate))),
+            signalled: plan.remote,
+            counted: statistics.as_deref().map(|counted| Counted::of(counted, plan)),
+        }
     }
-    received
+}
+
+impl Counted {
+    fn of(counted: &LegStatistics, plan: &MediaPlan) -> Self {
+        let estimate = |quality: fn(&LegStatistics, Duration, Equipment) -> Option<Quality>| {
+            equipment(plan).and_then(|equipment| quality(counted, JITTER_BUFFER, equipment)).map(mos)
+        };
+        Self {
+            remote: counted.remote,
+            latched: counted.latched,
+            received: Received {
+                packets: counted.received_packets,
+                bytes: counted.received_bytes,
+                lost: counted.reception.lost,
+                loss_bursts: counted.reception.loss_bursts,
+                duplicates: counted.reception.duplicates,
+                late: counted.reception.reordered,
+                jitter_ms: ms(counted.reception.jitter),
+                max_jitter_ms: ms(counted.reception.max_jitter),
+                first_after_ms: counted.first_packet_after.map(ms),
+            },
+            sent: Sent { packets: counted.sent_packets, bytes: counted.sent_bytes },
+            reported: counted.rtcp.peer.map(|peer| Reported { lost: peer.cumulative_lost, jitter_ms: ms(peer.jitter) }),
+            round_trip_ms: counted.rtcp.round_trip.map(ms),
+            mos_received: estimate(LegStatistics::quality_here),
+            mos_sent: estimate(LegStatistics::quality_at_peer),
+            digits: counted.digits,
+            refused: counted.dropped.wrong_source,
+            relay_lost: counted.relay_lost,
+        }
+    }
 }
 
 /// What the E-model knows of the codec: G.711, as our own end and most phones conceal its losses. Of another there is no estimate.
@@ -75,13 +133,13 @@ fn equipment(plan: &MediaPlan) -> Option<Equipment> {
 }
 
 /// Milliseconds, to the tenth.
-fn ms(duration: Duration) -> Value {
-    ((duration.as_secs_f64() * 10_000.0).round() / 10.0).into()
+fn ms(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 10_000.0).round() / 10.0
 }
 
 /// A score, to the hundredth.
-fn mos(quality: Quality) -> Value {
-    ((quality.mean_opinion_score() * 100.0).round() / 100.0).into()
+fn mos(quality: Quality) -> f64 {
+    (quality.mean_opinion_score() * 100.0).round() / 100.0
 }
 
 #[cfg(test)]
@@ -89,6 +147,7 @@ mod tests {
     use blether_rtp_core::PeerReport;
     use blether_session_core::NegotiatedFormat;
     use blether_sip_core::sdp::Direction;
+    use serde_json::Value;
 
     use super::*;
 
@@ -111,6 +170,11 @@ mod tests {
         };
         let peer = Some("sip:alice@192.0.2.9".parse().unwrap());
         LegReport { leg: LegKey::PRIMARY, peer, plan, statistics: statistics.map(Box::new) }
+    }
+
+    fn of_leg(report: &LegReport) -> Value {
+        let legs: Value = serde_json::from_str(&of_legs(std::slice::from_ref(report)).unwrap()).unwrap();
+        legs[0].clone()
     }
 
     fn measured() -> LegStatistics {
@@ -143,8 +207,13 @@ mod tests {
     fn an_estimate_needs_a_round_trip_and_a_codec_that_the_model_knows() {
         let mut counted = measured();
         counted.rtcp.round_trip = Some(Duration::from_millis(40));
-        let report_of_peer =
-            PeerReport { fraction_lost: 0, cumulative_lost: 5, jitter: Duration::ZERO, highest_sequence: 9 };
+        let report_of_peer = PeerReport {
+            fraction_lost: 0,
+            cumulative_lost: 5,
+            jitter: Duration::ZERO,
+            highest_sequence: 999,
+            expected: 1_000,
+        };
         counted.rtcp.peer = Some(report_of_peer);
         let known = of_leg(&report("pcmu", Some(counted)));
         let score = |name: &str| known[name].as_f64().unwrap();

@@ -11,7 +11,6 @@ use blether_session_core::{EndCause, Party};
 use blether_sip_core::StatusCode;
 use metrics::Histogram;
 use rand::Rng;
-use serde_json::Value;
 use tokio::sync::watch;
 
 use super::figures;
@@ -130,7 +129,7 @@ impl CallRecord {
         }
     }
 
-    fn end(&self, at: Instant, answered: bool, end: CdrEnd, legs: Option<Value>) {
+    fn end(&self, at: Instant, answered: bool, end: CdrEnd, legs: Option<Arc<str>>) {
         let Some(mut cdr) = self.cdr().take() else { return };
         let now = Instant::now();
         let date = SystemTime::now();

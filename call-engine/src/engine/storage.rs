@@ -7,6 +7,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+use blether_sip_core::Host;
+
 use super::EngineError;
 use crate::first_run::create_private_folder;
 use crate::location::Location;
@@ -18,7 +20,11 @@ use crate::store::{
 pub(crate) const FILE_NAME: &str = "blether.db";
 
 /// Opens the database in `data_dir`, makes both if they are not there, and fills `location` from it, when it can be read.
-pub(super) async fn durable(data_dir: &Path, location: Arc<Location>) -> Result<StoreHandle, EngineError> {
+pub(super) async fn durable(
+    data_dir: &Path,
+    domain: Host,
+    location: Arc<Location>,
+) -> Result<StoreHandle, EngineError> {
     match create_private_folder(data_dir) {
         // A disk may have room again; what else keeps it from being made does not pass by itself.
         Err(cause) if cause.kind() != ErrorKind::StorageFull => {
@@ -27,16 +33,20 @@ pub(super) async fn durable(data_dir: &Path, location: Arc<Location>) -> Result<
         Ok(()) | Err(_) => {}
     }
     let store = SqliteStore::new(SqliteConfig::new(data_dir.join(FILE_NAME)))?;
-    Ok(open(store, WriterConfig::default(), location).await?)
+    Ok(open(store, WriterConfig { domain: Some(domain), ..WriterConfig::default() }, location).await?)
 }
 
 /// Opens a store and has it written.
-pub(super) type Opening =
-    Box<dyn FnOnce(Arc<Location>) -> Pin<Box<dyn Future<Output = Result<StoreHandle, StoreError>> + Send>> + Send>;
+pub(super) type Opening = Box<
+    dyn FnOnce(Arc<Location>, Host) -> Pin<Box<dyn Future<Output = Result<StoreHandle, StoreError>> + Send>> + Send,
+>;
 
 /// How a store of somebody else's is opened.
-pub(super) fn opening<S: Store>(store: S, config: WriterConfig) -> Opening {
-    Box::new(move |location| Box::pin(open(store, config, location)))
+pub(super) fn opening<S: Store>(store: S, mut config: WriterConfig) -> Opening {
+    Box::new(move |location, domain| {
+        config.domain.get_or_insert(domain);
+        Box::pin(open(store, config, location))
+    })
 }
 
 /// Call records in memory, and no contacts: those are there already.

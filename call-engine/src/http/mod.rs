@@ -33,8 +33,8 @@ pub const PATIENCE: Duration = Duration::from_secs(1);
 /// How often [`watch`] looks.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// The HTTP server. At most 64 connections at a time, each for one request, of at most 16 KiB, and 10 seconds; further ones wait in the
-/// system's queue. GET and HEAD alone.
+/// The HTTP server. At most 64 connections at a time, 32 of them with one peer, each for one request, of at most 16 KiB, and 10 seconds; beyond that
+/// the oldest makes room, of the peer with too many or with the most. GET and HEAD alone.
 #[derive(Debug)]
 pub struct HttpServer {
     listener: TcpListener,

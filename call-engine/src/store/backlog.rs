@@ -338,11 +338,6 @@ impl<W> Backlog<W> {
         }
     }
 
-    /// The store cannot be used, from the start; it is tried again later.
-    pub(super) fn begins_unusable(&mut self, now: Instant, failure: StoreFailure) {
-        self.fail(now, failure);
-    }
-
     /// Nothing will be written any more; who waits is told so, and so is whoever comes.
     pub(super) fn stop(&mut self, now: Instant) {
         if let Some(flight) = self.in_flight.take() {
@@ -425,6 +420,11 @@ impl<W> Backlog<W> {
         }
     }
 
+    /// The store cannot be used, though nothing was being written; it is tried again later.
+    pub(super) fn handle_failure(&mut self, now: Instant, failure: StoreFailure) {
+        self.fail(now, failure);
+    }
+
     fn has_work(&self) -> bool {
         self.everything || !self.order.is_empty() || !self.accounts.is_empty() || !self.cdrs.is_empty()
     }
@@ -502,6 +502,8 @@ impl<W> Backlog<W> {
 
     /// Nobody waits for a store that fails.
     fn fail(&mut self, now: Instant, failure: StoreFailure) {
+        // What was written is as lost as what was not.
+        self.everything |= failure == StoreFailure::Gone;
         let (since, wait) = match self.state {
             State::Durable => {
                 self.outputs.push_back(Output::Degraded(failure));

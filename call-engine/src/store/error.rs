@@ -11,9 +11,11 @@ pub enum StoreFailure {
     Locked,
     /// What is in the file is no database, or a damaged one.
     Corrupt,
+    /// The file that was written to was moved, removed or replaced: what is in it is lost to the next process.
+    Gone,
     /// It takes longer than those who wait can wait.
     Slow,
-    /// Anything else: the file or its folder is gone or not writable, or the disk fails.
+    /// Anything else: the file or its folder is not there or not writable, or the disk fails.
     Unavailable,
     /// The writer has stopped.
     Stopped,
@@ -26,6 +28,7 @@ impl StoreFailure {
             Self::Full => "full",
             Self::Locked => "locked",
             Self::Corrupt => "corrupt",
+            Self::Gone => "gone",
             Self::Slow => "slow",
             Self::Unavailable => "unavailable",
             Self::Stopped => "stopped",
@@ -38,6 +41,10 @@ impl StoreFailure {
             Self::Full => "free space on the disk of the data folder",
             Self::Locked => "end the program that holds the database, such as an open sqlite3 shell",
             Self::Corrupt => "the file is set aside and a new one begun; check the disk",
+            Self::Gone => {
+                "a new one is written from memory, without the call records of before; find out who takes it away, and stop the server \
+                 before you do"
+            }
             Self::Slow => "the disk is slower than the load; look for what else uses it",
             Self::Unavailable => "check that the data folder is there and that this user may write in it",
             Self::Stopped => "the server is stopping; if it is not, restart it and report the log",

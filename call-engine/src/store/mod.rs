@@ -24,6 +24,7 @@
 //!   the log, target `engine::cdr`, as one line of JSON, and `blether_store_logged_cdrs_total` counts it.
 //! - A server begins without a store that cannot be read, as if it had begun to fail, and reads it when it can: what has changed meanwhile stays. Only a
 //!   database of a later version and one that another server uses keep it from starting, since writing would harm there.
+//! - A database that is taken away while it is in use is missed within seconds, and a new one is filled from memory.
 //! - A corrupt database is set aside under a new name, never overwritten, and a new one is filled from memory.
 //!
 //! Two bodies: [`MemoryStore`] and [`SqliteStore`]; one suite of tests runs on both.
@@ -70,6 +71,15 @@ pub trait Store: Send + 'static {
     /// [`StoreError`]; nothing of it is written.
     fn write(&mut self, batch: &Batch) -> impl Future<Output = Result<(), StoreError>> + Send;
 
+    /// Whether what was written is where the next process will look for it. Asked every few seconds, and before the store is closed; quick. Where
+    /// nobody can take it away, there is nothing to do.
+    ///
+    /// # Errors
+    /// [`StoreError`], as if a batch had not been written.
+    fn check(&mut self) -> impl Future<Output = Result<(), StoreError>> + Send {
+        std::future::ready(Ok(()))
+    }
+
     /// The newest call records, the newest first.
     ///
     /// # Errors
@@ -89,7 +99,7 @@ pub trait Store: Send + 'static {
 /// What [`Store::reopen`] has found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Reopened {
-    /// The store is empty: all that is in memory must be written.
+    /// The store is empty, or another than before: all that is in memory must be written.
     pub fresh: bool,
     /// Where the corrupt database is.
     pub set_aside: Option<PathBuf>,

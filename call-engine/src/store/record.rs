@@ -1,10 +1,11 @@
 //! What a store holds, in its own terms: text, and the wall clock.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Instant, SystemTime};
 
 use blether_sip_core::digest::{Algorithm, Ha1};
-use blether_sip_core::{AddressOfRecord, ByteStr, NameAddr, SipUri, Uri};
+use blether_sip_core::{AddressOfRecord, ByteStr, Host, NameAddr, SipUri, Uri};
 use blether_sip_transport::{Flow, Transport};
 
 use crate::cdr::Cdr;
@@ -177,6 +178,32 @@ pub struct Snapshot {
     pub unreadable: usize,
     /// Call records that were live when the process before this one died, and are marked interrupted since.
     pub interrupted: u64,
+}
+
+/// Puts what is stored under other domains under this one, and hands out the addresses of record that have changed: what they were, and what they are.
+/// Where a user has the same contact under two, the one that expires later is the one that was heard of last.
+pub(super) fn move_to(domain: &Host, sets: &mut Vec<StoredBindings>) -> Vec<(AddressOfRecord, AddressOfRecord)> {
+    let mut moved = Vec::new();
+    if sets.iter().all(|set| set.aor.host() == domain) {
+        return moved;
+    }
+    let mut merged: BTreeMap<AddressOfRecord, Vec<StoredBinding>> = BTreeMap::new();
+    for StoredBindings { aor, contacts } in std::mem::take(sets) {
+        let here = AddressOfRecord::new(aor.user(), domain.clone()).unwrap_or_else(|| aor.clone());
+        if here != aor {
+            moved.push((aor, here.clone()));
+        }
+        let set = merged.entry(here).or_default();
+        for contact in contacts {
+            match set.iter_mut().find(|known| known.contact == contact.contact) {
+                Some(known) if known.expires_at < contact.expires_at => *known = contact,
+                Some(_) => {}
+                None => set.push(contact),
+            }
+        }
+    }
+    sets.extend(merged.into_iter().map(|(aor, contacts)| StoredBindings { aor, contacts }));
+    moved
 }
 
 /// The address of record that a stored text names.

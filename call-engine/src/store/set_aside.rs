@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use crate::cdr::epoch_ms;
 
 /// What SQLite keeps beside its file: the log with what is not in the file yet, and the index of that log.
-const COMPANIONS: [&str; 2] = ["-wal", "-shm"];
+pub(super) const COMPANIONS: [&str; 2] = ["-wal", "-shm"];
 
 /// Names that are tried in one second.
 const MAX_NAMES: u32 = 100;

@@ -19,9 +19,10 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr as _, SqliteConnection};
 
 use super::record::{AccountChange, Batch, Snapshot, StoredBindings};
-use super::set_aside::{set_aside, with_suffix};
+use super::set_aside::{COMPANIONS, set_aside, with_suffix};
 use super::{Reopened, Store, StoreError, StoreFailure};
 use crate::cdr::{Cdr, epoch_ms};
+use crate::ownership;
 use rows::{AccountRow, CdrRow, Reader, RegistrationRow, account_row, cdr_row, registration_rows};
 
 /// Every version of the schema. One that was released never changes.
@@ -72,8 +73,10 @@ impl SqliteConfig {
 pub struct SqliteStore {
     config: SqliteConfig,
     connection: Option<SqliteConnection>,
-    /// Which file the connection has open: the one at the path may become another.
-    opened: Option<FileId>,
+    /// Which files the connection has open, or had last: those at the path may become others.
+    opened: Option<Files>,
+    /// The file at the path is another than the one that was last written to.
+    replaced: bool,
     set_aside: u32,
     /// `None` until it could be taken.
     lock: Option<File>,
@@ -86,7 +89,7 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::InUse`].
     pub fn new(config: SqliteConfig) -> Result<Self, StoreError> {
-        let mut store = Self { config, connection: None, opened: None, set_aside: 0, lock: None };
+        let mut store = Self { config, connection: None, opened: None, replaced: false, set_aside: 0, lock: None };
         match store.take_lock() {
             Err(error @ StoreError::InUse { .. }) => Err(error),
             Ok(()) | Err(_) => Ok(store),
@@ -103,12 +106,12 @@ impl SqliteStore {
             stale.unlock().ok();
         }
         let path = &self.config.path;
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(with_suffix(path, ".lock"))
-            .map_err(|error| failed_io(path, &error))?;
+        let name = with_suffix(path, ".lock");
+        let lock = make_private(&name).and_then(|made| match made {
+            Some(made) => Ok(made),
+            None => OpenOptions::new().write(true).open(&name),
+        });
+        let lock = lock.map_err(|error| failed_io(path, &error))?;
         match lock.try_lock() {
             Ok(()) => self.lock = Some(lock),
             Err(TryLockError::WouldBlock) => return Err(StoreError::InUse { path: path.clone() }),
@@ -143,7 +146,7 @@ impl SqliteStore {
     async fn connect(&mut self) -> Result<bool, StoreError> {
         self.disconnect().await;
         self.take_lock()?;
-        create_private(&self.config.path).map_err(|error| failed_io(&self.config.path, &error))?;
+        make_private(&self.config.path).map_err(|error| failed_io(&self.config.path, &error))?;
         let mut options = SqliteConnectOptions::new()
             .filename(&self.config.path)
             .journal_mode(SqliteJournalMode::Wal)
@@ -153,12 +156,14 @@ impl SqliteStore {
         if let Some(pages) = self.config.max_pages {
             options = options.pragma("max_page_count", pages.to_string());
         }
-        let opened = FileId::of(&self.config.path);
+        let database = FileId::of(&self.config.path);
         let mut connection = options.connect().await.map_err(|error| self.failed(&error))?;
         match self.migrate(&mut connection).await {
             Ok(fresh) => {
-                (self.connection, self.opened) = (Some(connection), opened);
-                Ok(fresh)
+                // The companions are there once the schema has been looked into.
+                let opened = Files { database, ..Files::at(&self.config.path) };
+                (self.connection, self.opened) = (Some(connection), Some(opened));
+                Ok(std::mem::take(&mut self.replaced) || fresh)
             }
             Err(error) => {
                 // The error that brought us here says more than one of closing.
@@ -189,17 +194,25 @@ impl SqliteStore {
     }
 
     async fn disconnect(&mut self) {
+        // Once it is closed, another file may get its number.
+        self.replaced |= self.is_gone();
         if let Some(connection) = self.connection.take() {
             // A file that cannot be closed well is opened, and its log read, like that of a process that was killed.
             drop(connection.close().await);
         }
     }
 
+    /// Whether the files that the connection has open are no longer those at the path.
+    fn is_gone(&self) -> bool {
+        self.connection.is_some() && self.opened.is_some_and(|opened| opened != Files::at(&self.config.path))
+    }
+
     /// The connection to the file that is at the path now. Only [`Store::load`] and [`Store::reopen`] make one: they find out whether the file
     /// is empty.
     fn connected(&mut self) -> Result<&mut SqliteConnection, StoreError> {
-        if FileId::of(&self.config.path) != self.opened {
-            return Err(self.failed_with(StoreFailure::Unavailable, "the file was moved or removed".to_owned()));
+        if self.is_gone() {
+            let what = "it, its -wal or its -shm was moved, removed or replaced while it was in use";
+            return Err(self.failed_with(StoreFailure::Gone, what.to_owned()));
         }
         if !self.has_lock() {
             return Err(self.lost_lock());
@@ -283,6 +296,10 @@ impl Store for SqliteStore {
         write(connection, batch).await.map_err(|error| failed(&path, &error))
     }
 
+    async fn check(&mut self) -> Result<(), StoreError> {
+        self.connected().map(drop)
+    }
+
     async fn cdrs(&mut self, newest: u32) -> Result<Vec<Cdr>, StoreError> {
         let path = self.config.path.clone();
         let connection = self.connected()?;
@@ -343,16 +360,32 @@ async fn write(connection: &mut SqliteConnection, batch: &Batch) -> Result<(), s
     transaction.commit().await
 }
 
-/// Makes the file if it is not there, for its owner alone: it holds what passwords are checked against. SQLite gives its log the same rights.
-fn create_private(path: &Path) -> io::Result<()> {
+/// Makes the file if it is not there, for the owner of its folder alone: it holds what passwords are checked against. SQLite gives its log the same
+/// rights and the same owner. One that is there is not opened: closing it would take the locks of this process from it.
+fn make_private(path: &Path) -> io::Result<Option<File>> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     match options.open(path) {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Ok(made) => ownership::give(&made, path).map(|()| Some(made)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+/// A database and what SQLite keeps beside it. A log or an index that is gone is as bad as a database that is: what is written goes into what
+/// nobody finds any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Files {
+    database: Option<FileId>,
+    companions: [Option<FileId>; 2],
+}
+
+impl Files {
+    fn at(path: &Path) -> Self {
+        let companions = COMPANIONS.map(|companion| FileId::of(&with_suffix(path, companion)));
+        Self { database: FileId::of(path), companions }
     }
 }
 
@@ -390,7 +423,16 @@ fn failed_io(path: &Path, error: &io::Error) -> StoreError {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreFailure::Full,
         _ => StoreFailure::Unavailable,
     };
-    StoreError::Failed { path: path.to_owned(), kind, reason: error.to_string() }
+    StoreError::Failed { path: path.to_owned(), kind, reason: explained(path, kind, error.to_string()) }
+}
+
+/// What the system said, and what it has not said where files were left behind by another user.
+fn explained(path: &Path, kind: StoreFailure, reason: String) -> String {
+    let all = [PathBuf::from(path), with_suffix(path, "-wal"), with_suffix(path, "-shm"), with_suffix(path, ".lock")];
+    match all.iter().find(|path| kind == StoreFailure::Unavailable && ownership::is_strange(path)) {
+        Some(strange) => format!("{reason}; {} belongs to another user than its folder does", strange.display()),
+        None => reason,
+    }
 }
 
 fn failed(path: &Path, error: &sqlx::Error) -> StoreError {
@@ -402,5 +444,5 @@ fn failed(path: &Path, error: &sqlx::Error) -> StoreError {
         Some(11 | 26) => StoreFailure::Corrupt,
         _ => StoreFailure::Unavailable,
     };
-    StoreError::Failed { path: path.to_owned(), kind, reason: error.to_string() }
+    StoreError::Failed { path: path.to_owned(), kind, reason: explained(path, kind, error.to_string()) }
 }

@@ -6,17 +6,23 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
+use blether_sip_core::Host;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::time::MissedTickBehavior;
 
 use super::backlog::{Backlog, BacklogLimits};
 use super::error::{StoreError, StoreFailure};
 use super::handle::{Question, Shared, StoreHandle, Tables};
-use super::record::{AccountRecord, Moment, Snapshot};
+use super::record::{AccountRecord, Moment, Snapshot, move_to};
 use super::{Reopened, Store};
 use crate::location::Location;
 
 /// Questions that may wait for the store: people ask them.
 const MAX_QUESTIONS: usize = 16;
+
+/// How often it is looked whether the database is still there: it costs four looks at the file system, and what was answered 200 since the file went is
+/// lost if the process is killed before.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// Paths of corrupt databases that are remembered.
 const MAX_PLACES: usize = 16;
@@ -26,18 +32,21 @@ const LOST_AT_START: &str = "every account, registration and call record in it";
 const LOST_WHILE_RUNNING: &str = "call records written before; accounts and contacts are written anew from memory";
 
 /// How a [`Writer`] behaves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WriterConfig {
     /// How much waits for the store, and how long.
     pub limits: BacklogLimits,
     /// Whether contacts are written at all, and before they are answered. `false` suits a [`MemoryStore`](super::MemoryStore), which keeps them no
     /// better than memory does: then [`StoreHandle::registered`] never defers. Default `true`.
     pub write_contacts: bool,
+    /// The domain under which addresses of record are kept. Those that were kept under another are found under this one from the start on: the users
+    /// are the same. Default `None`: they stay as they are.
+    pub domain: Option<Host>,
 }
 
 impl Default for WriterConfig {
     fn default() -> Self {
-        Self { limits: BacklogLimits::default(), write_contacts: true }
+        Self { limits: BacklogLimits::default(), write_contacts: true, domain: None }
     }
 }
 
@@ -67,6 +76,7 @@ pub struct Writer<S: Store> {
     unread: bool,
     closing: Option<oneshot::Sender<()>>,
     longest_wait: Duration,
+    domain: Option<Host>,
 }
 
 impl<S: Store> Writer<S> {
@@ -123,7 +133,8 @@ impl<S: Store> Writer<S> {
         let handle = StoreHandle { shared: Arc::clone(&shared), questions: sender };
         let longest_wait = config.limits.longest_wait;
         let unread = failed.is_some();
-        let mut writer = Self { store, shared, questions, broken: None, unread, closing: None, longest_wait };
+        let mut writer =
+            Self { store, shared, questions, broken: None, unread, closing: None, longest_wait, domain: config.domain };
         let loaded = match failed {
             None => {
                 metrics::gauge!("blether_store_durable").set(1.0);
@@ -137,7 +148,7 @@ impl<S: Store> Writer<S> {
                 writer.broken = Some(failure);
                 writer.shared.change(|tables| {
                     tables.last_error = Some(error.to_string());
-                    tables.backlog.begins_unusable(moment.now, failure);
+                    tables.backlog.handle_failure(moment.now, failure);
                 });
                 Loaded { set_aside, ..Loaded::default() }
             }
@@ -148,6 +159,7 @@ impl<S: Store> Writer<S> {
     /// Takes what was stored into memory, where that does not know better.
     fn take_in(&self, snapshot: Snapshot, moment: Moment, set_aside: Option<PathBuf>) -> Loaded {
         let Snapshot { accounts, mut registrations, unreadable, interrupted } = snapshot;
+        let moved = self.domain.as_ref().map(|domain| move_to(domain, &mut registrations)).unwrap_or_default();
         let (contacts, beyond) = {
             let mut tables = self.shared.tables();
             registrations.retain(|set| !tables.backlog.knows_better(&set.aor));
@@ -156,10 +168,24 @@ impl<S: Store> Writer<S> {
                     tables.accounts.insert(account.user.as_str().into(), account.clone());
                 }
             }
+            for (before, now) in &moved {
+                // Else the next start would find them under both. Nobody waits for it.
+                drop((
+                    tables.backlog.contacts_changed(moment.now, before),
+                    tables.backlog.contacts_changed(moment.now, now),
+                ));
+            }
             drop(tables);
             // What is registered from here on is not replaced.
             self.shared.location.restore(&registrations, moment)
         };
+        if !moved.is_empty() {
+            let users = moved.len();
+            tracing::info!(
+                users,
+                "registrations were kept under another domain, and are under the first of `domains` now"
+            );
+        }
         let dropped = unreadable + beyond;
         if dropped > 0 || interrupted > 0 {
             tracing::warn!(
@@ -195,11 +221,14 @@ impl<S: Store> Writer<S> {
     /// Writes until [`StoreHandle::close`]. When this future is dropped, nobody waits for the store any more.
     pub async fn run(mut self) {
         let stop = StopOnDrop(Arc::clone(&self.shared));
+        let mut looks = tokio::time::interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while self.closing.is_none() {
             let due = self.shared.tables().backlog.poll_timeout();
             tokio::select! {
                 () = self.shared.wake.notified() => {}
                 () = sleep_until(due) => {}
+                _ = looks.tick() => self.look(Instant::now()).await,
                 question = self.questions.recv() => match question {
                     Some(question) => self.answer(question).await,
                     // No handle is left: nobody can change anything.
@@ -208,7 +237,8 @@ impl<S: Store> Writer<S> {
             }
             self.turn(Moment { now: Instant::now(), date: SystemTime::now() }).await;
         }
-        // What is left goes in as it comes, until the store fails.
+        // What is left goes in as it comes, until the store fails; all there is, if what was written is gone.
+        self.look(Instant::now()).await;
         loop {
             let moment = Moment { now: Instant::now(), date: SystemTime::now() };
             self.shared.tables().backlog.hurry(moment.now);
@@ -261,6 +291,21 @@ impl<S: Store> Writer<S> {
             metrics::gauge!("blether_store_unwritten_rows", "kind" => kind).set(count as f64);
         }
         true
+    }
+
+    /// Finds out whether what was written is still there. A store that fails is tried again anyway.
+    pub(super) async fn look(&mut self, now: Instant) {
+        if self.broken.is_some() {
+            return;
+        }
+        if let Err(error) = self.store.check().await {
+            let failure = error.kind();
+            self.broken = Some(failure);
+            self.shared.change(|tables| {
+                tables.last_error = Some(error.to_string());
+                tables.backlog.handle_failure(now, failure);
+            });
+        }
     }
 
     fn failed(&mut self, now: Instant, error: &StoreError) {

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use blether_sip_core::digest::{Credentials, DigestRequest, Secret};
 use blether_sip_core::{
-    Authorization, Contact, Expires, Limits, Message, Method, NameAddr, Request, Response, Uri, Via, WwwAuthenticate,
+    Authorization, Contact, Expires, Limits, Message, Method, NameAddr, Request, Response, StatusCode, Uri, Via,
+    WwwAuthenticate,
 };
 use bytes::Bytes;
 
@@ -20,7 +21,7 @@ pub(crate) struct Light {
     server: SocketAddr,
     password: &'static str,
     count: u32,
-    /// The server was killed: what has not come by now does not come.
+    /// Nobody waits any more: the server was killed, or the test has seen enough. What has not come by now counts as never sent.
     pub(crate) gone: Arc<AtomicBool>,
 }
 
@@ -49,18 +50,18 @@ impl Light {
     }
 
     fn transact(&mut self, user: &str, contact: Option<&str>, patience: Duration) -> Option<Vec<String>> {
-        let deadline = Instant::now() + patience;
-        let challenged = self.ask(&self.request(user, contact), deadline)?;
+        let deadline = Instant::now().checked_add(patience);
+        let challenged = self.ask(deadline, |phone| phone.request(user, contact))?;
         assert_eq!(challenged.status().code(), 401, "{user}");
         let challenge = challenged.headers().all::<WwwAuthenticate>().unwrap().remove(0).0;
-        self.count += 1;
-        let mut request = self.request(user, contact);
-        let uri = request.uri().to_string();
-        let asked = DigestRequest { method: &Method::Register, uri: &uri, cnonce: "light", nc: 1 };
-        let answer = Credentials::answer(&challenge, user, &Secret::password(self.password), &asked).unwrap();
-        request.headers_mut().push(Authorization(answer));
-        let response = self.ask(&request, deadline)?;
-        self.count += 1;
+        let response = self.ask(deadline, |phone| {
+            let mut request = phone.request(user, contact);
+            let uri = request.uri().to_string();
+            let asked = DigestRequest { method: &Method::Register, uri: &uri, cnonce: "light", nc: 1 };
+            let answer = Credentials::answer(&challenge, user, &Secret::password(phone.password), &asked).unwrap();
+            request.headers_mut().push(Authorization(answer));
+            request
+        })?;
         assert_eq!(response.status().code(), 200, "{user}");
         let contacts = response.headers().all::<Contact>().unwrap().into_iter();
         Some(
@@ -95,24 +96,28 @@ impl Light {
         .unwrap()
     }
 
-    /// The answer to a request, which is sent again until it comes.
-    fn ask(&self, request: &Request, deadline: Instant) -> Option<Response> {
+    /// The answer to a request, which is sent again until it comes, and anew when a server that is behind refuses it.
+    fn ask(&mut self, deadline: Option<Instant>, make: impl Fn(&Self) -> Request) -> Option<Response> {
         let mut buffer = [0; 65_535];
-        let bytes = request.to_bytes();
+        let mut request = make(self);
         loop {
             // What is refused because the server is gone is as lost as what is lost on the way.
-            let _ = self.socket.send_to(&bytes, self.server);
+            let _ = self.socket.send_to(&request.to_bytes(), self.server);
             while let Ok((length, _)) = self.socket.recv_from(&mut buffer) {
                 match Message::parse(Bytes::copy_from_slice(&buffer[..length]), &Limits::default()).unwrap() {
                     Message::Response(response)
                         if response.call_id() == request.call_id() && response.cseq() == request.cseq() =>
                     {
-                        return Some(response);
+                        self.count += 1;
+                        if response.status() != StatusCode::SERVICE_UNAVAILABLE {
+                            return Some(response);
+                        }
+                        request = make(self);
                     }
                     _ => {}
                 }
             }
-            if Instant::now() >= deadline || self.gone.load(Ordering::Acquire) {
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) || self.gone.load(Ordering::Acquire) {
                 return None;
             }
         }

@@ -50,11 +50,10 @@ impl RtpEnd {
         self.socket.local_addr().expect("it is bound").port()
     }
 
-    /// Plays to an address in real time, and collects what arrives meanwhile and in the 300 ms after.
+    /// Plays to an address in real time, and collects what arrives meanwhile and after: as much as was played, or what comes within a second.
     pub(crate) fn play(&self, samples: &[i16], to: SocketAddr) -> Arrived {
         let mut arrived = Arrived::default();
-        let began = Instant::now();
-        let mut due = began;
+        let mut due = Instant::now();
         for (index, frame) in samples.chunks_exact(FRAME).enumerate() {
             self.collect_until(due, &mut arrived);
             let mut packet = vec![0x80, if index == 0 { 0x80 } else { 0 }];
@@ -66,7 +65,8 @@ impl RtpEnd {
             let _ = self.socket.send_to(&packet, to);
             due += FRAME_TIME;
         }
-        self.collect_until(due + Duration::from_millis(300), &mut arrived);
+        let (all, deadline) = (samples.len() / FRAME, due + Duration::from_secs(1));
+        while arrived.packets < all && self.collect_one(deadline, &mut arrived) {}
         arrived
     }
 

@@ -9,7 +9,7 @@ use blether_call_engine::{Engine, EngineBuilder};
 use blether_rtp_core::PortRange;
 use blether_sip_core::digest::{Credentials, DigestRequest, Secret};
 use blether_sip_core::{
-    Authorization, Contact, Expires, Limits, Message, Method, NameAddr, Request, Response, StatusCode, Uri,
+    Authorization, Contact, Expires, Limits, Message, Method, NameAddr, Request, Response, StatusCode, Uri, Via,
     WwwAuthenticate,
 };
 use blether_sip_transport::Transport;
@@ -92,8 +92,9 @@ impl Stranger {
     }
 
     /// What the server says to a request that is sent again until it is answered, as UDP wants it (RFC 3261 §17.1.2): the system drops what
-    /// comes faster than a busy machine can take it, and a server that is behind answers 503 until it is not.
-    pub(crate) fn ask_until_answered(&self, request: &Request) -> Response {
+    /// comes faster than a busy machine can take it. A server that is behind answers 503: then it is asked anew, by another branch.
+    pub(crate) fn ask_until_answered(&self, first: &Request) -> Response {
+        let (mut request, mut tries) = (first.clone(), 0);
         let deadline = Instant::now() + PATIENCE;
         self.socket.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
         let mut buffer = [0; 65_535];
@@ -102,11 +103,14 @@ impl Stranger {
             while let Ok((length, _)) = self.socket.recv_from(&mut buffer) {
                 let message = Message::parse(Bytes::copy_from_slice(&buffer[..length]), &Limits::default());
                 match message {
-                    Ok(Message::Response(response))
-                        if response.call_id() == request.call_id()
-                            && response.cseq() == request.cseq()
-                            && response.status() != StatusCode::SERVICE_UNAVAILABLE =>
-                    {
+                    Ok(Message::Response(response)) if response.via().branch() != request.via().branch() => {}
+                    Ok(Message::Response(response)) if response.status() == StatusCode::SERVICE_UNAVAILABLE => {
+                        tries += 1;
+                        let via = first.via();
+                        let branch = format!("{}-{tries}", via.branch().unwrap());
+                        request.set_top_via(Via::new("UDP", via.host.clone(), via.port, &branch));
+                    }
+                    Ok(Message::Response(response)) => {
                         self.socket.set_read_timeout(Some(PATIENCE)).unwrap();
                         return response;
                     }
@@ -133,8 +137,7 @@ impl Stranger {
             _ => format!("sip:{user}@{}", self.server).parse().unwrap(),
         };
         let aor: Uri = format!("sip:{user}@{}", self.server).parse().unwrap();
-        let via =
-            blether_sip_core::Via::new("UDP", local.ip().into(), Some(local.port()), &format!("z9hG4bK{}", self.count));
+        let via = Via::new("UDP", local.ip().into(), Some(local.port()), &format!("z9hG4bK{}", self.count));
         Request::builder(method, uri)
             .via(via)
             .from(NameAddr::new(aor.clone()).with_tag("stranger"))

@@ -11,7 +11,7 @@ use super::packet::{ReportBlock, RtcpCompound, RtcpPacket, SenderInfo};
 use super::write::{Cname, CompoundWriter};
 use crate::error::RtcpError;
 use crate::packet::RtpPacket;
-use crate::sequence::{RtpTimestamp, Ssrc, duration_of, ticks};
+use crate::sequence::{RtpTimestamp, SequenceNumber, Ssrc, duration_of, ticks};
 use crate::statistics::{Arrival, ReceiverStatistics, Reception};
 
 /// Bytes of a sender report with one block, and of a description with a CNAME of 16: what a report will probably be.
@@ -57,6 +57,9 @@ pub struct PeerReport {
     pub jitter: Duration,
     /// The highest sequence number that it received, with the number of wraps above its 16 bits.
     pub highest_sequence: u32,
+    /// Packets that it could have received up to that one: the span of our stream's sequence numbers from the first that was sent (RFC 3550 A.3). Numbers that
+    /// were left out, because what was to be relayed never came here, are part of it. Zero if we have sent no such number.
+    pub expected: u64,
 }
 
 impl PeerReport {
@@ -64,6 +67,13 @@ impl PeerReport {
     #[must_use]
     pub fn fraction_lost_ratio(&self) -> f64 {
         f64::from(self.fraction_lost) / 256.0
+    }
+
+    /// The share that was lost since the stream began, 0 to 1; `None` while nothing was expected.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a share for people")]
+    pub fn cumulative_lost_ratio(&self) -> Option<f64> {
+        (self.expected > 0).then(|| (f64::from(self.cumulative_lost) / self.expected as f64).clamp(0.0, 1.0))
     }
 }
 
@@ -115,6 +125,8 @@ pub struct RtcpSession {
     // Sending.
     sent_packets: u32,
     sent_octets: u32,
+    /// The sequence numbers that were sent.
+    span: Option<Span>,
     /// The newest packet that was sent, and when.
     newest: Option<(RtpTimestamp, Instant)>,
     /// Whether packets were sent since the last report, and between that and the one before (§6.4).
@@ -127,6 +139,33 @@ pub struct RtcpSession {
     /// Whose sender report came last, the middle of its NTP timestamp, and when it came.
     last_sender_report: Option<(Ssrc, u32, Instant)>,
     figures: RtcpStatistics,
+}
+
+/// The sequence numbers of a stream, from the first that was sent to the highest.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    highest: SequenceNumber,
+    /// How many there are, the left out ones included.
+    numbers: u64,
+}
+
+impl Span {
+    fn reach(&mut self, sequence: SequenceNumber) {
+        if let Ok(ahead) = u64::try_from(sequence.distance(self.highest))
+            && ahead > 0
+        {
+            self.numbers += ahead;
+            self.highest = sequence;
+        }
+    }
+
+    /// How many there are up to this one. Its wraps are counted from where the peer began, so only its 16 bits are looked at: the last such number that was
+    /// sent is meant, since no report is so late that 65 536 packets were sent meanwhile.
+    fn up_to(self, extended: u32) -> u64 {
+        #[expect(clippy::cast_possible_truncation, reason = "the upper 16 bits count wraps")]
+        let behind = self.highest.0.wrapping_sub(extended as u16);
+        self.numbers.saturating_sub(behind.into())
+    }
 }
 
 impl RtcpSession {
@@ -144,6 +183,7 @@ impl RtcpSession {
             reception: ReceiverStatistics::new(clock_rate),
             sent_packets: 0,
             sent_octets: 0,
+            span: None,
             newest: None,
             sent_lately: [false; 2],
             reports: VecDeque::with_capacity(REMEMBERED_REPORTS),
@@ -159,6 +199,10 @@ impl RtcpSession {
         self.sent_packets = self.sent_packets.wrapping_add(1);
         let octets = u32::try_from(packet.payload().len()).unwrap_or(u32::MAX);
         self.sent_octets = self.sent_octets.wrapping_add(octets);
+        match &mut self.span {
+            Some(span) => span.reach(packet.sequence()),
+            None => self.span = Some(Span { highest: packet.sequence(), numbers: 1 }),
+        }
         let timestamp = packet.timestamp();
         // One that was overtaken says nothing of what time it is, nor does the report of a key, which bears the time of its beginning. One that
         // is further behind is of a sender that has set its clock.
@@ -333,6 +377,7 @@ impl RtcpSession {
                 cumulative_lost: block.cumulative_lost,
                 jitter: duration_of(block.jitter, self.clock_rate),
                 highest_sequence: block.highest_sequence,
+                expected: self.span.map_or(0, |span| span.up_to(block.highest_sequence)),
             });
             if let Some(round_trip) = self.round_trip(now, &block) {
                 self.figures.round_trip = Some(round_trip);

@@ -295,6 +295,30 @@ fn a_report_block_is_made_of_what_came_since_the_one_before() {
 }
 
 #[test]
+fn the_peer_is_taken_to_expect_what_the_numbers_span_and_not_what_came_to_be_sent() {
+    let mut bench = Bench::new(OURS);
+    let mut expected = |sent: &[u16], highest_sequence: u32, cumulative_lost: i32| {
+        sent.iter().for_each(|sequence| bench.send(*sequence));
+        let block = ReportBlock { ssrc: OURS, highest_sequence, cumulative_lost, ..ReportBlock::default() };
+        bench.answer(&[block]);
+        let peer = bench.session.statistics().peer.unwrap();
+        (peer.expected, peer.cumulative_lost_ratio())
+    };
+    // Nothing was sent, so nothing can be lost.
+    assert_eq!(expected(&[], 65_533, 3), (0, None));
+    // Two that were to be relayed never came here; one was overtaken. The peer may have counted a wrap, or have begun after it.
+    assert_eq!(expected(&[65_533, 65_535, 65_534, 2], 65_536 + 2, 3), (6, Some(0.5)));
+    assert_eq!(expected(&[], 2, 3), (6, Some(0.5)));
+    // What has been sent since its report does not count.
+    assert_eq!(expected(&[3, 4, 12], 2, 3), (6, Some(0.5)));
+    // More duplicates than losses are no loss, and more loss than packets is nonsense.
+    assert_eq!(expected(&[], 2, -3), (6, Some(0.0)));
+    assert_eq!(expected(&[], 2, 100), (6, Some(1.0)));
+    // A number that was never sent.
+    assert_eq!(expected(&[], 40_000, 1), (0, None));
+}
+
+#[test]
 fn the_peers_sender_report_is_named_with_the_delay_since() {
     let mut bench = Bench::new(OURS);
     bench.hear(1);

@@ -43,13 +43,7 @@ impl EventReceiver {
     /// A receiver of events whose timestamps count a clock of `clock_rate` hertz; 0 counts as 1.
     #[must_use]
     pub fn new(clock_rate: u32) -> Self {
-        Self {
-            clock_rate,
-            ssrc: None,
-            active: None,
-            history: VecDeque::with_capacity(HISTORY),
-            waiting: VecDeque::with_capacity(MAX_WAITING),
-        }
+        Self { clock_rate, ssrc: None, active: None, history: VecDeque::new(), waiting: VecDeque::new() }
     }
 
     /// Takes in a packet of the event payload type that came at `now`. What is no event payload, and reports of zero duration

@@ -21,6 +21,7 @@ pub(super) type Reply<T> = oneshot::Sender<Result<T, WorkerError>>;
 
 pub(super) enum Command {
     AddLeg { socket: RtpSocket, config: Box<LegConfig>, mode: LegMode, sink: EventSink, reply: Reply<NewLeg> },
+    AddBridgedLeg { socket: RtpSocket, config: Box<LegConfig>, other: LegId, sink: EventSink, reply: Reply<NewLeg> },
     SetRemote { leg: LegId, remote: SocketAddr, reply: Reply<()> },
     SetMode { leg: LegId, mode: LegMode, reply: Reply<()> },
     SetDirection { leg: LegId, direction: MediaDirection, reply: Reply<()> },

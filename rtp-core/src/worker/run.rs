@@ -13,13 +13,13 @@ use slab::Slab;
 
 use super::leg::{EventSink, Leg, LegConfig, LegId, LegMode, Panicked, Reason, Step, guarded};
 use super::ports::RtpSocket;
-use super::queue::{Command, Reply};
+use super::queue::Command;
 use super::receive_errors::AfterError;
 use super::statistics::LegStatistics;
 use super::timers::{Timer, Timers};
 use super::{NewLeg, Shared, WAKE, rtcp_token, rtp_token};
 use crate::error::WorkerError;
-use crate::impairment::{Fate, Impairer};
+use crate::impairment::Fate;
 use crate::leg::{LegEvent, LegProcessor, MediaDirection};
 use crate::packet::{RtpHeader, RtpPacket, rewrite};
 use crate::quality::Equipment;
@@ -272,7 +272,18 @@ impl Worker {
 
     fn execute(&mut self, now: Instant, command: Command) {
         match command {
-            Command::AddLeg { socket, config, mode, sink, reply } => self.add(now, socket, &config, mode, sink, reply),
+            Command::AddLeg { socket, config, mode, sink, reply } => {
+                // A leg that nobody waits for is removed when the reply is dropped.
+                let _gone = reply.send(self.add(now, socket, &config, mode, sink));
+            }
+            Command::AddBridgedLeg { socket, config, other, sink, reply } => {
+                let added = self.add(now, socket, &config, LegMode::Relay { to: other }, sink);
+                let bridged = added.and_then(|added| {
+                    self.set_mode(now, other, LegMode::Relay { to: added.id })?;
+                    Ok(added)
+                });
+                let _gone = reply.send(bridged);
+            }
             Command::SetRemote { leg, remote, reply } => {
                 let _gone = reply.send(self.set_remote(now, leg, remote));
             }
@@ -326,8 +337,7 @@ impl Worker {
         config: &LegConfig,
         mode: LegMode,
         sink: EventSink,
-        reply: Reply<NewLeg>,
-    ) {
+    ) -> Result<NewLeg, WorkerError> {
         let entry = self.slots.vacant_entry();
         self.numbers += 1;
         let id = LegId { worker: self.index, key: entry.key(), number: self.numbers };
@@ -338,17 +348,15 @@ impl Worker {
             .and_then(|()| registry.register(&mut leg.rtcp.socket, rtcp_token(id.key), Interest::READABLE));
         if let Err(error) = watched {
             self.shared.one_leg_less();
-            let _gone = reply.send(Err(WorkerError::Socket(error.kind())));
-            return;
+            return Err(WorkerError::Socket(error.kind()));
         }
         entry.insert(Slot::Live(leg));
         self.outbox.meters.legs.increment(1);
-        let started = self.set_mode(now, id, mode);
-        if started.is_err() {
+        if let Err(error) = self.set_mode(now, id, mode) {
             let _statistics = self.remove(id);
+            return Err(error);
         }
-        // A leg that nobody waits for is removed when the reply is dropped.
-        let _gone = reply.send(started.map(|()| NewLeg::new(id, Arc::clone(&self.shared))));
+        Ok(NewLeg::new(id, Arc::clone(&self.shared)))
     }
 
     fn set_remote(&mut self, now: Instant, id: LegId, remote: SocketAddr) -> Result<(), WorkerError> {
@@ -451,9 +459,7 @@ impl Worker {
         if leg.rtcp.goodbye(Instant::now()) {
             self.outbox.meters.rtcp_sent.increment(1);
         }
-        // A socket that is not watched any more needs no more than to be closed.
-        let _watched = self.poll.registry().deregister(&mut leg.socket);
-        let _watched = self.poll.registry().deregister(&mut leg.rtcp.socket);
+        // The poll forgets its sockets when they are closed, which is when the leg is dropped.
         let statistics = leg.statistics();
         self.outbox.meters.leg_ended(&statistics);
         let id = leg.id;
@@ -631,7 +637,7 @@ impl Outbox {
             return Err(Reason::SendOff);
         }
         rewrite(datagram, leg.rewriter.header_for(now, origin, header));
-        match leg.impairer.as_mut().map(Impairer::fate) {
+        match leg.impairer.as_mut().map(|impairer| impairer.fate()) {
             None => self.transmit(now, leg, datagram),
             Some(Fate::Delayed(by)) if by.is_zero() => self.transmit(now, leg, datagram),
             Some(Fate::Delayed(by)) if leg.delayed < MAX_DELAYED => {

@@ -55,16 +55,13 @@ impl LegStatistics {
         Some(Quality::estimate(path, equipment))
     }
 
-    /// How the peer hears what this leg sends, by the E-model, from what it reports; `jitter_buffer` is what the peer is taken to have. Its
-    /// reports do not tell whether loss comes in bursts, so it is taken as random. `None` until a round trip was measured.
+    /// How the peer hears what this leg sends, by the E-model, from what it reports; `jitter_buffer` is what the peer is taken to have. Loss is
+    /// all loss up to the peer's ears: of a leg that is relayed to, it includes what was lost before it came here, since gaps are passed on. The peer's
+    /// reports do not tell whether loss comes in bursts, so it is taken as random. `None` until a round trip was measured and the peer has reported
+    /// on packets that were sent.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "a share for people")]
     pub fn quality_at_peer(&self, jitter_buffer: Duration, equipment: Equipment) -> Option<Quality> {
-        let (round_trip, peer) = (self.rtcp.round_trip?, self.rtcp.peer?);
-        if self.sent_packets == 0 {
-            return None;
-        }
-        let loss = f64::from(peer.cumulative_lost) / self.sent_packets as f64;
+        let (round_trip, loss) = (self.rtcp.round_trip?, self.rtcp.peer?.cumulative_lost_ratio()?);
         let path = MediaPath { delay: round_trip / 2 + jitter_buffer, loss, burst_ratio: 1.0 };
         Some(Quality::estimate(path, equipment))
     }
@@ -103,8 +100,8 @@ mod tests {
     #[test]
     fn there_is_no_estimate_before_there_is_a_measurement() {
         let buffer = Duration::from_millis(60);
-        let mut leg = LegStatistics { sent_packets: 1_000, ..LegStatistics::default() };
-        leg.reception = Reception { received: 990, expected: 1_000, lost: 10, loss_bursts: 10, ..Reception::default() };
+        let reception = Reception { received: 990, expected: 1_000, lost: 10, loss_bursts: 10, ..Reception::default() };
+        let mut leg = LegStatistics { reception, ..LegStatistics::default() };
         assert_eq!(leg.quality_here(buffer, Equipment::G711), None);
         leg.rtcp.round_trip = Some(Duration::from_millis(80));
         let here = leg.quality_here(buffer, Equipment::G711_CONCEALED).unwrap();
@@ -113,11 +110,20 @@ mod tests {
         assert_eq!(here, Quality::estimate(expected, Equipment::G711_CONCEALED));
         assert!((4.2..4.4).contains(&here.mean_opinion_score()), "{here:?}");
         assert_eq!(leg.quality_at_peer(buffer, Equipment::G711), None);
-        let peer =
-            PeerReport { fraction_lost: 0, cumulative_lost: 50, jitter: Duration::ZERO, highest_sequence: 1_000 };
+        let peer = PeerReport {
+            fraction_lost: 0,
+            cumulative_lost: 50,
+            jitter: Duration::ZERO,
+            highest_sequence: 1_000,
+            expected: 1_000,
+        };
         leg.rtcp.peer = Some(peer);
         let there = leg.quality_at_peer(buffer, Equipment::G711_CONCEALED).unwrap();
-        assert!(there.rating < here.rating);
+        let expected = MediaPath { loss: 0.05, ..expected };
+        assert_eq!(there, Quality::estimate(expected, Equipment::G711_CONCEALED));
+        // Nothing that was sent was reported on.
+        leg.rtcp.peer = Some(PeerReport { expected: 0, ..peer });
+        assert_eq!(leg.quality_at_peer(buffer, Equipment::G711_CONCEALED), None);
         // More duplicates than losses are no loss.
         leg.rtcp.peer = Some(PeerReport { cumulative_lost: -50, ..peer });
         assert!(leg.quality_at_peer(buffer, Equipment::G711_CONCEALED).unwrap().rating > here.rating);

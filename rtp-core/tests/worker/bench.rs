@@ -53,6 +53,15 @@ impl Bench {
     }
 
     pub(crate) fn leg(&self, config: LegConfig, mode: LegMode) -> Leg {
+        self.added(|socket, sink| wait(self.worker.add_leg(socket, config, mode, sink)))
+    }
+
+    pub(crate) fn leg_bridged_with(&self, other: &Leg, remote: SocketAddr) -> Leg {
+        let config = LegConfig { remote: Some(remote), ..LegConfig::default() };
+        self.added(|socket, sink| wait(self.worker.add_bridged_leg(socket, config, other.id, sink)))
+    }
+
+    fn added(&self, add: impl FnOnce(RtpSocket, EventSink) -> Result<LegId, WorkerError>) -> Leg {
         let (tell, events) = channel();
         let sink = Box::new(move |_, event| {
             // A test that has seen enough does not listen any more.
@@ -60,8 +69,7 @@ impl Bench {
         });
         let socket = self.ports.allocate(LOCALHOST).unwrap();
         let address = socket.local_addr();
-        let id = wait(self.worker.add_leg(socket, config, mode, sink)).unwrap();
-        Leg { id, address, events }
+        Leg { id: add(socket, sink).unwrap(), address, events }
     }
 
     pub(crate) fn leg_to(&self, remote: SocketAddr) -> Leg {

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use blether_rtp_core::*;
 
-use crate::bench::{Bench, Phone, wait};
+use crate::bench::{Bench, LOCALHOST, Phone, wait};
 use crate::processing::Echo;
 
 #[test]
@@ -254,6 +254,23 @@ fn a_flood_on_one_leg_does_not_starve_another() {
     }
     alice.say(&a, 1, b"heard");
     assert_eq!(bob.hear().payload, b"heard");
+}
+
+#[test]
+fn a_leg_that_is_added_bridged_is_relayed_both_ways_and_none_is_added_to_one_that_is_gone() {
+    let bench = Bench::new();
+    let (alice, bob) = (Phone::new(), Phone::new());
+    let a = bench.leg_to(alice.address());
+    let b = bench.leg_bridged_with(&a, bob.address());
+    alice.say(&a, 1, b"hame");
+    assert_eq!(bob.hear().payload, b"hame");
+    bob.say(&b, 1, b"haar");
+    assert_eq!(alice.hear().payload, b"haar");
+    wait(bench.worker.remove_leg(a.id)).unwrap();
+    let socket = bench.ports.allocate(LOCALHOST).unwrap();
+    let added = bench.worker.add_bridged_leg(socket, LegConfig::default(), a.id, Box::new(|_, _| {}));
+    assert_eq!(wait(added), Err(WorkerError::UnknownLeg));
+    assert_eq!((bench.worker.legs(), bench.ports.in_use()), (1, 1));
 }
 
 #[test]

@@ -7,7 +7,6 @@ use blether_rtp_core::WorkerError;
 use super::LegKey;
 use super::call::CallEvent;
 use super::leg::Leg;
-use super::media::name_payload_types;
 use super::runner::{CallActor, ChoreDone};
 use crate::{Bridge, BridgedLeg, End, Ends, SessionEvent};
 
@@ -122,15 +121,13 @@ impl CallActor {
 
     pub(super) fn name_payload_types_of(&mut self, a: LegKey, b: LegKey) {
         for (key, other) in [(a, b), (b, a)] {
-            let (Some(leg), Some(other)) = (self.legs.get(&key), self.legs.get(&other)) else { continue };
-            let (Some(media), Some(plan), Some(other)) = (&leg.media, leg.agreement.plan(), other.agreement.plan())
-            else {
-                continue;
-            };
+            let Some(other) = self.legs.get(&other).and_then(|other| other.agreement.plan()).cloned() else { continue };
+            let Some(leg) = self.legs.get_mut(&key) else { continue };
+            let (Some(media), Some(plan)) = (&mut leg.media, leg.agreement.plan()) else { continue };
+            let Some(types) = media.reads_anew(plan, &other) else { continue };
             let (worker, id, call_id) = (media.worker.clone(), media.id, self.call_id.clone());
-            let (plan, other) = (plan.clone(), other.clone());
             self.chores.push(Box::pin(async move {
-                told(&call_id, name_payload_types(&worker, id, &plan, &other).await);
+                told(&call_id, worker.set_payload_types(id, types).await);
                 ChoreDone::PlanFollowed
             }));
         }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
-use std::net::IpAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use blether_media_core::CommandError;
@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::CallWitness;
 use super::mailbox::Mailbox;
-use super::media::{MediaError, MediaLeg, MediaSource, follow_plan};
+use super::media::{Beginning, MediaError, MediaLeg, MediaPort, MediaSource};
 use crate::{ClientCredentials, EndCause, MediaCapabilities, MediaPlan, NegotiationError, NextHop, Party};
 
 /// Names one leg of a call. The leg that the call began with is [`LegKey::PRIMARY`]; when it ends, the call ends.
@@ -58,6 +58,8 @@ pub enum CallEvent {
         leg: LegKey,
         /// Why: the peer's status, 408 for a time-out, 488 when no media could be agreed, 503 when the peer could not be reached.
         status: StatusCode,
+        /// [`EndCause::Rejected`] with that status if the peer has said so; else what kept it from answering, and the status is made here.
+        cause: EndCause,
     },
     /// The caller has acknowledged our answer; `plan` is there when the agreement was only made then (offer in 200, answer in ACK).
     Confirmed {
@@ -172,7 +174,8 @@ pub struct Dial {
 
 /// What a call was placed with, for an incoming call.
 pub(crate) struct Incoming {
-    pub(crate) invite: Request,
+    /// `None` once it was forgotten.
+    pub(crate) invite: Option<Request>,
     pub(crate) flow: Flow,
     pub(crate) witness: Option<Arc<dyn CallWitness>>,
 }
@@ -205,8 +208,14 @@ pub(crate) enum Op {
     Negotiate {
         leg: LegKey,
         capabilities: MediaCapabilities,
-        media: MediaLeg,
+        /// Where the leg's media will arrive.
+        local: SocketAddr,
         reply: oneshot::Sender<Result<Option<MediaPlan>, CallError>>,
+    },
+    /// The media of a leg runs, where `Negotiate` has said.
+    Media {
+        leg: LegKey,
+        media: MediaLeg,
     },
     /// Send the 200 that `Negotiate` has prepared.
     Answer {
@@ -216,6 +225,7 @@ pub(crate) enum Op {
     Dial {
         leg: LegKey,
         dial: Box<Dial>,
+        local: SocketAddr,
         media: MediaLeg,
     },
     /// Whichever of the two ends first takes the other along.
@@ -265,8 +275,11 @@ pub struct Call {
     mailbox: Mailbox,
     source: Arc<MediaSource>,
     worker: WorkerHandle,
-    incoming: Option<Arc<Incoming>>,
-    legs: BTreeMap<LegKey, LegView>,
+    incoming: Option<Box<Incoming>>,
+    /// What its INVITE offers, once that was read.
+    offered: OnceLock<MediaCapabilities>,
+    /// Boxed, as those of the actor are.
+    legs: BTreeMap<LegKey, Box<LegView>>,
     next_leg: u32,
     /// Whether the caller was answered.
     answered: bool,
@@ -279,6 +292,7 @@ impl std::fmt::Debug for Op {
             Self::Progress { .. } => "Progress",
             Self::Reject { .. } => "Reject",
             Self::Negotiate { .. } => "Negotiate",
+            Self::Media { .. } => "Media",
             Self::Answer { .. } => "Answer",
             Self::Dial { .. } => "Dial",
             Self::Link { .. } => "Link",
@@ -293,12 +307,13 @@ impl Call {
         events: mpsc::Receiver<Box<CallEvent>>,
         mailbox: Mailbox,
         source: Arc<MediaSource>,
-        incoming: Option<Arc<Incoming>>,
+        incoming: Option<Box<Incoming>>,
     ) -> Self {
         let worker = source.workers.worker_for_new_call();
         let mut legs = BTreeMap::new();
         if let Some(incoming) = &incoming {
-            legs.insert(LegKey::PRIMARY, LegView { media: None, plan: None, local: incoming.flow.local.ip() });
+            let view = LegView { media: None, plan: None, local: incoming.flow.local.ip() };
+            legs.insert(LegKey::PRIMARY, Box::new(view));
         }
         let next_leg = legs.len() as u32;
         Self {
@@ -309,15 +324,25 @@ impl Call {
             source,
             worker,
             incoming,
+            offered: OnceLock::new(),
             legs,
             next_leg,
             answered: false,
         }
     }
 
-    /// The INVITE that opened an incoming call; `None` for a call that we place.
+    /// The INVITE that opened an incoming call; `None` for a call that we place, and once it was [forgotten](Self::forget_invite).
     pub fn invite(&self) -> Option<&Request> {
-        self.incoming.as_deref().map(|incoming| &incoming.invite)
+        self.incoming.as_deref()?.invite.as_ref()
+    }
+
+    /// Gives back the memory of the INVITE that opened an incoming call, some kilobytes, for a call that is up and may last. What is asked of
+    /// it is not known from here on.
+    pub fn forget_invite(&mut self) {
+        if let Some(incoming) = &mut self.incoming {
+            incoming.invite = None;
+        }
+        self.offered = OnceLock::new();
     }
 
     /// The user part of the Request-URI of an incoming call: what was dialled.
@@ -332,14 +357,29 @@ impl Call {
     /// When the caller's description cannot be read or offers no audio.
     pub fn offered_media(&self) -> Result<MediaCapabilities, CallError> {
         match self.invite() {
-            Some(invite) if !invite.body().is_empty() => Ok(MediaCapabilities::from_offer(invite.body())?),
+            Some(invite) if !invite.body().is_empty() => Ok(self.read_offer(invite)?.clone()),
             _ => Ok(MediaCapabilities::g711()),
         }
+    }
+
+    /// What the caller's offer says. It is read once.
+    fn read_offer(&self, invite: &Request) -> Result<&MediaCapabilities, NegotiationError> {
+        if let Some(offered) = self.offered.get() {
+            return Ok(offered);
+        }
+        let offered = MediaCapabilities::from_offer(invite.body())?;
+        Ok(self.offered.get_or_init(|| offered))
     }
 
     /// A handle that can end this call from elsewhere.
     pub fn control(&self) -> CallControl {
         CallControl { ops: self.ops.downgrade() }
+    }
+
+    /// The way into the call's actor.
+    #[cfg(test)]
+    pub(super) fn mailbox(&self) -> Mailbox {
+        self.mailbox.clone()
     }
 
     /// Waits for the next event; `None` when the call is over. Cancel safe.
@@ -418,12 +458,14 @@ impl Call {
     ) -> Result<MediaPlan, CallError> {
         // Whichever way the caller wants, now or after a hold.
         let capabilities = capabilities.clone().with_direction(Direction::SendRecv);
-        let agreed = self.negotiate(LegKey::PRIMARY, &capabilities).await?;
-        if let Some(plan) = &agreed {
-            self.set_processor(LegKey::PRIMARY, processor(plan)?).await?;
+        let negotiated = self.negotiate(LegKey::PRIMARY, &capabilities).await?;
+        if let Some(plan) = negotiated.plan.clone() {
+            let beginning = Beginning::Process(processor(&plan)?);
+            self.run_media(LegKey::PRIMARY, negotiated, beginning).await?;
             self.send_answer(LegKey::PRIMARY).await?;
-            return Ok(plan.clone());
+            return Ok(plan);
         }
+        self.run_media(LegKey::PRIMARY, negotiated, Beginning::Idle).await?;
         // The caller made no offer: its answer comes with the ACK (RFC 3261 §13.2.1), and what else happens meanwhile waits.
         self.send_answer(LegKey::PRIMARY).await?;
         loop {
@@ -452,12 +494,14 @@ impl Call {
     /// When no media can be opened, or the call has ended.
     pub async fn dial(&mut self, dial: Dial) -> Result<LegKey, CallError> {
         let leg = LegKey(self.next_leg);
-        let local = dial.flow.local.ip();
-        let media = self.open_media(leg, local, dial.media.telephone_event_payload_type()).await?;
+        let local_ip = dial.flow.local.ip();
+        let port = MediaPort::open(&self.source, local_ip).map_err(MediaError::from)?;
+        let (local, keys) = (port.local, dial.media.telephone_event_payload_type());
+        let media = self.open_media(leg, port, keys, None, Beginning::Idle).await?;
         // What could not be opened has used up no name: the first leg that is dialled is the primary one.
         self.next_leg += 1;
-        self.legs.insert(leg, LegView { media: Some(media.id), plan: None, local });
-        self.send(Op::Dial { leg, dial: Box::new(dial), media }).await?;
+        self.legs.insert(leg, Box::new(LegView { media: Some(media.id), plan: None, local: local_ip }));
+        self.send(Op::Dial { leg, dial: Box::new(dial), local, media }).await?;
         Ok(leg)
     }
 
@@ -471,12 +515,10 @@ impl Call {
         let plan = self.legs.get(&leg).and_then(|view| view.plan.clone()).ok_or(CallError::NoSuchLeg(leg))?;
         let unanswered = self.incoming.is_some() && !self.answered;
         if self.legs.get(&LegKey::PRIMARY).ok_or(CallError::Ended)?.media.is_none() {
-            let agreed = self.agree(LegKey::PRIMARY, &MediaCapabilities::from_plan(&plan)).await?;
-            let (caller, callee) = (self.media_of(LegKey::PRIMARY)?, self.media_of(leg)?);
-            // Both are with the worker before it wakes for the first, and done in this order.
-            let (followed, bridged) =
-                tokio::join!(follow_agreed(&self.worker, caller, agreed.as_ref()), self.worker.bridge(caller, callee));
-            followed.and(bridged)?;
+            let negotiated = self.negotiate(LegKey::PRIMARY, &MediaCapabilities::from_plan(&plan)).await?;
+            // What the worker has yet to do of what `leg` agreed to is with it before this, and done before.
+            let beginning = Beginning::Bridged(self.media_of(leg)?);
+            self.run_media(LegKey::PRIMARY, negotiated, beginning).await?;
         } else {
             // What is relayed since before the answer goes on without a break.
             self.worker.bridge(self.media_of(LegKey::PRIMARY)?, self.media_of(leg)?).await?;
@@ -521,7 +563,8 @@ impl Call {
     /// Relays `leg` to the caller, and nothing back.
     async fn relay_to_caller(&mut self, leg: LegKey, plan: &MediaPlan) -> Result<(), CallError> {
         let heard = self.media_of(leg)?;
-        self.negotiate(LegKey::PRIMARY, &MediaCapabilities::from_plan(plan)).await?;
+        let negotiated = self.negotiate(LegKey::PRIMARY, &MediaCapabilities::from_plan(plan)).await?;
+        self.run_media(LegKey::PRIMARY, negotiated, Beginning::Idle).await?;
         let to = self.media_of(LegKey::PRIMARY)?;
         Ok(self.worker.set_mode(heard, LegMode::Relay { to }).await?)
     }
@@ -559,34 +602,34 @@ impl Call {
         self.control().hang_up().await;
     }
 
-    async fn negotiate(
-        &mut self,
-        leg: LegKey,
-        capabilities: &MediaCapabilities,
-    ) -> Result<Option<MediaPlan>, CallError> {
-        let agreed = self.agree(leg, capabilities).await?;
-        follow_agreed(&self.worker, self.media_of(leg)?, agreed.as_ref()).await?;
-        Ok(agreed)
-    }
-
-    /// Opens a leg's media and finds out what it is to do, which the worker is yet to be told.
-    async fn agree(&mut self, leg: LegKey, capabilities: &MediaCapabilities) -> Result<Option<MediaPlan>, CallError> {
+    /// Opens a port for a leg's media and finds out what is to be done there. It is not to be named before it is [run](Self::run_media).
+    async fn negotiate(&mut self, leg: LegKey, capabilities: &MediaCapabilities) -> Result<Negotiated, CallError> {
         let local = self.legs.get(&leg).ok_or(CallError::NoSuchLeg(leg))?.local;
         // The answer uses the numbers of the offer (RFC 3264 §6.1).
         let keys = match self.invite().filter(|invite| !invite.body().is_empty()) {
-            Some(invite) => MediaCapabilities::from_offer(invite.body())?.telephone_event_payload_type(),
+            Some(invite) => self.read_offer(invite)?.telephone_event_payload_type(),
             None => capabilities.telephone_event_payload_type(),
         };
-        let media = self.open_media(leg, local, keys).await?;
-        let id = media.id;
+        let port = MediaPort::open(&self.source, local).map_err(MediaError::from)?;
         let (reply, agreed) = oneshot::channel();
-        self.send(Op::Negotiate { leg, capabilities: capabilities.clone(), media, reply }).await?;
+        let (capabilities, local) = (capabilities.clone(), port.local);
+        self.send(Op::Negotiate { leg, capabilities, local, reply }).await?;
         let plan = agreed.await.map_err(|_| CallError::Ended)??;
+        Ok(Negotiated { port, keys, plan })
+    }
+
+    /// Has the worker run what was negotiated; when this returns, it does.
+    async fn run_media(
+        &mut self,
+        leg: LegKey,
+        Negotiated { port, keys, plan }: Negotiated,
+        beginning: Beginning,
+    ) -> Result<(), CallError> {
+        let media = self.open_media(leg, port, keys, plan.as_ref(), beginning).await?;
         if let Some(view) = self.legs.get_mut(&leg) {
-            view.media = Some(id);
-            view.plan.clone_from(&plan);
+            (view.media, view.plan) = (Some(media.id), plan);
         }
-        Ok(plan)
+        self.send(Op::Media { leg, media }).await
     }
 
     async fn send_answer(&mut self, leg: LegKey) -> Result<(), CallError> {
@@ -602,8 +645,16 @@ impl Call {
         Ok(())
     }
 
-    async fn open_media(&self, leg: LegKey, local: IpAddr, telephone_event: Option<u8>) -> Result<MediaLeg, CallError> {
-        Ok(MediaLeg::open(&self.source, &self.worker, self.mailbox.clone(), leg, local, telephone_event).await?)
+    async fn open_media(
+        &self,
+        leg: LegKey,
+        port: MediaPort,
+        telephone_event: Option<u8>,
+        plan: Option<&MediaPlan>,
+        beginning: Beginning,
+    ) -> Result<MediaLeg, CallError> {
+        let owner = (self.mailbox.clone(), leg);
+        Ok(MediaLeg::run(port, &self.source, &self.worker, owner, telephone_event, plan, beginning).await?)
     }
 
     fn media_of(&self, leg: LegKey) -> Result<LegId, CallError> {
@@ -615,10 +666,11 @@ impl Call {
     }
 }
 
-/// Has the worker do what was agreed, if anything was.
-async fn follow_agreed(worker: &WorkerHandle, leg: LegId, agreed: Option<&MediaPlan>) -> Result<(), WorkerError> {
-    match agreed {
-        Some(plan) => follow_plan(worker, leg, plan).await,
-        None => Ok(()),
-    }
+/// What a leg's media is to be, where it is not run yet.
+struct Negotiated {
+    port: MediaPort,
+    /// The payload type that keys come with.
+    keys: Option<u8>,
+    /// What was agreed, if the peer has made an offer.
+    plan: Option<MediaPlan>,
 }

@@ -28,7 +28,7 @@ pub(super) struct Client {
     pub(super) waiting: Waiting,
     id: ClientTransactionId,
     /// The INVITE, for the 2xx that may come when its leg is gone, and the branches that were hung up then.
-    invite: Option<(Box<Request>, Vec<ByteStr>)>,
+    pub(super) invite: Option<(Box<Request>, Vec<ByteStr>)>,
 }
 
 /// What a 2xx wants that nobody awaits any more (RFC 3261 §13.2.2.4).
@@ -79,14 +79,17 @@ impl Clients {
         Some(client)
     }
 
-    /// What to say to a 2xx for an INVITE whose leg has ended: another branch of a fork that was late, or a 200 that was sent again.
-    pub(super) fn unwanted(&mut self, owner: Owner, response: &Response) -> Option<Unwanted> {
+    /// What to say to a 2xx for an INVITE whose leg has ended: another branch of a fork that was late, or a 200 that was sent again. Nothing to a branch
+    /// that is to be hung up and may not.
+    pub(super) fn unwanted(&mut self, owner: Owner, response: &Response, may_hang_up: bool) -> Option<Unwanted> {
         let (invite, told) = self.by_owner.get_mut(&owner)?.invite.as_mut()?;
         let mut dialog = Dialog::uac(invite, response).ok()?;
         let ack = dialog.acknowledgement(invite.cseq().number).ok()?;
         let tag = ByteStr::from(response.to().tag().unwrap_or_default());
         let bye = if told.contains(&tag) || told.len() >= MAX_BRANCHES {
             None
+        } else if !may_hang_up {
+            return None;
         } else {
             told.push(tag);
             dialog.next_request(Method::Bye).ok()

@@ -7,9 +7,7 @@ use std::time::Instant;
 
 use blether_sip_core::{Allow, ByteStr, Method, Request, Response, RetryAfter, StatusCode, Via};
 use blether_sip_transport::Flow;
-use blether_transaction_core::{
-    Event, Failure, Owner, Router, ServerTransactionId, ShardHandle, TransactionUser, Transactions,
-};
+use blether_transaction_core::{Event, Owner, Router, ServerTransactionId, ShardHandle, TransactionUser, Transactions};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -18,7 +16,7 @@ use tracing::Instrument;
 
 use super::application::{Admission, Answer, Application, Handler, Responder};
 use super::call::{Call, Incoming, Op};
-use super::clients::{Clients, LegRequest, Unwanted, Waiting};
+use super::clients::{Client, Clients, LegRequest, Unwanted, Waiting};
 use super::endpoint::{EndpointConfig, RequestError};
 use super::mailbox::{CallMessage, Mailbox, Urgency, mailbox};
 use super::media::MediaSource;
@@ -26,6 +24,7 @@ use super::runner::{CallActor, Line};
 use super::witness::Witnessed;
 use super::{CallKey, LegKey, random_token};
 use crate::inspection::{self, SDP, Understanding};
+use crate::invite::NO_ROOM;
 use crate::{ALLOWED_METHODS, EndCause, InviteSession, Party, SessionTransmit};
 
 /// Requests that an application may have queued before its call has taken them.
@@ -229,7 +228,7 @@ impl TransactionUser for Dispatcher {
                 None => {}
             },
             Event::ServerTerminated { id, .. } => self.invite_over(id),
-            Event::ClientTerminated { owner, .. } => drop(self.clients.remove(owner)),
+            Event::ClientTerminated { owner, .. } => self.client_over(owner),
             // What a later version may tell is nothing that a call waits for.
             _ => {}
         }
@@ -244,7 +243,7 @@ impl TransactionUser for Dispatcher {
                 respond(now, transactions, transaction, no_such_dialog(&request));
             }
             Command::Respond { transaction, response } => respond(now, transactions, transaction, *response),
-            Command::CallStarted { call, mailbox, actor } => self.call_started(call, mailbox, *actor),
+            Command::CallStarted { call, mailbox, actor } => self.call_started(call, mailbox, actor),
             Command::CallEnded { call } => self.call_ended(now, call, transactions),
             Command::Request { request, flow, reply } => {
                 let owner = self.clients.new_owner();
@@ -374,7 +373,8 @@ impl Dispatcher {
         let call_id = request.call_id().clone();
         tracing::debug!(%call_id, %flow, "a call begins");
         let offer = request.body().clone();
-        let (mut actor, mailbox, handle) = new_actor(self, call, Some(Incoming { invite: request, flow, witness }));
+        let (mut actor, mailbox, handle) =
+            new_actor(self, call, Some(Incoming { invite: Some(request), flow, witness }));
         actor.witnessed = witnessed;
         actor.adopt(session, offer, run(handler, handle));
         self.call_started(call, mailbox, actor);
@@ -382,7 +382,7 @@ impl Dispatcher {
         self.invite_came(id, call, LegKey::PRIMARY);
     }
 
-    fn call_started(&mut self, call: CallKey, mailbox: Mailbox, actor: CallActor) {
+    fn call_started(&mut self, call: CallKey, mailbox: Mailbox, actor: Box<CallActor>) {
         self.calls.insert(call, Entry { mailbox, legs: HashMap::new(), invites: Vec::new() });
         // Whatever is logged while the call's task runs belongs to the call. Made once a call, and not at all where the log leaves it out.
         let span = tracing::info_span!("call", call_id = %actor.call_id);
@@ -435,7 +435,10 @@ impl Dispatcher {
         if !response.status().is_success() {
             return;
         }
-        let Some(Unwanted { ack, bye }) = self.clients.unwanted(owner, response) else { return };
+        // One that could not be hung up is not acknowledged either: it comes again, and its sender ends it by itself if there is never room for
+        // a BYE (§13.3.1.4).
+        let may_hang_up = transactions.has_room_for(&Method::Bye);
+        let Some(Unwanted { ack, bye }) = self.clients.unwanted(owner, response, may_hang_up) else { return };
         transactions.acknowledge(now, ack, flow);
         if let Some(bye) = bye {
             let nobody = self.clients.new_owner();
@@ -459,11 +462,14 @@ impl Dispatcher {
             SessionTransmit::Request { token, request, flow } => {
                 let owner = self.clients.new_owner();
                 let invite = (*request.method() == Method::Invite).then(|| request.clone());
+                let is_bye = *request.method() == Method::Bye;
                 match transactions.request(now, request, flow, owner) {
                     Ok(id) => self.clients.insert(owner, id, Waiting::Leg(LegRequest { call, leg, token }), invite),
                     Err(_) => {
-                        let failure = Failure::Transport(std::io::ErrorKind::QuotaExceeded);
-                        self.tell(call, CallMessage::Failed { leg, token, failure }, Urgency::Urgent);
+                        if is_bye {
+                            metrics::counter!("blether_session_byes_postponed_total").increment(1);
+                        }
+                        self.tell(call, CallMessage::Failed { leg, token, failure: NO_ROOM }, Urgency::Urgent);
                     }
                 }
             }
@@ -510,6 +516,15 @@ impl Dispatcher {
         self.tell(call, CallMessage::Cancelled { leg, transaction: id }, Urgency::Urgent);
     }
 
+    /// A client transaction is over. A call that lasts need not keep its INVITE any longer; where it has no room to hear of that, it does.
+    fn client_over(&mut self, owner: Owner) {
+        let Some(Client { waiting: Waiting::Leg(request), invite: Some(_), .. }) = self.clients.remove(owner) else {
+            return;
+        };
+        let LegRequest { call, leg, token } = request;
+        self.tell(call, CallMessage::TransactionOver { leg, token }, Urgency::Normal);
+    }
+
     fn call_ended(&mut self, now: Instant, call: CallKey, transactions: &mut Transactions) {
         if let Some(entry) = self.calls.remove(&call) {
             for tag in entry.legs.values() {
@@ -548,7 +563,7 @@ pub(super) fn new_actor(
     parts: &mut Dispatcher,
     key: CallKey,
     incoming: Option<Incoming>,
-) -> (CallActor, Mailbox, Call) {
+) -> (Box<CallActor>, Mailbox, Call) {
     let rng = StdRng::from_rng(&mut parts.rng);
     connect(key, parts.config.clone(), parts.home.clone(), parts.media.clone(), rng, incoming)
 }
@@ -560,14 +575,15 @@ pub(super) fn connect(
     media: Arc<MediaSource>,
     rng: StdRng,
     incoming: Option<Incoming>,
-) -> (CallActor, Mailbox, Call) {
+) -> (Box<CallActor>, Mailbox, Call) {
     let (mailbox, messages, overrun) = mailbox();
     let (op_sender, ops) = mpsc::channel::<Box<Op>>(OPS);
     let (event_sender, events) = mpsc::channel(EVENTS);
-    let call_id = incoming.as_ref().map_or_else(|| ByteStr::from("-"), |incoming| incoming.invite.call_id().clone());
-    let call = Call::new(op_sender, events, mailbox.clone(), media, incoming.map(Arc::new));
+    let invite = incoming.as_ref().and_then(|incoming| incoming.invite.as_ref());
+    let call_id = invite.map_or_else(|| ByteStr::from("-"), |invite| invite.call_id().detached());
+    let call = Call::new(op_sender, events, mailbox.clone(), media, incoming.map(Box::new));
     let line = Line { key, call_id, mailbox: messages, overrun, ops, events: event_sender };
-    let actor = CallActor::new(line, config, rng, home);
+    let actor = Box::new(CallActor::new(line, config, rng, home));
     (actor, mailbox, call)
 }
 

@@ -44,7 +44,7 @@ pub struct EndpointConfig {
     pub timing: Timing,
     /// What a message may measure.
     pub limits: Limits,
-    /// Calls at a time; over it an INVITE gets 503. Each holds a task, two sockets and some tens of kilobytes.
+    /// Calls at a time; over it an INVITE gets 503. Each holds a task, four sockets and some tens of kilobytes.
     pub max_calls: usize,
     /// Threads that move media.
     pub media_workers: usize,
@@ -52,8 +52,8 @@ pub struct EndpointConfig {
     pub media_ports: PortRange,
     /// What is done to packets that leave, to show how calls fare on a bad network; `None` for every real use.
     pub impairment: Option<Impairment>,
-    /// After how long a call ends of which nothing is heard, neither of a leg nor of the one that it is bridged with. `None`, the default,
-    /// leaves that to the people on it; a server has nobody to notice.
+    /// After how long a call ends of which nothing is heard, neither of a leg nor of the one that it is bridged with, counted from the answer at the
+    /// earliest. `None`, the default, leaves that to the people on it; a server has nobody to notice.
     pub end_when_silent: Option<Duration>,
     /// After how long, where [`end_when_silent`](Self::end_when_silent) is set, a leg whose phone is on hold counts as silent too: neither RTP nor RTCP has come
     /// for so long. One hour by default: longer than people wait on hold, and than phones with RTCP are quiet (RFC 3550 §6.2: some seconds); phones
@@ -280,7 +280,7 @@ impl Endpoint {
         let home = Home { router: Router::new(self.ownership, index), shard };
         let rng = StdRng::from_rng(&mut *self.rng.lock().unwrap_or_else(PoisonError::into_inner));
         let (actor, mailbox, call) = connect(key, self.config.clone(), home.clone(), self.media.clone(), rng, None);
-        let started = Command::CallStarted { call: key, mailbox, actor: Box::new(actor) };
+        let started = Command::CallStarted { call: key, mailbox, actor };
         home.shard.try_send(started).map_err(|_| CallError::Ended)?;
         Ok(call)
     }

@@ -1,5 +1,9 @@
 //! One leg of a call inside its actor: the session, what was agreed for its media, and its hold on the worker.
 
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use blether_rtp_core::LegStatistics;
 use blether_sip_core::{Contact, Request, StatusCode, Uri};
 use bytes::Bytes;
 
@@ -25,6 +29,8 @@ pub(crate) struct Leg {
     pub(crate) refused: Option<StatusCode>,
     /// It was answered: its end is `Ended`, and never `Refused`.
     pub(crate) answered: bool,
+    /// When it was answered, by us or by its peer.
+    pub(crate) talks_since: Option<Instant>,
     /// We have dialled it: unless it is answered, its end is `Refused`.
     pub(crate) dialled: bool,
     /// How it ended, kept until its media has been closed and the application told.
@@ -33,8 +39,12 @@ pub(crate) struct Leg {
     pub(crate) silent: bool,
     /// Nothing at all has come of the peer for long.
     pub(crate) gone: bool,
-    /// Its session is over and its media is being closed.
+    /// Its media is being closed.
     pub(crate) closing: bool,
+    /// What its media counted, once that has been closed.
+    pub(crate) statistics: Option<Box<LegStatistics>>,
+    /// The call's end waits for what its media has counted so far.
+    pub(crate) is_awaited: bool,
 }
 
 impl Leg {
@@ -49,32 +59,35 @@ impl Leg {
             linked: None,
             refused: None,
             answered: false,
+            talks_since: None,
             dialled: false,
             ended: None,
             silent: false,
             gone: false,
             closing: false,
+            statistics: None,
+            is_awaited: false,
         }
     }
 
-    /// What there is to say of the leg, but for what its media counted; `None` for one that was never answered.
+    /// What there is to say of the leg, with what its media counted if that is closed; `None` for one that was never answered.
     pub(crate) fn report(&self, key: LegKey) -> Option<LegReport> {
         let plan = self.agreement.plan().filter(|_| self.answered || !self.dialled)?.clone();
-        Some(LegReport { leg: key, peer: self.peer.clone(), plan, statistics: None })
+        Some(LegReport { leg: key, peer: self.peer.clone(), plan, statistics: self.statistics.clone() })
     }
 
-    /// Agrees on media with the peer's offer, or makes an offer where the INVITE had none, and keeps the description for the 200.
+    /// Agrees on media at `local` with the peer's offer, or makes an offer where the INVITE had none, and keeps the description for the 200.
     /// `None` when the agreement waits for the peer's answer.
     ///
     /// # Errors
     ///
-    /// When nothing can be agreed; the leg is as it was, and `media` is closed.
+    /// When nothing can be agreed; the leg is as it was.
     pub(crate) fn negotiate(
         &mut self,
         capabilities: MediaCapabilities,
-        media: MediaLeg,
+        local: SocketAddr,
     ) -> Result<Option<MediaPlan>, NegotiationError> {
-        self.agreement.open(capabilities.clone(), media.local);
+        self.agreement.open(capabilities.clone(), local);
         let plan = match &self.offer {
             Some(offer) => {
                 let received = self.agreement.apply_offer(offer)?;
@@ -89,7 +102,6 @@ impl Leg {
                 None
             }
         };
-        self.media = Some(media);
         Ok(plan)
     }
 
@@ -115,6 +127,13 @@ impl Leg {
         if self.is_listening() { self.silent } else { self.gone }
     }
 
+    /// From when on its peer may be taken for gone, with what is waited for one that is to be heard, and for one that is not; `None` if it may
+    /// not. Before the answer most phones send nothing, so what was not heard by then is waited for anew.
+    pub(crate) fn deserted_from(&self, silent: Duration, gone: Duration) -> Option<Instant> {
+        let patience = if self.is_listening() { silent } else { gone };
+        self.talks_since.filter(|_| self.is_deserted())?.checked_add(patience)
+    }
+
     /// Whether something is to be heard of the peer.
     pub(crate) fn is_listening(&self) -> bool {
         self.agreement.plan().is_none_or(|plan| plan.direction.receives())
@@ -127,5 +146,16 @@ pub(crate) fn contact_uri(invite: &Request) -> Option<Uri> {
     match invite.headers().get::<Contact>() {
         Ok(Some(Contact::Address(contact))) => Some(contact.uri),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each call that lasts holds two.
+    #[test]
+    fn a_leg_of_a_call_is_small() {
+        assert!(size_of::<Leg>() <= 2_304, "{} bytes", size_of::<Leg>());
     }
 }

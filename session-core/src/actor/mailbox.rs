@@ -28,6 +28,7 @@ pub(crate) enum CallMessage {
     NotAcknowledged { leg: LegKey },
     Response { leg: LegKey, token: RequestToken, response: Response, flow: Flow },
     Failed { leg: LegKey, token: RequestToken, failure: Failure },
+    TransactionOver { leg: LegKey, token: RequestToken },
     Media { leg: LegKey, event: LegEvent },
     ShutDown,
 }

@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use blether_rtp_core::{
-    Impairment, LatchPolicy, LegConfig, LegEvent, LegId, LegMode, LegStatistics, MediaDirection, MediaWorkers, NoPort,
-    PayloadTypes, PortAllocator, WorkerError, WorkerHandle,
+    Impairment, LatchPolicy, LegConfig, LegEvent, LegId, LegMode, LegProcessor, LegStatistics, MediaDirection,
+    MediaWorkers, NoPort, PayloadTypes, PortAllocator, RtpSocket, WorkerError, WorkerHandle,
 };
 
 use super::LegKey;
@@ -42,27 +42,55 @@ pub enum MediaError {
 pub(crate) struct MediaLeg {
     pub(crate) worker: WorkerHandle,
     pub(crate) id: LegId,
-    /// The address and port that the SDP names.
-    pub(crate) local: SocketAddr,
+    /// How the worker reads the payload types of the leg's peer.
+    types: PayloadTypes,
     closed: bool,
 }
 
-impl MediaLeg {
-    /// Opens a port on `local` and has `worker` run it, idle. When this returns the leg runs, so an SDP may name its port.
-    pub(crate) async fn open(
-        source: &MediaSource,
-        worker: &WorkerHandle,
-        mailbox: Mailbox,
-        leg: LegKey,
-        local: IpAddr,
-        telephone_event: Option<u8>,
-    ) -> Result<Self, MediaError> {
+/// An open RTP socket that no worker runs yet: its port may be negotiated for, and named once it is a [`MediaLeg`].
+#[derive(Debug)]
+pub(crate) struct MediaPort {
+    socket: RtpSocket,
+    /// The address and port that the SDP names.
+    pub(crate) local: SocketAddr,
+}
+
+impl MediaPort {
+    /// Opens a port on `local`.
+    pub(crate) fn open(source: &MediaSource, local: IpAddr) -> Result<Self, NoPort> {
         let advertise = source.advertise.filter(|advertise| advertise.is_ipv4() == local.is_ipv4());
         let bound = advertise.map_or(local, unspecified);
         let socket = source.ports.allocate(bound)?;
-        let address = SocketAddr::new(advertise.unwrap_or(local), socket.local_addr().port());
+        let local = SocketAddr::new(advertise.unwrap_or(local), socket.local_addr().port());
+        Ok(Self { socket, local })
+    }
+}
+
+/// What a leg does from its beginning.
+pub(crate) enum Beginning {
+    /// Nothing: what is agreed comes later.
+    Idle,
+    /// Its processor has it.
+    Process(Box<dyn LegProcessor>),
+    /// It and another leg are relayed to each other.
+    Bridged(LegId),
+}
+
+impl MediaLeg {
+    /// Has `worker` run what comes to `port`, as `plan` says where anything is agreed. When this returns the leg runs, so an SDP may name its
+    /// port.
+    pub(crate) async fn run(
+        port: MediaPort,
+        source: &MediaSource,
+        worker: &WorkerHandle,
+        (mailbox, leg): (Mailbox, LegKey),
+        telephone_event: Option<u8>,
+        plan: Option<&MediaPlan>,
+        beginning: Beginning,
+    ) -> Result<Self, WorkerError> {
         let config = LegConfig {
-            remote: None,
+            remote: plan.map(|plan| plan.remote),
+            direction: plan.map_or_else(MediaDirection::default, direction_of),
             latch: LatchPolicy::default(),
             telephone_event_payload_type: telephone_event,
             silent_after: source.silent_after,
@@ -81,8 +109,29 @@ impl MediaLeg {
             // A full mailbox has counted the loss; a call that is gone needs no events.
             let _ = mailbox.try_send(CallMessage::Media { leg, event }, urgency);
         });
-        let id = worker.add_leg(socket, config, LegMode::Idle, events).await?;
-        Ok(Self { worker: worker.clone(), id, local: address, closed: false })
+        let MediaPort { socket, .. } = port;
+        let id = match beginning {
+            Beginning::Idle => worker.add_leg(socket, config, LegMode::Idle, events).await?,
+            Beginning::Process(processor) => {
+                worker.add_leg(socket, config, LegMode::Process(processor), events).await?
+            }
+            Beginning::Bridged(other) => worker.add_bridged_leg(socket, config, other, events).await?,
+        };
+        let types = PayloadTypes { relayed_as: Vec::new(), telephone_event };
+        Ok(Self { worker: worker.clone(), id, types, closed: false })
+    }
+
+    /// What the worker is to be told so that each codec of this leg's peer is called what the peer of `other` calls it, and this one's keys are
+    /// heard. `None` where that is how it reads them: with phones that keep to the numbers of the offer.
+    pub(crate) fn reads_anew(&mut self, plan: &MediaPlan, other: &MediaPlan) -> Option<PayloadTypes> {
+        let events = plan.receive_telephone_event.zip(other.telephone_event);
+        let renamed = plan.same_formats(other).chain(events).filter(|(here, there)| here != there);
+        let types = PayloadTypes { relayed_as: renamed.collect(), telephone_event: plan.receive_telephone_event };
+        if types == self.types {
+            return None;
+        }
+        self.types.clone_from(&types);
+        Some(types)
     }
 
     /// Closes the leg and returns what it counted.
@@ -94,23 +143,11 @@ impl MediaLeg {
 
 /// Has the worker do what was agreed: send where the peer listens, and only the ways that the two have agreed on (RFC 3264 §5.1, §6.1).
 pub(crate) async fn follow_plan(worker: &WorkerHandle, leg: LegId, plan: &MediaPlan) -> Result<(), WorkerError> {
-    let direction = MediaDirection { send: plan.direction.sends(), receive: plan.direction.receives() };
-    worker.follow(leg, plan.remote, direction).await
+    worker.follow(leg, plan.remote, direction_of(plan)).await
 }
 
-/// Has the worker call each codec of this leg's peer what the other leg's peer calls it, and hear this one's keys.
-pub(crate) async fn name_payload_types(
-    worker: &WorkerHandle,
-    leg: LegId,
-    plan: &MediaPlan,
-    other: &MediaPlan,
-) -> Result<(), WorkerError> {
-    let events = plan.receive_telephone_event.zip(other.telephone_event);
-    let types = PayloadTypes {
-        relayed_as: plan.same_formats(other).chain(events).collect(),
-        telephone_event: plan.receive_telephone_event,
-    };
-    worker.set_payload_types(leg, types).await
+fn direction_of(plan: &MediaPlan) -> MediaDirection {
+    MediaDirection { send: plan.direction.sends(), receive: plan.direction.receives() }
 }
 
 fn unspecified(like: IpAddr) -> IpAddr {

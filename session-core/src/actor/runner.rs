@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::future::{Future, pending, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -30,9 +30,13 @@ use crate::EndCause;
 /// fills up, and the shard answers for it.
 const OUTBOX: usize = 256;
 
-/// How long a call may exchange messages after its end was decided, beyond 64 × T1 each for an INVITE that nobody answers, its CANCEL and
-/// a BYE. Past it something does not keep its timers, and the call is dropped with an error in the log.
+/// How long a call may exchange messages after its end was decided, beyond 64 × T1 each for an INVITE that nobody answers, its CANCEL, a BYE for
+/// which there is no room, and one that nobody answers. Past it something does not keep its timers, and the call is dropped with an error in the log.
 const GOODBYE_MARGIN: Duration = Duration::from_secs(8);
+
+/// Messages that are taken in a row before whatever else the call has to do gets its turn: a mailbox that is never empty must not keep the handler and
+/// the media waiting. A quarter of what a mailbox holds, and more than a phone sends at once.
+const MESSAGES_IN_A_ROW: usize = 16;
 
 /// Work that others do for the call while it goes on.
 pub(super) type Chore = Pin<Box<dyn Future<Output = ChoreDone> + Send>>;
@@ -70,10 +74,15 @@ pub(crate) struct CallActor {
     pub(super) events: mpsc::Sender<Box<CallEvent>>,
     pub(super) handler: Option<HandlerFuture>,
     pub(super) witnessed: Witnessed,
-    pub(super) legs: BTreeMap<LegKey, Leg>,
+    /// Boxed: a node of the tree has room for eleven, and few calls have more than two.
+    pub(super) legs: BTreeMap<LegKey, Box<Leg>>,
     /// The two legs that talk to each other.
     pub(super) bridge: Option<Bridged>,
     pub(super) chores: Vec<Chore>,
+    /// When legs that were silent from before their answer are looked at again.
+    pub(super) silence_due: Option<Instant>,
+    /// What woke the call in a row that was none of the handler, its requests and the chores.
+    in_a_row: usize,
     /// When the end was decided; from then on there is no handler and no new leg.
     pub(super) ending: Option<Instant>,
 }
@@ -114,12 +123,14 @@ impl CallActor {
             legs: BTreeMap::new(),
             bridge: None,
             chores: Vec::new(),
+            silence_due: None,
+            in_a_row: 0,
             ending: None,
         }
     }
 
     /// Lives until every leg has ended, its media is closed, and the shard has been told all there is to tell.
-    pub(crate) async fn run(mut self) {
+    pub(crate) async fn run(mut self: Box<Self>) {
         if self.live().await.is_err() {
             tracing::error!(call_id = %self.call_id, "the state of the call failed; the call is dropped");
             metrics::counter!("blether_session_call_panics_total").increment(1);
@@ -167,15 +178,24 @@ impl CallActor {
     }
 
     fn longest_goodbye(&self) -> Duration {
-        self.config.timing.sixty_four_t1() * 3 + GOODBYE_MARGIN
+        self.config.timing.sixty_four_t1() * 4 + GOODBYE_MARGIN
     }
 
     async fn wait(&mut self) -> Woken {
         let goodbye = self.ending.map(|since| since + self.longest_goodbye());
         let bridge = self.bridge.as_ref().and_then(Bridged::poll_timeout);
         let due = self.legs.values().filter_map(|leg| leg.session.poll_timeout());
-        let due = due.chain(goodbye).chain(bridge).chain(self.witnessed.poll_timeout()).min();
+        let due = due.chain(goodbye).chain(bridge).chain(self.witnessed.poll_timeout()).chain(self.silence_due).min();
         let makes_room = self.outbox.front().is_some_and(Command::makes_room);
+        let mut work = pin!(work(&mut self.chores, &mut self.handler, &mut self.ops, self.ending.is_some()));
+        if self.in_a_row >= MESSAGES_IN_A_ROW {
+            // Whether there is something or not: what keeps the other waiting has the next turn.
+            self.in_a_row = 0;
+            if let Poll::Ready(woken) = poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await {
+                return woken;
+            }
+        }
+        self.in_a_row += 1;
         tokio::select! {
             biased;
             message = self.mailbox.recv(), if self.outbox.len() < OUTBOX => Woken::Message(message),
@@ -183,9 +203,10 @@ impl CallActor {
             () = sleep_until(due) => Woken::Timeout,
             // The first in the outbox waits, and may not be let into the reserved room.
             room = self.shard.room(makes_room), if !self.outbox.is_empty() => Woken::Room(room.is_ok()),
-            done = poll_chores(&mut self.chores) => Woken::Chore(done),
-            end = poll_handler(&mut self.handler) => Woken::Handler(end),
-            op = self.ops.recv(), if self.ending.is_none() => Woken::Op(op),
+            woken = &mut work => {
+                self.in_a_row = 0;
+                woken
+            }
         }
     }
 
@@ -217,6 +238,7 @@ impl CallActor {
             leg.session.handle_timeout(now);
         }
         self.bridge_timeout(now);
+        self.silence_timeout(now);
     }
 
     /// Decides the end of the call: the handler goes, and every leg is refused, cancelled or hung up as its state demands. A second
@@ -303,15 +325,35 @@ async fn sleep_until(due: Option<Instant>) {
     }
 }
 
-/// Waits for the first chore that is done, and takes it off the list.
-async fn poll_chores(chores: &mut Vec<Chore>) -> ChoreDone {
+/// Waits for what the call does beside its messages and its timers.
+async fn work(
+    chores: &mut Vec<Chore>,
+    handler: &mut Option<HandlerFuture>,
+    ops: &mut mpsc::Receiver<Box<Op>>,
+    is_ending: bool,
+) -> Woken {
+    tokio::select! {
+        biased;
+        done = poll_chores(chores, is_ending) => Woken::Chore(done),
+        end = poll_handler(handler) => Woken::Handler(end),
+        op = ops.recv(), if !is_ending => Woken::Op(op),
+    }
+}
+
+/// Waits for the first chore that is done and has something to tell, and takes it off the list. One that has nothing to tell is told of only to a
+/// call that waits for its end: else a flood of changes would take every turn of the handler.
+async fn poll_chores(chores: &mut Vec<Chore>, is_ending: bool) -> ChoreDone {
     poll_fn(|context| {
-        for index in 0..chores.len() {
-            if let Some(chore) = chores.get_mut(index)
-                && let Poll::Ready(done) = chore.as_mut().poll(context)
-            {
-                drop(chores.remove(index));
-                return Poll::Ready(done);
+        let mut index = 0;
+        while let Some(chore) = chores.get_mut(index) {
+            match chore.as_mut().poll(context) {
+                Poll::Pending => index += 1,
+                Poll::Ready(done) => {
+                    drop(chores.remove(index));
+                    if is_ending || !matches!(done, ChoreDone::PlanFollowed) {
+                        return Poll::Ready(done);
+                    }
+                }
             }
         }
         Poll::Pending
@@ -329,3 +371,6 @@ async fn poll_handler(handler: &mut Option<HandlerFuture>) -> HandlerEnd {
     })
     .await
 }
+
+#[cfg(test)]
+mod tests;

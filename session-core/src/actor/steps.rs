@@ -1,5 +1,6 @@
 //! What each message, session event and request of the application means for a call.
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use blether_rtp_core::{LegEvent, LegStatistics};
@@ -24,7 +25,7 @@ impl CallActor {
         let mut leg = Leg::new(session, Agreement::new(self.session_id()));
         leg.peer = leg.session.invite().and_then(contact_uri);
         leg.offer = (!offer.is_empty()).then_some(offer);
-        self.legs.insert(LegKey::PRIMARY, leg);
+        self.legs.insert(LegKey::PRIMARY, Box::new(leg));
         self.handler = Some(handler);
     }
 
@@ -36,6 +37,7 @@ impl CallActor {
             | CallMessage::NotAcknowledged { leg }
             | CallMessage::Response { leg, .. }
             | CallMessage::Failed { leg, .. }
+            | CallMessage::TransactionOver { leg, .. }
             | CallMessage::Media { leg, .. } => *leg,
             CallMessage::ShutDown => return self.begin_ending(now, EndCause::HungUp),
         };
@@ -57,6 +59,7 @@ impl CallActor {
                 leg.session.handle_response(now, token, response, flow)
             }
             CallMessage::Failed { token, failure, .. } => leg.session.handle_failure(now, token, failure),
+            CallMessage::TransactionOver { token, .. } => leg.session.handle_transaction_over(token),
             CallMessage::Media { leg: key, event } => {
                 // A leg without sound is no call: it ends.
                 if matches!(event, LegEvent::ProcessorPanicked | LegEvent::SocketFailed) {
@@ -76,26 +79,29 @@ impl CallActor {
         }
     }
 
-    /// Drains what the sessions want sent and have to say, until they are quiet, and forgets the legs that are over.
+    /// Drains what the sessions want sent and have to say, until they are quiet, closes the media of the legs that have said goodbye, and
+    /// forgets those that are over.
     pub(super) fn settle(&mut self) {
         let now = Instant::now();
         loop {
             let moved = self.drain(now);
             // What the legs do for each other comes after what each has to say itself.
             self.end_together(now);
+            self.witness_goodbye(now);
             self.settle_bridge(now);
-            if !(self.drain(now) || moved) {
+            if !(self.drain(now) || moved || self.forget_finished_legs(now)) {
                 break;
             }
         }
-        self.forget_finished_legs();
+        self.close_media();
         self.flush();
     }
 
     /// Takes from each session what it wants sent and has to say; whether there was anything.
     fn drain(&mut self, now: Instant) -> bool {
         let mut moved = false;
-        for key in self.legs.keys().copied().collect::<Vec<_>>() {
+        let mut place = 0;
+        while let Some(key) = self.legs.keys().nth(place).copied() {
             while let Some(transmit) = self.legs.get_mut(&key).and_then(|leg| leg.session.poll_transmit()) {
                 moved = true;
                 self.outbox.push_back(Command::Transmit { call: self.key, leg: key, transmit: Box::new(transmit) });
@@ -104,6 +110,7 @@ impl CallActor {
                 moved = true;
                 self.session_event(now, key, event);
             }
+            place += 1;
         }
         moved
     }
@@ -134,6 +141,7 @@ impl CallActor {
                     if let Some(leg) = self.legs.get_mut(&key) {
                         leg.answered = true;
                     }
+                    self.talks(now, key);
                     self.emit(CallEvent::Answered { leg: key, plan });
                 }
                 // A second 2xx is the session's own business: it never says `Answered` twice.
@@ -141,12 +149,12 @@ impl CallActor {
                 Err(error) => {
                     tracing::info!(call_id = %self.call_id, %error, "the answer agrees on nothing; hanging up");
                     leg.session.end(now, EndCause::Failed);
-                    self.refused(key, StatusCode::NOT_ACCEPTABLE_HERE);
+                    self.refused(key, StatusCode::NOT_ACCEPTABLE_HERE, EndCause::Failed);
                 }
             },
             SessionEvent::Confirmed { sdp } => self.confirmed(now, key, sdp.as_ref()),
             SessionEvent::Offer { sdp } => self.offered(now, key, &sdp),
-            SessionEvent::Refused { response } => self.refused(key, response.status()),
+            SessionEvent::Refused { response, cause } => self.refused(key, response.status(), cause),
             SessionEvent::Ended { by, cause } => {
                 leg.ended = Some((by, cause));
                 let linked = leg.linked.take();
@@ -177,10 +185,10 @@ impl CallActor {
     }
 
     /// A dialled leg will not be answered: said at once, however long its CANCEL or BYE takes.
-    fn refused(&mut self, key: LegKey, status: StatusCode) {
+    fn refused(&mut self, key: LegKey, status: StatusCode, cause: EndCause) {
         let Some(leg) = self.legs.get_mut(&key) else { return };
         leg.refused = Some(status);
-        self.emit(CallEvent::Refused { leg: key, status });
+        self.emit(CallEvent::Refused { leg: key, status, cause });
     }
 
     fn confirmed(&mut self, now: Instant, key: LegKey, sdp: Option<&bytes::Bytes>) {
@@ -268,37 +276,74 @@ impl CallActor {
         }));
     }
 
+    /// The leg has been answered: from here on its peer is to be heard.
+    fn talks(&mut self, now: Instant, key: LegKey) {
+        if let Some(leg) = self.legs.get_mut(&key) {
+            leg.talks_since = Some(now);
+        }
+        self.end_if_silent(now, key);
+    }
+
     /// Ends a call that nobody is on any more: nothing is heard of the leg, nor of the one that it is linked to. One that is on hold
     /// is not expected to be heard, so holding ends nothing before that one has been quiet for much longer.
     fn end_if_silent(&mut self, now: Instant, key: LegKey) {
-        let silent = |key: &LegKey| self.legs.get(key).is_some_and(Leg::is_deserted);
-        let Some(leg) = self.legs.get(&key) else { return };
-        // Before the answer, most phones send nothing.
-        let talks = leg.session.is_established();
-        if self.config.end_when_silent.is_some() && talks && leg.is_deserted() && leg.linked.as_ref().is_none_or(silent)
-        {
-            tracing::info!(call_id = %self.call_id, "nothing has been heard for too long; the call is ended");
-            metrics::counter!("blether_session_silent_calls_ended_total").increment(1);
-            self.begin_ending(now, EndCause::PeerGone);
+        let Some(silent) = self.config.end_when_silent else { return };
+        let gone = self.config.end_when_gone;
+        let Some(leg) = self.legs.get(&key).filter(|leg| leg.session.is_established()) else { return };
+        let Some(mut ends_at) = leg.deserted_from(silent, gone) else { return };
+        if let Some(linked) = leg.linked {
+            let linked = self.legs.get(&linked).and_then(|leg| leg.deserted_from(silent, gone));
+            let Some(linked) = linked else { return };
+            ends_at = ends_at.max(linked);
+        }
+        if ends_at > now {
+            self.silence_due = Some(ends_at);
+            return;
+        }
+        tracing::info!(call_id = %self.call_id, "nothing has been heard for too long; the call is ended");
+        metrics::counter!("blether_session_silent_calls_ended_total").increment(1);
+        self.begin_ending(now, EndCause::PeerGone);
+    }
+
+    /// Looks again at the legs that were silent from before their answer.
+    pub(super) fn silence_timeout(&mut self, now: Instant) {
+        if self.silence_due.take_if(|at| *at <= now).is_some() {
+            for key in self.legs.keys().copied().collect::<Vec<_>>() {
+                self.end_if_silent(now, key);
+            }
         }
     }
 
-    fn forget_finished_legs(&mut self) {
-        for key in self.legs.keys().copied().collect::<Vec<_>>() {
-            let Some(leg) = self.legs.get_mut(&key) else { continue };
-            if !leg.session.is_terminated() || leg.closing {
-                continue;
+    /// Closes the media of the legs that are over or have sent a BYE, which ends it (RFC 3261 §15.1.1), and has those that go on counted whose
+    /// figures are awaited. All of that is with their worker before it wakes for the first.
+    fn close_media(&mut self) {
+        for (&key, leg) in &mut self.legs {
+            let awaited = std::mem::take(&mut leg.is_awaited);
+            if (leg.session.is_terminated() || leg.session.is_hung_up())
+                && let Some(media) = leg.media.take()
+            {
+                leg.closing = true;
+                self.chores.push(Box::pin(async move {
+                    ChoreDone::MediaClosed { leg: key, statistics: media.close().await.map(Box::new) }
+                }));
+            } else if awaited && let Some(media) = &leg.media {
+                let (worker, id) = (media.worker.clone(), media.id);
+                self.chores.push(Box::pin(async move {
+                    ChoreDone::LegCounted { leg: key, statistics: worker.statistics(id).await.ok().map(Box::new) }
+                }));
             }
-            leg.closing = true;
-            let media = leg.media.take();
-            self.chores.push(Box::pin(async move {
-                let statistics = match media {
-                    Some(media) => media.close().await.map(Box::new),
-                    None => None,
-                };
-                ChoreDone::MediaClosed { leg: key, statistics }
-            }));
         }
+    }
+
+    /// Forgets the legs that are over and have no media; whether there were any.
+    fn forget_finished_legs(&mut self, now: Instant) -> bool {
+        let finished = |leg: &Leg| leg.session.is_terminated() && leg.media.is_none() && !leg.closing;
+        let mut forgotten = false;
+        while let Some(key) = self.legs.iter().find_map(|(key, leg)| finished(leg).then_some(*key)) {
+            self.forget_leg(now, key);
+            forgotten = true;
+        }
+        forgotten
     }
 
     pub(super) fn handle_op(&mut self, now: Instant, op: Op) {
@@ -319,16 +364,22 @@ impl CallActor {
                     leg.session.reject(now, status);
                 }
             }
-            Op::Negotiate { leg: key, capabilities, media, reply } => {
+            Op::Negotiate { leg: key, capabilities, local, reply } => {
                 let agreed = match self.legs.get_mut(&key) {
                     Some(leg) if leg.session.invite().is_none() => {
                         Err(CallError::WrongState("it has been answered or has ended"))
                     }
-                    Some(leg) => leg.negotiate(capabilities, media).map_err(CallError::from),
+                    Some(leg) => leg.negotiate(capabilities, local).map_err(CallError::from),
                     None => Err(CallError::NoSuchLeg(key)),
                 };
                 // The handler may have stopped waiting; the leg keeps what was agreed.
                 let _ = reply.send(agreed);
+            }
+            Op::Media { leg, media } => {
+                // That of a leg which has ended meanwhile is closed by being dropped.
+                if let Some(leg) = self.legs.get_mut(&leg) {
+                    leg.media = Some(media);
+                }
             }
             Op::Answer { leg: key, reply } => {
                 let sent = match self.legs.get_mut(&key) {
@@ -344,10 +395,13 @@ impl CallActor {
                     },
                     None => Err(CallError::NoSuchLeg(key)),
                 };
+                if sent.is_ok() {
+                    self.talks(now, key);
+                }
                 // As above.
                 let _ = reply.send(sent);
             }
-            Op::Dial { leg, dial, media } => self.dial(now, leg, *dial, media),
+            Op::Dial { leg, dial, local, media } => self.dial(now, leg, *dial, local, media),
             Op::Link { a, b } => {
                 let lives = |key| self.legs.get(key).is_some_and(|leg| leg.ended.is_none());
                 if lives(&a) && lives(&b) {
@@ -366,8 +420,9 @@ impl CallActor {
     /// A leg that says goodbye takes the one that it talks to along, and does not wait for its last word: a peer that is gone would take
     /// 64×T1 over that.
     fn end_together(&mut self, now: Instant) {
-        let ending = |(key, leg): (&LegKey, &Leg)| Some((*key, leg.linked?, leg.session.ending()?));
-        let Some((key, other, cause)) = self.legs.iter().find_map(ending) else { return };
+        let mut legs = self.legs.iter();
+        let ending = legs.find_map(|(key, leg)| Some((*key, leg.linked?, leg.session.ending()?)));
+        let Some((key, other, cause)) = ending else { return };
         if key == LegKey::PRIMARY || other == LegKey::PRIMARY {
             self.witness_end(now, key, Party::Local, cause);
         }
@@ -386,7 +441,7 @@ impl CallActor {
         }
     }
 
-    fn dial(&mut self, now: Instant, key: LegKey, dial: Dial, media: MediaLeg) {
+    fn dial(&mut self, now: Instant, key: LegKey, dial: Dial, local: SocketAddr, media: MediaLeg) {
         let local_tag = random_token(&mut self.rng);
         // Both legs of a call have one owner. It tells nothing about the other leg but that.
         let call_id = self.router.new_call_id(&mut self.rng);
@@ -395,7 +450,7 @@ impl CallActor {
         }
         let contact_user = dial.from.uri.as_sip().and_then(|uri| uri.user.clone());
         let mut agreement = Agreement::new(self.session_id());
-        agreement.open(dial.media.clone(), media.local);
+        agreement.open(dial.media.clone(), local);
         let offer = agreement.offer(&dial.media);
         let peer = dial.request_uri.clone();
         let invite = OutgoingInvite {
@@ -422,7 +477,7 @@ impl CallActor {
         leg.dialled = true;
         leg.peer = Some(peer);
         leg.media = Some(media);
-        self.legs.insert(key, leg);
+        self.legs.insert(key, Box::new(leg));
         self.outbox.push_back(Command::OpenLeg { call: self.key, leg: key, local_tag, call_id });
     }
 
@@ -444,9 +499,16 @@ impl CallActor {
         }
     }
 
-    /// The last that is heard of a leg.
+    /// The worker has closed a leg's media, and tells what it counted.
     pub(super) fn media_closed(&mut self, key: LegKey, statistics: Option<Box<LegStatistics>>) {
-        self.witness_leg(key, statistics.as_deref());
+        if let Some(leg) = self.legs.get_mut(&key) {
+            (leg.closing, leg.statistics) = (false, statistics);
+        }
+        self.witness_leg(key);
+    }
+
+    /// The last that is heard of a leg.
+    fn forget_leg(&mut self, now: Instant, key: LegKey) {
         let Some(leg) = self.legs.remove(&key) else { return };
         self.outbox.push_back(Command::CloseLeg { call: self.key, leg: key });
         let (by, cause) = leg.ended.unwrap_or((Party::Local, EndCause::HungUp));
@@ -458,12 +520,12 @@ impl CallActor {
                     EndCause::Failed => StatusCode::SERVER_INTERNAL_ERROR,
                     _ => StatusCode::REQUEST_TERMINATED,
                 };
-                self.emit(CallEvent::Refused { leg: key, status });
+                self.emit(CallEvent::Refused { leg: key, status, cause });
             }
-            None => self.emit(CallEvent::Ended { leg: key, by, cause, statistics }),
+            None => self.emit(CallEvent::Ended { leg: key, by, cause, statistics: leg.statistics }),
         }
         if key == LegKey::PRIMARY {
-            self.begin_ending(Instant::now(), cause);
+            self.begin_ending(now, cause);
         }
     }
 }

@@ -10,7 +10,7 @@ use blether_rtp_core::LegStatistics;
 use blether_sip_core::Uri;
 
 use super::LegKey;
-use super::runner::{CallActor, ChoreDone};
+use super::runner::CallActor;
 use crate::{EndCause, MediaPlan, Party};
 
 /// How long the end of a call waits for what its legs counted. A media worker answers within its turn, some milliseconds; one that takes longer
@@ -26,8 +26,8 @@ pub trait CallWitness: Send + Sync + 'static {
     /// refused. The call may still end before the 200 leaves; then the end says that it was not answered.
     fn answering(&self) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
-    /// The call is over, or this endpoint gives it up. Said exactly once, before the endpoint forgets it: as soon as it is known how the call ended
-    /// and the media workers have told what its legs counted, which they get a quarter of a second for. Must return at once.
+    /// The call is over, or this endpoint gives it up. Said exactly once, before the endpoint forgets it: as soon as it is known how the call ended, which is
+    /// when a BYE of ours leaves and not when it is answered, and the media workers have told what its legs counted, which they get a quarter of a second for. Must return at once.
     fn ended(&self, end: CallEnd);
 }
 
@@ -82,6 +82,11 @@ impl Witnessed {
         self.answered = true;
     }
 
+    /// Whether nothing has been said of the end yet.
+    fn awaits_end(&self) -> bool {
+        self.witness.is_some() && self.waiting.is_none()
+    }
+
     /// The end is decided; the leg has yet to say goodbye.
     pub(super) fn ending(&mut self, at: Instant, cause: EndCause) {
         self.decided.get_or_insert((at, cause));
@@ -102,7 +107,7 @@ impl Witnessed {
     /// Has the witness told as soon as all of `awaited` have told what they counted; only the first end is told. What was decided before the leg had
     /// said goodbye ended then.
     fn ended_when(&mut self, now: Instant, leg: LegKey, by: Party, cause: EndCause, awaited: Vec<LegKey>) {
-        if self.witness.is_none() || self.waiting.is_some() {
+        if !self.awaits_end() {
             return;
         }
         let at = self.decided.map_or(now, |(decided, _)| decided);
@@ -167,22 +172,30 @@ impl Drop for Witnessed {
 }
 
 impl CallActor {
+    /// The caller's leg is saying goodbye, or waits for the ACK before it may: the call is over then, however long that takes. A peer that has gone never
+    /// answers the BYE, and at shutdown nobody waits for it.
+    pub(super) fn witness_goodbye(&mut self, now: Instant) {
+        let Some(leg) = self.legs.get(&LegKey::PRIMARY).filter(|leg| !leg.session.is_terminated()) else { return };
+        let decided = self.witnessed.decided.map(|(_, cause)| cause);
+        if let Some(cause) = leg.session.ending().or(decided) {
+            self.witness_end(now, LegKey::PRIMARY, Party::Local, cause);
+        }
+    }
+
     /// The call is over. What its legs have counted is asked for, and the witness told when it is known.
     pub(super) fn witness_end(&mut self, now: Instant, ended: LegKey, by: Party, cause: EndCause) {
+        if !self.witnessed.awaits_end() {
+            return;
+        }
         let mut awaited = Vec::new();
-        for (&key, leg) in &self.legs {
+        for (&key, leg) in &mut self.legs {
             let Some(report) = leg.report(key) else { continue };
             self.witnessed.report(report);
             // A leg that is being closed tells by itself.
-            if let Some(media) = &leg.media {
-                let (worker, id) = (media.worker.clone(), media.id);
-                self.chores.push(Box::pin(async move {
-                    ChoreDone::LegCounted { leg: key, statistics: worker.statistics(id).await.ok().map(Box::new) }
-                }));
-            } else if !leg.closing {
-                continue;
+            leg.is_awaited = leg.media.is_some();
+            if leg.is_awaited || leg.closing {
+                awaited.push(key);
             }
-            awaited.push(key);
         }
         self.witnessed.ended_when(now, ended, by, cause, awaited);
     }
@@ -195,10 +208,11 @@ impl CallActor {
     }
 
     /// A leg's media is closed, before the call is over or while its end is told.
-    pub(super) fn witness_leg(&mut self, key: LegKey, statistics: Option<&LegStatistics>) {
+    pub(super) fn witness_leg(&mut self, key: LegKey) {
         if let Some(report) = self.legs.get(&key).and_then(|leg| leg.report(key)) {
+            let statistics = report.statistics.clone();
             self.witnessed.report(report);
-            self.witnessed.counted(key, statistics.copied().map(Box::new));
+            self.witnessed.counted(key, statistics);
         }
     }
 }

@@ -1,10 +1,12 @@
 //! The end of a dialog: BYE, its authentication, and what still arrives meanwhile (RFC 3261 §15.1, RFC 5407 §3.2).
 
+use std::time::{Duration, Instant};
+
 use blether_sip_core::{Method, Reason, Request, Response, StatusCode};
 use blether_transaction_core::{Failure, ServerTransactionId};
 
 use super::shared::Shared;
-use super::{EndCause, Party, RequestToken, State, requests};
+use super::{EndCause, NO_ROOM, Party, RequestToken, State, requests};
 use crate::dialog::{CSeqVerdict, Dialog};
 
 /// A dialog that we have sent a BYE in.
@@ -15,6 +17,17 @@ pub(super) struct Departing {
     cause: EndCause,
     /// It was sent a second time, since the connection that the first went by has ended.
     resent: bool,
+    /// Our own side had no room for it.
+    postponed: Option<Postponed>,
+}
+
+/// A BYE that is tried again: as Timer E would send it, after T1, then doubling up to T2, for as long as a transaction would go on.
+#[derive(Clone, Copy)]
+struct Postponed {
+    /// `None` once it was tried again, and until it is known what came of that.
+    at: Option<Instant>,
+    interval: Duration,
+    until: Instant,
 }
 
 impl Departing {
@@ -32,7 +45,7 @@ impl Departing {
         }
         let flow = shared.flow_of(&dialog);
         let token = shared.send_fresh(&mut bye, flow);
-        Some(Self { dialog, token, bye, cause, resent: false })
+        Some(Self { dialog, token, bye, cause, resent: false, postponed: None })
     }
 
     pub(super) fn token(&self) -> RequestToken {
@@ -55,13 +68,48 @@ impl Departing {
         Some(self)
     }
 
-    /// Takes in that nobody answers: `Some` if only a connection has ended and the BYE was sent once more, by another. A peer that never
-    /// hears of it would go on talking.
-    pub(super) fn failed(self, shared: &mut Shared, failure: Failure) -> Option<Self> {
+    /// Takes in that it could not be sent or nobody answers: `Some` if it is to be tried again. So it is where our own side had no room for it, and once
+    /// where only a connection has ended, by another. A peer that never hears of it would go on talking.
+    pub(super) fn failed(self, now: Instant, shared: &mut Shared, failure: Failure) -> Option<Self> {
+        if failure == NO_ROOM {
+            return self.postpone(now, shared);
+        }
         if self.resent || !shared.may_reach_otherwise(&self.dialog, failure) {
             return None;
         }
         Some(Self { resent: true, ..Self::begin(shared, self.dialog, self.cause)? })
+    }
+
+    fn postpone(mut self, now: Instant, shared: &Shared) -> Option<Self> {
+        let timing = shared.config.timing;
+        let (interval, until) = match self.postponed {
+            None => (timing.t1, now + timing.sixty_four_t1()),
+            Some(Postponed { until, .. }) if until <= now => {
+                tracing::warn!(call_id = %shared.call_id, "BYE not sent: there was no room for it in 64 × T1; the peer is left in the call");
+                return None;
+            }
+            Some(Postponed { interval, until, .. }) => ((interval * 2).min(timing.t2), until),
+        };
+        self.postponed = Some(Postponed { at: Some((now + interval).min(until)), interval, until });
+        Some(self)
+    }
+
+    /// Whether it has yet to be sent.
+    fn is_postponed(&self) -> bool {
+        self.poll_timeout().is_some()
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.postponed.and_then(|postponed| postponed.at)
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant, shared: &mut Shared) {
+        if let Some(postponed) = &mut self.postponed
+            && postponed.at.take_if(|at| *at <= now).is_some()
+        {
+            let flow = shared.flow_of(&self.dialog);
+            self.token = shared.send(self.bye.clone(), flow);
+        }
     }
 }
 
@@ -100,7 +148,7 @@ impl Ending {
     /// A BYE that crosses ours is answered 200 (RFC 5407 §3.2.1), anything else finds no session any more.
     pub(super) fn handle_request(
         mut self: Box<Self>,
-        _now: std::time::Instant,
+        _now: Instant,
         shared: &mut Shared,
         transaction: ServerTransactionId,
         request: &Request,
@@ -111,6 +159,10 @@ impl Ending {
             shared.respond_with(transaction, request, StatusCode::SERVER_INTERNAL_ERROR);
         } else if *request.method() == Method::Bye {
             shared.respond_with(transaction, request, StatusCode::OK);
+            if self.departing.is_postponed() {
+                // It knows.
+                return shared.finish(self.by, self.cause);
+            }
         } else {
             requests::answer_without_dialog(shared, transaction, request);
         }
@@ -136,15 +188,30 @@ impl Ending {
         }
     }
 
-    pub(super) fn handle_failure(self: Box<Self>, shared: &mut Shared, token: RequestToken, failure: Failure) -> State {
+    pub(super) fn handle_failure(
+        self: Box<Self>,
+        now: Instant,
+        shared: &mut Shared,
+        token: RequestToken,
+        failure: Failure,
+    ) -> State {
         if token != self.departing.token {
             return State::Ending(self);
         }
         let Self { departing, by, cause, reinvite } = *self;
-        match departing.failed(shared, failure) {
+        match departing.failed(now, shared, failure) {
             Some(departing) => State::Ending(Box::new(Self { departing, by, cause, reinvite })),
             None => shared.finish(by, cause),
         }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.departing.poll_timeout()
+    }
+
+    pub(super) fn handle_timeout(mut self: Box<Self>, now: Instant, shared: &mut Shared) -> State {
+        self.departing.handle_timeout(now, shared);
+        State::Ending(self)
     }
 }
 

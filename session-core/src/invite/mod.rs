@@ -29,6 +29,7 @@ mod outgoing;
 mod requests;
 mod shared;
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -52,6 +53,9 @@ use crate::client_authentication::ClientCredentials;
 use crate::config::{NextHop, SessionConfig};
 use crate::dialog::DialogId;
 use crate::error::{Refusal, VerbError};
+
+/// What a driver reports of a request that its own table of transactions had no room for: nothing was sent.
+pub(crate) const NO_ROOM: Failure = Failure::Transport(io::ErrorKind::QuotaExceeded);
 
 /// Names a request that a session (or a registration) sent, for its responses to be brought back to it. Unique within the
 /// machine that gave it out; the driver pairs it with the client transaction.
@@ -196,6 +200,8 @@ pub enum SessionEvent {
     Refused {
         /// The response.
         response: Response,
+        /// [`EndCause::Rejected`] with its status if the peer has sent it; else why it was made here.
+        cause: EndCause,
     },
     /// The peer offers a change of the session (re-INVITE, UPDATE, or a 2xx to an INVITE without offer). To be answered
     /// with [`InviteSession::accept_offer`] or [`InviteSession::refuse_offer`], at once for the UPDATE.
@@ -339,6 +345,11 @@ impl InviteSession {
             State::Ending(ending) => Some(ending.cause()),
             _ => None,
         }
+    }
+
+    /// Whether a BYE of ours is on its way: the session's media ends with it (RFC 3261 §15.1.1), though its answer may take a while.
+    pub fn is_hung_up(&self) -> bool {
+        matches!(self.state, State::Ending(_))
     }
 
     /// Whether [`SessionEvent::Ended`] has been queued. What is left to transmit should still be.
@@ -578,52 +589,64 @@ impl InviteSession {
         };
     }
 
-    /// Takes in that the request of this token got no final response: it timed out, or could not be sent.
+    /// Takes in that the request of this token got no final response: it timed out, or could not be sent. That there was no room for it at this end is
+    /// [`Failure::Transport`] with [`QuotaExceeded`](io::ErrorKind::QuotaExceeded): a BYE is then tried again for 64×T1.
     pub fn handle_failure(&mut self, now: Instant, token: RequestToken, failure: Failure) {
         let shared = &mut self.shared;
-        shared.losers_handle_failure(token, failure);
+        shared.losers_handle_failure(now, token, failure);
         self.state = match std::mem::replace(&mut self.state, State::Terminated) {
             State::Outgoing(outgoing) => outgoing.handle_failure(shared, token, failure),
             State::Cancelling(cancelling) => cancelling.handle_failure(shared, token),
             State::Established(established) => established.handle_failure(now, shared, token, failure),
-            State::Ending(ending) => ending.handle_failure(shared, token, failure),
+            State::Ending(ending) => ending.handle_failure(now, shared, token, failure),
             unchanged => unchanged,
         };
+    }
+
+    /// Takes in that the client transaction of this token is over: to an INVITE, no 2xx can come any more (RFC 6026 §7.2, Timer M), from
+    /// whatever branch of a fork, and what one would want is forgotten.
+    pub fn handle_transaction_over(&mut self, token: RequestToken) {
+        self.shared.forget_invite(token);
     }
 
     /// Takes in that a refusal of ours (300 to 699) was never acknowledged. It changes nothing: whoever was refused so is gone.
     pub fn handle_not_acknowledged(&mut self, _now: Instant) {}
 
-    /// Does what is due: resends of a 2xx, provisional responses that keep proxies waiting, the end of ringing, an offer that
-    /// is tried again.
+    /// Does what is due: resends of a 2xx, provisional responses that keep proxies waiting, the end of ringing, an offer or a BYE
+    /// that is tried again.
     pub fn handle_timeout(&mut self, now: Instant) {
         let shared = &mut self.shared;
+        shared.losers_handle_timeout(now);
         self.state = match std::mem::replace(&mut self.state, State::Terminated) {
             State::Incoming(incoming) => incoming.handle_timeout(now, shared),
             State::Outgoing(outgoing) => outgoing.handle_timeout(now, shared),
             State::Established(established) => established.handle_timeout(now, shared),
+            State::Ending(ending) => ending.handle_timeout(now, shared),
             unchanged => unchanged,
         };
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) has something to do next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        match &self.state {
+        let due = match &self.state {
             State::Incoming(incoming) => incoming.poll_timeout(),
             State::Outgoing(outgoing) => outgoing.poll_timeout(),
             State::Established(established) => established.poll_timeout(),
-            State::Cancelling(_) | State::Ending(_) | State::Terminated => None,
-        }
+            State::Ending(ending) => ending.poll_timeout(),
+            State::Cancelling(_) => None,
+            State::Terminated => return None,
+        };
+        due.into_iter().chain(self.shared.losers_poll_timeout()).min()
     }
 
     /// The next thing to be done on the network.
     pub fn poll_transmit(&mut self) -> Option<SessionTransmit> {
-        self.shared.transmits.pop_front()
+        pop(&mut self.shared.transmits)
     }
 
     /// The next thing that has happened.
     pub fn poll_event(&mut self) -> Option<SessionEvent> {
-        self.shared.events.pop_front()
+        pop(&mut self.shared.events)
     }
 
     fn take(&mut self) -> State {
@@ -634,6 +657,15 @@ impl InviteSession {
         self.state = state;
         Err(error)
     }
+}
+
+/// The first of a queue. An empty one keeps no memory: a session has nothing to say for most of its life.
+fn pop<T>(queue: &mut VecDeque<T>) -> Option<T> {
+    let first = queue.pop_front();
+    if first.is_none() {
+        *queue = VecDeque::new();
+    }
+    first
 }
 
 impl fmt::Debug for InviteSession {

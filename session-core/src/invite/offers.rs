@@ -321,6 +321,6 @@ impl Established {
 /// How long to wait after a 491 (§14.1), in steps of 10 ms: whoever chose the Call-ID 2.1 to 4 s, the other up to 2 s, so that they do not
 /// meet again.
 fn wait_after_glare(shared: &mut Shared) -> Duration {
-    let steps = if shared.initial.is_some() { 210..=400 } else { 0..=200 };
+    let steps = if shared.is_ours { 210..=400 } else { 0..=200 };
     Duration::from_millis(10 * shared.rng.random_range(steps))
 }

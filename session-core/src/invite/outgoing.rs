@@ -68,6 +68,7 @@ impl Outgoing {
             }
         };
         let token = shared.send_fresh(&mut request, flow);
+        shared.is_ours = true;
         shared.initial = Some(InitialInvite { token, request, flow, won_by: None });
         let rings_until = timeout.and_then(|timeout| now.checked_add(timeout));
         (shared, State::Outgoing(Box::new(Self { early: EarlyDialogs::default(), rings_until })))
@@ -96,8 +97,9 @@ impl Outgoing {
                 State::Outgoing(self)
             }
             false => {
-                shared.tell(SessionEvent::Refused { response: response.clone() });
-                shared.finish(Party::Remote, EndCause::Rejected(status))
+                let cause = EndCause::Rejected(status);
+                shared.tell(SessionEvent::Refused { response: response.clone(), cause });
+                shared.finish(Party::Remote, cause)
             }
         }
     }
@@ -168,7 +170,7 @@ impl Outgoing {
         }
         if let Some(initial) = &shared.initial {
             let response = Response::to_request(&initial.request, StatusCode::REQUEST_TIMEOUT).build();
-            shared.tell(SessionEvent::Refused { response });
+            shared.tell(SessionEvent::Refused { response, cause: EndCause::NoAnswer });
         }
         self.cancel(shared, Party::Local, EndCause::NoAnswer)
     }
@@ -334,6 +336,6 @@ fn retry(shared: &mut Shared, invite: Request, response: &Response) -> bool {
 
 /// Ends the call with a response that nobody sent.
 fn give_up(shared: &mut Shared, invite: &Request, status: StatusCode, cause: EndCause) -> State {
-    shared.tell(SessionEvent::Refused { response: Response::to_request(invite, status).build() });
+    shared.tell(SessionEvent::Refused { response: Response::to_request(invite, status).build(), cause });
     shared.finish(Party::Local, cause)
 }

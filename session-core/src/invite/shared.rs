@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
+use std::time::Instant;
 
 use blether_sip_core::{
     Allow, Authorization, ByteStr, Contact, HeaderName, Method, NameAddr, ProxyAuthorization, Request, Response,
@@ -37,8 +38,10 @@ pub(super) struct Shared {
     pub(super) rng: StdRng,
     pub(super) transmits: VecDeque<SessionTransmit>,
     pub(super) events: VecDeque<SessionEvent>,
-    /// The INVITE that began a session of ours.
+    /// The INVITE that began a session of ours, for as long as a 2xx to it may come.
     pub(super) initial: Option<InitialInvite>,
+    /// Whether we began the session, and so own its Call-ID (RFC 3261 §14.1).
+    pub(super) is_ours: bool,
     acknowledged: VecDeque<Acknowledged>,
     losers: Vec<Departing>,
     next_token: u64,
@@ -83,6 +86,7 @@ impl Shared {
             transmits: VecDeque::new(),
             events: VecDeque::new(),
             initial: None,
+            is_ours: false,
             acknowledged: VecDeque::new(),
             losers: Vec::new(),
             next_token: 0,
@@ -206,6 +210,12 @@ impl Shared {
         self.acknowledged.push_back(Acknowledged { token, remote_tag, ack, flow });
     }
 
+    /// Forgets what a 2xx to this INVITE would want: none can come any more.
+    pub(super) fn forget_invite(&mut self, token: RequestToken) {
+        self.acknowledged.retain(|acknowledged| acknowledged.token != token);
+        self.initial.take_if(|initial| initial.token == token && initial.won_by.is_some());
+    }
+
     /// Sends the ACK again if this is a 2xx that was acknowledged before; whether it is.
     pub(super) fn acknowledge_again(&mut self, token: RequestToken, response: &Response) -> bool {
         if !response.status().is_success() {
@@ -257,12 +267,26 @@ impl Shared {
     }
 
     /// Takes in that a BYE to a branch that lost got no answer, if the token is that of one.
-    pub(super) fn losers_handle_failure(&mut self, token: RequestToken, failure: Failure) {
+    pub(super) fn losers_handle_failure(&mut self, now: Instant, token: RequestToken, failure: Failure) {
         let Some(at) = self.losers.iter().position(|loser| loser.token() == token) else { return };
         let loser = self.losers.swap_remove(at);
-        if let Some(again) = loser.failed(self, failure) {
+        if let Some(again) = loser.failed(now, self, failure) {
             self.losers.push(again);
         }
+    }
+
+    /// When a BYE to a branch that lost is tried again.
+    pub(super) fn losers_poll_timeout(&self) -> Option<Instant> {
+        self.losers.iter().filter_map(Departing::poll_timeout).min()
+    }
+
+    pub(super) fn losers_handle_timeout(&mut self, now: Instant) {
+        // They need the rest of this while they are gone through.
+        let mut losers = std::mem::take(&mut self.losers);
+        for loser in &mut losers {
+            loser.handle_timeout(now, self);
+        }
+        self.losers = losers;
     }
 
     /// A random number of seconds for Retry-After (RFC 3261 §14.2: "between 0 and 10 seconds").

@@ -111,7 +111,10 @@ impl MediaCapabilities {
     pub fn from_offer(offer: &[u8]) -> Result<Self, NegotiationError> {
         let offer = SessionDescription::parse(offer).map_err(NegotiationError::Malformed)?;
         let (_, stream) = audio_stream(&offer).ok_or(NegotiationError::NoAudio)?;
-        let (telephone_events, audio) = formats_of(stream).partition::<Vec<_>, _>(is_telephone_event);
+        let (mut telephone_events, mut audio) = formats_of(stream).partition::<Vec<_>, _>(is_telephone_event);
+        // They may live as long as the call.
+        telephone_events.shrink_to_fit();
+        audio.shrink_to_fit();
         Ok(Self { audio, telephone_events, ptime: stream.ptime(), direction: effective_direction(stream) })
     }
 

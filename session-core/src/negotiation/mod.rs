@@ -10,7 +10,7 @@
 mod capabilities;
 mod plan;
 
-use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -26,6 +26,9 @@ use crate::error::NegotiationError;
 /// The only profile that is spoken; secured and feedback profiles are refused.
 const PROFILE: &str = "RTP/AVP";
 
+/// Bytes that most of our descriptions fit into.
+const USUAL_DESCRIPTION: usize = 512;
+
 /// RFC 3551 §4.2.
 const DEFAULT_PTIME: Duration = Duration::from_millis(20);
 
@@ -40,8 +43,8 @@ pub struct Negotiation {
     last: Option<(u64, Bytes)>,
     /// The m= lines that were agreed on so far.
     streams: Vec<Stream>,
-    /// What each payload type stands for, by the descriptions so far: at most 128.
-    numbers: BTreeMap<u8, AudioFormat>,
+    /// What each payload type stands for, by the descriptions so far: at most 128, in order.
+    numbers: Vec<(u8, AudioFormat)>,
 }
 
 /// One m= line of the session, whose place never changes (RFC 3264 §8).
@@ -103,8 +106,11 @@ impl ReceivedOffer {
     /// direction as the other phone is to see ours.
     pub fn wishes(&self) -> MediaCapabilities {
         let unnumbered = |format| AudioFormat { payload_type: None, ..format };
-        let (telephone_events, audio) =
+        let (mut telephone_events, mut audio) =
             self.stream().into_iter().flat_map(formats_of).map(unnumbered).partition::<Vec<_>, _>(is_telephone_event);
+        // They may live as long as the session.
+        telephone_events.shrink_to_fit();
+        audio.shrink_to_fit();
         let ptime = self.stream().and_then(MediaDescription::ptime);
         MediaCapabilities { audio, telephone_events, ptime, direction: self.direction() }
     }
@@ -118,7 +124,7 @@ impl Negotiation {
     /// Begins the negotiations of a session. `session_id` is to be unique for this host (RFC 8866 §5.2 advises a time stamp; random
     /// text does as well); only its lower 62 bits are used, because some peers read the number as signed.
     pub fn new(session_id: u64) -> Self {
-        Self { session_id: session_id & (u64::MAX >> 2), last: None, streams: Vec::new(), numbers: BTreeMap::new() }
+        Self { session_id: session_id & (u64::MAX >> 2), last: None, streams: Vec::new(), numbers: Vec::new() }
     }
 
     /// Makes an offer (RFC 3264 §5; §8 if the session has one already). `local` is where our media arrives: an address that
@@ -130,7 +136,7 @@ impl Negotiation {
         let capabilities = self.with_known_numbers(capabilities);
         let formats: Vec<(u8, AudioFormat)> =
             capabilities.numbered().into_iter().map(|(number, format)| (number, format.clone())).collect();
-        self.numbers.extend(formats.iter().cloned());
+        self.remember(&formats);
         let streams = if self.streams.is_empty() { vec![Stream::Audio] } else { self.streams.clone() };
         let audio = audio_line(&formats, local, capabilities.ptime, capabilities.direction);
         let sdp = self.describe(&streams, &audio, local);
@@ -236,8 +242,21 @@ impl Negotiation {
         let audio = audio_line(&common, local, capabilities.ptime, direction);
         let sdp = self.describe(&streams, &audio, local);
         self.streams = streams;
-        self.numbers.extend(common);
+        self.remember(&common);
         Ok((sdp, plan))
+    }
+
+    fn remember(&mut self, formats: &[(u8, AudioFormat)]) {
+        if self.numbers.is_empty() {
+            self.numbers.reserve_exact(formats.len());
+        }
+        for (number, format) in formats {
+            let at = self.numbers.partition_point(|(known, _)| known < number);
+            match self.numbers.get_mut(at).filter(|(known, _)| known == number) {
+                Some((_, known)) => known.clone_from(format),
+                None => self.numbers.insert(at, (*number, format.clone())),
+            }
+        }
     }
 
     /// The same formats, each with the payload type that it has had in this session: what a number stands for must not change
@@ -247,11 +266,11 @@ impl Negotiation {
         if self.numbers.is_empty() {
             return numbered;
         }
-        let mut taken: Vec<u8> = self.numbers.keys().copied().collect();
+        let mut taken: Vec<u8> = self.numbers.iter().map(|(number, _)| *number).collect();
         let mut used: Vec<u8> = Vec::new();
         for format in numbered.audio.iter_mut().chain(&mut numbered.telephone_events) {
-            let had = |(_, known): &(&u8, &AudioFormat)| known.rtpmap().is_same_encoding(&format.rtpmap());
-            let free = |(number, _): &(&u8, &AudioFormat)| !used.contains(number);
+            let had = |(_, known): &&(u8, AudioFormat)| known.rtpmap().is_same_encoding(&format.rtpmap());
+            let free = |(number, _): &&(u8, AudioFormat)| !used.contains(number);
             // Of two that differ in parameters alone, each keeps its own.
             let same = self.numbers.iter().filter(had).filter(free).max_by_key(|(_, known)| known.fmtp == format.fmtp);
             let number = same.map(|(number, _)| *number).or_else(|| {
@@ -278,14 +297,22 @@ impl Negotiation {
             });
         }
         let mut description = builder.build().expect("origin and connection are made of numbers");
-        let mut sdp = Bytes::from(description.to_string());
+        let mut sdp = written(&description);
         if self.last.as_ref().is_some_and(|(_, last)| *last != sdp) {
             description.origin.session_version = version.saturating_add(1);
-            sdp = Bytes::from(description.to_string());
+            sdp = written(&description);
         }
         self.last = Some((description.origin.session_version, sdp.clone()));
         sdp
     }
+}
+
+/// The text of a description, which lives as long as its session and so keeps no room to spare.
+fn written(description: &SessionDescription) -> Bytes {
+    let mut text = String::with_capacity(USUAL_DESCRIPTION);
+    // Writing to a `String` cannot fail.
+    let _ = write!(text, "{description}");
+    Bytes::from(text.into_bytes().into_boxed_slice())
 }
 
 /// The first audio stream that could be taken, and its place.

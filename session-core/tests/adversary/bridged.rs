@@ -1,21 +1,23 @@
 //! The adversary at both ends of a bridge.
 
+use std::collections::BTreeSet;
 use std::future::pending;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use blether_rtp_core::LegEvent;
 use blether_session_core::MediaCapabilities;
-use blether_session_core::actor::{Call, CallError, CallEvent, Endpoint};
+use blether_session_core::actor::{Call, CallError, CallEvent, Endpoint, EndpointConfig, LegKey};
 use blether_sip_core::sdp::Direction;
 use blether_sip_core::{Method, Request, Response, StatusCode};
 use blether_sip_transport::Flow;
 use bytes::Bytes;
 use tokio::net::UdpSocket;
-use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::{Instant, timeout};
 
-use super::endpoint::{dial_of, in_time, nothing_left, serve};
+use super::endpoint::{dial_of, in_time, nothing_left, serve, serve_configured};
 use super::peer::{Adversary, Dialog, described, sdp};
 
 /// A description of G.711 and telephone events by this number.
@@ -324,11 +326,20 @@ async fn passing_early_media() -> (Endpoint, Adversary, Adversary) {
 
 /// The same, which passes it as soon as there is leave.
 async fn passing_early_media_when(leave: Arc<Semaphore>) -> (Endpoint, Adversary, Adversary) {
+    passing_early_media_with(EndpointConfig::default(), leave, mpsc::unbounded_channel().0).await
+}
+
+/// The same, which tells of legs that are silent before the answer.
+async fn passing_early_media_with(
+    config: EndpointConfig,
+    leave: Arc<Semaphore>,
+    silent: mpsc::UnboundedSender<LegKey>,
+) -> (Endpoint, Adversary, Adversary) {
     let (ours, theirs) = (Arc::new(OnceLock::new()), Arc::new(OnceLock::new()));
     let (local, to) = (ours.clone(), theirs.clone());
-    let server = serve(move |mut call: Call| {
+    let server = serve_configured(config, move |mut call: Call| {
         let (local, to): (SocketAddr, SocketAddr) = (*local.get().unwrap(), *to.get().unwrap());
-        let leave = Arc::clone(&leave);
+        let (leave, silent) = (Arc::clone(&leave), silent.clone());
         async move {
             let leg = call.dial(dial_of(MediaCapabilities::g711(), Flow::udp(local, to))).await?;
             loop {
@@ -337,6 +348,8 @@ async fn passing_early_media_when(leave: Arc<Semaphore>) -> (Endpoint, Adversary
                         leave.acquire().await.unwrap().forget();
                         call.pass_early_media(leg).await?;
                     }
+                    // A test need not listen.
+                    CallEvent::Media { leg, event: LegEvent::Silent } => drop(silent.send(leg)),
                     CallEvent::Refused { status, .. } => return Err(CallError::Refused(status)),
                     CallEvent::Answered { .. } => break,
                     _ => {}
@@ -351,6 +364,36 @@ async fn passing_early_media_when(leave: Arc<Semaphore>) -> (Endpoint, Adversary
     let (caller, callee) = (Adversary::facing(&server).await, Adversary::facing(&server).await);
     theirs.set(callee.address()).unwrap();
     (server, caller, callee)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn phones_that_were_silent_before_the_answer_are_waited_for_from_the_answer_on() {
+    let patience = Duration::from_millis(300);
+    let config = EndpointConfig { end_when_silent: Some(patience), ..EndpointConfig::default() };
+    let (silent, mut are_silent) = mpsc::unbounded_channel();
+    let leave = Arc::new(Semaphore::new(Semaphore::MAX_PERMITS));
+    let (server, mut caller, mut callee) = passing_early_media_with(config, leave, silent).await;
+    let invite = caller.invite(40_010);
+    caller.say(invite.clone()).await;
+    let passed_on = callee.hear_request(Method::Invite).await;
+    let mut answer = callee.response(&passed_on, StatusCode::SESSION_PROGRESS, "callee");
+    answer.set_body("application/sdp", sdp(40_000, 1, ""));
+    callee.say(answer).await;
+    caller.hear_status(&invite, StatusCode::SESSION_PROGRESS).await;
+    let mut legs = BTreeSet::new();
+    while legs.len() < 2 {
+        legs.insert(in_time("silence", are_silent.recv()).await.unwrap());
+    }
+    let answered = Instant::now();
+    callee.say(callee.response(&passed_on, StatusCode::OK, "callee")).await;
+    let mut dialog = Dialog::of_caller(&invite, &caller.hear_final(&invite).await);
+    caller.acknowledge(&mut dialog).await;
+    for phone in [&mut caller, &mut callee] {
+        let bye = phone.hear_request(Method::Bye).await;
+        assert!(answered.elapsed() >= patience, "ended {:?} after the answer", answered.elapsed());
+        phone.reply(&bye, StatusCode::OK).await;
+    }
+    nothing_left(&server).await;
 }
 
 /// Calls, has the callee be heard before it answers, and returns both with the INVITE and what the caller was told.

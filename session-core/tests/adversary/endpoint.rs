@@ -51,7 +51,16 @@ where
     F: Fn(Call) -> Fut + Send + Sync + Clone + 'static,
     Fut: Future<Output = Result<(), CallError>> + Send + 'static,
 {
-    let config = EndpointConfig { timing, media_ports: PortRange::system_chosen(), ..EndpointConfig::default() };
+    serve_configured(EndpointConfig { timing, ..EndpointConfig::default() }, handler).await
+}
+
+/// The same, but for its ports, which are the system's choice.
+pub(crate) async fn serve_configured<F, Fut>(config: EndpointConfig, handler: F) -> Endpoint
+where
+    F: Fn(Call) -> Fut + Send + Sync + Clone + 'static,
+    Fut: Future<Output = Result<(), CallError>> + Send + 'static,
+{
+    let config = EndpointConfig { media_ports: PortRange::system_chosen(), ..config };
     let boxed = move |call| Box::pin(handler(call)) as HandlerFuture;
     Endpoint::start(config, Arc::new(App(boxed))).await.unwrap()
 }

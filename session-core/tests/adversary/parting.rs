@@ -1,13 +1,21 @@
 //! Ends that meet on the way, and ends that go wrong.
 
-use std::future::pending;
+use std::future::{pending, ready};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Instant;
 
-use blether_session_core::actor::{Call, CallEvent};
-use blether_sip_core::{Method, StatusCode};
+use blether_rtp_core::PortRange;
+use blether_session_core::actor::{
+    Admission, Answer, Application, Call, CallEnd, CallEvent, CallWitness, Endpoint, EndpointConfig, LegKey, Responder,
+};
+use blether_session_core::{EndCause, Party};
+use blether_sip_core::{Method, Request, StatusCode};
+use blether_sip_transport::Flow;
 use tokio::sync::mpsc;
 
-use super::endpoint::{answer_with_echo, call_to, echo_server, in_time, nothing_left, phone, serve, until};
-use super::peer::Adversary;
+use super::endpoint::{PATIENCE, answer_with_echo, call_to, echo_server, in_time, nothing_left, phone, serve, until};
+use super::peer::{Adversary, Dialog};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bye_that_crosses_ours_is_answered_200() {
@@ -21,6 +29,62 @@ async fn a_bye_that_crosses_ours_is_answered_200() {
     peer.hang_up(&mut dialog).await;
     peer.reply(&ours, StatusCode::OK).await;
     nothing_left(&server).await;
+}
+
+/// Answers every call with an echo, and tells how each has ended.
+struct Witnessed(mpsc::UnboundedSender<CallEnd>);
+
+struct Witness(mpsc::UnboundedSender<CallEnd>);
+
+impl CallWitness for Witness {
+    fn answering(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(ready(()))
+    }
+
+    fn ended(&self, end: CallEnd) {
+        self.0.send(end).unwrap();
+    }
+}
+
+impl Application for Witnessed {
+    fn on_invite(&self, _now: Instant, _invite: &Request, _flow: Flow) -> Admission {
+        Admission::accept(|mut call| async move {
+            answer_with_echo(&mut call).await?;
+            pending().await
+        })
+        .witnessed_by(Arc::new(Witness(self.0.clone())))
+    }
+
+    fn on_request(&self, _now: Instant, _request: &Request, _flow: Flow, _responder: Responder) -> Answer {
+        Answer::NotServed
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_is_shut_down_has_its_figures_though_its_peer_never_answers_the_bye() {
+    for acknowledges in [true, false] {
+        let (told, mut ends) = mpsc::unbounded_channel();
+        let config = EndpointConfig { media_ports: PortRange::system_chosen(), ..EndpointConfig::default() };
+        let server = Endpoint::start(config, Arc::new(Witnessed(told))).await.unwrap();
+        let mut peer = Adversary::facing(&server).await;
+        let invite = peer.invite(40_000);
+        let answer = peer.ask(invite.clone()).await;
+        if acknowledges {
+            let mut dialog = Dialog::of_caller(&invite, &answer);
+            peer.acknowledge(&mut dialog).await;
+            // Requests of a call come to it in order: the ACK is there when this is answered.
+            let options = peer.within(&mut dialog, Method::Options).build().unwrap();
+            assert_eq!(peer.ask(options).await.status(), StatusCode::OK);
+        }
+        // That is before the BYE is given up, or the ACK.
+        let end = tokio::select! {
+            end = in_time("the end", ends.recv()) => end,
+            () = server.shut_down(PATIENCE * 2) => panic!("the call has gone though nobody has answered its BYE"),
+        };
+        let CallEnd { leg, by, cause, answered, legs, .. } = end.unwrap();
+        assert_eq!((leg, by, cause, answered), (LegKey::PRIMARY, Party::Local, EndCause::HungUp, true));
+        assert!(matches!(&legs[..], [report] if report.statistics.is_some()), "{legs:?}");
+    }
 }
 
 /// Panics when it is dropped.

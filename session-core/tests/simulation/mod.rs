@@ -114,7 +114,7 @@ fn shown(event: &SessionEvent) -> String {
         SessionEvent::Progress { sdp } => format!("Progress {}", body(sdp)),
         SessionEvent::Answered { sdp } => format!("Answered {}", body(sdp)),
         SessionEvent::Confirmed { sdp } => format!("Confirmed {}", body(sdp)),
-        SessionEvent::Refused { response } => format!("Refused {}", response.status().code()),
+        SessionEvent::Refused { response, .. } => format!("Refused {}", response.status().code()),
         SessionEvent::Offer { sdp } => format!("Offer {}", described(sdp)),
         SessionEvent::OfferWanted => "OfferWanted".to_owned(),
         SessionEvent::OfferWithdrawn => "OfferWithdrawn".to_owned(),

@@ -144,7 +144,7 @@ impl Phone {
                     Err(_) => seat.session.end(now, EndCause::Failed),
                 }
             }
-            SessionEvent::Refused { response } => self.seats[linked].session.reject(now, response.status()),
+            SessionEvent::Refused { response, .. } => self.seats[linked].session.reject(now, response.status()),
             SessionEvent::Ended { cause, .. } => {
                 self.bridges.retain(|(a, b, _)| *a != index && *b != index);
                 self.seats[linked].session.end(now, *cause);

@@ -36,7 +36,6 @@ pub(crate) async fn in_time<T>(what: &str, wait: impl Future<Output = T>) -> T {
 /// What a phone has asked of the registrar, when it was believed.
 #[derive(Clone, Debug)]
 pub(crate) struct Binding {
-    pub(crate) at: Instant,
     pub(crate) contact: Uri,
     /// What was asked for, in seconds; 0 takes it back.
     pub(crate) asked: u32,
@@ -176,7 +175,7 @@ impl Application for Registrar {
         })
     }
 
-    fn on_request(&self, now: Instant, request: &Request, flow: Flow, _responder: Responder) -> Answer {
+    fn on_request(&self, _now: Instant, request: &Request, flow: Flow, _responder: Responder) -> Answer {
         if *request.method() != Method::Register {
             return Answer::NotServed;
         }
@@ -192,8 +191,7 @@ impl Application for Registrar {
             return Answer::now(Response::to_request(request, StatusCode::BAD_REQUEST).build());
         };
         let asked = request.headers().get::<Expires>().ok().flatten().map_or(3_600, |Expires(seconds)| seconds);
-        self.bindings
-            .send_modify(|bindings| bindings.push(Binding { at: now, contact: contact.uri.clone(), asked, flow }));
+        self.bindings.send_modify(|bindings| bindings.push(Binding { contact: contact.uri.clone(), asked, flow }));
         let response = Response::to_request(request, StatusCode::OK);
         if asked == 0 {
             return Answer::now(response.build());

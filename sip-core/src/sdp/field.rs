@@ -28,11 +28,11 @@ impl Origin {
     /// Makes an origin on the internet.
     pub fn new(username: &str, session_id: u64, session_version: u64, address: IpAddr) -> Self {
         Self {
-            username: ByteStr::from(username),
+            username: word(username),
             session_id,
             session_version,
-            network: ByteStr::from("IN"),
-            address_type: ByteStr::from(address_type(address)),
+            network: word("IN"),
+            address_type: word(address_type(address)),
             address: ByteStr::from(address.to_string()),
         }
     }
@@ -40,11 +40,11 @@ impl Origin {
     pub(super) fn parse(value: &str) -> Option<Self> {
         let [username, id, version, network, address_type, address] = words(value)?;
         Some(Self {
-            username: ByteStr::from(username),
+            username: word(username),
             session_id: number(id)?,
             session_version: number(version)?,
-            network: ByteStr::from(network),
-            address_type: ByteStr::from(address_type),
+            network: word(network),
+            address_type: word(address_type),
             address: ByteStr::from(address),
         })
     }
@@ -76,8 +76,8 @@ impl Connection {
     /// A unicast address on the internet.
     pub fn new(address: IpAddr) -> Self {
         Self {
-            network: ByteStr::from("IN"),
-            address_type: ByteStr::from(address_type(address)),
+            network: word("IN"),
+            address_type: word(address_type(address)),
             address: ByteStr::from(address.to_string()),
         }
     }
@@ -95,16 +95,18 @@ impl Connection {
 
     pub(super) fn parse(value: &str) -> Option<Self> {
         let [network, address_type, address] = words(value)?;
-        Some(Self {
-            network: ByteStr::from(network),
-            address_type: ByteStr::from(address_type),
-            address: ByteStr::from(address),
-        })
+        Some(Self { network: word(network), address_type: word(address_type), address: ByteStr::from(address) })
     }
 
     pub(super) fn is_writable(&self) -> bool {
         [&self.network, &self.address_type, &self.address].into_iter().all(|w| is_word(w))
     }
+}
+
+/// A word that stands in nearly every description, which takes no memory, or any other.
+fn word(text: &str) -> ByteStr {
+    let known = ["IN", "IP4", "IP6", "-"].into_iter().find(|known| *known == text);
+    known.map_or_else(|| ByteStr::from(text), ByteStr::from_static)
 }
 
 impl fmt::Display for Connection {

@@ -30,6 +30,12 @@ impl AddressOfRecord {
         Some(AddressOfRecord { user: user.into(), host: host.normalised() })
     }
 
+    /// A copy that shares no memory with this one.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        AddressOfRecord { user: self.user.detached(), host: self.host.normalised() }
+    }
+
     /// The user, without escapes.
     #[must_use]
     pub fn user(&self) -> &str {

@@ -14,7 +14,7 @@ use crate::{ConnectionId, Flow, Frame, Framer};
 const CHUNK: usize = 16 * 1_024;
 
 /// The answer to a keep-alive (RFC 5626 §3.5.1).
-const PONG: Bytes = Bytes::from_static(b"\r\n");
+pub(super) const PONG: Bytes = Bytes::from_static(b"\r\n");
 
 /// How long a connection lives on that sent what is no message, so that it can be told.
 const LINGER: Duration = Duration::from_secs(1);
@@ -134,7 +134,7 @@ async fn write(connections: &Connections, stream: &TcpStream, outbound: &Outboun
         if let Err(reason) = write_all(connections, stream, &payload).await {
             return reason;
         }
-        outbound.done(&payload);
+        outbound.done();
         connections.shared.meters.sent.increment(1);
     }
 }

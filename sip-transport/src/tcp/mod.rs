@@ -67,6 +67,11 @@ impl CloseReason {
         }
     }
 
+    /// Whether what could not be written may find its peer by another connection.
+    fn lets_be_reached(self) -> bool {
+        matches!(self, Self::Peer | Self::Idle | Self::Evicted | Self::Broken(_))
+    }
+
     /// What this is to a transaction that had something on its way by the connection (RFC 3261 §17.1.4).
     pub fn kind(self) -> io::ErrorKind {
         match self {
@@ -94,6 +99,14 @@ pub enum StreamEvent {
         flow: Flow,
         /// What is wrong with it.
         error: Box<FramingError>,
+    },
+    /// A connection that a peer has opened is no more, and this was queued for it and not, or not wholly, written: it has not been sent. Comes
+    /// before [`Self::Closed`], in the order in which it was queued. Not where the peer would not read, or has sent what is no message.
+    Unsent {
+        /// What the connection was.
+        flow: Flow,
+        /// A message of ours; boxed, since it is the rarest of events and would make all of them larger.
+        bytes: Box<Bytes>,
     },
     /// The connection is no more: what was sent by it may not have arrived.
     Closed {
@@ -258,6 +271,11 @@ impl Connections {
             // A peer that hears of the end first may come back before it is known here.
             connections.forget(id);
             drop(stream);
+            if reason.lets_be_reached() {
+                for bytes in outbound.take_unwritten().into_iter().filter(|bytes| *bytes != connection::PONG) {
+                    connections.tell(StreamEvent::Unsent { flow, bytes: Box::new(bytes) }).await;
+                }
+            }
             connections.closed(flow, reason).await;
         });
     }

@@ -21,8 +21,9 @@ pub(super) struct Outbound {
 
 #[derive(Debug, Default)]
 struct State {
+    /// The first may be under way.
     queue: VecDeque<Bytes>,
-    /// Of what is in the queue and of what is being written.
+    /// Of what is in the queue.
     bytes: usize,
     closing: Option<CloseReason>,
 }
@@ -41,20 +42,29 @@ impl Outbound {
         true
     }
 
-    /// Waits for the next message to write. What was taken before counts until then. Cancel safe.
+    /// Waits for the next message to write, which stays in the queue until it is [`Self::done`]. Cancel safe.
     pub(super) async fn next(&self) -> Bytes {
         loop {
-            if let Some(payload) = self.state().queue.pop_front() {
-                return payload;
+            if let Some(payload) = self.state().queue.front() {
+                return payload.clone();
             }
             self.written.notified().await;
         }
     }
 
     /// What [`Self::next`] gave has been written.
-    pub(super) fn done(&self, payload: &Bytes) {
+    pub(super) fn done(&self) {
         let mut state = self.state();
-        state.bytes = state.bytes.saturating_sub(cost(payload));
+        if let Some(payload) = state.queue.pop_front() {
+            state.bytes = state.bytes.saturating_sub(cost(&payload));
+        }
+    }
+
+    /// Takes what was not, or not wholly, written.
+    pub(super) fn take_unwritten(&self) -> VecDeque<Bytes> {
+        let mut state = self.state();
+        state.bytes = 0;
+        std::mem::take(&mut state.queue)
     }
 
     /// Has the connection's task close it.
@@ -101,11 +111,14 @@ mod tests {
         let outbound = Outbound::default();
         assert!(outbound.push(Bytes::from_static(b"12345"), LIMIT));
         assert!(!outbound.push(Bytes::from_static(b"6789"), LIMIT));
-        let first = outbound.next().await;
+        assert_eq!(outbound.next().await, "12345");
         assert!(!outbound.push(Bytes::from_static(b"6789"), LIMIT));
-        outbound.done(&first);
+        assert_eq!(outbound.next().await, "12345", "it stays until it is written");
+        outbound.done();
         assert!(outbound.push(Bytes::from_static(b"6789"), LIMIT));
         assert_eq!(outbound.next().await, "6789");
+        assert_eq!(outbound.take_unwritten(), ["6789"]);
+        assert!(outbound.push(Bytes::from_static(b"12345678"), LIMIT) && outbound.take_unwritten().len() == 1);
     }
 
     #[tokio::test]

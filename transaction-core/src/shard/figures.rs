@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use metrics::Counter;
+
 use super::ownership::ShardIndex;
 use crate::{Counters, Overload, TransactionCounts};
 
@@ -22,9 +24,11 @@ pub(super) struct Gauges {
 }
 
 /// What was shown last.
-#[derive(Debug)]
 pub(super) struct Figures {
     shard: String,
+    /// Held rather than looked up: each message counts.
+    received: Counter,
+    handled: Counter,
     counted: Counters,
     shown: Gauges,
     next: Option<Instant>,
@@ -32,14 +36,28 @@ pub(super) struct Figures {
 }
 
 impl Figures {
+    /// A metrics recorder, if there is to be one, is installed before.
     pub(super) fn new(shard: ShardIndex) -> Self {
+        let shard = shard.0.to_string();
         Self {
-            shard: shard.0.to_string(),
+            received: metrics::counter!("blether_transaction_received_datagrams_total", "shard" => shard.clone()),
+            handled: metrics::counter!("blether_transaction_handled_messages_total", "shard" => shard.clone()),
+            shard,
             counted: Counters::default(),
             shown: Gauges::default(),
             next: None,
             stale: false,
         }
+    }
+
+    /// The system has given this shard a datagram, whoever owns it.
+    pub(super) fn received(&self) {
+        self.received.increment(1);
+    }
+
+    /// A message is handled here, however it came.
+    pub(super) fn handled(&self) {
+        self.handled.increment(1);
     }
 
     /// When [`Self::show`] wants to be called though nothing happens.

@@ -157,12 +157,20 @@ impl Inlets {
         let owner = self.ownership.owner_of_message(message).unwrap_or(ShardIndex(0));
         (self.inlets.get(usize::from(owner.0)), ends_something(message))
     }
+
+    /// Waits until the owner of a message may have room for it.
+    async fn room_for(&self, message: &[u8]) {
+        if let (Some(inlet), urgent) = self.owner(message) {
+            inlet.room(urgent).await;
+        }
+    }
 }
 
 impl StreamUser for Inlets {
     fn try_take(&self, event: StreamEvent) -> Result<(), StreamEvent> {
         let (inlet, urgent) = match &event {
             StreamEvent::Message { bytes, .. } => self.owner(bytes),
+            StreamEvent::Unsent { bytes, .. } => self.owner(bytes),
             StreamEvent::Unframed { error, .. } => self.owner(error.head()),
             StreamEvent::Closed { flow, .. } => {
                 // The end of what was no connection concerns nobody.
@@ -181,18 +189,9 @@ impl StreamUser for Inlets {
                         inlet.room(true).await;
                     }
                 }
-                StreamEvent::Message { bytes: message, .. } => {
-                    let (inlet, urgent) = self.owner(message);
-                    if let Some(inlet) = inlet {
-                        inlet.room(urgent).await;
-                    }
-                }
-                StreamEvent::Unframed { error, .. } => {
-                    let (inlet, urgent) = self.owner(error.head());
-                    if let Some(inlet) = inlet {
-                        inlet.room(urgent).await;
-                    }
-                }
+                StreamEvent::Message { bytes, .. } => self.room_for(bytes).await,
+                StreamEvent::Unsent { bytes, .. } => self.room_for(bytes).await,
+                StreamEvent::Unframed { error, .. } => self.room_for(error.head()).await,
             }
         })
     }

@@ -199,6 +199,7 @@ impl<U: TransactionUser> Shard<U> {
     fn receive_one(&mut self, buffer: &mut ReceiveBuffer) -> bool {
         match self.socket.try_receive(buffer) {
             Ok((bytes, source)) => {
+                self.figures.received();
                 let now = Instant::now();
                 let Some(flow) = self.flow_from(source) else { return true };
                 match (self.router.route(&bytes), &self.inlets) {
@@ -219,6 +220,7 @@ impl<U: TransactionUser> Shard<U> {
         if let Some(tap) = &self.tap {
             tap.show(WireMessage { at: now, direction: Direction::Received, flow, bytes: &bytes });
         }
+        self.figures.handled();
         self.transactions.set_overload(self.gate.overload(now));
         self.contained(now, &flow, |transactions| transactions.handle_datagram(now, flow, bytes));
     }
@@ -255,6 +257,9 @@ impl<U: TransactionUser> Shard<U> {
                     tap.show(WireMessage { at: now, direction: Direction::Received, flow, bytes: error.head() });
                 }
                 self.contained(now, &flow, |transactions| transactions.handle_unframed(flow, &error));
+            }
+            StreamEvent::Unsent { flow, bytes } => {
+                self.contained(now, &flow, |transactions| transactions.handle_unsent(flow, *bytes));
             }
             StreamEvent::Closed { flow, reason } => {
                 let Some(connection) = flow.connection else { return };

@@ -7,6 +7,7 @@ use blether_sip_core::{ByteStr, CSeq, Method, NameAddr, Request, Response, Retry
 use blether_sip_transport::Flow;
 
 use super::{Transactions, UnknownTransaction, count_of};
+use crate::key::ServerKey;
 use crate::overload::Overload;
 use crate::slot::{Machine, Role, Slot};
 use crate::{ServerTransactionId, Transmit, TransmitId};
@@ -66,10 +67,34 @@ impl Transactions {
 
     /// Answers 503 to what there is no room or no time for; whether it did.
     ///
-    /// Nothing remembers it: a resend that comes once there is room again is served. Its sender has had the 503 and absorbs what else comes
-    /// (RFC 3261 §17.1.1.2), unless that 503 was lost, and then it is well served.
-    pub(super) fn refuse_beyond_bounds(&mut self, request: &Request, respond_to: Flow) -> bool {
-        let retry_after = if self.overload.refuses(request) {
+    /// There is no transaction that would repeat it (RFC 3261 §17.2). On a datagram transport resends may be on their way when it is sent: a shard
+    /// that is behind has let its peer wait for longer than T1. Its peer has completed its own transaction with the 503, and drops whatever else
+    /// comes by it: a 1xx, a 2xx (§17.1.1.2, §17.1.2.2). Were such a resend served once the gate is open, a phone would ring for a caller that has
+    /// gone elsewhere, and what answers would be acknowledged by nobody. So copies of what was refused are refused as well, from a bounded memory
+    /// of hashes; one whose 503 got lost hears it by its resend, as from a transaction. On a stream nothing is sent twice.
+    ///
+    /// What a user refuses by [`Self::respond_and_forget`] needs no memory: it is told each copy, and says the same of each.
+    pub(super) fn refuse_beyond_bounds(
+        &mut self,
+        now: Instant,
+        request: &Request,
+        key: &ServerKey,
+        respond_to: Flow,
+    ) -> bool {
+        let behind = self.overload.refuses(request);
+        let full = !behind && !self.has_room_for(request.method());
+        let may_come_again = !respond_to.transport.is_reliable();
+        // Those that keep up and have forgotten pay for no hash.
+        let copies = (may_come_again && (behind || full || !self.refused.is_empty())).then(|| self.hash(key));
+        if behind || full {
+            copies.into_iter().for_each(|copies| self.refused.insert(now, copies));
+        } else if !copies.is_some_and(|copies| self.refused.contains(now, copies)) {
+            return false;
+        }
+        let retry_after = if full {
+            self.counters.refused_full += 1;
+            NO_ROOM_RETRY_AFTER
+        } else {
             match request.method() {
                 Method::Invite => self.counters.overload_invites += 1,
                 _ => self.counters.overload_others += 1,
@@ -77,11 +102,6 @@ impl Transactions {
             // Each copy of a request is told the same.
             let spread = self.hash((request.call_id(), request.cseq().number)) % u64::from(OVERLOAD_SPREAD);
             OVERLOAD_RETRY_AFTER + u32::try_from(spread).unwrap_or_default()
-        } else if !self.has_room_for(request.method()) {
-            self.counters.refused_full += 1;
-            NO_ROOM_RETRY_AFTER
-        } else {
-            return false;
         };
         let response = Response::to_request(request, StatusCode::SERVICE_UNAVAILABLE);
         let response = response.to_tag(&self.stateless_tag(request)).header(RetryAfter::new(retry_after)).build();

@@ -5,8 +5,10 @@ use std::time::Instant;
 
 use blether_sip_core::{Message, Response, StatusCode};
 use blether_sip_transport::{ConnectionId, Flow, FramingError};
+use bytes::Bytes;
 
 use super::{Transactions, note_source, response_flow};
+use crate::key::ServerKey;
 use crate::slot::{Machine, Role, Slot};
 use crate::{Transmit, TransmitId};
 
@@ -28,10 +30,26 @@ impl Transactions {
         self.by_connection.entry(connection).or_default().insert(index);
     }
 
+    /// Takes in that a connection of a peer's has ended before this message of ours was written to it. A final response then goes by a connection
+    /// to the port that the request names (RFC 3261 §18.2.2), once: what does not find its way by a connection that we open is lost. That holds for
+    /// one that was sent without a transaction, and for one to anything but INVITE, whose transaction is over by then (§17.2.2: Timer J is
+    /// zero). While there is a transaction, that decides, and so does it for a request: see [`Self::handle_closed`].
+    pub fn handle_unsent(&mut self, flow: Flow, bytes: Bytes) {
+        let Ok(Message::Response(response)) = Message::parse(bytes.clone(), &self.config.limits) else { return };
+        let key = ServerKey::answered_by(&response);
+        if !response.status().is_final() || key.is_none_or(|key| self.servers.contains_key(&key)) {
+            return;
+        }
+        let flow = Flow { connection: None, ..response_flow(response.via(), flow) };
+        tracing::debug!(%flow, call_id = %response.call_id(), "its connection has ended: a response goes by another");
+        self.transmits.push_back(Transmit { flow, payload: bytes, id: TransmitId::STATELESS });
+    }
+
     /// Takes in that a connection has ended: what went by it may not have arrived, which is a transport error to the client transactions
     /// that have heard nothing (RFC 3261 §17.1.4). The others go on: a response finds its way by another connection (RFC 3261 §18.2.2). So does
-    /// the refusal of an INVITE that nobody has acknowledged: it is handed out once more. A final response to anything else is not kept on a
-    /// reliable transport (Timer J is zero): its client has had a transport error.
+    /// the refusal of an INVITE that nobody has acknowledged: it is handed out once more. A final response to anything else that was written to
+    /// the connection has been sent, and is not kept on a reliable transport (§17.2.2: Timer J is zero): a client that has lost it with its
+    /// connection has had a transport error. What was not written comes by [`Self::handle_unsent`].
     pub fn handle_closed(&mut self, now: Instant, connection: ConnectionId, kind: io::ErrorKind) {
         for index in self.by_connection.remove(&connection).unwrap_or_default() {
             if let Some(slot) = self.slots.get_mut(index) {
@@ -66,7 +84,7 @@ impl Transactions {
                 note_source(&mut request, flow.remote);
                 let tag = self.stateless_tag(&request);
                 let response = Response::to_request(&request, status).reason(reason).to_tag(&tag).build();
-                let (flow, payload) = (response_flow(&request, flow), response.to_bytes());
+                let (flow, payload) = (response_flow(request.via(), flow), response.to_bytes());
                 self.transmits.push_back(Transmit { flow, payload, id: TransmitId::STATELESS });
             }
             Ok(_) => self.counters.not_sip += 1,

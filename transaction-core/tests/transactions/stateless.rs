@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use blether_sip_core::{HeaderName, Message, Response, RetryAfter, StatusCode};
-use blether_transaction_core::{Overload, TransactionCounts, TransactionsConfig};
+use blether_sip_core::{HeaderName, Message, Method, Response, RetryAfter, StatusCode};
+use blether_sip_transport::Flow;
+use blether_transaction_core::{Event, Overload, TransactionCounts, TransactionsConfig};
 
 use crate::exchange::{Table, branched, parse, text};
 
@@ -209,6 +210,75 @@ fn an_overloaded_table_refuses_what_is_new_without_state_and_serves_what_it_has_
     table.transactions.set_overload(Overload::KeepsUp);
     table.hear(branched("OPTIONS", "later"));
     assert_eq!(table.log(), ["request OPTIONS"]);
+}
+
+#[test]
+fn what_was_refused_stays_refused_when_a_resend_comes_after_the_gate_has_opened() {
+    for (method, told) in [("INVITE", "> 503 INVITE"), ("OPTIONS", "> 503 OPTIONS")] {
+        let mut table = Table::new();
+        table.transactions.set_overload(Overload::RefusesAll);
+        table.hear(branched(method, "late"));
+        let said = table.sent[0].payload.clone();
+        assert_eq!(table.log(), [told]);
+        table.transactions.set_overload(Overload::KeepsUp);
+        table.until(31_999);
+        table.hear(branched(method, "late"));
+        assert_eq!(table.sent[0].payload, said, "each copy is told the same");
+        assert_eq!(table.log(), [told]);
+        // Another branch is another request, of a proxy that forks or of a phone that tries again.
+        table.hear(branched(method, "again").replace("CSeq: 7", "CSeq: 8"));
+        assert_eq!(table.log(), [format!("request {method}")]);
+        // Nobody resends for longer than 64 * T1.
+        table.until(32_000);
+        table.log();
+        table.hear(branched(method, "late"));
+        assert_eq!(table.log(), [format!("request {method}")]);
+    }
+}
+
+#[test]
+fn a_request_that_was_refused_on_a_stream_is_not_remembered() {
+    let mut table = Table::new();
+    let flow = Flow::tcp("192.0.2.2:5060".parse().unwrap(), "192.0.2.1:41234".parse().unwrap());
+    table.transactions.set_overload(Overload::RefusesAll);
+    let request = branched("INVITE", "stream").replace("/UDP", "/TCP");
+    table.hear_from(flow, request.clone());
+    table.transactions.set_overload(Overload::KeepsUp);
+    table.hear_from(flow, request);
+    assert_eq!(table.log(), ["> 503 INVITE", "request INVITE"]);
+}
+
+/// Lets `to` hear what `from` has sent since the last time.
+fn carry(from: &mut Table, to: &mut Table) {
+    for transmit in std::mem::take(&mut from.sent) {
+        to.hear(String::from_utf8(transmit.payload.to_vec()).unwrap());
+    }
+}
+
+#[test]
+fn a_caller_whose_resend_crosses_the_503_is_refused_for_good_and_nothing_rings_for_it() {
+    for (method, acks) in [(Method::Invite, 2), (Method::Options, 0)] {
+        let (mut caller, mut server) = (Table::new(), Table::new());
+        caller.ask(method.clone());
+        caller.until(500);
+        let mut copies = std::mem::take(&mut caller.sent);
+        assert_eq!(copies.len(), 2, "sent, and by Timer A or E sent again");
+        let second = copies.pop().unwrap();
+        // The server is behind by more than T1, and then no longer.
+        server.transactions.set_overload(Overload::RefusesAll);
+        server.hear(String::from_utf8(copies[0].payload.to_vec()).unwrap());
+        server.transactions.set_overload(Overload::KeepsUp);
+        carry(&mut server, &mut caller);
+        assert!(caller.events.iter().any(|event| matches!(event, Event::Response { .. })));
+        server.hear(String::from_utf8(second.payload.to_vec()).unwrap());
+        assert!(server.events.is_empty(), "{:?}", server.events);
+        let before = caller.events.len();
+        carry(&mut server, &mut caller);
+        assert_eq!(caller.events.len(), before, "it hears of its refusal once");
+        carry(&mut caller, &mut server);
+        assert_eq!(server.transactions.counters().stateless_acks, acks);
+        assert_eq!(server.transactions.counts().total(), 0);
+    }
 }
 
 #[test]

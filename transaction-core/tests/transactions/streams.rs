@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 
 use blether_sip_core::{Message, Method, Response, StatusCode};
 use blether_sip_transport::{ConnectionId, Flow, Framer, FramerLimits};
-use blether_transaction_core::{Event, Failure};
+use blether_transaction_core::{Event, Failure, Overload};
 
 use crate::exchange::{OWNER, Table, parse, parse_request, text, unsent};
 
@@ -122,6 +122,56 @@ fn nothing_is_sent_again_for_a_connection_that_ends_after_the_ack_or_before_the_
     // The refusal of what rang goes by a connection of its own.
     assert_eq!(ringing.transactions.counts().invite_server, 1);
     assert_eq!(acknowledged.transactions.counts().total(), 0);
+}
+
+/// What a table sends that was told that this was not written to connection 7.
+fn unsent_is_sent(table: &mut Table, bytes: &bytes::Bytes) -> Vec<Flow> {
+    table.sent.clear();
+    table.transactions.handle_unsent(by(7), bytes.clone());
+    table.drain();
+    assert!(table.sent.iter().all(|sent| sent.payload == bytes));
+    table.sent.iter().map(|sent| sent.flow).collect()
+}
+
+#[test]
+fn an_answer_that_was_not_written_before_its_connection_ended_goes_by_another_to_where_the_request_is_answered() {
+    let elsewhere = Flow { remote: "192.0.2.1:5080".parse().unwrap(), connection: None, ..by(7) };
+    let request = |method| text(method, "192.0.2.1:5080;branch=z9hG4bK1", "").replace("/UDP", "/TCP");
+
+    let mut table = Table::new();
+    table.hear_from(by(7), request("OPTIONS"));
+    let (id, options) = table.asked();
+    assert!(table.respond(id, &options, 200));
+    let ok = table.sent[0].payload.clone();
+    assert_eq!(unsent_is_sent(&mut table, &ok), [elsewhere]);
+
+    // A refusal of which nothing is remembered, by the user and by the table.
+    for overload in [Overload::KeepsUp, Overload::RefusesAll] {
+        let mut table = Table::new();
+        table.transactions.set_overload(overload);
+        table.hear_from(by(7), request("INVITE"));
+        if overload == Overload::KeepsUp {
+            let (id, invite) = table.asked();
+            let response = Response::to_request(&invite, StatusCode::UNAUTHORIZED).build();
+            table.transactions.respond_and_forget(table.now, id, response).unwrap();
+            table.drain();
+        }
+        let refusal = table.sent[0].payload.clone();
+        assert_eq!(unsent_is_sent(&mut table, &refusal), [elsewhere], "{overload:?}");
+    }
+}
+
+#[test]
+fn what_has_a_transaction_is_left_to_it_when_it_was_not_written_and_a_stray_message_is_nothing() {
+    for code in [180, 200, 486] {
+        let mut table = asked_and_answered(code);
+        let said = table.sent[0].payload.clone();
+        assert_eq!(unsent_is_sent(&mut table, &said), [], "{code}");
+    }
+    let mut table = Table::new();
+    let request = bytes::Bytes::from(text("OPTIONS", "192.0.2.2;branch=z9hG4bK1", ""));
+    assert_eq!(unsent_is_sent(&mut table, &request), []);
+    assert_eq!(unsent_is_sent(&mut table, &bytes::Bytes::from_static(b"half a mess")), []);
 }
 
 #[test]

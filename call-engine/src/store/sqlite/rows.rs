@@ -105,7 +105,7 @@ pub(super) fn cdr_row(cdr: &Cdr) -> Value {
         cdr.end.map(CdrEnd::as_str),
         cdr.end.and_then(CdrEnd::status).map(StatusCode::code),
         // As text: the database need not look into it, however deep it is.
-        cdr.legs.as_ref().map(Value::to_string),
+        cdr.legs.as_deref(),
     ])
 }
 
@@ -188,7 +188,7 @@ impl CdrRow {
             answered_at: self.answered_at.map(from_epoch_ms),
             ended_at: self.ended_at.map(from_epoch_ms),
             end,
-            legs: self.legs.map(|text| serde_json::from_str(&text).unwrap_or(Value::String(text))),
+            legs: self.legs.map(Into::into),
         }
     }
 }

@@ -146,7 +146,7 @@ async fn a_record_takes_the_place_of_the_one_with_its_id(body: impl Body) {
     let live = cdr(1, at);
     let mut over = ended(&live);
     over.end = Some(CdrEnd::Refused(blether_sip_core::StatusCode::BUSY_HERE));
-    over.legs = Some(serde_json::json!([{ "lost": 3, "mos": 4.1 }, { "lost": 0 }]));
+    over.legs = Some(r#"[{"lost":3,"mos":4.1},{"lost":0}]"#.into());
     for cdr in [&live, &over] {
         store.write(&Batch { cdrs: vec![cdr.clone()], ..Batch::default() }).await.unwrap();
         assert_eq!(store.cdrs(10).await.unwrap(), std::slice::from_ref(cdr));

@@ -301,6 +301,69 @@ async fn a_database_that_was_removed_while_in_use_is_made_anew_from_memory() {
     assert_eq!(bench.found_after_restart(folder.path()).await, 4);
 }
 
+/// Takes something of the database in this folder away.
+#[cfg(unix)]
+type Taking = fn(&Path);
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_database_that_is_taken_away_is_missed_though_nothing_is_written_and_made_anew_from_memory() {
+    let takings: [(&str, Taking); 5] = [
+        ("all", |folder| {
+            let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+            names.for_each(|path| std::fs::remove_file(path).unwrap());
+        }),
+        ("the file", |folder| std::fs::remove_file(folder.join("engine.db")).unwrap()),
+        ("the log", |folder| std::fs::remove_file(folder.join("engine.db-wal")).unwrap()),
+        ("the index", |folder| std::fs::remove_file(folder.join("engine.db-shm")).unwrap()),
+        ("another in its place", |folder| std::fs::rename(folder.join("other.db"), folder.join("engine.db")).unwrap()),
+    ];
+    for (what, take) in takings {
+        let folder = folder();
+        // A database of yesterday, with somebody who is no longer registered.
+        let mut other = Bench::new(folder.path()).await;
+        other.users = 7;
+        assert_eq!(other.register_another().await, Written::Durably);
+        assert_eq!(other.found_after_restart(folder.path()).await, 1);
+        std::fs::rename(folder.path().join("engine.db"), folder.path().join("other.db")).unwrap();
+
+        let mut bench = Bench::new(folder.path()).await;
+        for _ in 0..3 {
+            assert_eq!(bench.register_another().await, Written::Durably);
+        }
+        bench.writer.look(bench.at.now).await;
+        assert_eq!(bench.durability(), None, "{what}: it is there");
+        take(folder.path());
+        bench.writer.look(bench.at.now).await;
+        assert_eq!(bench.durability(), Some(StoreFailure::Gone), "{what}");
+        assert!(bench.turn_after(SECOND).await);
+        assert_eq!(bench.durability(), None, "{what}");
+        assert_eq!(bench.found_after_restart(folder.path()).await, 3, "{what}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_database_that_is_taken_away_is_written_anew_before_the_writer_ends() {
+    let folder = folder();
+    let (at, location) = (Moment { now: Instant::now(), date: SystemTime::now() }, Arc::new(Location::default()));
+    let opened = Writer::open(sqlite(folder.path()), WriterConfig::default(), Arc::clone(&location), at).await;
+    let (writer, handle, _) = opened.unwrap();
+    let writer = tokio::spawn(writer.run());
+    register(&location, at, "alice", "<sip:a@h>");
+    let (sender, written) = tokio::sync::oneshot::channel();
+    let waiter = move |written: Written| sender.send(written).unwrap();
+    assert!(matches!(handle.registered(at.now, &aor("alice"), Touched::Contacts, waiter), Admitted::Later));
+    assert_eq!(written.await.unwrap(), Written::Durably);
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        std::fs::remove_file(entry.unwrap().path()).unwrap();
+    }
+    handle.close(60 * SECOND).await;
+    writer.await.unwrap();
+    let mut next = sqlite(folder.path());
+    assert_eq!(next.load(at.date).await.unwrap().registrations.len(), 1);
+}
+
 #[tokio::test]
 async fn one_data_folder_serves_one_server() {
     let folder = folder();

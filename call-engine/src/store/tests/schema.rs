@@ -44,7 +44,7 @@ async fn a_database_of_every_earlier_version_is_brought_up_to_date_and_keeps_wha
         let cdrs = store.cdrs(10).await.unwrap();
         let ends: Vec<_> = cdrs.iter().map(|cdr| cdr.end.unwrap().as_str()).collect();
         assert_eq!(ends, ["interrupted", "refused", "caller"]);
-        assert_eq!(cdrs[2].legs.as_ref().unwrap()[0]["party"], "caller");
+        assert_eq!(cdrs[2].legs_json().unwrap()[0]["party"], "caller");
         store.close().await;
         assert_eq!(schema(folder.path()).await, schema(fresh.path()).await, "version {version}");
     }

@@ -1,0 +1,77 @@
+//! A BYE of ours for which the table of transactions has no room.
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use blether_session_core::{EndCause, RequestToken};
+use blether_sip_core::StatusCode;
+use blether_transaction_core::{Failure, Timer};
+
+use crate::desk::{Desk, answer};
+
+/// Fails with no room what was sent, over and over, until `until` tries or the end: when each try was made, in ms.
+fn without_room(desk: &mut Desk, until: usize) -> (RequestToken, Vec<u128>) {
+    let begun = desk.now;
+    let (mut token, first) = desk.sent();
+    let mut tries = vec![0];
+    while tries.len() < until {
+        desk.cannot_send(token, ErrorKind::QuotaExceeded);
+        assert!(desk.transmits().is_empty());
+        let Some(due) = desk.session.poll_timeout() else { break };
+        desk.session.handle_timeout(due - Duration::from_millis(1));
+        assert!(desk.transmits().is_empty());
+        desk.now = due;
+        desk.session.handle_timeout(due);
+        let (again, bye) = desk.sent();
+        // It was never sent, and so is the same.
+        assert_eq!(bye.to_bytes(), first.to_bytes());
+        assert_eq!(desk.session.poll_timeout(), None);
+        tries.push((due - begun).as_millis());
+        token = again;
+    }
+    (token, tries)
+}
+
+#[test]
+fn a_bye_that_finds_no_room_is_tried_again_until_there_is_some() {
+    let mut desk = Desk::established();
+    desk.session.end(desk.now, EndCause::HungUp);
+    let (token, tries) = without_room(&mut desk, 6);
+    assert_eq!(tries, [0, 500, 1_500, 3_500, 7_500, 11_500]);
+    assert!(desk.events().is_empty(), "the peer does not know yet");
+    desk.session.handle_failure(desk.now, token, Failure::TimedOut(Timer::F));
+    assert_eq!(desk.ended(), "Local: hung up");
+}
+
+#[test]
+fn a_bye_for_which_there_is_never_room_is_given_up_after_64_t1() {
+    let mut desk = Desk::established();
+    desk.session.end(desk.now, EndCause::HungUp);
+    let (_, tries) = without_room(&mut desk, usize::MAX);
+    assert_eq!(tries.last(), Some(&32_000));
+    assert_eq!(tries.len(), 12);
+    assert_eq!(desk.ended(), "Local: hung up");
+}
+
+#[test]
+fn a_peer_that_hangs_up_while_our_bye_finds_no_room_needs_none() {
+    let mut desk = Desk::established();
+    desk.session.end(desk.now, EndCause::HungUp);
+    let (token, _) = desk.sent();
+    desk.cannot_send(token, ErrorKind::QuotaExceeded);
+    assert_eq!(desk.status_of("BYE", 2, "", ""), 200);
+    assert_eq!(desk.ended(), "Local: hung up");
+    assert_eq!(desk.session.poll_timeout(), None);
+}
+
+#[test]
+fn a_bye_to_a_branch_that_lost_is_tried_again_too() {
+    let mut desk = Desk::calling(Some("offer"), |_| {});
+    let (token, request) = desk.sent();
+    desk.responds(token, answer(&request, StatusCode::OK, "b1", "answer"));
+    desk.transmits();
+    desk.responds(token, answer(&request, StatusCode::OK, "b2", "answer"));
+    let (_, tries) = without_room(&mut desk, 4);
+    assert_eq!(tries, [0, 500, 1_500, 3_500]);
+    assert!(desk.session.is_established());
+}

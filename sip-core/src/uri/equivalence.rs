@@ -53,9 +53,13 @@ fn normalised_lower(text: &str) -> Vec<u8> {
 
 /// Whether each parameter of `a` has its like in `b` or may be ignored. At most 64 times 64 comparisons.
 fn params_match(a: &Params, b: &Params) -> bool {
-    a.iter().all(|(name, value)| match b.get(name) {
-        Some(other) => value.map(normalised_lower) == other.map(normalised_lower),
-        None => !SIGNIFICANT.iter().any(|significant| name.eq_ignore_ascii_case(significant)),
+    let read = |params: &Params| -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
+        params.iter().map(|(name, value)| (normalised_lower(name), value.map(normalised_lower))).collect()
+    };
+    let others = read(b);
+    read(a).iter().all(|(name, value)| match others.iter().find(|(other, _)| other == name) {
+        Some((_, other)) => value == other,
+        None => !SIGNIFICANT.iter().any(|significant| name == significant.as_bytes()),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr2_iter};
 
 /// One header as it stands in the section.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub(super) fn next_row(bytes: &[u8], at: usize) -> Option<Result<Row, usize>> {
         let line = bytes.get(end..).unwrap_or_default();
         let Some(length) = memchr(b'\n', line) else { return Some(Err(bytes.len())) };
         let content = line.get(..length).unwrap_or_default();
-        clean &= content.strip_suffix(b"\r").is_some_and(|content| memchr2(b'\r', 0, content).is_none());
+        clean &= content.strip_suffix(b"\r").is_some_and(is_clean);
         end += length + 1;
         match bytes.get(end) {
             Some(b' ' | b'\t') => folded = true,
@@ -42,6 +42,16 @@ pub(super) fn next_row(bytes: &[u8], at: usize) -> Option<Result<Row, usize>> {
         return Some(Err(end));
     }
     Some(split(bytes, at..end, folded).ok_or(end))
+}
+
+/// Whether a line has no CR, and no NUL but behind a backslash: `quoted-pair` has it (RFC 3261 §25.1, RFC 4475 §3.1.1.2).
+fn is_clean(line: &[u8]) -> bool {
+    let mut before = 0;
+    memchr2_iter(b'\r', 0, line).all(|at| {
+        let escaped = line.get(before..at).is_some_and(|text| text.ends_with(b"\\"));
+        before = at + 1;
+        escaped && line.get(at) == Some(&0)
+    })
 }
 
 fn split(bytes: &[u8], all: Range<usize>, folded: bool) -> Option<Row> {
@@ -95,6 +105,9 @@ mod tests {
         assert_eq!(rows("A: b\nB: c\r\nC: d\r\n"), [Err(5), Ok(("B", "c", false)), Ok(("C", "d", false))]);
         assert_eq!(rows("A: b\rB: c\r\n"), [Err(11)]);
         assert_eq!(rows("A: b\0\r\n"), [Err(7)]);
+        assert_eq!(rows("A: \"\\\0\"\r\n"), [Ok(("A", "\"\\\0\"", false))]);
+        assert_eq!(rows("A: \"\\\0\0\"\r\n"), [Err(10)]);
+        assert_eq!(rows("A: \"\\\r\"\r\n"), [Err(9)]);
         assert_eq!(rows("A: b"), [Err(4)]);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{Core, HeadersMut, RequestBuilder};
-use crate::{ByteStr, CSeq, Headers, MaxForwards, Method, NameAddr, Uri, Via};
+use crate::{ByteStr, CSeq, Headers, MaxForwards, Method, NameAddr, SipUri, Uri, Via};
 
 /// A request (RFC 3261 §7.1) whose mandatory headers are there and valid.
 ///
@@ -55,11 +55,11 @@ impl Request {
         &self.parts.uri
     }
 
-    /// Sends the request elsewhere; a URI that could not be written as one is written with escapes.
+    /// Sends the request elsewhere; a URI that could not be written as one is written with escapes, and without its headers.
     pub fn set_uri(&mut self, uri: Uri) {
         let parts = self.edit();
         parts.core.touch();
-        parts.uri = uri;
+        parts.uri = without_headers(uri);
         parts.line = None;
     }
 
@@ -178,5 +178,17 @@ impl fmt::Debug for Request {
             .field("headers", self.headers())
             .field("body_len", &self.body().len())
             .finish()
+    }
+}
+
+/// The URI as it may stand in a request line: without headers (RFC 3261 §19.1.1, table 1; §19.1.5).
+pub(super) fn without_headers(uri: Uri) -> Uri {
+    match uri {
+        Uri::Sip(uri) => Uri::Sip(SipUri { headers: None, ..uri }),
+        // No parser makes a SIP URI one of another scheme, but a caller can.
+        Uri::Other(text) => match Uri::parse(&text) {
+            Ok(Uri::Sip(uri)) => Uri::Sip(SipUri { headers: None, ..uri }),
+            _ => Uri::Other(text),
+        },
     }
 }

@@ -51,7 +51,12 @@ pub(super) fn request(line: &Bytes) -> Result<(Method, Uri), ParseErrorKind> {
     if uri.is_empty() || uri.contains(grammar::is_wsp) {
         return Err(ParseErrorKind::RequestLine);
     }
-    Ok((method, Uri::parse_part(&text, uri).map_err(ParseErrorKind::RequestUri)?))
+    let uri = Uri::parse_part(&text, uri).map_err(ParseErrorKind::RequestUri)?;
+    // RFC 4475 §3.1.2.11
+    if uri.as_sip().is_some_and(|uri| uri.headers.is_some()) {
+        return Err(ParseErrorKind::RequestUriHeaders);
+    }
+    Ok((method, uri))
 }
 
 /// The status and the reason of a status line that was recognised. The space before an empty reason may be missing.

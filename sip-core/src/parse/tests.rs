@@ -129,6 +129,11 @@ fn a_bad_request_is_answered_with_the_header_that_is_wrong() {
         "sip:bob@ SIP",
         "400 Bad Request-URI: expected a host name or address, and a port under 65536 after its colon",
     );
+    check(
+        "sip:bob@biloxi.com SIP",
+        "sip:bob@biloxi.com?Route=%3Csip:c%3E SIP",
+        "400 Bad Request-URI: expected no headers after a question mark",
+    );
     check("SIP/2.0\r\n", "SIP/7.0\r\n", "505 Version Not Supported");
 }
 

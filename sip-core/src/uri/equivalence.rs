@@ -53,8 +53,15 @@ fn normalised_lower(text: &str) -> Vec<u8> {
 
 /// Whether each parameter of `a` has its like in `b` or may be ignored. At most 64 times 64 comparisons.
 fn params_match(a: &Params, b: &Params) -> bool {
-    let read = |params: &Params| -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
-        params.iter().map(|(name, value)| (normalised_lower(name), value.map(normalised_lower))).collect()
+    // Of a name that stands there twice the first counts.
+    let read = |params: &Params| {
+        let mut firsts: Vec<(Vec<u8>, Option<Vec<u8>>)> = Vec::with_capacity(params.len());
+        for (name, value) in params.iter().map(|(name, value)| (normalised_lower(name), value.map(normalised_lower))) {
+            if !firsts.iter().any(|(other, _)| *other == name) {
+                firsts.push((name, value));
+            }
+        }
+        firsts
     };
     let others = read(b);
     read(a).iter().all(|(name, value)| match others.iter().find(|(other, _)| other == name) {

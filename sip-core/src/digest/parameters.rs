@@ -214,7 +214,7 @@ impl<'a> Cursor<'a> {
     /// An unquoted value. More lenient than a token, as peers leave out quotes around URIs and base64.
     fn unquoted(&mut self) -> &'a str {
         let rest = self.rest();
-        let end = rest.find(|c: char| is_space(c) || matches!(c, ',' | '"')).unwrap_or(rest.len());
+        let end = rest.find(|c: char| is_space(c) || c.is_control() || matches!(c, ',' | '"')).unwrap_or(rest.len());
         self.at += end;
         rest.get(..end).unwrap_or_default()
     }
@@ -270,6 +270,7 @@ mod tests {
         check("Digest a=\"b\\", Err(DigestError::Syntax { at: 12 }));
         check("Digest a=b c=d", Err(DigestError::Syntax { at: 11 }));
         check("Digest=x", Err(DigestError::Syntax { at: 6 }));
+        check("Digest a=b\0c", Err(DigestError::Syntax { at: 10 }));
         check("Digest nonce=1, NONCE=2", Err(DigestError::Duplicate("NONCE".into())));
     }
 

@@ -184,7 +184,11 @@ impl Core {
         if self.to.tag().is_some() || token.is_empty() {
             return;
         }
-        let value = format!("{};tag={token}", self.headers.raw(&HeaderName::To).unwrap_or_default());
+        let value = match self.to.params.has("tag") {
+            // A `tag` without a value, which would hide another behind it.
+            true => self.to.clone().with_tag(&token).to_string(),
+            false => format!("{};tag={token}", self.headers.raw(&HeaderName::To).unwrap_or_default()),
+        };
         self.edit().set_text(HeaderName::To, value.into());
         self.refresh_mandatory();
     }

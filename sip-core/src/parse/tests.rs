@@ -187,6 +187,17 @@ fn the_answer_is_a_valid_response_with_the_same_tag_each_time() {
 }
 
 #[test]
+fn a_tag_without_a_value_hides_none_behind_it() {
+    let tagless = INVITE.replace("Bob <sip:bob@biloxi.com>", "Bob <sip:bob@biloxi.com>;x ; tag;y");
+    let answer = answer(&tagless.replace("Length: 4", "Length: 9")).unwrap();
+    let Ok(Message::Response(refusal)) = parse(&answer) else { panic!("{answer}") };
+    assert!(refusal.to().tag().is_some(), "{answer}");
+    let built = Response::to_request(&request(&tagless), StatusCode::OK).to_tag("2").build();
+    let written = String::from_utf8(built.to_bytes().to_vec()).unwrap();
+    assert!(written.contains("\r\nTo: \"Bob\" <sip:bob@biloxi.com>;x;tag=2;y\r\n"), "{written}");
+}
+
+#[test]
 fn a_sent_by_that_is_the_source_gets_no_received() {
     let bad = INVITE.replace("pc33.atlanta.com;b", "192.0.2.9;b").replace("Length: 4", "Length: 9");
     assert!(answer(&bad).unwrap().contains("Via: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK776asdhds\r\n"));

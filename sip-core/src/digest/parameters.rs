@@ -47,8 +47,12 @@ impl Parameters {
     }
 }
 
-/// Splits a header value. Line folds, if still in it, count as white space.
+/// Splits a header value. Line folds, if still in it, count as white space; other control characters, which could not be written again,
+/// have no place in it.
 pub(super) fn split(value: &str) -> Result<Split, DigestError> {
+    if let Some(at) = value.find(|c: char| c.is_ascii_control() && !is_space(c)) {
+        return Err(DigestError::Syntax { at });
+    }
     let mut cursor = Cursor { text: value, at: 0 };
     cursor.skip_space();
     let scheme = cursor.token();
@@ -214,7 +218,7 @@ impl<'a> Cursor<'a> {
     /// An unquoted value. More lenient than a token, as peers leave out quotes around URIs and base64.
     fn unquoted(&mut self) -> &'a str {
         let rest = self.rest();
-        let end = rest.find(|c: char| is_space(c) || c.is_control() || matches!(c, ',' | '"')).unwrap_or(rest.len());
+        let end = rest.find(|c: char| is_space(c) || matches!(c, ',' | '"')).unwrap_or(rest.len());
         self.at += end;
         rest.get(..end).unwrap_or_default()
     }
@@ -271,6 +275,8 @@ mod tests {
         check("Digest a=b c=d", Err(DigestError::Syntax { at: 11 }));
         check("Digest=x", Err(DigestError::Syntax { at: 6 }));
         check("Digest a=b\0c", Err(DigestError::Syntax { at: 10 }));
+        check("Digest a=\"b\\\u{b}\"", Err(DigestError::Syntax { at: 12 }));
+        check("Basic \u{4}*", Err(DigestError::Syntax { at: 6 }));
         check("Digest nonce=1, NONCE=2", Err(DigestError::Duplicate("NONCE".into())));
     }
 

@@ -182,7 +182,8 @@ pub(crate) fn list(value: &str) -> impl Iterator<Item = &str> {
     let mut rest = Some(value);
     std::iter::from_fn(move || {
         loop {
-            let current = rest?;
+            // Separators with nothing between them are passed at once: a list may have nothing else.
+            let current = rest?.trim_start_matches([',', ' ', '\t']);
             let (item, after) = match next_comma(current).and_then(|at| current.split_at_checked(at)) {
                 Some((item, after)) => (item, after.strip_prefix(',')),
                 None => (current, None),

@@ -42,10 +42,12 @@ const VALID: [&str; 3] = [
      Expires: 0\r\n\r\n",
 ];
 
-/// The seeds of a target.
-static SEEDS: LazyLock<Vec<(&str, Vec<Vec<u8>>)>> = LazyLock::new(|| {
+/// A target, and what it starts from.
+type Seeds = (&'static str, Vec<Vec<u8>>);
+
+static SEEDS: LazyLock<Vec<Seeds>> = LazyLock::new(|| {
     let of = |target| seed_files(target).into_iter().map(|(_, bytes)| bytes).collect();
-    let mut seeds: Vec<(&str, Vec<Vec<u8>>)> = properties::TARGETS.iter().map(|(name, _)| (*name, of(name))).collect();
+    let mut seeds: Vec<Seeds> = properties::TARGETS.iter().map(|(name, _)| (*name, of(name))).collect();
     for (name, seeds) in &mut seeds {
         if *name == "message" {
             seeds.extend(VALID.map(|text| text.as_bytes().to_vec()));

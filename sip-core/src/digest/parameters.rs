@@ -123,14 +123,14 @@ impl<'a, 'f> Writer<'a, 'f> {
     }
 }
 
-/// A quoted-string. Line ends and NUL cannot be written in a header, escaped or not, and are left out.
+/// A quoted-string. Control characters are left out; they would not be read.
 struct Quoted<'a>(&'a str);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use fmt::Write as _;
         f.write_char('"')?;
-        for c in self.0.chars().filter(|c| !matches!(c, '\r' | '\n' | '\0')) {
+        for c in self.0.chars().filter(|c| !c.is_ascii_control() || *c == '\t') {
             if matches!(c, '"' | '\\') {
                 f.write_char('\\')?;
             }

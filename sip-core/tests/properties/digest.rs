@@ -18,8 +18,7 @@ pub(crate) fn digest(bytes: &[u8]) {
     if let Ok(credentials) = text.parse::<Credentials>() {
         let line = credentials.to_string();
         let again = line.parse::<Credentials>();
-        // A `username*` can have control characters behind its escapes.
-        if !text.contains(char::is_control) && !credentials.username.contains(char::is_control) {
+        if !text.contains(char::is_control) {
             assert_eq!(again.as_ref(), Ok(&credentials), "{text:?} was written as {line:?}");
         }
         assert_eq!(again.map(|again| again.to_string()), Ok(line));

@@ -56,7 +56,7 @@ fn value<H: TypedHeader + PartialEq + Debug>(text: &str) {
     let Ok(read) = H::parse_value(text.into()) else { return };
     let (again, line) = made(&read, || H::parse_value(text.into()).unwrap());
     // Control characters, which quoted strings can have, are written as spaces or not at all.
-    if !text.contains(char::is_control) && !line.contains("%0") {
+    if !text.contains(char::is_control) {
         assert_eq!(again, read, "{text:?} was written as {line:?}");
     }
     assert!(line.len() <= 4 * text.len() + 64, "{} bytes became {}", text.len(), line.len());

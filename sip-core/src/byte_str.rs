@@ -1,8 +1,9 @@
-use std::borrow::Borrow;
-use std::cmp::Ordering;
-use std::fmt;
-use std::hash::{Hash, Hasher};
-use std::ops::Deref;
+use alloc::string::String;
+use core::borrow::Borrow;
+use core::cmp::Ordering;
+use core::fmt;
+use core::hash::{Hash, Hasher};
+use core::ops::Deref;
 
 use bytes::Bytes;
 
@@ -23,7 +24,12 @@ impl ByteStr {
     /// Takes bytes that are UTF-8 and gives back `None` for all others.
     #[must_use]
     pub fn from_utf8(bytes: Bytes) -> Option<Self> {
-        std::str::from_utf8(&bytes).is_ok().then_some(ByteStr(bytes))
+        core::str::from_utf8(&bytes).is_ok().then_some(ByteStr(bytes))
+    }
+
+    /// Wraps bytes that may not be UTF-8, to share parts of them that are. As a text it would then read as empty.
+    pub(crate) const fn whole(bytes: Bytes) -> Self {
+        ByteStr(bytes)
     }
 
     /// Takes bytes that need not be UTF-8; what is not becomes U+FFFD in a copy.
@@ -37,14 +43,21 @@ impl ByteStr {
 
     /// The text.
     #[must_use]
+    #[inline]
     pub fn as_str(&self) -> &str {
         // Every constructor has checked this, and `unsafe` is not worth the few nanoseconds.
-        std::str::from_utf8(&self.0).unwrap_or_default()
+        core::str::from_utf8(&self.0).unwrap_or_default()
     }
 
     /// The bytes of the text, without checking again that they are UTF-8.
     #[must_use]
+    #[inline]
     pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The underlying bytes.
+    pub(crate) fn bytes(&self) -> &Bytes {
         &self.0
     }
 

@@ -2,16 +2,17 @@
 //!
 //! Each rule looks at each character once, whatever the input.
 
-use std::borrow::Cow;
+use alloc::borrow::Cow;
+use alloc::string::String;
 
 use memchr::{memchr, memchr2, memchr3};
-use nom::bytes::complete::{take_while, take_while1};
 use nom::character::complete::char;
-use nom::combinator::opt;
-use nom::sequence::{delimited, preceded};
+use nom::sequence::delimited;
 use nom::{IResult, Parser};
 
-use crate::{ByteStr, Host, Params};
+use crate::class::{self, BARE_VALUE, DIGIT, TOKEN, WSP, skip_wsp};
+use crate::host::HostPart;
+use crate::{ByteStr, Params};
 
 /// A rule's result; why it failed is said by the header that tried it, which knows what it expected.
 pub(crate) type Parsed<'a, T> = IResult<&'a str, T, ()>;
@@ -26,33 +27,38 @@ pub(crate) fn no_match<'a, T>() -> Parsed<'a, T> {
 
 /// `token` characters.
 pub(crate) fn is_token_char(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '!' | '%' | '*' | '_' | '+' | '`' | '\'' | '~')
+    u8::try_from(c).is_ok_and(|byte| class::is(byte, TOKEN))
 }
 
 /// Whether all of `text` is one `token`.
+#[inline]
 pub(crate) fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(is_token_char)
+    !text.is_empty() && class::all(text.as_bytes(), TOKEN)
 }
 
-/// What may stand in a parameter's value without quotes. Wider than `token` and `host`: peers send `=`, `/`
-/// and `@` in tags and branches, and nothing else can be meant by them there.
-pub(crate) fn is_bare_value_char(c: char) -> bool {
-    c.is_ascii_graphic() && !matches!(c, ';' | ',' | '"' | '<' | '>' | '\\')
+/// The bytes of a class at the start of `input`, at least one.
+#[inline]
+fn some(input: &str, class: u16) -> Parsed<'_, &str> {
+    match class::split(input, class) {
+        ("", _) => no_match(),
+        (found, rest) => Ok((rest, found)),
+    }
 }
 
 /// `token`.
 pub(crate) fn token(input: &str) -> Parsed<'_, &str> {
-    take_while1(is_token_char).parse(input)
+    some(input, TOKEN)
 }
 
 /// `SWS`: optional white space.
 pub(crate) fn sws(input: &str) -> Parsed<'_, &str> {
-    take_while(is_wsp).parse(input)
+    let (space, rest) = class::split(input, WSP);
+    Ok((rest, space))
 }
 
 /// `LWS`: white space that must be there.
 pub(crate) fn lws(input: &str) -> Parsed<'_, &str> {
-    take_while1(is_wsp).parse(input)
+    some(input, WSP)
 }
 
 /// A separator with optional white space around it: `SEMI`, `SLASH`, `EQUAL`, `COLON`.
@@ -61,8 +67,9 @@ pub(crate) fn separator<'a>(c: char) -> impl Parser<&'a str, Output = char, Erro
 }
 
 /// `1*DIGIT` as a number; no match if it does not fit.
-pub(crate) fn number<T: std::str::FromStr>(input: &str) -> Parsed<'_, T> {
-    let (rest, digits) = take_while1(|c: char| c.is_ascii_digit()).parse(input)?;
+#[inline]
+pub(crate) fn number<T: core::str::FromStr>(input: &str) -> Parsed<'_, T> {
+    let (rest, digits) = some(input, DIGIT)?;
     match digits.parse() {
         Ok(number) => Ok((rest, number)),
         Err(_) => no_match(),
@@ -71,11 +78,12 @@ pub(crate) fn number<T: std::str::FromStr>(input: &str) -> Parsed<'_, T> {
 
 /// `delta-seconds`; what does not fit is as long as can be said (RFC 3261 §20.19).
 pub(crate) fn delta_seconds(input: &str) -> Parsed<'_, u32> {
-    let (rest, digits) = take_while1(|c: char| c.is_ascii_digit()).parse(input)?;
+    let (rest, digits) = some(input, DIGIT)?;
     Ok((rest, digits.parse().unwrap_or(u32::MAX)))
 }
 
 /// `quoted-string`: what is between the quotes, still with its backslashes; see [`unquote`].
+#[inline]
 pub(crate) fn quoted_string(input: &str) -> Parsed<'_, &str> {
     let (rest, _) = char('"').parse(input)?;
     let mut at = 0;
@@ -113,6 +121,11 @@ pub(crate) fn unquoted(whole: &ByteStr, content: &str) -> ByteStr {
 /// Writes `text` as a `quoted-string`; control characters, which cannot be written, become spaces.
 pub(crate) fn write_quoted(out: &mut String, text: &str) {
     out.push('"');
+    if !text.bytes().any(|byte| byte.is_ascii_control() || !byte.is_ascii() || matches!(byte, b'"' | b'\\')) {
+        out.push_str(text);
+        out.push('"');
+        return;
+    }
     for c in text.chars() {
         match c {
             '"' | '\\' => out.extend(['\\', c]),
@@ -125,6 +138,9 @@ pub(crate) fn write_quoted(out: &mut String, text: &str) {
 
 /// Writes the characters of `text` that a `token` may have, or `otherwise` if there are none.
 pub(crate) fn write_token(out: &mut String, text: &str, otherwise: &str) {
+    if is_token(text) {
+        return out.push_str(text);
+    }
     let before = out.len();
     out.extend(text.chars().filter(|c| is_token_char(*c)));
     if out.len() == before {
@@ -132,29 +148,62 @@ pub(crate) fn write_token(out: &mut String, text: &str, otherwise: &str) {
     }
 }
 
+/// Writes a number in decimal digits.
+pub(crate) fn write_number(out: &mut String, number: u32) {
+    let mut digits = [b'0'; 10];
+    let (mut left, mut start) = (number, digits.len());
+    while let Some(digit) = start.checked_sub(1).and_then(|at| digits.get_mut(at)) {
+        *digit = b'0' + (left % 10) as u8;
+        (left, start) = (left / 10, start - 1);
+        if left == 0 {
+            break;
+        }
+    }
+    out.extend(digits.iter().skip(start).map(|digit| char::from(*digit)));
+}
+
 /// Writes `text` on one line: control characters become spaces.
 pub(crate) fn write_text(out: &mut String, text: &str) {
     out.extend(text.chars().map(|c| if c.is_control() { ' ' } else { c }));
 }
 
-/// `*( SEMI generic-param )`.
-pub(crate) fn params<'a>(whole: &ByteStr, input: &'a str) -> Parsed<'a, Params> {
-    let mut params = Params::new();
-    let mut rest = input;
-    while let Ok((after, _)) = separator(';').parse(rest) {
-        if params.len() == MAX_PARAMS {
-            return no_match();
-        }
-        let (after, name) = token(after)?;
-        let (after, value) = opt(preceded(separator('='), param_value)).parse(after)?;
-        let value = value.map(|value| match value {
-            Value::Bare(text) => (whole.share(text), false),
-            Value::Quoted(content) => (unquoted(whole, content), true),
-        });
-        params.append(whole.share(name), value);
-        rest = after;
+/// Parameters where they stand.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct ParamsPart<'a> {
+    /// From the first semicolon to the end of the last parameter.
+    pub(crate) text: &'a str,
+    /// Whether a value in quotes has backslashes, which are no part of it.
+    escaped: bool,
+}
+
+impl<'a> ParamsPart<'a> {
+    /// Parameters of a URI, or of a header where no value has backslashes.
+    pub(crate) fn plain(text: &'a str) -> Self {
+        ParamsPart { text, escaped: false }
     }
-    Ok((rest, params))
+
+    /// Whether the first parameter of this name has a value.
+    pub(crate) fn has_value(self, name: &str) -> bool {
+        param_value(self.text, name).is_some()
+    }
+
+    /// The parameters, sharing the memory of `whole`.
+    pub(crate) fn to_params(self, whole: &ByteStr) -> Params {
+        if !self.escaped {
+            return Params::from_text(whole.share(self.text));
+        }
+        let mut params = Params::new();
+        let mut rest = self.text;
+        while let Some((name, value, after)) = param(rest) {
+            let value = value.map(|value| match value {
+                Value::Bare(text) => (whole.share(text), false),
+                Value::Quoted(content) => (unquoted(whole, content), true),
+            });
+            params.append(whole.share(name), value);
+            rest = after;
+        }
+        params
+    }
 }
 
 enum Value<'a> {
@@ -162,25 +211,73 @@ enum Value<'a> {
     Quoted(&'a str),
 }
 
-fn param_value(input: &str) -> Parsed<'_, Value<'_>> {
-    if input.starts_with('"') {
-        return quoted_string.map(Value::Quoted).parse(input);
+/// `SEMI generic-param`: name and value, and what follows them.
+#[inline]
+fn param(input: &str) -> Option<(&str, Option<Value<'_>>, &str)> {
+    let (name, rest) = class::split(skip_wsp(skip_wsp(input).strip_prefix(';')?), TOKEN);
+    if name.is_empty() {
+        return None;
     }
-    take_while1(is_bare_value_char).map(Value::Bare).parse(input)
+    let Some(value) = skip_wsp(rest).strip_prefix('=').map(skip_wsp) else { return Some((name, None, rest)) };
+    if value.starts_with('"') {
+        let (after, content) = quoted_string(value).ok()?;
+        return Some((name, Some(Value::Quoted(content)), after));
+    }
+    let (value, after) = class::split(value, BARE_VALUE);
+    (!value.is_empty()).then_some((name, Some(Value::Bare(value)), after))
 }
 
-/// `hostport`, with the white space that `COLON` allows in a Via.
-pub(crate) fn host_port<'a>(whole: &ByteStr, input: &'a str) -> Parsed<'a, (Host, Option<u16>)> {
-    let (rest, host) = Host::parse_prefix(whole, input)?;
-    let (rest, port) = opt(preceded(separator(':'), number::<u16>)).parse(rest)?;
-    Ok((rest, (host, port)))
+/// The value of the first parameter of this name, as it was written.
+pub(crate) fn param_value<'a>(params: &'a str, name: &str) -> Option<&'a str> {
+    let mut rest = params;
+    while let Some((found, value, after)) = param(rest) {
+        if found.eq_ignore_ascii_case(name) {
+            return value.map(|(Value::Bare(text) | Value::Quoted(text))| text);
+        }
+        rest = after;
+    }
+    None
+}
+
+/// `*( SEMI generic-param )`, read and checked but not made into values. What follows them starts with no `;`.
+#[inline]
+pub(crate) fn params_part(input: &str) -> Parsed<'_, ParamsPart<'_>> {
+    let (mut rest, mut count, mut escaped) = (input, 0, false);
+    while skip_wsp(rest).starts_with(';') {
+        let Some((_, value, after)) = param(rest) else { return no_match() };
+        if count == MAX_PARAMS {
+            return no_match();
+        }
+        if let Some(Value::Quoted(content)) = value {
+            escaped |= memchr(b'\\', content.as_bytes()).is_some();
+        }
+        count += 1;
+        rest = after;
+    }
+    let text = input.get(..input.len() - rest.len()).unwrap_or_default();
+    Ok((rest, ParamsPart { text, escaped }))
+}
+
+/// `*( SEMI generic-param )`.
+pub(crate) fn params<'a>(whole: &ByteStr, input: &'a str) -> Parsed<'a, Params> {
+    let (rest, part) = params_part(input)?;
+    Ok((rest, part.to_params(whole)))
+}
+
+/// `hostport` where it stands, with the white space that `COLON` allows in a Via.
+#[inline]
+pub(crate) fn host_port_part(input: &str) -> Parsed<'_, (HostPart<'_>, Option<u16>)> {
+    let (rest, host) = HostPart::read(input)?;
+    let Some(digits) = skip_wsp(rest).strip_prefix(':').map(skip_wsp) else { return Ok((rest, (host, None))) };
+    let (rest, port) = number::<u16>(digits)?;
+    Ok((rest, (host, Some(port))))
 }
 
 /// Cuts a comma-separated value where a comma is neither in quotes nor in angle brackets (RFC 3261 §7.3.1).
 /// Empty values are left out.
 pub(crate) fn list(value: &str) -> impl Iterator<Item = &str> {
     let mut rest = Some(value);
-    std::iter::from_fn(move || {
+    core::iter::from_fn(move || {
         loop {
             // Separators with nothing between them are passed at once: a list may have nothing else.
             let current = rest?.trim_start_matches([',', ' ', '\t']);

@@ -1,9 +1,14 @@
-use std::fmt;
-use std::ops::Range;
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::ops::Range;
 
 use bytes::Bytes;
 
-use crate::{ByteStr, HeaderError, HeaderName, Limits, Repetition, TypedHeader, grammar};
+use crate::header::Code;
+use crate::lazy::Lazy;
+use crate::{ByteStr, HeaderError, HeaderName, Limits, Repetition, TypedHeader, class, grammar};
 
 /// The headers of a message, in order (RFC 3261 §7.3).
 ///
@@ -12,26 +17,42 @@ use crate::{ByteStr, HeaderError, HeaderName, Limits, Repetition, TypedHeader, g
 /// read without folding: a line break with the white space around it reads as one space.
 #[derive(Clone)]
 pub struct Headers {
-    /// The datagram that [`Text::Received`] and [`Text::Restored`] are ranges of.
-    received: Bytes,
+    /// The datagram that rows are ranges of, from its start line on; not all of it need be UTF-8.
+    received: ByteStr,
+    /// Lines that were set, and values that read otherwise than they were received.
+    written: String,
+    /// How long `written` may become before the lines that nothing refers to any more are taken out.
+    written_limit: usize,
     rows: Vec<Row>,
+    /// The names that have no code, in the order of their rows.
+    extensions: Lazy<Box<[HeaderName]>>,
     max_list_items: usize,
 }
 
-#[derive(Clone)]
-struct Row {
-    name: HeaderName,
-    text: Text,
+/// One header: a line, what is its name, and what is its value.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Row {
+    /// Where the line with its end starts and ends.
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+    /// Where the value starts and ends, which need not be in the same text.
+    pub(crate) value: u32,
+    pub(crate) value_end: u32,
+    /// How long the name is, which the line starts with.
+    pub(crate) name_len: u32,
+    pub(crate) name: Code,
+    pub(crate) place: Place,
 }
 
-#[derive(Clone)]
-enum Text {
-    /// A row as it was received.
-    Received { row: Range<u32>, value: Range<u32> },
-    /// A row as it was received, which reads otherwise: unfolded, or with U+FFFD for what is no UTF-8.
-    Restored { row: Range<u32>, value: ByteStr },
-    /// A value that was set.
-    Set(ByteStr),
+/// Which text the ranges of a row are of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Both of what was received.
+    Received,
+    /// The line of what was received, the value of what was written: unfolded, or with U+FFFD for what is no UTF-8.
+    Restored,
+    /// Both of what was written.
+    Written,
 }
 
 /// A name or a value that cannot stand in a header.
@@ -48,27 +69,50 @@ pub enum InvalidHeader {
     Reserved(HeaderName),
 }
 
-fn slice(bytes: &Bytes, range: &Range<u32>) -> Bytes {
-    let (start, end) = (range.start as usize, range.end as usize);
-    if start <= end && end <= bytes.len() { bytes.slice(start..end) } else { Bytes::new() }
+/// Room for the lines that most edits need: a Via, a Record-Route and a few short ones, in bytes.
+const FIRST_EDITS: usize = 320;
+/// The least that `written` may have before it is tidied, in bytes.
+const LEAST_WRITTEN_LIMIT: usize = 8_192;
+
+/// An index in 32 bits. A text that is longer than those can say is not read beyond.
+pub(crate) fn narrow(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
+}
+
+fn range(start: u32, end: u32) -> Range<usize> {
+    start as usize..end as usize
 }
 
 impl Row {
-    fn value<'a>(&'a self, received: &'a Bytes) -> &'a str {
-        match &self.text {
-            Text::Received { value, .. } => {
-                let bytes = received.get(value.start as usize..value.end as usize);
-                bytes.and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
-            }
-            Text::Restored { value, .. } | Text::Set(value) => value,
-        }
+    #[inline]
+    fn line<'a>(&self, received: &'a [u8], written: &'a str) -> &'a [u8] {
+        let text = if self.place == Place::Written { written.as_bytes() } else { received };
+        text.get(range(self.start, self.end)).unwrap_or_default()
     }
 
-    fn value_shared(&self, received: &Bytes) -> ByteStr {
-        match &self.text {
-            Text::Received { value, .. } => ByteStr::from_utf8(slice(received, value)).unwrap_or_default(),
-            Text::Restored { value, .. } | Text::Set(value) => value.clone(),
+    #[inline]
+    fn value<'a>(&self, received: &'a [u8], written: &'a str) -> &'a str {
+        let range = range(self.value, self.value_end);
+        match self.place {
+            Place::Received => received.get(range).and_then(|bytes| core::str::from_utf8(bytes).ok()),
+            Place::Restored | Place::Written => written.get(range),
         }
+        .unwrap_or_default()
+    }
+}
+
+/// A name to look for.
+struct Wanted<'a> {
+    code: Code,
+    /// The name itself, if it has no code.
+    extension: &'a str,
+}
+
+impl<'a> Wanted<'a> {
+    #[inline]
+    fn new(name: &'a HeaderName) -> Self {
+        let code = name.code();
+        Wanted { code, extension: if code == Code::EXTENSION { name.as_str() } else { "" } }
     }
 }
 
@@ -82,25 +126,41 @@ impl Headers {
     /// No headers.
     #[must_use]
     pub fn new() -> Self {
-        Headers::of(Bytes::new(), Limits::default().max_list_items)
+        Headers::of(Bytes::new(), Vec::new(), Limits::default().max_list_items)
     }
 
-    /// No headers yet, of a message that was received.
-    pub(crate) fn of(received: Bytes, max_list_items: usize) -> Self {
-        Headers { received, rows: Vec::new(), max_list_items }
+    /// Rows of a message that was received, all of them [`Place::Received`].
+    pub(crate) fn of(received: Bytes, rows: Vec<Row>, max_list_items: usize) -> Self {
+        let received = ByteStr::whole(received);
+        Headers { received, written: String::new(), written_limit: 0, rows, extensions: Lazy::new(), max_list_items }
     }
 
-    /// Adds a row that was received. `row` is with its end of line, `value` without the white space around it.
-    pub(crate) fn push_received(&mut self, name: HeaderName, row: Range<u32>, value: Range<u32>, folded: bool) {
-        let text = match ByteStr::from_utf8(slice(&self.received, &value)) {
-            Some(_) if !folded => Text::Received { row, value },
-            Some(text) => Text::Restored { row, value: unfolded(&text).into() },
-            None => {
-                let text = ByteStr::from_utf8_lossy(slice(&self.received, &value));
-                Text::Restored { row, value: if folded { unfolded(&text).into() } else { text } }
+    /// The datagram that the message came in, from its start line on; empty if it did not come. It need not be UTF-8.
+    pub(crate) fn received(&self) -> &ByteStr {
+        &self.received
+    }
+
+    pub(crate) fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// Makes the values of rows that were received readable: those that are folded, and those that are not UTF-8.
+    pub(crate) fn restore(&mut self) {
+        for row in &mut self.rows {
+            let Some(bytes) = self.received.as_bytes().get(range(row.value, row.value_end)) else { continue };
+            let folded = memchr::memchr(b'\n', bytes).is_some();
+            if !folded && core::str::from_utf8(bytes).is_ok() {
+                continue;
             }
-        };
-        self.rows.push(Row { name, text });
+            let start = self.written.len();
+            let text = String::from_utf8_lossy(bytes);
+            if folded {
+                unfold(&mut self.written, &text)
+            } else {
+                self.written.push_str(&text)
+            }
+            (row.place, row.value, row.value_end) = (Place::Restored, narrow(start), narrow(self.written.len()));
+        }
     }
 
     /// How many rows there are.
@@ -115,8 +175,36 @@ impl Headers {
         self.rows.is_empty()
     }
 
+    #[inline]
+    fn is(&self, row: &Row, wanted: &Wanted<'_>) -> bool {
+        row.name == wanted.code
+            && (row.name != Code::EXTENSION || self.name_of(row).eq_ignore_ascii_case(wanted.extension.as_bytes()))
+    }
+
+    /// The name as it was written.
+    fn name_of(&self, row: &Row) -> &[u8] {
+        row.line(self.received.as_bytes(), &self.written).get(..row.name_len as usize).unwrap_or_default()
+    }
+
     fn rows_of<'a>(&'a self, name: &'a HeaderName) -> impl Iterator<Item = &'a Row> {
-        self.rows.iter().filter(move |row| row.name == *name)
+        let wanted = Wanted::new(name);
+        self.rows.iter().filter(move |row| self.is(row, &wanted))
+    }
+
+    pub(crate) fn value(&self, row: &Row) -> &str {
+        row.value(self.received.as_bytes(), &self.written)
+    }
+
+    /// The part of a value that `part` is, sharing the memory of the datagram.
+    fn share(&self, row: &Row, part: &str) -> ByteStr {
+        match row.place {
+            Place::Received => self.received.share(part),
+            Place::Restored | Place::Written => part.into(),
+        }
+    }
+
+    fn value_shared(&self, row: &Row) -> ByteStr {
+        self.share(row, self.value(row))
     }
 
     /// The first value of the header `H`, or all of them where `H` is a whole list; `None` if it is absent.
@@ -130,16 +218,16 @@ impl Headers {
             Repetition::Values => self.first_item(&H::NAME).map(H::parse_value).transpose(),
             Repetition::Whole => Ok(self.all::<H>()?.into_iter().next()),
             Repetition::Rows => {
-                self.rows_of(&H::NAME).next().map(|row| H::parse_value(row.value_shared(&self.received))).transpose()
+                self.rows_of(&H::NAME).next().map(|row| H::parse_value(self.value_shared(row))).transpose()
             }
             Repetition::Once => {
                 let name = H::NAME;
                 let mut rows = self.rows_of(&name);
-                let first = rows.next();
+                let Some(first) = rows.next() else { return Ok(None) };
                 if rows.next().is_some() {
                     return Err(HeaderError::Repeated { header: H::NAME });
                 }
-                first.map(|row| H::parse_value(row.value_shared(&self.received))).transpose()
+                H::parse_value(self.value_shared(first)).map(Some)
             }
         }
     }
@@ -151,29 +239,33 @@ impl Headers {
     /// As [`Headers::get`], for any of the values, and if there are more than the limits allow.
     pub fn all<H: TypedHeader>(&self) -> Result<Vec<H>, HeaderError> {
         let name = H::NAME;
-        let rows = self.rows_of(&name).map(|row| row.value_shared(&self.received));
+        let mut rows = self.rows_of(&name);
         match H::REPETITION {
             Repetition::Once => self.get::<H>().map(|value| value.into_iter().collect()),
-            Repetition::Rows => rows.map(H::parse_value).collect(),
+            Repetition::Rows => rows.map(|row| H::parse_value(self.value_shared(row))).collect(),
             Repetition::Values => {
                 self.check_length(&name)?;
                 let mut values = Vec::new();
                 for row in rows {
-                    for item in grammar::list(&row) {
-                        values.push(H::parse_value(row.share(item))?);
+                    for item in grammar::list(self.value(row)) {
+                        values.push(H::parse_value(self.share(row, item))?);
                     }
                 }
                 Ok(values)
             }
             Repetition::Whole => {
                 self.check_length(&name)?;
-                let mut rows: Vec<ByteStr> = rows.collect();
-                let joined = match rows.len() {
-                    0 => return Ok(Vec::new()),
-                    1 => rows.pop().unwrap_or_default(),
-                    _ => rows.iter().map(ByteStr::as_str).collect::<Vec<_>>().join(", ").into(),
-                };
-                Ok(vec![H::parse_value(joined)?])
+                let Some(first) = rows.next() else { return Ok(Vec::new()) };
+                let mut value = self.value_shared(first);
+                if let Some(second) = rows.next() {
+                    let mut joined = String::from(value.as_str());
+                    for row in core::iter::once(second).chain(rows) {
+                        joined.push_str(", ");
+                        joined.push_str(self.value(row));
+                    }
+                    value = joined.into();
+                }
+                Ok(alloc::vec![H::parse_value(value)?])
             }
         }
     }
@@ -190,63 +282,137 @@ impl Headers {
 
     /// The first value of a list header as text: the topmost Via.
     pub(crate) fn first_item(&self, name: &HeaderName) -> Option<ByteStr> {
-        self.rows_of(name).find_map(|row| {
-            let value = row.value_shared(&self.received);
-            grammar::list(&value).next().map(|item| value.share(item))
+        self.rows_of(name).find_map(|row| grammar::list(self.value(row)).next().map(|item| self.share(row, item)))
+    }
+
+    /// [`Headers::first_item`], borrowed.
+    pub(crate) fn first_value(&self, name: &HeaderName) -> Option<&str> {
+        let wanted = Wanted::new(name);
+        let mut rows = self.rows.iter().filter(|row| self.is(row, &wanted));
+        rows.find_map(|row| grammar::list(self.value(row)).next())
+    }
+
+    /// What `read` makes of the value of the first row of this name that has one; it is told whose memory to share.
+    pub(crate) fn read_first<T>(&self, name: &HeaderName, read: impl Fn(&str, &ByteStr) -> Option<T>) -> Option<T> {
+        let wanted = Wanted::new(name);
+        let mut rows = self.rows.iter().filter(|row| self.is(row, &wanted));
+        let row = rows.find(|row| grammar::list(self.value(row)).next().is_some())?;
+        match row.place {
+            Place::Received => read(self.value(row), &self.received),
+            Place::Restored | Place::Written => {
+                let value = ByteStr::from(self.value(row));
+                read(&value, &value)
+            }
+        }
+    }
+
+    /// What `read` makes of the value of the first row of this name; it is told whose memory to share.
+    pub(crate) fn read<T>(&self, name: &HeaderName, read: impl FnOnce(&str, &ByteStr) -> T) -> Option<T> {
+        let wanted = Wanted::new(name);
+        let row = self.rows.iter().find(|row| self.is(row, &wanted))?;
+        Some(match row.place {
+            Place::Received => read(self.value(row), &self.received),
+            Place::Restored | Place::Written => {
+                let value = ByteStr::from(self.value(row));
+                read(&value, &value)
+            }
         })
     }
 
     /// The value of the first row of this name, as text.
     #[must_use]
     pub fn raw(&self, name: &HeaderName) -> Option<&str> {
-        self.rows.iter().find(|row| row.name == *name).map(|row| row.value(&self.received))
+        let wanted = Wanted::new(name);
+        self.rows.iter().find(|row| self.is(row, &wanted)).map(|row| self.value(row))
     }
 
     /// The value of every row of this name, as text, in order.
     pub fn raw_all<'a>(&'a self, name: &'a HeaderName) -> impl Iterator<Item = &'a str> {
-        self.rows_of(name).map(|row| row.value(&self.received))
+        self.rows_of(name).map(|row| self.value(row))
     }
 
     /// Whether there is a row of this name.
     #[must_use]
     pub fn has(&self, name: &HeaderName) -> bool {
-        self.rows.iter().any(|row| row.name == *name)
+        self.position(name).is_some()
     }
 
     /// All rows, in order, as names and text.
     pub fn iter(&self) -> impl Iterator<Item = (&HeaderName, &str)> {
-        self.rows.iter().map(|row| (&row.name, row.value(&self.received)))
+        let mut extension = 0;
+        self.rows.iter().map(move |row| {
+            let name = row.name.name().unwrap_or_else(|| {
+                extension += 1;
+                self.extensions().get(extension - 1).unwrap_or(&UNNAMED)
+            });
+            (name, self.value(row))
+        })
+    }
+
+    fn extensions(&self) -> &[HeaderName] {
+        self.extensions.get_or_make(|| {
+            let rows = self.rows.iter().filter(|row| row.name == Code::EXTENSION);
+            rows.map(|row| {
+                let name = core::str::from_utf8(self.name_of(row)).unwrap_or_default();
+                HeaderName::Extension(match row.place {
+                    Place::Written => name.into(),
+                    Place::Received | Place::Restored => self.received.share(name),
+                })
+            })
+            .collect()
+        })
     }
 
     /// The rows whose name is to be kept, as they were received or set.
     pub(crate) fn only(&self, keep: impl Fn(&HeaderName) -> bool) -> Headers {
-        let rows = self.rows.iter().filter(|row| keep(&row.name)).cloned().collect();
-        Headers { received: self.received.clone(), rows, max_list_items: self.max_list_items }
+        let is_kept = |row: &&Row| row.name.name().is_some_and(&keep);
+        let mut rows = Vec::with_capacity(self.rows.len());
+        rows.extend(self.rows.iter().filter(is_kept).copied());
+        Headers {
+            received: self.received.clone(),
+            written: self.written.clone(),
+            written_limit: self.written_limit,
+            rows,
+            extensions: Lazy::new(),
+            max_list_items: self.max_list_items,
+        }
     }
 
-    /// Adds the rows of other headers at the end.
-    pub(crate) fn append(&mut self, other: Headers) {
-        let Headers { received, rows, .. } = other;
-        self.rows.extend(rows.into_iter().map(|row| {
-            let value = row.value_shared(&received);
-            Row { name: row.name, text: Text::Set(value) }
-        }));
+    /// Adds rows that were set elsewhere at the end.
+    pub(crate) fn append(&mut self, other: &Headers) {
+        self.changes(other.rows.len());
+        self.written.reserve(other.written.len());
+        for row in &other.rows {
+            let line = row.line(other.received.as_bytes(), &other.written);
+            let Ok(line) = core::str::from_utf8(line) else { continue };
+            let moved = narrow(self.written.len());
+            self.written.push_str(line);
+            let place = |index: u32| (index - row.start).saturating_add(moved);
+            self.rows.push(Row {
+                start: moved,
+                end: place(row.end),
+                value: place(row.value),
+                value_end: place(row.value_end),
+                ..*row
+            });
+        }
     }
 
     /// Adds a row at the end.
     pub fn push<H: TypedHeader>(&mut self, header: H) {
-        self.push_text(H::NAME, written(&header));
+        self.add(&H::NAME, |out| header.write(out));
     }
 
     /// Adds a row before the first of the same name, or before all others if there is none.
     pub fn push_front<H: TypedHeader>(&mut self, header: H) {
         let at = self.position(&H::NAME).unwrap_or(0);
-        self.rows.insert(at, Row { name: H::NAME, text: Text::Set(written(&header)) });
+        let row = self.line(&H::NAME, |out| header.write(out));
+        self.rows.insert(at, row);
     }
 
     /// Sets the header where its first row stands, or adds it at the end; other rows of its name go.
     pub fn set<H: TypedHeader>(&mut self, header: H) {
-        self.set_text(H::NAME, written(&header));
+        self.put(&H::NAME, |out| header.write(out));
     }
 
     /// [`Headers::set`] of a value as text.
@@ -255,8 +421,8 @@ impl Headers {
     ///
     /// [`InvalidHeader`] if the name is no token, or if the value has a CR, LF or NUL.
     pub fn set_raw(&mut self, name: &HeaderName, value: &str) -> Result<(), InvalidHeader> {
-        let name = check(name, value)?;
-        self.set_text(name, value.trim_matches(grammar::is_wsp).into());
+        check(name, value)?;
+        self.set_text(name, value);
         Ok(())
     }
 
@@ -266,87 +432,183 @@ impl Headers {
     ///
     /// As [`Headers::set_raw`].
     pub fn push_raw(&mut self, name: &HeaderName, value: &str) -> Result<(), InvalidHeader> {
-        let name = check(name, value)?;
-        self.push_text(name, value.trim_matches(grammar::is_wsp).into());
+        check(name, value)?;
+        self.push_text(name, value);
         Ok(())
     }
 
     /// Removes every row of this name; says how many there were.
     pub fn remove(&mut self, name: &HeaderName) -> usize {
+        let wanted = Wanted::new(name);
         let before = self.rows.len();
-        self.rows.retain(|row| row.name != *name);
+        let mut rows = core::mem::take(&mut self.rows);
+        rows.retain(|row| !self.is(row, &wanted));
+        self.rows = rows;
+        self.extensions = Lazy::new();
         before - self.rows.len()
     }
 
     fn position(&self, name: &HeaderName) -> Option<usize> {
-        self.rows.iter().position(|row| row.name == *name)
+        let wanted = Wanted::new(name);
+        self.rows.iter().position(|row| self.is(row, &wanted))
     }
 
     /// Adds a row whose value is one line.
-    pub(crate) fn push_text(&mut self, name: HeaderName, value: ByteStr) {
-        self.rows.push(Row { name, text: Text::Set(value) });
+    pub(crate) fn push_text(&mut self, name: &HeaderName, value: &str) {
+        self.add(name, |out| out.push_str(value));
     }
 
-    pub(crate) fn set_text(&mut self, name: HeaderName, value: ByteStr) {
-        let Some(at) = self.position(&name) else { return self.push_text(name, value) };
+    pub(crate) fn set_text(&mut self, name: &HeaderName, value: &str) {
+        self.put(name, |out| out.push_str(value));
+    }
+
+    fn add(&mut self, name: &HeaderName, write: impl FnOnce(&mut String)) {
+        let row = self.line(name, write);
+        self.rows.push(row);
+    }
+
+    fn put(&mut self, name: &HeaderName, write: impl FnOnce(&mut String)) {
+        let Some(at) = self.position(name) else { return self.add(name, write) };
+        let row = self.line(name, write);
+        self.replace(at, row);
+        let wanted = Wanted::new(name);
         let mut index = 0;
-        self.rows.retain(|row| {
+        let mut rows = core::mem::take(&mut self.rows);
+        rows.retain(|row| {
             index += 1;
-            index - 1 <= at || row.name != name
+            index - 1 <= at || !self.is(row, &wanted)
         });
-        if let Some(row) = self.rows.get_mut(at) {
-            row.text = Text::Set(value);
+        self.rows = rows;
+    }
+
+    fn replace(&mut self, at: usize, row: Row) {
+        if let Some(place) = self.rows.get_mut(at) {
+            *place = row;
+        }
+    }
+
+    /// Makes ready for `count` more rows.
+    fn changes(&mut self, count: usize) {
+        self.extensions = Lazy::new();
+        self.rows.reserve(count);
+        if self.written.capacity() == 0 {
+            self.written.reserve(FIRST_EDITS);
+        }
+        if self.written.len() > self.written_limit.max(LEAST_WRITTEN_LIMIT) {
+            self.tidy();
+        }
+    }
+
+    /// Takes out of `written` what no row refers to.
+    fn tidy(&mut self) {
+        let mut written = String::with_capacity(self.written.len() / 2);
+        for row in &mut self.rows {
+            let (start, end) = match row.place {
+                Place::Received => continue,
+                Place::Restored => (row.value, row.value_end),
+                Place::Written => (row.start, row.end),
+            };
+            let moved = narrow(written.len());
+            written.push_str(self.written.get(range(start, end)).unwrap_or_default());
+            let place = |index: u32| (index - start).saturating_add(moved);
+            (row.value, row.value_end) = (place(row.value), place(row.value_end));
+            if row.place == Place::Written {
+                (row.start, row.end) = (moved, place(row.end));
+            }
+        }
+        self.written_limit = written.len().saturating_mul(2);
+        self.written = written;
+    }
+
+    /// Writes a line, whatever `write` appends, which need not be one.
+    fn line(&mut self, name: &HeaderName, write: impl FnOnce(&mut String)) -> Row {
+        self.changes(1);
+        let code = name.code();
+        let name = code.name().unwrap_or(name).as_str();
+        let start = self.written.len();
+        self.written.push_str(name);
+        self.written.push_str(": ");
+        let value = self.written.len();
+        write(&mut self.written);
+        make_one_line(&mut self.written, value);
+        let value_end = self.written.len();
+        self.written.push_str("\r\n");
+        Row {
+            start: narrow(start),
+            end: narrow(self.written.len()),
+            value: narrow(value),
+            value_end: narrow(value_end),
+            name_len: narrow(name.len()),
+            name: code,
+            place: Place::Written,
         }
     }
 
     /// Replaces the first value of a list header by `new`, or takes it out; the other values stay as they are.
-    pub(crate) fn replace_first_item(&mut self, name: &HeaderName, new: Option<&str>) {
-        let Some(at) = self
-            .rows
-            .iter()
-            .position(|row| row.name == *name && grammar::list(row.value(&self.received)).next().is_some())
-        else {
+    pub(crate) fn replace_first_item<H: TypedHeader>(&mut self, new: Option<&H>) {
+        let wanted = H::NAME;
+        let found = {
+            let wanted = Wanted::new(&wanted);
+            let has_items = |row: &Row| grammar::list(self.value(row)).next().is_some();
+            self.rows.iter().position(|row| self.is(row, &wanted) && has_items(row))
+        };
+        let Some((at, row)) = found.and_then(|at| Some((at, *self.rows.get(at)?))) else {
             if let Some(new) = new {
-                self.rows.insert(0, Row { name: name.clone(), text: Text::Set(new.into()) });
+                let row = self.line(&wanted, |out| new.write(out));
+                self.rows.insert(0, row);
             }
             return;
         };
-        let Some(row) = self.rows.get(at) else { return };
-        let value = row.value_shared(&self.received);
-        let text = value.trim_start_matches([',', ' ', '\t']);
+        let text = self.value(&row).trim_start_matches([',', ' ', '\t']);
         let others = grammar::next_comma(text).and_then(|comma| text.get(comma + 1..)).unwrap_or_default();
         let others = others.trim_matches([',', ' ', '\t']);
-        let value = match (new, others) {
-            (None, "") => {
-                self.rows.remove(at);
-                return;
-            }
-            (None, others) => value.share(others),
-            (Some(new), "") => new.into(),
-            (Some(new), others) => format!("{new}, {others}").into(),
-        };
-        if let Some(row) = self.rows.get_mut(at) {
-            row.text = Text::Set(value);
+        if new.is_none() && others.is_empty() {
+            self.rows.remove(at);
+            self.extensions = Lazy::new();
+            return;
         }
+        let others = String::from(others);
+        let row = self.line(&wanted, |out| {
+            if let Some(new) = new {
+                new.write(out);
+                out.push_str(if others.is_empty() { "" } else { ", " });
+            }
+            out.push_str(&others);
+        });
+        self.replace(at, row);
+    }
+
+    /// How many bytes [`Headers::write`] writes.
+    pub(crate) fn written_len(&self) -> usize {
+        self.rows.iter().map(|row| row.end.saturating_sub(row.start) as usize).sum()
     }
 
     /// Writes every row with its end of line.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        // Rows that stand next to each other are copied at once.
+        let mut pending: Option<Row> = None;
         for row in &self.rows {
-            match &row.text {
-                Text::Received { row, .. } | Text::Restored { row, .. } => {
-                    out.extend_from_slice(self.received.get(row.start as usize..row.end as usize).unwrap_or_default());
+            match &mut pending {
+                Some(before)
+                    if before.end == row.start && (before.place == Place::Written) == (row.place == Place::Written) =>
+                {
+                    before.end = row.end;
                 }
-                Text::Set(value) => {
-                    out.extend_from_slice(row.name.as_str().as_bytes());
-                    out.extend_from_slice(b": ");
-                    out.extend_from_slice(value.as_bytes());
-                    out.extend_from_slice(b"\r\n");
+                _ => {
+                    if let Some(before) = pending.replace(*row) {
+                        out.extend_from_slice(before.line(self.received.as_bytes(), &self.written));
+                    }
                 }
             }
         }
+        if let Some(last) = pending {
+            out.extend_from_slice(last.line(self.received.as_bytes(), &self.written));
+        }
     }
 }
+
+/// What no row is named.
+static UNNAMED: HeaderName = HeaderName::Extension(ByteStr::from_static(""));
 
 /// The value of a header on one line, whatever its type writes.
 pub(crate) fn written<H: TypedHeader>(header: &H) -> ByteStr {
@@ -356,14 +618,23 @@ pub(crate) fn written<H: TypedHeader>(header: &H) -> ByteStr {
 }
 
 /// `value` with its control characters turned into spaces, and without white space around it.
-pub(crate) fn one_line(value: String) -> ByteStr {
-    let clean = !value.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t');
-    if clean && value.trim_matches(grammar::is_wsp).len() == value.len() {
-        return value.into();
+pub(crate) fn one_line(mut value: String) -> ByteStr {
+    make_one_line(&mut value, 0);
+    value.into()
+}
+
+/// Turns the control characters of `text` from `start` on into spaces, and takes out the white space around it.
+fn make_one_line(text: &mut String, start: usize) {
+    let value = text.get(start..).unwrap_or_default();
+    let clean = !value.bytes().fold(false, |found, byte| found | (byte.is_ascii_control() && byte != b'\t'));
+    let trimmed = class::trim_wsp(value);
+    if clean && trimmed.len() == value.len() {
+        return;
     }
     let mut line = String::with_capacity(value.len());
-    grammar::write_text(&mut line, value.trim_matches(grammar::is_wsp));
-    line.trim_matches(grammar::is_wsp).into()
+    grammar::write_text(&mut line, trimmed);
+    text.truncate(start);
+    text.push_str(class::trim_wsp(&line));
 }
 
 /// The name in its canonical form, if it and the value can stand in a header.
@@ -377,16 +648,17 @@ pub(crate) fn check(name: &HeaderName, value: &str) -> Result<HeaderName, Invali
     Ok(name.canonical())
 }
 
-/// `text` with each line break and the white space around it turned into one space (RFC 3261 §7.3.1).
-fn unfolded(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    for part in text.split("\r\n").map(|part| part.trim_matches(grammar::is_wsp)).filter(|part| !part.is_empty()) {
-        if !line.is_empty() {
-            line.push(' ');
+/// Writes `text` with each line break and the white space around it turned into one space (RFC 3261 §7.3.1).
+fn unfold(out: &mut String, text: &str) {
+    let start = out.len();
+    for part in text.split('\n').map(|part| class::trim_wsp(part.strip_suffix('\r').unwrap_or(part))) {
+        if !part.is_empty() {
+            if out.len() > start {
+                out.push(' ');
+            }
+            out.push_str(part);
         }
-        line.push_str(part);
     }
-    line
 }
 
 impl fmt::Debug for Headers {

@@ -1,7 +1,9 @@
-use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use alloc::string::String;
+use core::fmt;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::ByteStr;
+use crate::class::{self, HOST};
 use crate::grammar::{self, Parsed};
 
 /// The longest host name (RFC 1035 §2.3.4), in bytes, with a final dot.
@@ -40,23 +42,8 @@ impl Host {
     }
 
     pub(crate) fn parse_prefix<'a>(whole: &ByteStr, input: &'a str) -> Parsed<'a, Host> {
-        if let Some(inner) = input.strip_prefix('[') {
-            let (address, rest) = match inner.split_once(']') {
-                Some(parts) => parts,
-                None => return grammar::no_match(),
-            };
-            // The grammar of RFC 3261 has a colon too many before an IPv4 part, and is obeyed (RFC 5118 §4.10, RFC 5954 §4.1).
-            return match address.parse().or_else(|_| address.replacen(":::", "::", 1).parse()) {
-                Ok(ip) => Ok((rest, Host::V6(ip))),
-                Err(_) => grammar::no_match(),
-            };
-        }
-        let end = input.find(|c: char| !is_name_char(c)).unwrap_or(input.len());
-        let Some((name, rest)) = input.split_at_checked(end) else { return grammar::no_match() };
-        if let Ok(ip) = name.parse() {
-            return Ok((rest, Host::V4(ip)));
-        }
-        if is_name(name) { Ok((rest, Host::Name(whole.share(name)))) } else { grammar::no_match() }
+        let (rest, host) = HostPart::read(input)?;
+        Ok((rest, host.to_host(whole)))
     }
 
     /// A name in lower case and without its final dot; addresses as they are.
@@ -75,17 +62,90 @@ impl Host {
     }
 }
 
-/// `hostname`, and the underscore that some networks use. All-numeric names are misspelt addresses.
-fn is_name(name: &str) -> bool {
-    let labels = name.strip_suffix('.').unwrap_or(name);
-    let last = labels.rsplit('.').next().unwrap_or_default();
-    name.len() <= MAX_NAME
-        && labels.split('.').all(|label| !label.is_empty())
-        && !last.starts_with(|c: char| c.is_ascii_digit())
+/// A host where it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HostPart<'a> {
+    Name(&'a str),
+    V4(Ipv4Addr),
+    V6(Ipv6Addr),
 }
 
-fn is_name_char(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_')
+impl<'a> HostPart<'a> {
+    /// Reads a host; what follows it starts with no character of a name.
+    #[inline]
+    pub(crate) fn read(input: &'a str) -> Parsed<'a, HostPart<'a>> {
+        if let Some(inner) = input.strip_prefix('[') {
+            let Some((address, rest)) = inner.split_once(']') else { return grammar::no_match() };
+            // The grammar of RFC 3261 has a colon too many before an IPv4 part, and is obeyed (RFC 5118 §4.10, RFC 5954 §4.1).
+            return match address.parse().or_else(|_| address.replacen(":::", "::", 1).parse()) {
+                Ok(ip) => Ok((rest, HostPart::V6(ip))),
+                Err(_) => grammar::no_match(),
+            };
+        }
+        let (length, is_name) = name_at_start(input.as_bytes());
+        let Some((name, rest)) = input.split_at_checked(length) else { return grammar::no_match() };
+        // An address starts with a digit, and so may a name.
+        if name.as_bytes().first().is_some_and(u8::is_ascii_digit)
+            && let Some(ip) = ipv4(name.as_bytes())
+        {
+            return Ok((rest, HostPart::V4(ip)));
+        }
+        if is_name { Ok((rest, HostPart::Name(name))) } else { grammar::no_match() }
+    }
+
+    /// The host, sharing the memory of `whole`.
+    #[inline]
+    pub(crate) fn to_host(self, whole: &ByteStr) -> Host {
+        match self {
+            HostPart::Name(name) => Host::Name(whole.share(name)),
+            HostPart::V4(ip) => Host::V4(ip),
+            HostPart::V6(ip) => Host::V6(ip),
+        }
+    }
+}
+
+/// How many bytes a host at the start of `text` has, and whether they are a `hostname`: labels of at least one character
+/// with dots between, and the last does not start with a digit. All-numeric names are misspelt addresses.
+#[inline]
+fn name_at_start(text: &[u8]) -> (usize, bool) {
+    let (mut length, mut before, mut top, mut valid) = (0, b'.', b'0', true);
+    for byte in text {
+        if !class::is(*byte, HOST) {
+            break;
+        }
+        if before == b'.' {
+            if *byte == b'.' {
+                valid = false;
+            }
+            top = *byte;
+        }
+        before = *byte;
+        length += 1;
+    }
+    (length, valid && !top.is_ascii_digit() && length <= MAX_NAME)
+}
+
+/// `IPv4address`: four numbers under 256 without zeros before them, as the standard library reads it.
+fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
+    let (mut octets, mut index) = ([0_u8; 4], 0);
+    let mut started = false;
+    for byte in text {
+        let octet = octets.get_mut(index)?;
+        if *byte == b'.' {
+            (index, started) = (index + usize::from(started), started.then_some(false)?);
+            continue;
+        }
+        if !byte.is_ascii_digit() || (started && *octet == 0) {
+            return None;
+        }
+        *octet = octet.checked_mul(10)?.checked_add(byte - b'0')?;
+        started = true;
+    }
+    (index == 3 && started).then(|| octets.into())
+}
+
+fn is_name(name: &str) -> bool {
+    name_at_start(name.as_bytes()) == (name.len(), true)
 }
 
 impl From<IpAddr> for Host {
@@ -108,20 +168,20 @@ impl PartialEq for Host {
 
 impl Eq for Host {}
 
-impl std::hash::Hash for Host {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+impl core::hash::Hash for Host {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
         self.sort_key().hash(state);
     }
 }
 
 impl PartialOrd for Host {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+    fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
 impl Ord for Host {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+    fn cmp(&self, other: &Self) -> core::cmp::Ordering {
         self.sort_key().cmp(&other.sort_key())
     }
 }
@@ -130,7 +190,7 @@ impl fmt::Display for Host {
     /// Writes the host, an IPv6 address in brackets. Characters that no host has are left out.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Host::Name(name) if is_name(name) && name.chars().all(is_name_char) => f.write_str(name),
+            Host::Name(name) if is_name(name) => f.write_str(name),
             Host::Name(_) => f.write_str("invalid"), // RFC 2606: a name that nothing answers to
             Host::V4(ip) => write!(f, "{ip}"),
             Host::V6(ip) => write!(f, "[{ip}]"),
@@ -166,6 +226,33 @@ mod tests {
         check("a b", None);
         check("a%41", None);
         check(&format!("{}com", "a.".repeat(200)), None);
+    }
+
+    #[test]
+    fn an_ipv4_address_is_read_as_the_standard_library_reads_it() {
+        for text in [
+            "0.0.0.0",
+            "255.255.255.255",
+            "192.0.2.1",
+            "1.2.3",
+            "1.2.3.",
+            "1.2.3.4.",
+            ".1.2.3",
+            "1..2.3",
+            "256.1.1.1",
+            "01.2.3.4",
+            "1.2.3.00",
+            "1.2.3.4.5",
+            "1.2.3.a",
+            "",
+            ".",
+            "1",
+            "1.2.3.1000",
+            "0.0.0.",
+            "10.20.30.40",
+        ] {
+            assert_eq!(ipv4(text.as_bytes()), text.parse().ok(), "{text}");
+        }
     }
 
     #[test]

@@ -64,12 +64,16 @@
 
 #![warn(clippy::indexing_slicing)]
 
+extern crate alloc;
+
 mod byte_str;
+mod class;
 pub mod digest;
 mod grammar;
 mod header;
 mod headers;
 mod host;
+mod lazy;
 mod limits;
 mod message;
 mod method;

@@ -1,6 +1,6 @@
-use std::convert::Infallible;
-use std::fmt;
-use std::str::FromStr;
+use core::convert::Infallible;
+use core::fmt;
+use core::str::FromStr;
 
 use crate::ByteStr;
 use crate::grammar;
@@ -64,7 +64,7 @@ impl Method {
         }
     }
 
-    fn known(name: &str) -> Option<Method> {
+    pub(crate) fn known(name: &str) -> Option<Method> {
         Some(match name {
             "INVITE" => Method::Invite,
             "ACK" => Method::Ack,

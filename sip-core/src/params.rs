@@ -1,16 +1,30 @@
-use std::fmt;
+use alloc::vec::Vec;
+use core::cmp::Ordering;
+use core::fmt;
+use core::hash::{Hash, Hasher};
 
-use crate::ByteStr;
-use crate::grammar;
+use memchr::memchr;
+
+use crate::class::{self, PARAM_NAME, PARAM_VALUE};
+use crate::{ByteStr, grammar};
 
 /// The parameters of a URI or a header value, in order: `;name` or `;name=value` (RFC 3261 §7.3.1, §19.1.1).
 ///
 /// Names are compared case-insensitively. Values are without quotes and backslashes in a header, as written
 /// (with their `%` escapes) in a URI. Of a name that stands there twice, which RFC 3261 forbids, the first counts.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Params(Vec<Param>);
+///
+/// Parameters that were received are looked for in the text that came; a list is made when they are changed.
+#[derive(Clone)]
+pub struct Params(Repr);
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone)]
+enum Repr {
+    /// As they were read: each `;name`, `;name=value` or `;name="value"` without backslashes, white space between.
+    Text(ByteStr),
+    List(Vec<Param>),
+}
+
+#[derive(Clone)]
 struct Param {
     name: ByteStr,
     value: Option<ByteStr>,
@@ -18,33 +32,119 @@ struct Param {
     quoted: bool,
 }
 
+/// One parameter: what `Param` holds, where it stands.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Entry<'a> {
+    name: &'a str,
+    value: Option<&'a str>,
+    quoted: bool,
+}
+
+impl Entry<'_> {
+    #[inline]
+    fn is(&self, name: &str) -> bool {
+        self.name.len() == name.len() && self.name.eq_ignore_ascii_case(name)
+    }
+}
+
+/// The parameters one after the other, wherever they stand.
+enum Entries<'a> {
+    Text(&'a str),
+    List(core::slice::Iter<'a, Param>),
+}
+
+impl<'a> Iterator for Entries<'a> {
+    type Item = Entry<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Entry<'a>> {
+        match self {
+            Entries::Text(rest) => {
+                let (entry, after) = cut(rest)?;
+                *rest = after;
+                Some(entry)
+            }
+            Entries::List(list) => {
+                let Param { name, value, quoted } = list.next()?;
+                Some(Entry { name, value: value.as_deref(), quoted: *quoted })
+            }
+        }
+    }
+}
+
+/// The first parameter of a text that was read before, and what follows it.
+#[inline]
+fn cut(text: &str) -> Option<(Entry<'_>, &str)> {
+    let text = class::skip_wsp(class::skip_wsp(text).strip_prefix(';')?);
+    let (name, rest) = class::split(text, PARAM_NAME);
+    let Some(value) = class::skip_wsp(rest).strip_prefix('=').map(class::skip_wsp) else {
+        return Some((Entry { name, value: None, quoted: false }, rest));
+    };
+    if let Some(content) = value.strip_prefix('"') {
+        let end = memchr(b'"', content.as_bytes())?;
+        let value = content.get(..end);
+        return Some((Entry { name, value, quoted: true }, content.get(end + 1..)?));
+    }
+    let (value, rest) = class::split(value, PARAM_VALUE);
+    Some((Entry { name, value: Some(value).filter(|value| !value.is_empty()), quoted: false }, rest))
+}
+
 impl Params {
     /// No parameters.
     #[must_use]
     pub const fn new() -> Self {
-        Params(Vec::new())
+        Params(Repr::List(Vec::new()))
+    }
+
+    /// Parameters as a rule has read them, without backslashes; see [`Repr::Text`].
+    pub(crate) fn from_text(text: ByteStr) -> Self {
+        if text.is_empty() { Params::new() } else { Params(Repr::Text(text)) }
+    }
+
+    fn entries(&self) -> Entries<'_> {
+        match &self.0 {
+            Repr::Text(text) => Entries::Text(text),
+            Repr::List(list) => Entries::List(list.iter()),
+        }
+    }
+
+    /// Changes the parameters as a list.
+    fn change<R>(&mut self, change: impl FnOnce(&mut Vec<Param>) -> R) -> R {
+        let mut list = match core::mem::replace(&mut self.0, Repr::List(Vec::new())) {
+            Repr::List(list) => list,
+            Repr::Text(text) => Entries::Text(&text)
+                .map(|Entry { name, value, quoted }| Param {
+                    name: text.share(name),
+                    value: value.map(|value| text.share(value)),
+                    quoted,
+                })
+                .collect(),
+        };
+        let result = change(&mut list);
+        self.0 = Repr::List(list);
+        result
     }
 
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.entries().count()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.entries().next().is_none()
     }
 
-    fn find(&self, name: &str) -> Option<&Param> {
-        self.0.iter().find(|param| param.name.as_bytes().eq_ignore_ascii_case(name.as_bytes()))
+    fn find(&self, name: &str) -> Option<Entry<'_>> {
+        self.entries().find(|entry| entry.is(name))
     }
 
     /// The parameter `name`: `None` if absent, `Some(None)` if it has no value.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Option<&str>> {
-        self.find(name).map(|param| param.value.as_deref())
+        self.find(name).map(|entry| entry.value)
     }
 
     /// The value of the parameter `name`; `None` if it is absent or has none.
@@ -56,7 +156,12 @@ impl Params {
     /// The value of the parameter `name`, sharing its memory.
     #[must_use]
     pub fn value_shared(&self, name: &str) -> Option<ByteStr> {
-        self.find(name).and_then(|param| param.value.clone())
+        match &self.0 {
+            Repr::Text(text) => self.value(name).map(|value| text.share(value)),
+            Repr::List(list) => {
+                list.iter().find(|param| param.name.eq_ignore_ascii_case(name)).and_then(|param| param.value.clone())
+            }
+        }
     }
 
     /// Whether the parameter `name` is there, with or without a value.
@@ -78,47 +183,49 @@ impl Params {
     fn put(&mut self, name: &str, value: Option<&str>, quoted: bool) {
         let is_it = |param: &Param| param.name.as_bytes().eq_ignore_ascii_case(name.as_bytes());
         let param = Param { name: name.into(), value: value.map(ByteStr::from), quoted };
-        match self.0.iter().position(is_it) {
+        self.change(|list| match list.iter().position(is_it) {
             Some(at) => {
                 let mut index = 0;
-                self.0.retain(|other| {
+                list.retain(|other| {
                     index += 1;
                     index - 1 <= at || !is_it(other)
                 });
-                if let Some(slot) = self.0.get_mut(at) {
+                if let Some(slot) = list.get_mut(at) {
                     *slot = param;
                 }
             }
-            None => self.0.push(param),
-        }
+            None => list.push(param),
+        });
     }
 
     /// Removes the parameter `name`; says whether it was there.
     pub fn remove(&mut self, name: &str) -> bool {
-        let before = self.0.len();
-        self.0.retain(|param| !param.name.as_bytes().eq_ignore_ascii_case(name.as_bytes()));
-        before != self.0.len()
+        if !self.has(name) {
+            return false;
+        }
+        self.change(|list| list.retain(|param| !param.name.as_bytes().eq_ignore_ascii_case(name.as_bytes())));
+        true
     }
 
     /// The parameters in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
-        self.0.iter().map(|param| (param.name.as_str(), param.value.as_deref()))
+        self.entries().map(|Entry { name, value, .. }| (name, value))
     }
 
     /// Adds a parameter as it was read; the flag says whether its value stood in quotes.
     pub(crate) fn append(&mut self, name: ByteStr, value: Option<(ByteStr, bool)>) {
         let quoted = value.as_ref().is_some_and(|(_, quoted)| *quoted);
-        self.0.push(Param { name, value: value.map(|(text, _)| text), quoted });
+        self.change(|list| list.push(Param { name, value: value.map(|(text, _)| text), quoted }));
     }
 
     /// Writes them as parameters of a header value: what is not one word is quoted.
-    pub(crate) fn write(&self, out: &mut String) {
-        for Param { name, value, quoted } in &self.0 {
+    pub(crate) fn write(&self, out: &mut alloc::string::String) {
+        for Entry { name, value, quoted } in self.entries() {
             out.push(';');
             grammar::write_token(out, name, "x");
             let Some(value) = value else { continue };
             out.push('=');
-            if *quoted || value.is_empty() || !value.chars().all(grammar::is_bare_value_char) {
+            if quoted || value.is_empty() || !class::all(value.as_bytes(), class::BARE_VALUE) {
                 grammar::write_quoted(out, value);
             } else {
                 out.push_str(value);
@@ -127,9 +234,50 @@ impl Params {
     }
 }
 
+impl Default for Params {
+    fn default() -> Self {
+        Params::new()
+    }
+}
+
+impl PartialEq for Params {
+    fn eq(&self, other: &Self) -> bool {
+        self.entries().eq(other.entries())
+    }
+}
+
+impl Eq for Params {}
+
+impl Hash for Params {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for entry in self.entries() {
+            entry.hash(state);
+        }
+        state.write_u8(u8::MAX); // no entry starts with it
+    }
+}
+
+impl PartialOrd for Params {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Params {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.entries().cmp(other.entries())
+    }
+}
+
+impl fmt::Debug for Params {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
 impl fmt::Display for Params {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = String::new();
+        let mut text = alloc::string::String::new();
         self.write(&mut text);
         f.write_str(&text)
     }

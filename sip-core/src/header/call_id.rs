@@ -1,5 +1,8 @@
+use alloc::string::String;
+
 use super::{HeaderError, HeaderName, TypedHeader};
-use crate::{ByteStr, grammar};
+use crate::ByteStr;
+use crate::class::{self, GRAPHIC};
 
 /// What all messages of a call or of a user agent's registrations share (RFC 3261 §20.8); compared with case.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -10,15 +13,23 @@ impl TypedHeader for CallId {
 
     /// Reads any one word of visible characters: peers do not keep to `word [ "@" word ]`.
     fn parse_value(value: ByteStr) -> Result<Self, HeaderError> {
-        let text = value.trim_matches(grammar::is_wsp);
-        if text.is_empty() || !text.chars().all(|c| c.is_ascii_graphic()) {
-            return Err(HeaderError::malformed(Self::NAME, "one word"));
-        }
-        Ok(CallId(value.share(text)))
+        CallId::read(&value).map(|text| CallId(value.share(text)))
     }
 
     fn write(&self, out: &mut String) {
         out.extend(self.0.chars().filter(char::is_ascii_graphic));
+    }
+}
+
+impl CallId {
+    /// The word that a value is, without making it.
+    #[inline]
+    pub(crate) fn read(value: &str) -> Result<&str, HeaderError> {
+        let text = class::trim_wsp(value);
+        if text.is_empty() || !class::all(text.as_bytes(), GRAPHIC) {
+            return Err(HeaderError::malformed(Self::NAME, "one word"));
+        }
+        Ok(text)
     }
 }
 

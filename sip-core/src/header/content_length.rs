@@ -1,3 +1,5 @@
+use alloc::string::String;
+
 use super::{HeaderError, HeaderName, TypedHeader};
 use crate::{ByteStr, grammar};
 
@@ -10,12 +12,19 @@ impl TypedHeader for ContentLength {
 
     /// Reads `1*DIGIT`; what no message can be as long as is refused.
     fn parse_value(value: ByteStr) -> Result<Self, HeaderError> {
-        super::complete(&value, grammar::number::<u32>, Self::NAME, "a number of bytes")
-            .map(|length| ContentLength(usize::try_from(length).unwrap_or(usize::MAX)))
+        ContentLength::read(&value)
     }
 
     fn write(&self, out: &mut String) {
-        out.push_str(&self.0.to_string());
+        grammar::write_number(out, u32::try_from(self.0).unwrap_or(u32::MAX));
+    }
+}
+
+impl ContentLength {
+    #[inline]
+    pub(crate) fn read(value: &str) -> Result<ContentLength, HeaderError> {
+        super::complete(value, grammar::number::<u32>, Self::NAME, "a number of bytes")
+            .map(|length| ContentLength(usize::try_from(length).unwrap_or(usize::MAX)))
     }
 }
 

@@ -1,8 +1,7 @@
-use nom::Parser;
-use nom::sequence::separated_pair;
+use alloc::string::String;
 
 use super::{HeaderError, HeaderName, TypedHeader};
-use crate::{ByteStr, Method, grammar};
+use crate::{ByteStr, Method, class, grammar};
 
 /// The order of a request within its dialog, and its method (RFC 3261 §20.16).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -17,19 +16,36 @@ impl TypedHeader for CSeq {
     const NAME: HeaderName = HeaderName::CSeq;
 
     fn parse_value(value: ByteStr) -> Result<Self, HeaderError> {
-        let text = value.trim_matches(grammar::is_wsp);
-        if grammar::number::<u32>(text).map_or(true, |(_, number)| number > i32::MAX.unsigned_abs()) {
-            return Err(HeaderError::malformed(Self::NAME, "a number under 2147483648"));
-        }
-        let rule = separated_pair(grammar::number::<u32>, grammar::lws, grammar::token);
-        let mut rule = rule.map_opt(|(number, method)| Some(CSeq { number, method: Method::read(&value, method)? }));
-        super::complete(text, |input| rule.parse(input), Self::NAME, "a method after the number")
+        let (number, method) = CSeq::read(&value)?;
+        let extension = || Method::Extension(value.share(method));
+        Ok(CSeq { number, method: Method::known(method).unwrap_or_else(extension) })
     }
 
     fn write(&self, out: &mut String) {
-        out.push_str(&self.number.min(i32::MAX.unsigned_abs()).to_string());
+        grammar::write_number(out, self.number.min(i32::MAX.unsigned_abs()));
         out.push(' ');
         grammar::write_token(out, self.method.as_str(), "UNKNOWN");
+    }
+}
+
+impl CSeq {
+    /// The number and the method of a value, without making it.
+    #[inline]
+    pub(crate) fn read(value: &str) -> Result<(u32, &str), HeaderError> {
+        let text = class::trim_wsp(value);
+        let Ok((rest, number)) = grammar::number::<u32>(text) else { return Err(Self::bad_number()) };
+        if number > i32::MAX.unsigned_abs() {
+            return Err(Self::bad_number());
+        }
+        let method = class::skip_wsp(rest);
+        if method.len() == rest.len() || !grammar::is_token(method) {
+            return Err(HeaderError::malformed(Self::NAME, "a method after the number"));
+        }
+        Ok((number, method))
+    }
+
+    fn bad_number() -> HeaderError {
+        HeaderError::malformed(Self::NAME, "a number under 2147483648")
     }
 }
 

@@ -1,3 +1,5 @@
+use alloc::string::String;
+
 use super::{HeaderError, HeaderName, TypedHeader};
 use crate::{ByteStr, grammar};
 
@@ -8,17 +10,22 @@ pub struct MaxForwards(pub u8);
 impl MaxForwards {
     /// What a request starts with: 70 (RFC 3261 §8.1.1.6).
     pub const INITIAL: MaxForwards = MaxForwards(70);
+
+    #[inline]
+    pub(crate) fn read(value: &str) -> Result<MaxForwards, HeaderError> {
+        super::complete(value, grammar::number::<u8>, Self::NAME, "a number from 0 to 255").map(MaxForwards)
+    }
 }
 
 impl TypedHeader for MaxForwards {
     const NAME: HeaderName = HeaderName::MaxForwards;
 
     fn parse_value(value: ByteStr) -> Result<Self, HeaderError> {
-        super::complete(&value, grammar::number::<u8>, Self::NAME, "a number from 0 to 255").map(MaxForwards)
+        MaxForwards::read(&value)
     }
 
     fn write(&self, out: &mut String) {
-        out.push_str(&self.0.to_string());
+        grammar::write_number(out, self.0.into());
     }
 }
 

@@ -37,6 +37,8 @@ pub use from::From;
 pub use max_forwards::MaxForwards;
 pub use min_expires::MinExpires;
 pub use name::HeaderName;
+pub(crate) use name::{Code, KNOWN};
+pub(crate) use name_addr::AddressPart;
 pub use name_addr::NameAddr;
 pub use option_tags::{ProxyRequire, Require, Supported, Unsupported};
 pub use product::{Server, UserAgent};
@@ -47,6 +49,8 @@ pub use route::Route;
 pub use to::To;
 pub use via::Via;
 pub use warning::Warning;
+
+use alloc::string::String;
 
 use crate::ByteStr;
 
@@ -130,14 +134,15 @@ impl HeaderError {
 }
 
 /// The whole of `value` by one grammar rule, or the error that says what was expected.
+#[inline]
 fn complete<'a, T>(
     value: &'a str,
     rule: impl FnOnce(&'a str) -> crate::grammar::Parsed<'a, T>,
     header: HeaderName,
     expected: &'static str,
 ) -> Result<T, HeaderError> {
-    match rule(value.trim_matches(crate::grammar::is_wsp)) {
-        Ok((rest, read)) if rest.trim_start_matches(crate::grammar::is_wsp).is_empty() => Ok(read),
+    match rule(crate::class::trim_wsp(value)) {
+        Ok((rest, read)) if crate::class::skip_wsp(rest).is_empty() => Ok(read),
         _ => Err(HeaderError::Malformed { header, expected }),
     }
 }
@@ -145,7 +150,7 @@ fn complete<'a, T>(
 /// A value as it reads again after having been written.
 #[cfg(test)]
 #[track_caller]
-fn rewritten<H: TypedHeader + PartialEq + std::fmt::Debug>(text: &str) -> (H, String) {
+fn rewritten<H: TypedHeader + PartialEq + core::fmt::Debug>(text: &str) -> (H, String) {
     let read = H::parse_value(text.into()).unwrap_or_else(|error| panic!("{text}: {error}"));
     let mut written = String::new();
     read.write(&mut written);

@@ -1,6 +1,6 @@
-use std::fmt;
-use std::hash::{Hash, Hasher};
-use std::str::FromStr;
+use core::fmt;
+use core::hash::{Hash, Hasher};
+use core::str::FromStr;
 
 use crate::{ByteStr, grammar};
 
@@ -18,10 +18,24 @@ macro_rules! header_names {
             Extension(ByteStr),
         }
 
-        const KNOWN: &[(HeaderName, &str)] = &[
+        /// The names that have a variant, numbered in the order of the list.
+        #[derive(Clone, Copy)]
+        #[repr(u8)]
+        enum Number {
+            $($variant,)*
+        }
+
+        /// How many names have a code of their own.
+        pub(crate) const KNOWN: usize = [$(Number::$variant),*].len();
+
+        /// The names by their numbers.
+        static BY_CODE: &[HeaderName] = &[$(HeaderName::$variant,)*];
+
+        /// Every name and compact form, with the number of the header.
+        const WRITTEN: &[(&str, u8)] = &[
             $(
-                (HeaderName::$variant, $name),
-                $((HeaderName::$variant, $compact),)?
+                ($name, Number::$variant as u8),
+                $(($compact, Number::$variant as u8),)?
             )*
         ];
 
@@ -32,6 +46,15 @@ macro_rules! header_names {
                 match self {
                     $(HeaderName::$variant => $name,)*
                     HeaderName::Extension(name) => name,
+                }
+            }
+
+            /// The number of the name, or [`Code::EXTENSION`] if it has none, whoever made it.
+            #[inline]
+            pub(crate) fn code(&self) -> Code {
+                match self {
+                    $(HeaderName::$variant => Code(Number::$variant as u8),)*
+                    HeaderName::Extension(name) => Code::of(name.as_bytes()),
                 }
             }
 
@@ -50,78 +73,273 @@ header_names! {
     AcceptContact "Accept-Contact" "a"
     AcceptEncoding "Accept-Encoding"
     AcceptLanguage "Accept-Language"
+    AcceptResourcePriority "Accept-Resource-Priority"
+    AdditionalIdentity "Additional-Identity"
     AlertInfo "Alert-Info"
     Allow "Allow"
     AllowEvents "Allow-Events" "u"
+    AnswerMode "Answer-Mode"
+    AttestationInfo "Attestation-Info"
     AuthenticationInfo "Authentication-Info"
     Authorization "Authorization"
     CallId "Call-ID" "i"
     CallInfo "Call-Info"
+    CellularNetworkInfo "Cellular-Network-Info"
     Contact "Contact" "m"
     ContentDisposition "Content-Disposition"
     ContentEncoding "Content-Encoding" "e"
+    ContentId "Content-ID"
     ContentLanguage "Content-Language"
     ContentLength "Content-Length" "l"
     ContentType "Content-Type" "c"
     CSeq "CSeq"
     Date "Date"
+    DcInfo "DC-Info"
     Diversion "Diversion"
+    Encryption "Encryption"
     ErrorInfo "Error-Info"
     Event "Event" "o"
     Expires "Expires"
+    FeatureCaps "Feature-Caps"
     FlowTimer "Flow-Timer"
     From "From" "f"
+    Geolocation "Geolocation"
+    GeolocationError "Geolocation-Error"
+    GeolocationRouting "Geolocation-Routing"
+    Hide "Hide"
     HistoryInfo "History-Info"
     Identity "Identity" "y"
     IdentityInfo "Identity-Info" "n"
     InReplyTo "In-Reply-To"
     InfoPackage "Info-Package"
     Join "Join"
+    MaxBreadth "Max-Breadth"
     MaxForwards "Max-Forwards"
     MimeVersion "MIME-Version"
     MinExpires "Min-Expires"
     MinSe "Min-SE"
     Organization "Organization"
+    OriginationId "Origination-Id"
     PAccessNetworkInfo "P-Access-Network-Info"
+    PAnswerState "P-Answer-State"
     PAssertedIdentity "P-Asserted-Identity"
+    PAssertedService "P-Asserted-Service"
+    PAssociatedUri "P-Associated-URI"
+    PCalledPartyId "P-Called-Party-ID"
+    PChargeInfo "P-Charge-Info"
+    PChargingFunctionAddresses "P-Charging-Function-Addresses"
+    PChargingVector "P-Charging-Vector"
+    PDcsBillingInfo "P-DCS-Billing-Info"
+    PDcsLaes "P-DCS-LAES"
+    PDcsOsps "P-DCS-OSPS"
+    PDcsRedirect "P-DCS-Redirect"
+    PDcsTracePartyId "P-DCS-Trace-Party-ID"
+    PEarlyMedia "P-Early-Media"
+    PMediaAuthorization "P-Media-Authorization"
     PPreferredIdentity "P-Preferred-Identity"
+    PPreferredService "P-Preferred-Service"
+    PPrivateNetworkIndication "P-Private-Network-Indication"
+    PProfileKey "P-Profile-Key"
+    PRefusedUriList "P-Refused-URI-List"
+    PServedUser "P-Served-User"
+    PUserDatabase "P-User-Database"
+    PVisitedNetworkId "P-Visited-Network-ID"
     Path "Path"
+    PermissionMissing "Permission-Missing"
+    PolicyContact "Policy-Contact"
+    PolicyId "Policy-ID"
     Priority "Priority"
+    PriorityShare "Priority-Share"
+    PriorityVerstat "Priority-Verstat"
+    PrivAnswerMode "Priv-Answer-Mode"
     Privacy "Privacy"
     ProxyAuthenticate "Proxy-Authenticate"
     ProxyAuthorization "Proxy-Authorization"
     ProxyRequire "Proxy-Require"
     RAck "RAck"
     Reason "Reason"
+    ReasonPhrase "Reason-Phrase"
     RecordRoute "Record-Route"
     RecvInfo "Recv-Info"
+    ReferEventsAt "Refer-Events-At"
     ReferSub "Refer-Sub"
     ReferTo "Refer-To" "r"
     ReferredBy "Referred-By" "b"
     RejectContact "Reject-Contact" "j"
+    RelayedCharge "Relayed-Charge"
+    RemotePartyId "Remote-Party-ID"
     Replaces "Replaces"
     ReplyTo "Reply-To"
     RequestDisposition "Request-Disposition" "d"
     Require "Require"
+    ResourcePriority "Resource-Priority"
+    ResourceShare "Resource-Share"
+    ResponseKey "Response-Key"
+    ResponseSource "Response-Source"
+    RestorationInfo "Restoration-Info"
     RetryAfter "Retry-After"
     Route "Route"
     RSeq "RSeq"
+    SecurityClient "Security-Client"
+    SecurityServer "Security-Server"
+    SecurityVerify "Security-Verify"
     Server "Server"
+    ServiceInteractInfo "Service-Interact-Info"
     ServiceRoute "Service-Route"
     SessionExpires "Session-Expires" "x"
+    SessionId "Session-ID"
     SipEtag "SIP-ETag"
     SipIfMatch "SIP-If-Match"
     Subject "Subject" "s"
     SubscriptionState "Subscription-State"
     Supported "Supported" "k"
+    SuppressIfMatch "Suppress-If-Match"
     TargetDialog "Target-Dialog"
     Timestamp "Timestamp"
     To "To" "t"
+    TriggerConsent "Trigger-Consent"
     Unsupported "Unsupported"
     UserAgent "User-Agent"
+    UserToUser "User-to-User"
     Via "Via" "v"
     Warning "Warning"
     WwwAuthenticate "WWW-Authenticate"
+}
+
+/// The name of a header in one byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Code(u8);
+
+impl Code {
+    /// Any name that has no variant.
+    pub(crate) const EXTENSION: Code = Code(u8::MAX);
+
+    /// What a name is known by, long or compact, in any case.
+    pub(crate) fn of(name: &[u8]) -> Code {
+        let mut padded = [0; MAX_KNOWN];
+        match padded.get_mut(..=name.len()) {
+            Some([start @ .., colon]) => {
+                start.copy_from_slice(name);
+                *colon = b':';
+            }
+            _ => return Code::EXTENSION,
+        }
+        padded.make_ascii_lowercase();
+        find(&words(&padded))
+    }
+
+    /// The name at the start of a line: its length and what it is known by. `None` if it is not followed by a colon at
+    /// once, if it is not known, or if it cannot be told this fast.
+    #[inline]
+    pub(crate) fn at_start(line: &[u8]) -> Option<(usize, Code)> {
+        let head = line.first_chunk::<MAX_KNOWN>()?;
+        let [first, second, third, fourth] = head.as_chunks::<8>().0 else { return None };
+        let [first, second, third, fourth] = [first, second, third, fourth].map(|word| u64::from_le_bytes(*word));
+        let (length, key) = if let Some((bits, word)) = before_colon(first) {
+            (bits, [word, 0, 0, 0])
+        } else if let Some((bits, word)) = before_colon(second) {
+            (64 + bits, [lower(first), word, 0, 0])
+        } else if let Some((bits, word)) = before_colon(third) {
+            (128 + bits, [lower(first), lower(second), word, 0])
+        } else {
+            let (bits, word) = before_colon(fourth)?;
+            (192 + bits, [lower(first), lower(second), lower(third), word])
+        };
+        let code = find(&key);
+        (code != Code::EXTENSION).then_some((length as usize / 8, code))
+    }
+
+    /// The name; `None` for [`Code::EXTENSION`].
+    pub(crate) fn name(self) -> Option<&'static HeaderName> {
+        BY_CODE.get(usize::from(self.0))
+    }
+
+    /// The number, from 0.
+    pub(crate) fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// The length up to which a name can be known, with its colon, in bytes.
+const MAX_KNOWN: usize = 32;
+
+/// A name in small letters and its colon, eight bytes to a word, with NULs behind them.
+type Key = [u64; MAX_KNOWN / 8];
+
+/// Makes small letters of capitals, and of no other byte a letter or a `-`.
+#[inline]
+fn lower(word: u64) -> u64 {
+    word | (word >> 1 & u64::from_le_bytes([0x20; 8]))
+}
+
+/// How many bits stand before the first colon of a word, and those bits and the colon in small letters.
+#[inline]
+fn before_colon(word: u64) -> Option<(u32, u64)> {
+    const COLONS: u64 = u64::from_le_bytes([b':'; 8]);
+    const LOWEST: u64 = u64::from_le_bytes([1; 8]);
+    let others = word ^ COLONS;
+    // The lowest of these bits is that of the first colon.
+    let colon = others.wrapping_sub(LOWEST) & !others & (LOWEST << 7);
+    let bits = colon.trailing_zeros() & !7;
+    (colon != 0).then(|| (bits, lower(word) & (u64::MAX >> (56 - bits))))
+}
+
+fn words(name: &[u8; MAX_KNOWN]) -> Key {
+    let mut words = Key::default();
+    for (word, bytes) in words.iter_mut().zip(name.as_chunks::<8>().0) {
+        *word = u64::from_le_bytes(*bytes);
+    }
+    words
+}
+
+/// Where in [`SLOTS`] to look for a name.
+#[expect(clippy::indexing_slicing, reason = "a key has four words")]
+const fn slot(key: &Key) -> usize {
+    let mixed = key[0] ^ key[1].rotate_left(23) ^ key[2].rotate_left(41) ^ key[3].rotate_left(11);
+    (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 55) as usize
+}
+
+const SLOT_COUNT: usize = 512;
+
+/// The keys of [`WRITTEN`], each where [`slot`] says or in the first free place after it, with their codes.
+static SLOTS: [(Key, u8); SLOT_COUNT] = slots();
+
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+const fn slots() -> [(Key, u8); SLOT_COUNT] {
+    let mut slots = [([0; MAX_KNOWN / 8], u8::MAX); SLOT_COUNT];
+    let mut index = 0;
+    while index < WRITTEN.len() {
+        let (name, code) = WRITTEN[index];
+        let name = name.as_bytes();
+        let mut key = [0; MAX_KNOWN / 8];
+        let mut at = 0;
+        while at < name.len() {
+            key[at / 8] |= (name[at].to_ascii_lowercase() as u64) << (at % 8 * 8);
+            at += 1;
+        }
+        key[at / 8] |= (b':' as u64) << (at % 8 * 8);
+        let mut place = slot(&key);
+        while slots[place].1 != u8::MAX {
+            place = (place + 1) % SLOT_COUNT;
+        }
+        slots[place] = (key, code);
+        index += 1;
+    }
+    slots
+}
+
+#[inline]
+fn find(key: &Key) -> Code {
+    let mut place = slot(key);
+    while let Some((known, code)) = SLOTS.get(place % SLOT_COUNT)
+        && *code != u8::MAX
+    {
+        if known == key {
+            return Code(*code);
+        }
+        place += 1;
+    }
+    Code::EXTENSION
 }
 
 impl HeaderName {
@@ -129,11 +347,6 @@ impl HeaderName {
     #[must_use]
     pub fn parse(name: &str) -> Option<HeaderName> {
         HeaderName::known(name).or_else(|| grammar::is_token(name).then(|| HeaderName::Extension(name.into())))
-    }
-
-    /// [`HeaderName::parse`] of `name`, which was cut out of `whole`.
-    pub(crate) fn read(whole: &ByteStr, name: &str) -> Option<HeaderName> {
-        HeaderName::known(name).or_else(|| grammar::is_token(name).then(|| HeaderName::Extension(whole.share(name))))
     }
 
     /// The name as [`HeaderName::parse`] would have read it, whoever made it.
@@ -145,7 +358,7 @@ impl HeaderName {
     }
 
     fn known(name: &str) -> Option<HeaderName> {
-        KNOWN.iter().find(|(_, known)| known.eq_ignore_ascii_case(name)).map(|(header, _)| header.clone())
+        Code::of(name.as_bytes()).name().cloned()
     }
 }
 
@@ -239,6 +452,33 @@ mod tests {
     fn what_is_no_token_is_no_name() {
         for name in ["", "a b", "a:b", "a\r\nb", "\u{e9}"] {
             assert_eq!(name.parse::<HeaderName>(), Err(InvalidHeaderName), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn every_name_is_found_at_the_start_of_a_line_as_it_is_found_alone() {
+        for (name, code) in WRITTEN {
+            for name in [(*name).to_owned(), name.to_uppercase(), name.to_lowercase()] {
+                assert_eq!(Code::of(name.as_bytes()), Code(*code), "{name}");
+                let line = format!("{name}: {}", "x".repeat(40));
+                assert_eq!(Code::at_start(line.as_bytes()), Some((name.len(), Code(*code))), "{name}");
+            }
+            assert_eq!(BY_CODE[usize::from(*code)].code(), Code(*code));
+        }
+        assert_eq!(KNOWN, BY_CODE.len());
+        for line in [
+            "X-Thing: 1",
+            "Via : 1",
+            "Max\u{5}Forwards: 1",
+            "Max\rForwards: 1",
+            "\0\0\0: 1",
+            ": 1",
+            "Vi\u{e9}: 1",
+            "@: 1",
+            "V\0: 1",
+        ] {
+            let line = format!("{line}{}", "x".repeat(40));
+            assert_eq!(Code::at_start(line.as_bytes()), None, "{line}");
         }
     }
 }

@@ -1,10 +1,13 @@
-use std::fmt;
-use std::str::FromStr;
+use alloc::string::String;
+use core::fmt::{self, Write};
+use core::str::FromStr;
 
-use memchr::{memchr, memchr3};
+use memchr::{memchr, memchr2, memchr3};
 
 use super::{HeaderError, HeaderName};
-use crate::grammar::{self, Parsed};
+use crate::class::{self, PARAM_VALUE, skip_wsp, trim_wsp};
+use crate::grammar::{self, ParamsPart, Parsed};
+use crate::uri::UriPart;
 use crate::{ByteStr, Params, Uri};
 
 /// An address with an optional name to show and the header's parameters: `"Alice" <sip:alice@atlanta.com>;tag=1`
@@ -48,7 +51,7 @@ impl NameAddr {
 
     /// Reads one value of `header`, which says what it expected if the value is none.
     pub(crate) fn parse_value(value: &ByteStr, header: HeaderName) -> Result<NameAddr, HeaderError> {
-        super::complete(value, |input| parse(value, input), header, "an address such as \"Name\" <sip:user@host>")
+        AddressPart::read(value, header).map(|part| part.to_address(value))
     }
 
     pub(crate) fn write(&self, out: &mut String) {
@@ -56,15 +59,67 @@ impl NameAddr {
             grammar::write_quoted(out, name);
             out.push(' ');
         }
-        out.push('<');
-        out.push_str(&self.uri.to_string());
-        out.push('>');
+        // Writing to a `String` cannot fail.
+        let _ = write!(out, "<{}>", self.uri);
         self.params.write(out);
     }
 }
 
-fn parse<'a>(whole: &ByteStr, input: &'a str) -> Parsed<'a, NameAddr> {
-    let (display_name, rest) = display_name(whole, input)?;
+/// An address where it stands: read and checked, not yet made into a value.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AddressPart<'a> {
+    display_name: DisplayName<'a>,
+    uri: UriPart<'a>,
+    params: ParamsPart<'a>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum DisplayName<'a> {
+    None,
+    Words(&'a str),
+    /// What is between the quotes.
+    Quoted(&'a str),
+}
+
+impl<'a> AddressPart<'a> {
+    /// Reads one value of `header`, which says what it expected if the value is none.
+    #[inline]
+    pub(crate) fn read(value: &'a str, header: HeaderName) -> Result<AddressPart<'a>, HeaderError> {
+        super::complete(value, parse, header, "an address such as \"Name\" <sip:user@host>")
+    }
+
+    /// The `tag` parameter of a value that was found to be an address, as it was written.
+    pub(crate) fn tag_of(value: &str) -> Option<&str> {
+        let rest = match value.as_bytes().first()? {
+            b'"' => grammar::quoted_string(value).ok()?.0,
+            _ => value,
+        };
+        let params = match memchr2(b'<', b';', rest.as_bytes()).and_then(|at| rest.get(at..))? {
+            rest if rest.starts_with('<') => rest.get(memchr(b'>', rest.as_bytes())? + 1..)?,
+            rest => rest,
+        };
+        grammar::param_value(params, "tag")
+    }
+
+    /// Whether there is a `tag` parameter with a value.
+    pub(crate) fn has_tag(&self) -> bool {
+        self.params.has_value("tag")
+    }
+
+    /// The address, sharing the memory of `whole`.
+    pub(crate) fn to_address(self, whole: &ByteStr) -> NameAddr {
+        let display_name = match self.display_name {
+            DisplayName::None => None,
+            DisplayName::Words(words) => Some(whole.share(words)),
+            DisplayName::Quoted(content) => Some(grammar::unquoted(whole, content)).filter(|name| !name.is_empty()),
+        };
+        NameAddr { display_name, uri: self.uri.to_uri(whole), params: self.params.to_params(whole) }
+    }
+}
+
+#[inline]
+fn parse(input: &str) -> Parsed<'_, AddressPart<'_>> {
+    let (display_name, rest) = display_name(input)?;
     let (text, rest) = match rest.strip_prefix('<') {
         Some(inner) => match memchr(b'>', inner.as_bytes()).and_then(|at| inner.split_at_checked(at)) {
             Some((text, rest)) => (text, rest.strip_prefix('>').unwrap_or_default()),
@@ -73,37 +128,40 @@ fn parse<'a>(whole: &ByteStr, input: &'a str) -> Parsed<'a, NameAddr> {
         None => {
             // Without brackets, parameters are the header's, and the URI may not have what could be taken for
             // the header's own (RFC 3261 §20.10).
-            let end = rest.find([';', ' ', '\t']).unwrap_or(rest.len());
-            match rest.split_at_checked(end) {
-                Some((text, rest)) if !text.contains([',', '?']) => (text, rest),
-                _ => return grammar::no_match(),
+            let (text, rest) = class::split(rest, PARAM_VALUE);
+            if text.contains([',', '?']) {
+                return grammar::no_match();
             }
+            (text, rest)
         }
     };
-    let Ok(uri) = Uri::parse_part(whole, text) else { return grammar::no_match() };
-    let (rest, params) = grammar::params(whole, rest)?;
-    Ok((rest, NameAddr { display_name, uri, params }))
+    let Ok(uri) = UriPart::read(text) else { return grammar::no_match() };
+    let (rest, params) = grammar::params_part(rest)?;
+    Ok((rest, AddressPart { display_name, uri, params }))
 }
 
 /// `[ display-name ]` with what follows it, which starts with `<` unless there are no brackets at all.
 /// Words that should have been quoted are taken as they are, since many phones leave the quotes out.
-fn display_name<'a>(whole: &ByteStr, input: &'a str) -> Result<(Option<ByteStr>, &'a str), nom::Err<()>> {
-    if input.starts_with('"') {
-        let (rest, content) = grammar::quoted_string(input)?;
-        let rest = rest.trim_start_matches(grammar::is_wsp);
-        let name = grammar::unquoted(whole, content);
-        return if rest.starts_with('<') {
-            Ok((Some(name).filter(|name| !name.is_empty()), rest))
-        } else {
-            Err(nom::Err::Error(()))
-        };
+#[inline]
+fn display_name(input: &str) -> Result<(DisplayName<'_>, &str), nom::Err<()>> {
+    match input.as_bytes() {
+        [b'<', ..] => return Ok((DisplayName::None, input)),
+        [b'"', ..] => {
+            let (rest, content) = grammar::quoted_string(input)?;
+            let rest = skip_wsp(rest);
+            if rest.starts_with('<') {
+                return Ok((DisplayName::Quoted(content), rest));
+            }
+            return Err(nom::Err::Error(()));
+        }
+        _ => {}
     }
     match memchr3(b'<', b';', b'"', input.as_bytes()).and_then(|at| input.split_at_checked(at)) {
-        Some((words, rest)) if rest.starts_with('<') => {
-            let words = words.trim_matches(grammar::is_wsp);
-            Ok(((!words.is_empty()).then(|| whole.share(words)), rest))
-        }
-        _ => Ok((None, input)),
+        Some((words, rest)) if rest.starts_with('<') => match trim_wsp(words) {
+            "" => Ok((DisplayName::None, rest)),
+            words => Ok((DisplayName::Words(words), rest)),
+        },
+        _ => Ok((DisplayName::None, input)),
     }
 }
 

@@ -1,10 +1,11 @@
-use std::net::IpAddr;
-
-use nom::Parser;
-use nom::bytes::complete::tag_no_case;
+use alloc::string::{String, ToString};
+use core::fmt::Write;
+use core::net::IpAddr;
 
 use super::{HeaderError, HeaderName, Repetition, TypedHeader};
-use crate::grammar::{self, Parsed};
+use crate::class::{self, TOKEN, skip_wsp};
+use crate::grammar::{self, ParamsPart, Parsed};
+use crate::host::HostPart;
 use crate::{ByteStr, Host, Params};
 
 /// One hop that a request has passed and its response has to pass (RFC 3261 §20.42).
@@ -69,13 +70,66 @@ impl Via {
     }
 }
 
-fn via_parm<'a>(whole: &ByteStr, input: &'a str) -> Parsed<'a, Via> {
-    let slash = || grammar::separator('/');
-    let (rest, (_, _, _, _, transport, _)) =
-        (tag_no_case("SIP"), slash(), tag_no_case("2.0"), slash(), grammar::token, grammar::lws).parse(input)?;
-    let (rest, (host, port)) = grammar::host_port(whole, rest)?;
-    let (rest, params) = grammar::params(whole, rest)?;
-    Ok((rest, Via { transport: whole.share(transport), host, port, params }))
+/// A Via where it stands: read and checked, not yet made into a value.
+struct ViaPart<'a> {
+    transport: &'a str,
+    host: HostPart<'a>,
+    port: Option<u16>,
+    params: ParamsPart<'a>,
+}
+
+const EXPECTED: &str = "SIP/2.0/UDP host:port;branch=z9hG4bK...";
+
+impl<'a> ViaPart<'a> {
+    #[inline]
+    fn read(input: &'a str) -> Parsed<'a, ViaPart<'a>> {
+        let Some((transport, rest)) = sent_protocol(input) else { return grammar::no_match() };
+        let (rest, (host, port)) = grammar::host_port_part(rest)?;
+        let (rest, params) = grammar::params_part(rest)?;
+        Ok((rest, ViaPart { transport, host, port, params }))
+    }
+
+    fn to_via(&self, whole: &ByteStr) -> Via {
+        let known = ["UDP", "TCP", "TLS", "WS", "WSS"].into_iter().find(|known| *known == self.transport);
+        Via {
+            transport: known.map_or_else(|| whole.share(self.transport), ByteStr::from_static),
+            host: self.host.to_host(whole),
+            port: self.port,
+            params: self.params.to_params(whole),
+        }
+    }
+}
+
+/// The transport of `sent-protocol`, and what follows the white space behind it.
+#[inline]
+fn sent_protocol(input: &str) -> Option<(&str, &str)> {
+    let rest = match input.strip_prefix("SIP/2.0/") {
+        Some(rest) => rest,
+        None => {
+            let rest = strip_no_case(input, "SIP").map(skip_wsp)?.strip_prefix('/').map(skip_wsp)?;
+            skip_wsp(rest.strip_prefix("2.0")?).strip_prefix('/').map(skip_wsp)?
+        }
+    };
+    let (transport, rest) = class::split(rest, TOKEN);
+    let host = skip_wsp(rest);
+    (!transport.is_empty() && host.len() < rest.len()).then_some((transport, host))
+}
+
+fn strip_no_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
+    let (start, rest) = text.split_at_checked(prefix.len())?;
+    start.eq_ignore_ascii_case(prefix).then_some(rest)
+}
+
+impl Via {
+    /// Checks a value without making it: fails where [`Via::parse_value`] does.
+    pub(crate) fn check(value: &str) -> Result<(), HeaderError> {
+        super::complete(value, ViaPart::read, Self::NAME, EXPECTED).map(drop)
+    }
+
+    /// Reads one value, which was cut out of `whole`.
+    pub(crate) fn read(value: &str, whole: &ByteStr) -> Result<Via, HeaderError> {
+        super::complete(value, ViaPart::read, Self::NAME, EXPECTED).map(|part| part.to_via(whole))
+    }
 }
 
 impl TypedHeader for Via {
@@ -83,17 +137,17 @@ impl TypedHeader for Via {
     const REPETITION: Repetition = Repetition::Values;
 
     fn parse_value(value: ByteStr) -> Result<Self, HeaderError> {
-        super::complete(&value, |input| via_parm(&value, input), Self::NAME, "SIP/2.0/UDP host:port;branch=z9hG4bK...")
+        Via::read(&value, &value)
     }
 
     fn write(&self, out: &mut String) {
         out.push_str("SIP/2.0/");
         grammar::write_token(out, &self.transport, "UDP");
-        out.push(' ');
-        out.push_str(&self.host.to_string());
+        // Writing to a `String` cannot fail.
+        let _ = write!(out, " {}", self.host);
         if let Some(port) = self.port {
             out.push(':');
-            out.push_str(&port.to_string());
+            grammar::write_number(out, port.into());
         }
         self.params.write(out);
     }

@@ -1,7 +1,7 @@
-use std::ops::Deref;
+use core::ops::Deref;
 
-use super::core::{Core, is_mandatory};
-use crate::headers::{check, written};
+use super::inner::{Core, is_mandatory};
+use crate::headers::check;
 use crate::{HeaderName, Headers, InvalidHeader, TypedHeader};
 
 /// The headers of a message, to be changed in every way that leaves the message valid.
@@ -93,7 +93,7 @@ impl<'a> HeadersMut<'a> {
     fn set_own<H: TypedHeader>(&mut self, header: &H) -> bool {
         let name = H::NAME.canonical();
         if is_mandatory(&name) {
-            self.core.set_mandatory(&name, written(header));
+            self.core.set_mandatory(&name, header);
             return true;
         }
         name == HeaderName::ContentLength

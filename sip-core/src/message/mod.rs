@@ -1,13 +1,14 @@
 //! Messages (RFC 3261 §7): what is common to requests and responses, and what is not.
 
-mod core;
 mod headers_mut;
+mod inner;
 mod request;
 mod request_builder;
 mod response;
 mod response_builder;
 
-use std::fmt;
+use alloc::string::String;
+use core::fmt;
 
 use bytes::Bytes;
 
@@ -17,7 +18,8 @@ pub use request_builder::{BuildError, RequestBuilder};
 pub use response::Response;
 pub use response_builder::ResponseBuilder;
 
-pub(crate) use self::core::{Core, MandatoryError};
+pub(crate) use self::inner::{Checked, Core, MandatoryError};
+pub(crate) use response::ReasonPhrase;
 
 use crate::{ByteStr, CSeq, Headers, Limits, NameAddr, ParseError, Via};
 
@@ -73,6 +75,18 @@ impl Message {
     #[must_use]
     pub fn to(&self) -> &NameAddr {
         self.core().to()
+    }
+
+    /// The tag of the From header, read without the rest of it: what `from().tag()` is, for those who want no more.
+    #[must_use]
+    pub fn from_tag(&self) -> Option<&str> {
+        self.core().from_tag()
+    }
+
+    /// The tag of the To header, read without the rest of it: what `to().tag()` is, for those who want no more.
+    #[must_use]
+    pub fn to_tag(&self) -> Option<&str> {
+        self.core().to_tag()
     }
 
     /// The Call-ID header.

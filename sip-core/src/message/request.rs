@@ -1,10 +1,14 @@
-use std::fmt;
-use std::io::Write as _;
-use std::sync::Arc;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt::{self, Write};
+use core::ops::Range;
 
 use bytes::Bytes;
 
 use super::{Core, HeadersMut, RequestBuilder};
+use crate::headers::narrow;
+use crate::lazy::Lazy;
 use crate::{ByteStr, CSeq, Headers, MaxForwards, Method, NameAddr, SipUri, Uri, Via};
 
 /// A request (RFC 3261 §7.1) whose mandatory headers are there and valid.
@@ -17,11 +21,20 @@ pub struct Request {
 
 #[derive(Clone)]
 struct Parts {
-    method: Method,
-    uri: Uri,
-    /// The request line as it was received, with its end of line, until the URI is changed.
-    line: Option<Bytes>,
+    uri: RequestUri,
+    /// The headers; the method is that of the CSeq.
     core: Core,
+}
+
+#[derive(Clone)]
+enum RequestUri {
+    /// A part of the request line that was received, which is valid, and is a value when it is asked for.
+    Received {
+        line_len: u32,
+        range: Range<u32>,
+        value: Lazy<Uri>,
+    },
+    Set(Uri),
 }
 
 impl Request {
@@ -30,8 +43,16 @@ impl Request {
         RequestBuilder::new(method, uri.into())
     }
 
-    pub(crate) fn from_parts(method: Method, uri: Uri, line: Option<Bytes>, core: Core) -> Self {
-        Request { parts: Arc::new(Parts { method, uri, line, core }) }
+    /// A request that was received, with a request line of this length and a valid URI in it.
+    #[inline]
+    pub(crate) fn received(uri: Range<u32>, line_len: usize, core: Core) -> Self {
+        let uri = RequestUri::Received { line_len: narrow(line_len), range: uri, value: Lazy::new() };
+        Request { parts: Arc::new(Parts { uri, core }) }
+    }
+
+    /// A request that was built, whose CSeq has its method.
+    pub(crate) fn built(uri: Uri, core: Core) -> Self {
+        Request { parts: Arc::new(Parts { uri: RequestUri::Set(uri), core }) }
     }
 
     /// What is in it, to be changed without those noticing who have a clone.
@@ -46,21 +67,27 @@ impl Request {
     /// The method.
     #[must_use]
     pub fn method(&self) -> &Method {
-        &self.parts.method
+        &self.parts.core.cseq().method
     }
 
     /// The Request-URI: where the request is going.
     #[must_use]
     pub fn uri(&self) -> &Uri {
-        &self.parts.uri
+        let Parts { uri, core, .. } = &*self.parts;
+        match uri {
+            RequestUri::Set(uri) => uri,
+            RequestUri::Received { range, value, .. } => value.get_or_make(|| {
+                let text = core.received_part(range.clone());
+                Uri::parse(&text).unwrap_or(Uri::Other(text))
+            }),
+        }
     }
 
     /// Sends the request elsewhere; a URI that could not be written as one is written with escapes, and without its headers.
     pub fn set_uri(&mut self, uri: Uri) {
         let parts = self.edit();
         parts.core.touch();
-        parts.uri = without_headers(uri);
-        parts.line = None;
+        parts.uri = RequestUri::Set(without_headers(uri));
     }
 
     /// The topmost Via: the last hop that sent the request.
@@ -90,6 +117,18 @@ impl Request {
         self.parts.core.to()
     }
 
+    /// The tag of the From header, read without the rest of it: what `from().tag()` is, for those who want no more.
+    #[must_use]
+    pub fn from_tag(&self) -> Option<&str> {
+        self.parts.core.from_tag()
+    }
+
+    /// The tag of the To header, read without the rest of it: what `to().tag()` is, for those who want no more.
+    #[must_use]
+    pub fn to_tag(&self) -> Option<&str> {
+        self.parts.core.to_tag()
+    }
+
     /// The Call-ID header.
     #[must_use]
     pub fn call_id(&self) -> &ByteStr {
@@ -104,8 +143,7 @@ impl Request {
 
     /// Gives the request another number in its dialog; the method stays that of the request.
     pub fn set_cseq(&mut self, cseq: CSeq) {
-        let parts = self.edit();
-        parts.core.set_cseq(CSeq { number: cseq.number, method: parts.method.clone() });
+        self.edit().core.set_cseq(cseq.number);
     }
 
     /// How many more proxies the request may pass; `None` if it does not say (RFC 3261 §16.3, step 3).
@@ -139,7 +177,7 @@ impl Request {
 
     /// Adds a hop on top of the others: the one that the response is to come back to.
     pub fn push_via(&mut self, via: Via) {
-        self.edit().core.push_via(&via);
+        self.edit().core.push_via(via);
     }
 
     /// Changes the topmost hop; adds one if there is none.
@@ -156,25 +194,36 @@ impl Request {
     /// any other has a Content-Length that is right.
     #[must_use]
     pub fn to_bytes(&self) -> Bytes {
-        if let Some(untouched) = self.parts.core.untouched() {
-            return untouched.clone();
+        let Parts { uri, core } = &*self.parts;
+        if let Some(untouched) = core.untouched() {
+            return untouched;
         }
-        let mut out = Vec::with_capacity(1024 + self.body().len());
-        match &self.parts.line {
-            Some(line) => out.extend_from_slice(line),
-            // Nothing keeps a vector from being written to.
-            None => drop(write!(out, "{} {} SIP/2.0\r\n", self.parts.method, self.parts.uri)),
+        match uri {
+            RequestUri::Received { line_len, .. } => {
+                let line_len = *line_len as usize;
+                let mut out = Vec::with_capacity(line_len + core.written_len());
+                core.write_received(&mut out, line_len);
+                core.write(&mut out);
+                out.into()
+            }
+            RequestUri::Set(uri) => {
+                let mut line = String::with_capacity(128);
+                // Writing to a `String` cannot fail.
+                let _ = write!(line, "{} {uri} SIP/2.0\r\n", self.method());
+                let mut out = Vec::with_capacity(line.len() + core.written_len());
+                out.extend_from_slice(line.as_bytes());
+                core.write(&mut out);
+                out.into()
+            }
         }
-        self.parts.core.write(&mut out);
-        out.into()
     }
 }
 
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
-            .field("method", &self.parts.method)
-            .field("uri", &format_args!("{}", self.parts.uri))
+            .field("method", self.method())
+            .field("uri", &format_args!("{}", self.uri()))
             .field("headers", self.headers())
             .field("body_len", &self.body().len())
             .finish()

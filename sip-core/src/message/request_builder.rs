@@ -1,3 +1,7 @@
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
 use bytes::Bytes;
 
 use super::headers_mut::is_own;
@@ -106,7 +110,7 @@ impl RequestBuilder {
         if is_own(&name) || name == HeaderName::MaxForwards {
             return self.own(name, value);
         }
-        self.headers.push_text(H::NAME, value);
+        self.headers.push_text(&H::NAME, &value);
         self
     }
 
@@ -121,7 +125,7 @@ impl RequestBuilder {
         if is_own(&name) || name == HeaderName::MaxForwards {
             return self.own(name, value.into());
         }
-        self.headers.push_text(name, value.trim_matches(grammar::is_wsp).into());
+        self.headers.push_text(&name, value);
         self
     }
 
@@ -180,17 +184,18 @@ impl RequestBuilder {
         headers.push(self.max_forwards);
         headers.push(From(self.from.ok_or_else(missing(HeaderName::From))?));
         headers.push(To(self.to.ok_or_else(missing(HeaderName::To))?));
-        headers.push(CallId::parse_value(self.call_id.ok_or_else(missing(HeaderName::CallId))?)?);
+        let call_id = self.call_id.ok_or_else(missing(HeaderName::CallId))?;
+        headers.push_text(&HeaderName::CallId, CallId::read(&call_id)?);
         let number = self.cseq.ok_or_else(missing(HeaderName::CSeq))?;
-        headers.push(CSeq::parse_value(format!("{number} {}", self.method).into())?);
-        headers.append(self.headers);
-        let mut core = Core::new(headers, Bytes::new(), None).map_err(|error| match error {
+        headers.push_text(&HeaderName::CSeq, &format!("{number} {}", self.method));
+        headers.append(&self.headers);
+        let mut core = Core::built(headers).map_err(|error| match error {
             MandatoryError::Missing(name) => BuildError::Missing(name),
             MandatoryError::Invalid(error) => BuildError::Header(error),
         })?;
         if let Some((content_type, body)) = self.body {
             core.set_body(&content_type, body);
         }
-        Ok(Request::from_parts(self.method, uri, None, core))
+        Ok(Request::built(uri, core))
     }
 }

@@ -1,6 +1,7 @@
-use std::fmt;
-use std::io::Write as _;
-use std::sync::Arc;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use core::ops::Range;
 
 use bytes::Bytes;
 
@@ -18,10 +19,24 @@ pub struct Response {
 #[derive(Clone)]
 struct Parts {
     status: StatusCode,
-    reason: ByteStr,
-    /// The status line as it was received, with its end of line.
-    line: Option<Bytes>,
+    reason: ReasonPhrase,
+    /// The length of the status line that was received, with its end of line; 0 if none was.
+    line_len: usize,
     core: Core,
+}
+
+/// The reason phrase of a status line.
+#[derive(Debug, Clone)]
+pub(crate) enum ReasonPhrase {
+    /// A part of what was received, which is UTF-8.
+    Received(Range<u32>),
+    Text(ByteStr),
+}
+
+impl Default for ReasonPhrase {
+    fn default() -> Self {
+        ReasonPhrase::Text(ByteStr::default())
+    }
 }
 
 impl Response {
@@ -30,8 +45,13 @@ impl Response {
         ResponseBuilder::new(request, status)
     }
 
-    pub(crate) fn from_parts(status: StatusCode, reason: ByteStr, line: Option<Bytes>, core: Core) -> Self {
-        Response { parts: Arc::new(Parts { status, reason, line, core }) }
+    /// A response that was received, with a status line of this length.
+    pub(crate) fn received(status: StatusCode, reason: ReasonPhrase, line_len: usize, core: Core) -> Self {
+        Response { parts: Arc::new(Parts { status, reason, line_len, core }) }
+    }
+
+    pub(crate) fn built(status: StatusCode, reason: ByteStr, core: Core) -> Self {
+        Response::received(status, ReasonPhrase::Text(reason), 0, core)
     }
 
     /// What is in it, to be changed without those noticing who have a clone.
@@ -52,7 +72,10 @@ impl Response {
     /// The reason phrase, which is for people.
     #[must_use]
     pub fn reason(&self) -> &str {
-        &self.parts.reason
+        match &self.parts.reason {
+            ReasonPhrase::Received(range) => self.parts.core.received_text(range.clone()),
+            ReasonPhrase::Text(text) => text,
+        }
     }
 
     /// The topmost Via: the hop that the response is going to.
@@ -85,6 +108,18 @@ impl Response {
     /// Adds a tag to the To header if it has none (RFC 3261 §8.2.6.2); one that is there stays.
     pub fn set_to_tag(&mut self, tag: &str) {
         self.edit().core.set_to_tag(tag);
+    }
+
+    /// The tag of the From header, read without the rest of it: what `from().tag()` is, for those who want no more.
+    #[must_use]
+    pub fn from_tag(&self) -> Option<&str> {
+        self.parts.core.from_tag()
+    }
+
+    /// The tag of the To header, read without the rest of it: what `to().tag()` is, for those who want no more.
+    #[must_use]
+    pub fn to_tag(&self) -> Option<&str> {
+        self.parts.core.to_tag()
     }
 
     /// The Call-ID header.
@@ -124,7 +159,7 @@ impl Response {
 
     /// Adds a hop on top of the others.
     pub fn push_via(&mut self, via: Via) {
-        self.edit().core.push_via(&via);
+        self.edit().core.push_via(via);
     }
 
     /// Changes the topmost hop; adds one if there is none.
@@ -141,16 +176,22 @@ impl Response {
     /// any other has a Content-Length that is right.
     #[must_use]
     pub fn to_bytes(&self) -> Bytes {
-        if let Some(untouched) = self.parts.core.untouched() {
-            return untouched.clone();
+        let Parts { status, line_len, core, .. } = &*self.parts;
+        if let Some(untouched) = core.untouched() {
+            return untouched;
         }
-        let mut out = Vec::with_capacity(1024 + self.body().len());
-        match &self.parts.line {
-            Some(line) => out.extend_from_slice(line),
-            // Nothing keeps a vector from being written to.
-            None => drop(write!(out, "SIP/2.0 {} {}\r\n", self.parts.status, self.parts.reason)),
+        let reason = self.reason();
+        let mut out = Vec::with_capacity(line_len.max(&(reason.len() + 32)) + core.written_len());
+        core.write_received(&mut out, *line_len);
+        if *line_len == 0 {
+            let code = status.code();
+            let digit = |unit: u16| b'0' + (code / unit % 10) as u8;
+            out.extend_from_slice(b"SIP/2.0 ");
+            out.extend_from_slice(&[digit(100), digit(10), digit(1), b' ']);
+            out.extend_from_slice(reason.as_bytes());
+            out.extend_from_slice(b"\r\n");
         }
-        self.parts.core.write(&mut out);
+        core.write(&mut out);
         out.into()
     }
 }
@@ -159,7 +200,7 @@ impl fmt::Debug for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Response")
             .field("status", &self.parts.status.code())
-            .field("reason", &self.parts.reason)
+            .field("reason", &self.reason())
             .field("headers", self.headers())
             .field("body_len", &self.body().len())
             .finish()

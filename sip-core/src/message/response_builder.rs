@@ -1,8 +1,11 @@
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+
 use bytes::Bytes;
 
 use super::headers_mut::is_own;
 use super::{Request, Response};
-use crate::headers::{check, one_line, written};
+use crate::headers::{check, one_line};
 use crate::{ByteStr, HeaderName, Headers, StatusCode, TypedHeader};
 
 /// Builds the response to a request (RFC 3261 §8.2.6).
@@ -48,7 +51,7 @@ impl ResponseBuilder {
     /// Adds a header; one that is taken from the request is not added.
     pub fn header<H: TypedHeader>(mut self, header: H) -> Self {
         if !is_own(&H::NAME.canonical()) {
-            self.headers.push_text(H::NAME, written(&header));
+            self.headers.push(header);
         }
         self
     }
@@ -60,7 +63,7 @@ impl ResponseBuilder {
             && !is_own(&name)
             && check(&name, value).is_ok()
         {
-            self.headers.push_text(name, value.trim_matches(crate::grammar::is_wsp).into());
+            self.headers.push_text(&name, value);
         }
         self
     }
@@ -74,7 +77,7 @@ impl ResponseBuilder {
     /// The response.
     #[must_use]
     pub fn build(self) -> Response {
-        let mut core = self.request.core().for_response(self.headers, |name| match name {
+        let mut core = self.request.core().for_response(&self.headers, |name| match name {
             HeaderName::Via | HeaderName::From | HeaderName::To | HeaderName::CallId | HeaderName::CSeq => true,
             HeaderName::RecordRoute => (101..=299).contains(&self.status.code()),
             HeaderName::Timestamp => self.status == StatusCode::TRYING,
@@ -86,6 +89,6 @@ impl ResponseBuilder {
         if let Some((content_type, body)) = self.body {
             core.set_body(&content_type, body);
         }
-        Response::from_parts(self.status, self.reason, None, core)
+        Response::built(self.status, self.reason, core)
     }
 }

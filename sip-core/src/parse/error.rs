@@ -1,4 +1,5 @@
-use std::net::SocketAddr;
+use alloc::string::ToString;
+use core::net::SocketAddr;
 
 use bytes::Bytes;
 

@@ -5,81 +5,117 @@ mod reply;
 mod rows;
 mod start_line;
 
-use std::ops::Range;
+use alloc::vec::Vec;
 
 use bytes::Bytes;
 use memchr::{memchr, memmem};
 
 pub use error::{ParseError, ParseErrorKind};
 
-use self::rows::{Row, next_row};
-use self::start_line::{Recognised, recognise};
-use crate::header::ContentLength;
-use crate::message::Core;
-use crate::{ByteStr, HeaderName, Headers, Limits, Message, Method, Request, Response};
+use self::rows::{Found, next_row};
+use self::start_line::{Recognised, StartLine, recognise};
+use crate::header::Code;
+use crate::headers::Row;
+use crate::message::{Checked, Core};
+use crate::{HeaderName, Headers, Limits, Message, Request, Response};
 
 /// Reads one message; see [`Message::parse`].
 pub(crate) fn message(datagram: Bytes, limits: &Limits) -> Result<Message, ParseError> {
     let bytes = without_leading_line_breaks(datagram);
     let line_end = memchr(b'\n', &bytes).map_or(bytes.len(), |at| at + 1);
-    let line = bytes.slice(..line_end);
-    let text = line.slice_ref(line.strip_suffix(b"\r\n").unwrap_or(&line));
-    let Some(recognised) = recognise(&text) else {
+    let line = bytes.get(..line_end).unwrap_or_default();
+    let line = line.strip_suffix(b"\r\n").unwrap_or(line);
+    let Some(recognised) = recognise(line) else {
         return Err(ParseError::new(ParseErrorKind::NotSip, None));
     };
-    let answerable = matches!(&recognised, Recognised::Request { method } if *method != Method::Ack);
-    let fault = |kind| ParseError::new(kind, answerable.then(|| bytes.clone()));
+    let answerable = matches!(&recognised, Recognised::Request { method, .. } if *method != "ACK");
+    let (start, section) = match start_and_section(&bytes, line, &recognised, line_end, limits) {
+        Ok(read) => read,
+        Err(kind) => return Err(ParseError::new(kind, answerable.then_some(bytes))),
+    };
+    let is_folded = section.lines > section.rows.len() + 1;
+    let mut headers = Headers::of(bytes, section.rows, limits.max_list_items);
+    let text = headers.received().as_bytes().get(..section.end).unwrap_or_default();
+    let checked = match core::str::from_utf8(text) {
+        Ok(text) if !is_folded => Checked::new(&headers, Some(text)),
+        _ => {
+            headers.restore();
+            Checked::new(&headers, None)
+        }
+    };
+    let checked = match checked.map_err(ParseErrorKind::from).and_then(|checked| {
+        let body_len = body_len(&headers, section.end, checked.content_length, limits)?;
+        if !checked.has_via {
+            return Err(ParseErrorKind::Missing(HeaderName::Via));
+        }
+        match &start {
+            StartLine::Request { method, .. } if *method != checked.cseq.method => Err(ParseErrorKind::MethodMismatch),
+            _ => Ok((checked.cseq, body_len)),
+        }
+    }) {
+        Ok(checked) => checked,
+        Err(kind) => return Err(ParseError::new(kind, answerable.then(|| headers.received().bytes().clone()))),
+    };
+    let (cseq, body_len) = checked;
+    let core = Core::received(headers, cseq, section.end..section.end + body_len);
+    Ok(match start {
+        StartLine::Request { uri, .. } => Message::Request(Request::received(uri, line_end, core)),
+        StartLine::Response { status, reason } => Message::Response(Response::received(status, reason, line_end, core)),
+    })
+}
 
+fn start_and_section(
+    bytes: &Bytes,
+    line: &[u8],
+    recognised: &Recognised<'_>,
+    line_end: usize,
+    limits: &Limits,
+) -> Result<(StartLine, Section), ParseErrorKind> {
     let limit = limits.max_message.min(usize::try_from(u32::MAX).unwrap_or(usize::MAX));
     if bytes.len() > limit {
-        return Err(fault(ParseErrorKind::MessageTooLarge { len: bytes.len(), limit }));
+        return Err(ParseErrorKind::MessageTooLarge { len: bytes.len(), limit });
     }
-    if text.len() > limits.max_start_line {
-        return Err(fault(ParseErrorKind::StartLineTooLong { limit: limits.max_start_line }));
+    if line.len() > limits.max_start_line {
+        return Err(ParseErrorKind::StartLineTooLong { limit: limits.max_start_line });
     }
-    match recognised {
-        Recognised::Request { .. } => request(&bytes, line, &text, limits).map(Message::Request).map_err(fault),
-        Recognised::Response => response(&bytes, line, &text, limits).map(Message::Response).map_err(fault),
-    }
-}
-
-fn request(bytes: &Bytes, line: Bytes, text: &Bytes, limits: &Limits) -> Result<Request, ParseErrorKind> {
-    let (method, uri) = start_line::request(text)?;
-    let core = core(bytes, line.len(), limits)?;
-    if core.cseq().method != method {
-        return Err(ParseErrorKind::MethodMismatch);
-    }
-    Ok(Request::from_parts(method, uri, Some(line), core))
-}
-
-fn response(bytes: &Bytes, line: Bytes, text: &Bytes, limits: &Limits) -> Result<Response, ParseErrorKind> {
-    let (status, reason) = start_line::response(text)?;
-    let core = core(bytes, line.len(), limits)?;
-    Ok(Response::from_parts(status, reason, Some(line), core))
+    let start = match recognised {
+        Recognised::Request { method, uri, version } => start_line::request(bytes, method, uri, *version)?,
+        Recognised::Response => start_line::response(bytes, line)?,
+    };
+    Ok((start, section(bytes, line_end, limits)?))
 }
 
 /// Line breaks in front of a message are keep-alives (RFC 3261 §7.5).
 fn without_leading_line_breaks(mut datagram: Bytes) -> Bytes {
     let blank = datagram.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-    datagram.split_off(blank)
+    if blank == 0 { datagram } else { datagram.split_off(blank) }
 }
 
-/// Reads what follows the start line, which is `start` bytes long.
-fn core(bytes: &Bytes, start: usize, limits: &Limits) -> Result<Core, ParseErrorKind> {
-    let body_start = body_start(bytes, start)?;
-    let len = body_start - start;
+/// The header section.
+struct Section {
+    rows: Vec<Row>,
+    /// Where the body starts.
+    end: usize,
+    /// How many lines there are, with the empty one.
+    lines: usize,
+}
+
+/// Reads the header section that starts at `start`.
+fn section(bytes: &[u8], start: usize, limits: &Limits) -> Result<Section, ParseErrorKind> {
+    let section = rows(bytes, start, limits);
+    if section.as_ref().is_ok_and(|section| section.end - start <= limits.max_header_section) {
+        return section;
+    }
+    // That it is too long, or does not end, counts before what is wrong within it.
+    let len = body_start(bytes, start)? - start;
     if len > limits.max_header_section {
         return Err(ParseErrorKind::HeaderSectionTooLarge { len, limit: limits.max_header_section });
     }
-    let headers = headers(bytes, start..body_start, limits)?;
-    let body = body(bytes, body_start, &headers, limits)?;
-    let untouched = bytes.slice(..body_start + body.len());
-    let core = Core::new(headers, body, Some(untouched))?;
-    if core.has_via() { Ok(core) } else { Err(ParseErrorKind::Missing(HeaderName::Via)) }
+    section
 }
 
 /// Where the body starts: after the first empty line, which may follow the start line at once.
-fn body_start(bytes: &Bytes, start: usize) -> Result<usize, ParseErrorKind> {
+fn body_start(bytes: &[u8], start: usize) -> Result<usize, ParseErrorKind> {
     let rest = bytes.get(start..).unwrap_or_default();
     if rest.starts_with(b"\r\n") {
         return Ok(start + 2);
@@ -87,50 +123,63 @@ fn body_start(bytes: &Bytes, start: usize) -> Result<usize, ParseErrorKind> {
     memmem::find(rest, b"\r\n\r\n").map(|at| start + at + 4).ok_or(ParseErrorKind::NoEmptyLine)
 }
 
-fn headers(bytes: &Bytes, section: Range<usize>, limits: &Limits) -> Result<Headers, ParseErrorKind> {
-    let mut headers = Headers::of(bytes.clone(), limits.max_list_items);
-    let mut at = section.start;
-    while let Some(row) = next_row(bytes.get(..section.end).unwrap_or_default(), at) {
-        let bad_line = ParseErrorKind::HeaderLine { line: headers.len() + 1 };
-        let Ok(row) = row else { return Err(bad_line) };
-        at = row.all.end;
-        let name = name(bytes, &row).ok_or(bad_line)?;
-        if headers.len() >= limits.max_headers {
+/// The length of a header that most are shorter than, in bytes: for a first guess at how many there are.
+const SHORT_ROW: usize = 32;
+
+fn rows(bytes: &[u8], start: usize, limits: &Limits) -> Result<Section, ParseErrorKind> {
+    let guess = bytes.len().saturating_sub(start).min(1_024) / SHORT_ROW;
+    let mut rows: Vec<Row> = Vec::with_capacity(guess.min(limits.max_headers));
+    let (mut at, mut lines) = (start, 1);
+    while let Some(found) = next_row(bytes, at) {
+        let Ok(Found { row, next, lines: more }) = found else {
+            return Err(ParseErrorKind::HeaderLine { line: rows.len() + 1 });
+        };
+        if rows.len() >= limits.max_headers {
             return Err(ParseErrorKind::TooManyHeaders { limit: limits.max_headers });
         }
-        if row.value.len() > limits.max_header_value {
-            return Err(ParseErrorKind::HeaderTooLong { header: name, limit: limits.max_header_value });
+        if (row.value_end - row.value) as usize > limits.max_header_value {
+            let header = name(bytes, &row);
+            return Err(ParseErrorKind::HeaderTooLong { header, limit: limits.max_header_value });
         }
-        headers.push_received(name, narrow(&row.all), narrow(&row.value), row.folded);
+        rows.push(row);
+        lines += more;
+        at = next;
     }
-    Ok(headers)
+    if !bytes.get(at..).is_some_and(|rest| rest.starts_with(b"\r\n")) {
+        return Err(ParseErrorKind::NoEmptyLine);
+    }
+    Ok(Section { rows, end: at + 2, lines })
 }
 
-fn name(bytes: &Bytes, row: &Row) -> Option<HeaderName> {
-    let name = ByteStr::from_utf8(bytes.slice(row.name.clone()))?;
-    HeaderName::read(&name, &name)
-}
-
-/// The range in 32 bits, which [`message`] has made sure of.
-fn narrow(range: &Range<usize>) -> Range<u32> {
-    let narrow = |index| u32::try_from(index).unwrap_or(u32::MAX);
-    narrow(range.start)..narrow(range.end)
-}
-
-/// The body of a message that is alone in its datagram (RFC 3261 §18.3).
-fn body(bytes: &Bytes, start: usize, headers: &Headers, limits: &Limits) -> Result<Bytes, ParseErrorKind> {
-    let received = bytes.slice(start..);
-    let body = match headers.get::<ContentLength>()? {
-        Some(ContentLength(announced)) if announced > received.len() => {
-            return Err(ParseErrorKind::BodyTruncated { announced, received: received.len() });
+fn name(bytes: &[u8], row: &Row) -> HeaderName {
+    let name = || bytes.get(row.start as usize..)?.get(..row.name_len as usize);
+    match row.name {
+        Code::EXTENSION => {
+            HeaderName::Extension(core::str::from_utf8(name().unwrap_or_default()).unwrap_or_default().into())
         }
-        Some(ContentLength(announced)) => received.slice(..announced),
+        code => code.name().cloned().unwrap_or(HeaderName::Extension(Default::default())),
+    }
+}
+
+/// The length of the body of a message that is alone in its datagram (RFC 3261 §18.3).
+fn body_len(
+    headers: &Headers,
+    start: usize,
+    announced: Option<usize>,
+    limits: &Limits,
+) -> Result<usize, ParseErrorKind> {
+    let received = headers.received().as_bytes().len().saturating_sub(start);
+    let len = match announced {
+        Some(announced) if announced > received => {
+            return Err(ParseErrorKind::BodyTruncated { announced, received });
+        }
+        Some(announced) => announced,
         None => received,
     };
-    if body.len() > limits.max_body {
-        return Err(ParseErrorKind::BodyTooLarge { len: body.len(), limit: limits.max_body });
+    if len > limits.max_body {
+        return Err(ParseErrorKind::BodyTooLarge { len, limit: limits.max_body });
     }
-    Ok(body)
+    Ok(len)
 }
 
 #[cfg(test)]

@@ -1,9 +1,12 @@
 //! The answer to a request that could not be read, made of the few headers that it must repeat.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::net::SocketAddr;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
 
 use bytes::Bytes;
+use md5::{Digest, Md5};
 use memchr::memchr;
 
 use super::rows::next_row;
@@ -80,24 +83,24 @@ fn collect(request: &Bytes) -> Option<Echo> {
     let mut echo = Echo::default();
     while let Some(row) = next_row(message, at) {
         let row = match row {
-            Ok(row) => row,
+            Ok(found) => found.row,
             Err(next) => {
                 at = next;
                 continue;
             }
         };
-        at = row.all.end;
-        let value = message.get(row.value)?;
-        let slot = match message.get(row.name)?.to_ascii_lowercase().as_slice() {
-            b"via" | b"v" => {
+        at = row.end as usize;
+        let value = message.get(row.value as usize..row.value_end as usize)?;
+        let slot = match row.name.name() {
+            Some(HeaderName::Via) => {
                 left = left.checked_sub(value.len())?;
                 echo.vias.push(one_line(value)?);
                 continue;
             }
-            b"from" | b"f" => &mut echo.from,
-            b"to" | b"t" => &mut echo.to,
-            b"call-id" | b"i" => &mut echo.call_id,
-            b"cseq" => &mut echo.cseq,
+            Some(HeaderName::From) => &mut echo.from,
+            Some(HeaderName::To) => &mut echo.to,
+            Some(HeaderName::CallId) => &mut echo.call_id,
+            Some(HeaderName::CSeq) => &mut echo.cseq,
             _ => continue,
         };
         if slot.is_none() {
@@ -146,9 +149,12 @@ fn mark(value: &[u8], source: SocketAddr) -> Option<Vec<u8>> {
 
 /// The same for each copy of a request, without keeping any state.
 fn tag(top_via: &[u8], call_id: Option<&[u8]>, cseq: Option<&[u8]>) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (top_via, call_id, cseq).hash(&mut hasher);
-    hasher.finish()
+    let mut hasher = Md5::new();
+    for part in [top_via, call_id.unwrap_or_default(), cseq.unwrap_or_default()] {
+        hasher.update(part);
+        hasher.update(b"\n");
+    }
+    hasher.finalize().first_chunk::<8>().copied().map_or(0, u64::from_be_bytes)
 }
 
 /// The reason as a phrase that ends with its line: visible ASCII, and not too long.

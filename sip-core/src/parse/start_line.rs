@@ -1,66 +1,93 @@
 //! Request line and status line (RFC 3261 §7.1, §7.2).
 
+use core::ops::Range;
+
 use bytes::Bytes;
-use memchr::{memchr, memrchr};
+use memchr::{memchr, memchr2, memrchr};
 
 use super::ParseErrorKind;
-use crate::{ByteStr, Method, StatusCode, Uri, grammar};
+use crate::class::{self, DIGIT};
+use crate::headers::narrow;
+use crate::message::ReasonPhrase;
+use crate::uri::UriPart;
+use crate::{ByteStr, Method, StatusCode, grammar};
 
 /// What the first line of a message says it is, before its parts are checked.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Recognised {
-    /// `Method … SIP/x.y`.
-    Request { method: Method },
+pub(super) enum Recognised<'a> {
+    /// `Method … SIP/x.y`: what is between, and whether the version is ours; `None` if white space follows it.
+    Request { method: &'a str, uri: &'a [u8], version: Option<bool> },
     /// `SIP/x.y …`.
     Response,
 }
 
+/// The first line of a message.
+pub(super) enum StartLine {
+    /// The URI, which is valid, as a range of the message.
+    Request {
+        method: Method,
+        uri: Range<u32>,
+    },
+    Response {
+        status: StatusCode,
+        reason: ReasonPhrase,
+    },
+}
+
 /// Tells by the first line, without its end, whether this is SIP at all.
-pub(super) fn recognise(line: &Bytes) -> Option<Recognised> {
+pub(super) fn recognise(line: &[u8]) -> Option<Recognised<'_>> {
     if line.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"SIP/")) {
         return Some(Recognised::Response);
     }
     let text = line.trim_ascii_end();
-    let method = std::str::from_utf8(text.get(..memchr(b' ', text)?)?).ok()?;
-    let version = text.get(memrchr(b' ', text)? + 1..)?;
-    is_version(version)?;
-    let method = Method::read(&ByteStr::default(), method)?;
-    Some(Recognised::Request { method })
+    let (method, rest) = text.split_at_checked(memchr(b' ', text)?)?;
+    let (uri, version) = rest.split_at_checked(memrchr(b' ', rest)?)?;
+    let version = is_version(version.get(1..)?)?;
+    let method = core::str::from_utf8(method).ok().filter(|method| grammar::is_token(method))?;
+    let version = (text.len() == line.len()).then_some(version);
+    Some(Recognised::Request { method, uri: uri.get(1..).unwrap_or_default(), version })
 }
 
 /// `"SIP" "/" 1*DIGIT "." 1*DIGIT` in any case: whether it is the version that we speak.
 fn is_version(version: &[u8]) -> Option<bool> {
+    if version == b"SIP/2.0" {
+        return Some(true);
+    }
     let (name, number) = version.split_at_checked(4)?;
-    let is_number = |digits: &[u8]| !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    let is_number = |digits: &[u8]| !digits.is_empty() && class::all(digits, DIGIT);
     let (major, minor) = number.split_at_checked(memchr(b'.', number)?)?;
     let valid = name.eq_ignore_ascii_case(b"SIP/") && is_number(major) && is_number(minor.get(1..)?);
     valid.then_some(number == b"2.0")
 }
 
-/// The method and the URI of a request line that was recognised.
-pub(super) fn request(line: &Bytes) -> Result<(Method, Uri), ParseErrorKind> {
-    let text = ByteStr::from_utf8(line.clone()).ok_or(ParseErrorKind::RequestLine)?;
-    let (method, rest) = text.split_once(' ').ok_or(ParseErrorKind::RequestLine)?;
-    let (uri, version) = rest.rsplit_once(' ').ok_or(ParseErrorKind::RequestLine)?;
-    match is_version(version.as_bytes()) {
+/// The request line of a message, which was recognised as one.
+pub(super) fn request(
+    message: &Bytes,
+    method: &str,
+    uri: &[u8],
+    version: Option<bool>,
+) -> Result<StartLine, ParseErrorKind> {
+    match version {
         Some(true) => {}
         Some(false) => return Err(ParseErrorKind::Version),
         None => return Err(ParseErrorKind::RequestLine),
     }
-    let method = Method::read(&text, method).ok_or(ParseErrorKind::RequestLine)?;
-    if uri.is_empty() || uri.contains(grammar::is_wsp) {
-        return Err(ParseErrorKind::RequestLine);
-    }
-    let uri = Uri::parse_part(&text, uri).map_err(ParseErrorKind::RequestUri)?;
+    let uri = match core::str::from_utf8(uri) {
+        Ok(uri) if !uri.is_empty() && memchr2(b' ', b'\t', uri.as_bytes()).is_none() => uri,
+        _ => return Err(ParseErrorKind::RequestLine),
+    };
     // RFC 4475 §3.1.2.11
-    if uri.as_sip().is_some_and(|uri| uri.headers.is_some()) {
+    if UriPart::read(uri).map_err(ParseErrorKind::RequestUri)?.has_headers() {
         return Err(ParseErrorKind::RequestUriHeaders);
     }
-    Ok((method, uri))
+    let start = method.len() + 1;
+    let uri = narrow(start)..narrow(start + uri.len());
+    let extension = || Method::Extension(ByteStr::from_utf8(message.slice_ref(method.as_bytes())).unwrap_or_default());
+    Ok(StartLine::Request { method: Method::known(method).unwrap_or_else(extension), uri })
 }
 
-/// The status and the reason of a status line that was recognised. The space before an empty reason may be missing.
-pub(super) fn response(line: &Bytes) -> Result<(StatusCode, ByteStr), ParseErrorKind> {
+/// The status line of a message, which was recognised as one. The space before an empty reason may be missing.
+pub(super) fn response(message: &Bytes, line: &[u8]) -> Result<StartLine, ParseErrorKind> {
     let (version, rest) =
         memchr(b' ', line).and_then(|at| line.split_at_checked(at)).ok_or(ParseErrorKind::StatusLine)?;
     match is_version(version) {
@@ -68,12 +95,16 @@ pub(super) fn response(line: &Bytes) -> Result<(StatusCode, ByteStr), ParseError
         Some(false) => return Err(ParseErrorKind::Version),
         None => return Err(ParseErrorKind::StatusLine),
     }
-    let digits = rest.get(1..4).filter(|digits| digits.iter().all(u8::is_ascii_digit));
-    let code = digits.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok()).and_then(StatusCode::new);
-    let code = code.ok_or(ParseErrorKind::StatusLine)?;
-    match rest.get(4..).unwrap_or_default() {
-        [] => Ok((code, ByteStr::default())),
-        [b' ', reason @ ..] => Ok((code, ByteStr::from_utf8_lossy(line.slice_ref(reason)))),
-        _ => Err(ParseErrorKind::StatusLine),
-    }
+    let digits = rest.get(1..4).filter(|digits| class::all(digits, DIGIT));
+    let code = digits.and_then(|digits| core::str::from_utf8(digits).ok()?.parse().ok()).and_then(StatusCode::new);
+    let status = code.ok_or(ParseErrorKind::StatusLine)?;
+    let reason = match rest.get(4..).unwrap_or_default() {
+        [] => ReasonPhrase::default(),
+        [b' ', reason @ ..] if core::str::from_utf8(reason).is_ok() => {
+            ReasonPhrase::Received(narrow(line.len() - reason.len())..narrow(line.len()))
+        }
+        [b' ', reason @ ..] => ReasonPhrase::Text(ByteStr::from_utf8_lossy(message.slice_ref(reason))),
+        _ => return Err(ParseErrorKind::StatusLine),
+    };
+    Ok(StartLine::Response { status, reason })
 }

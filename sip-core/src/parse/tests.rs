@@ -1,5 +1,5 @@
 use super::*;
-use crate::StatusCode;
+use crate::{Method, StatusCode};
 
 const INVITE: &str = "INVITE sip:bob@biloxi.com SIP/2.0\r\n\
     Via: SIP/2.0/UDP pc33.atlanta.com;branch=z9hG4bK776asdhds\r\n\

@@ -1,4 +1,4 @@
-use std::fmt;
+use core::fmt;
 
 use super::{SipUri, escape};
 use crate::{ByteStr, Host};
@@ -45,7 +45,7 @@ impl AddressOfRecord {
     /// The address of record as a SIP URI.
     #[must_use]
     pub fn to_uri(&self) -> SipUri {
-        SipUri::new(Some(&escape::escaped_anew(&self.user, escape::is_user_char)), self.host.clone(), None)
+        SipUri::new(Some(&escape::escaped_anew(&self.user, crate::class::USER)), self.host.clone(), None)
     }
 }
 

@@ -1,5 +1,7 @@
 //! When two SIP URIs are equivalent (RFC 3261 §19.1.4).
 
+use alloc::vec::Vec;
+
 use super::escape::unescaped_bytes;
 use super::{Params, SipUri};
 

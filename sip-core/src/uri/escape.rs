@@ -1,48 +1,29 @@
 //! Which characters may stand where in a URI, and `%` escapes (RFC 3261 §19.1.2, §25.1).
 
-use std::borrow::Cow;
-use std::fmt::Write;
+use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::Write;
 
-/// `unreserved`.
-fn is_unreserved(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '!' | '~' | '*' | '\'' | '(' | ')')
-}
+use crate::class;
 
-/// `user` without its escapes: what we write.
-pub(super) fn is_user_char(c: char) -> bool {
-    is_unreserved(c) || matches!(c, '&' | '=' | '+' | '$' | ',' | ';' | '?' | '/')
-}
-
-/// `user` and `password` as peers write them: `#` is dialled by many phones without its escape.
-pub(super) fn is_lenient_user_char(c: char) -> bool {
-    c.is_ascii_graphic() && !matches!(c, '@' | ':' | '<' | '>' | '"' | '\\' | '[' | ']' | '%')
-}
-
-/// `paramchar` without its escapes; `%` stands for them and is checked by [`is_valid`].
-pub(super) fn is_param_char(c: char) -> bool {
-    is_unreserved(c) || matches!(c, '[' | ']' | '/' | ':' | '&' | '+' | '$' | '%')
-}
-
-/// `hname` and `hvalue` without their escapes.
-pub(super) fn is_header_char(c: char) -> bool {
-    is_unreserved(c) || matches!(c, '[' | ']' | '/' | '?' | ':' | '+' | '$')
-}
-
-/// What may follow the scheme of a URI that is not ours to read.
-pub(super) fn is_opaque_char(c: char) -> bool {
-    c.is_ascii_graphic() && !matches!(c, '<' | '>' | '"')
-}
-
-/// Whether `text` has only `allowed` characters and whole escapes.
-pub(super) fn is_valid(text: &str, allowed: fn(char) -> bool) -> bool {
+/// `text` after its first bytes that are in the class or whole escapes; `None` if an escape is not whole.
+#[inline]
+pub(super) fn skip(text: &str, class: u16) -> Option<&str> {
     let mut rest = text;
     loop {
-        let Some(at) = rest.find(|c| c == '%' || !allowed(c)) else { return true };
-        match rest.get(at..).and_then(escape_at_start) {
-            Some((_, after)) => rest = after,
-            None => return false,
+        rest = class::split(rest, class).1;
+        if !rest.starts_with('%') {
+            return Some(rest);
         }
+        rest = escape_at_start(rest)?.1;
     }
+}
+
+/// Whether `text` has only bytes of the class and whole escapes.
+#[inline]
+pub(super) fn is_valid(text: &str, class: u16) -> bool {
+    class::all(text.as_bytes(), class) || skip(text, class).is_some_and(str::is_empty)
 }
 
 /// The byte that an escape at the start of `text` stands for, and what follows it.
@@ -55,8 +36,8 @@ fn escape_at_start(text: &str) -> Option<(u8, &str)> {
     Some((u8::from_str_radix(digits, 16).ok()?, rest))
 }
 
-/// `text` with every character that is not `allowed` escaped; escapes that stand in it are kept.
-pub(super) fn escaped(text: &str, allowed: fn(char) -> bool) -> Cow<'_, str> {
+/// `text` with every character that is not in the class `allowed` escaped; escapes that stand in it are kept.
+pub(super) fn escaped(text: &str, allowed: u16) -> Cow<'_, str> {
     if is_valid(text, allowed) {
         return Cow::Borrowed(text);
     }
@@ -69,7 +50,7 @@ pub(super) fn escaped(text: &str, allowed: fn(char) -> bool) -> Cow<'_, str> {
             rest = after;
             continue;
         }
-        if c != '%' && allowed(c) {
+        if u8::try_from(c).is_ok_and(|byte| byte != b'%' && class::is(byte, allowed)) {
             out.push(c);
         } else {
             push_escaped(&mut out, one);
@@ -79,11 +60,11 @@ pub(super) fn escaped(text: &str, allowed: fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Escapes every character of `text`, also a `%`, that is not `allowed`.
-pub(super) fn escaped_anew(text: &str, allowed: fn(char) -> bool) -> String {
+/// Escapes every character of `text`, also a `%`, that is not in the class `allowed`.
+pub(super) fn escaped_anew(text: &str, allowed: u16) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        if c != '%' && allowed(c) {
+        if u8::try_from(c).is_ok_and(|byte| byte != b'%' && class::is(byte, allowed)) {
             out.push(c);
         } else {
             push_escaped(&mut out, c.encode_utf8(&mut [0; 4]));

@@ -3,19 +3,19 @@
 mod address_of_record;
 mod equivalence;
 mod escape;
+mod part;
 
-use std::borrow::Cow;
-use std::fmt;
-use std::net::SocketAddr;
-use std::str::FromStr;
-
-use memchr::memchr;
-use nom::Parser;
-use nom::bytes::complete::take_while1;
+use alloc::borrow::Cow;
+use core::fmt;
+use core::net::SocketAddr;
+use core::str::FromStr;
 
 pub use address_of_record::AddressOfRecord;
 
-use crate::grammar::{self, MAX_PARAMS, Parsed};
+pub(crate) use part::UriPart;
+
+use crate::class::{LENIENT_USER, OPAQUE, URI_PARAM, USER};
+use crate::grammar::MAX_PARAMS;
 use crate::{ByteStr, Host, Params};
 
 /// What is wrong with a text that should be a URI.
@@ -67,9 +67,7 @@ impl SipUri {
     /// A `sip:` URI. In `user`, what may not stand there unescaped is escaped when written; `%` escapes are kept.
     #[must_use]
     pub fn new(user: Option<&str>, host: Host, port: Option<u16>) -> Self {
-        let user = user
-            .filter(|user| !user.is_empty())
-            .map(|user| escape::escaped(user, escape::is_user_char).into_owned().into());
+        let user = user.filter(|user| !user.is_empty()).map(|user| escape::escaped(user, USER).into_owned().into());
         SipUri { secure: false, user, password: None, host, port, params: Params::new(), headers: None }
     }
 
@@ -91,73 +89,6 @@ impl SipUri {
     pub fn equivalent(&self, other: &SipUri) -> bool {
         equivalence::equivalent(self, other)
     }
-
-    fn parse(whole: &ByteStr, secure: bool, rest: &str) -> Result<SipUri, UriError> {
-        let (user_info, rest) = match memchr(b'@', rest.as_bytes()).and_then(|at| rest.split_at_checked(at)) {
-            Some((user_info, rest)) => (Some(user_info), rest.strip_prefix('@').unwrap_or_default()),
-            None => (None, rest),
-        };
-        let (user, password) = match user_info {
-            Some(text) => {
-                let (user, password) = text.split_once(':').map_or((text, None), |(user, word)| (user, Some(word)));
-                let valid = !user.is_empty()
-                    && escape::is_valid(user, escape::is_lenient_user_char)
-                    && password.is_none_or(|word| escape::is_valid(word, escape::is_lenient_user_char));
-                if !valid {
-                    return Err(UriError::User);
-                }
-                (Some(whole.share(user)), password.map(|word| whole.share(word)))
-            }
-            None => (None, None),
-        };
-        let (rest, host) = Host::parse_prefix(whole, rest).map_err(|_| UriError::HostPort)?;
-        let (rest, port) = match rest.strip_prefix(':') {
-            Some(rest) => grammar::number::<u16>(rest).map(|(rest, port)| (rest, Some(port))),
-            None => Ok((rest, None)),
-        }
-        .map_err(|_| UriError::HostPort)?;
-        let (rest, params) = uri_params(whole, rest).map_err(|_| UriError::Params)?;
-        let headers = match rest.strip_prefix('?') {
-            Some(headers) if is_headers(headers) => Some(whole.share(headers)),
-            Some(_) => return Err(UriError::Headers),
-            None if rest.is_empty() => None,
-            None if rest.starts_with(';') => return Err(UriError::Params),
-            None => return Err(UriError::HostPort),
-        };
-        Ok(SipUri { secure, user, password, host, port, params, headers })
-    }
-}
-
-/// `uri-parameters`, without the white space that header parameters may have.
-fn uri_params<'a>(whole: &ByteStr, input: &'a str) -> Parsed<'a, Params> {
-    let word = |input| take_while1::<_, &str, ()>(escape::is_param_char).parse(input);
-    let mut params = Params::new();
-    let mut rest = input;
-    while let Some(after) = rest.strip_prefix(';') {
-        let (after, name) = word(after)?;
-        let (after, value) = match after.strip_prefix('=') {
-            // `;name=` is written by some phones and means no value.
-            Some(after) => word(after).map_or((after, None), |(after, value)| (after, Some(value))),
-            None => (after, None),
-        };
-        let valid = |text: &str| escape::is_valid(text, escape::is_param_char);
-        if params.len() == MAX_PARAMS || !valid(name) || !value.is_none_or(valid) {
-            return grammar::no_match();
-        }
-        params.append(whole.share(name), value.map(|value| (whole.share(value), false)));
-        rest = after;
-    }
-    Ok((rest, params))
-}
-
-fn is_headers(text: &str) -> bool {
-    text.split('&').all(|header| {
-        header.split_once('=').is_some_and(|(name, value)| {
-            !name.is_empty()
-                && escape::is_valid(name, escape::is_header_char)
-                && escape::is_valid(value, escape::is_header_char)
-        })
-    })
 }
 
 impl FromStr for SipUri {
@@ -176,9 +107,9 @@ impl fmt::Display for SipUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.secure { "sips:" } else { "sip:" })?;
         if let Some(user) = self.user.as_deref().filter(|user| !user.is_empty()) {
-            f.write_str(&escape::escaped(user, escape::is_lenient_user_char))?;
+            f.write_str(&escape::escaped(user, LENIENT_USER))?;
             if let Some(password) = &self.password {
-                write!(f, ":{}", escape::escaped(password, escape::is_lenient_user_char))?;
+                write!(f, ":{}", escape::escaped(password, LENIENT_USER))?;
             }
             f.write_str("@")?;
         }
@@ -187,13 +118,13 @@ impl fmt::Display for SipUri {
             write!(f, ":{port}")?;
         }
         for (name, value) in self.params.iter().filter(|(name, _)| !name.is_empty()) {
-            write!(f, ";{}", escape::escaped(name, escape::is_param_char))?;
+            write!(f, ";{}", escape::escaped(name, URI_PARAM))?;
             if let Some(value) = value.filter(|value| !value.is_empty()) {
-                write!(f, "={}", escape::escaped(value, escape::is_param_char))?;
+                write!(f, "={}", escape::escaped(value, URI_PARAM))?;
             }
         }
         match self.headers.as_deref() {
-            Some(headers) if is_headers(headers) => write!(f, "?{headers}"),
+            Some(headers) if part::is_headers(headers) => write!(f, "?{headers}"),
             _ => Ok(()),
         }
     }
@@ -229,22 +160,7 @@ impl Uri {
 
     /// Reads the URI `text`, which was cut out of `whole`.
     pub(crate) fn parse_part(whole: &ByteStr, text: &str) -> Result<Uri, UriError> {
-        let (scheme, rest) = text.split_once(':').ok_or(UriError::Scheme)?;
-        if scheme.eq_ignore_ascii_case("sip") {
-            return SipUri::parse(whole, false, rest).map(Uri::Sip);
-        }
-        if scheme.eq_ignore_ascii_case("sips") {
-            return SipUri::parse(whole, true, rest).map(Uri::Sip);
-        }
-        let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
-        if !is_scheme {
-            return Err(UriError::Scheme);
-        }
-        if rest.is_empty() || !escape::is_valid(rest, escape::is_opaque_char) {
-            return Err(UriError::Opaque);
-        }
-        Ok(Uri::Other(whole.share(text)))
+        UriPart::read(text).map(|part| part.to_uri(whole))
     }
 }
 
@@ -267,7 +183,7 @@ impl fmt::Display for Uri {
         match self {
             Uri::Sip(uri) => uri.fmt(f),
             Uri::Other(text) => {
-                let text = escape::escaped(text, escape::is_opaque_char);
+                let text = escape::escaped(text, OPAQUE);
                 // A text without a scheme, which no parser made, would not read back as a URI.
                 let is_uri = text.parse::<Uri>().is_ok();
                 if is_uri {

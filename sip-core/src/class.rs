@@ -1,0 +1,141 @@
+//! Which bytes may stand where: one table for all rules that go byte by byte.
+//!
+//! A byte beyond ASCII is in none of the classes but [`PARAM_NAME`] and [`PARAM_VALUE`].
+
+/// `token` (RFC 3261 §25.1).
+pub(crate) const TOKEN: u16 = 1;
+/// What may stand in a parameter's value without quotes. Wider than `token` and `host`: peers send `=`, `/` and `@` in
+/// tags and branches, and nothing else can be meant by them there.
+pub(crate) const BARE_VALUE: u16 = 1 << 1;
+/// Space and tab.
+pub(crate) const WSP: u16 = 1 << 2;
+/// `hostname`, and the underscore that some networks use.
+pub(crate) const HOST: u16 = 1 << 3;
+/// `user` and `password` without their escapes as peers write them: `#` is dialled by many phones without its escape.
+pub(crate) const LENIENT_USER: u16 = 1 << 4;
+/// `user` without its escapes: what we write.
+pub(crate) const USER: u16 = 1 << 5;
+/// `paramchar` of a URI without its escapes.
+pub(crate) const URI_PARAM: u16 = 1 << 6;
+/// `hname` and `hvalue` of a URI without their escapes.
+pub(crate) const URI_HEADER: u16 = 1 << 7;
+/// What may follow the scheme of a URI that is not ours to read, without escapes.
+pub(crate) const OPAQUE: u16 = 1 << 8;
+/// Visible ASCII.
+pub(crate) const GRAPHIC: u16 = 1 << 9;
+/// `1*DIGIT`.
+pub(crate) const DIGIT: u16 = 1 << 10;
+/// What a parameter's name is made of where it was read before: all but `;`, `=` and white space.
+pub(crate) const PARAM_NAME: u16 = 1 << 11;
+/// What a parameter's value is made of where it was read before and has no quotes: all but `;` and white space.
+pub(crate) const PARAM_VALUE: u16 = 1 << 12;
+/// The scheme of a URI.
+pub(crate) const SCHEME: u16 = 1 << 13;
+
+static CLASSES: [u16; 256] = {
+    let mut classes = [0; 256];
+    let mut index: u16 = 0;
+    while index < 256 {
+        #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+        #[expect(clippy::cast_possible_truncation, reason = "under 256")]
+        {
+            classes[index as usize] = of(index as u8);
+        }
+        index += 1;
+    }
+    classes
+};
+
+const fn of(byte: u8) -> u16 {
+    let alphanumeric = byte.is_ascii_alphanumeric();
+    let unreserved = alphanumeric || matches!(byte, b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'\'' | b'(' | b')');
+    let graphic = byte.is_ascii_graphic();
+    let wsp = matches!(byte, b' ' | b'\t');
+    let token = alphanumeric || matches!(byte, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~');
+    let lenient_user = graphic && !matches!(byte, b'@' | b':' | b'<' | b'>' | b'"' | b'\\' | b'[' | b']' | b'%');
+    let memberships = [
+        (TOKEN, token),
+        (BARE_VALUE, graphic && !matches!(byte, b';' | b',' | b'"' | b'<' | b'>' | b'\\')),
+        (WSP, wsp),
+        (HOST, alphanumeric || matches!(byte, b'-' | b'.' | b'_')),
+        (LENIENT_USER, lenient_user),
+        (USER, unreserved || matches!(byte, b'&' | b'=' | b'+' | b'$' | b',' | b';' | b'?' | b'/')),
+        (URI_PARAM, unreserved || matches!(byte, b'[' | b']' | b'/' | b':' | b'&' | b'+' | b'$')),
+        (URI_HEADER, unreserved || matches!(byte, b'[' | b']' | b'/' | b'?' | b':' | b'+' | b'$')),
+        (OPAQUE, graphic && !matches!(byte, b'<' | b'>' | b'"' | b'%')),
+        (GRAPHIC, graphic),
+        (DIGIT, byte.is_ascii_digit()),
+        (PARAM_NAME, !wsp && !matches!(byte, b';' | b'=')),
+        (PARAM_VALUE, !wsp && byte != b';'),
+        (SCHEME, alphanumeric || matches!(byte, b'+' | b'-' | b'.')),
+    ];
+    let (mut classes, mut index) = (0, 0);
+    while index < memberships.len() {
+        #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+        let (class, is_in) = memberships[index];
+        if is_in {
+            classes |= class;
+        }
+        index += 1;
+    }
+    classes
+}
+
+/// Whether the byte is in the class.
+#[inline]
+pub(crate) fn is(byte: u8, class: u16) -> bool {
+    CLASSES.get(usize::from(byte)).is_some_and(|classes| classes & class != 0)
+}
+
+/// How many bytes at the start of `text` are in the class.
+#[inline]
+pub(crate) fn span(text: &[u8], class: u16) -> usize {
+    text.iter().position(|byte| !is(*byte, class)).unwrap_or(text.len())
+}
+
+/// Whether all bytes of `text` are in the class.
+#[inline]
+pub(crate) fn all(text: &[u8], class: u16) -> bool {
+    let classes = |byte: &u8| CLASSES.get(usize::from(*byte)).copied().unwrap_or_default();
+    text.iter().fold(class, |left, byte| left & classes(byte)) != 0
+}
+
+/// The first bytes of `text` that are in the class, and the rest.
+#[inline]
+pub(crate) fn split(text: &str, class: u16) -> (&str, &str) {
+    // Only `PARAM_NAME` and `PARAM_VALUE` have bytes beyond ASCII, and those have all of them.
+    text.split_at_checked(span(text.as_bytes(), class)).unwrap_or((text, ""))
+}
+
+/// `text` without the white space before it.
+#[inline]
+pub(crate) fn skip_wsp(text: &str) -> &str {
+    match text.as_bytes() {
+        [b' ' | b'\t', ..] => split(text, WSP).1,
+        _ => text,
+    }
+}
+
+/// `text` without the white space around it.
+#[inline]
+pub(crate) fn trim_wsp(text: &str) -> &str {
+    let text = skip_wsp(text);
+    match text.as_bytes() {
+        [.., b' ' | b'\t'] => text.trim_end_matches([' ', '\t']),
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_ends_with_its_class() {
+        assert_eq!(split("a.b-c d", TOKEN), ("a.b-c", " d"));
+        assert_eq!(split("\u{e9}=1", PARAM_NAME), ("\u{e9}", "=1"));
+        assert_eq!((span(b"", TOKEN), all(b"", TOKEN)), (0, true));
+        assert!(all(b"192", DIGIT) && !all(b"19a", DIGIT) && !all("\u{e9}".as_bytes(), GRAPHIC));
+        assert_eq!((skip_wsp(" \t a "), trim_wsp("\t a b \t")), ("a ", "a b"));
+    }
+}

@@ -1,0 +1,145 @@
+//! A URI where it stands: read and checked, not yet made into a value.
+
+use memchr::memchr;
+
+use super::{SipUri, Uri, UriError, escape};
+use crate::ByteStr;
+use crate::class::{self, LENIENT_USER, OPAQUE, SCHEME, URI_HEADER, URI_PARAM};
+use crate::grammar::{self, MAX_PARAMS, ParamsPart};
+use crate::host::HostPart;
+
+/// A `sip:` or `sips:` URI where it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SipPart<'a> {
+    secure: bool,
+    user: Option<&'a str>,
+    password: Option<&'a str>,
+    host: HostPart<'a>,
+    port: Option<u16>,
+    params: ParamsPart<'a>,
+    headers: Option<&'a str>,
+}
+
+/// A URI of any scheme where it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum UriPart<'a> {
+    Sip(SipPart<'a>),
+    Other(&'a str),
+}
+
+impl<'a> UriPart<'a> {
+    /// Reads all of `text` as a URI.
+    #[inline]
+    pub(crate) fn read(text: &'a str) -> Result<UriPart<'a>, UriError> {
+        if let Some(rest) = text.strip_prefix("sip:") {
+            return SipPart::read(false, rest).map(UriPart::Sip);
+        }
+        let colon = memchr(b':', text.as_bytes()).ok_or(UriError::Scheme)?;
+        let (scheme, rest) = text.split_at_checked(colon).ok_or(UriError::Scheme)?;
+        let rest = rest.get(1..).unwrap_or_default();
+        if scheme.eq_ignore_ascii_case("sip") {
+            return SipPart::read(false, rest).map(UriPart::Sip);
+        }
+        if scheme.eq_ignore_ascii_case("sips") {
+            return SipPart::read(true, rest).map(UriPart::Sip);
+        }
+        if !scheme.starts_with(|c: char| c.is_ascii_alphabetic()) || !class::all(scheme.as_bytes(), SCHEME) {
+            return Err(UriError::Scheme);
+        }
+        if rest.is_empty() || !escape::is_valid(rest, OPAQUE) {
+            return Err(UriError::Opaque);
+        }
+        Ok(UriPart::Other(text))
+    }
+
+    /// Whether there are headers after a question mark, which a Request-URI does not have.
+    pub(crate) fn has_headers(&self) -> bool {
+        matches!(self, UriPart::Sip(SipPart { headers: Some(_), .. }))
+    }
+
+    /// The URI, sharing the memory of `whole`.
+    pub(crate) fn to_uri(self, whole: &ByteStr) -> Uri {
+        match self {
+            UriPart::Sip(uri) => Uri::Sip(uri.to_uri(whole)),
+            UriPart::Other(text) => Uri::Other(whole.share(text)),
+        }
+    }
+}
+
+impl<'a> SipPart<'a> {
+    /// Reads what follows the scheme and its colon.
+    #[inline]
+    fn read(secure: bool, rest: &'a str) -> Result<SipPart<'a>, UriError> {
+        let (user, password, rest) = user_info(rest)?;
+        let (rest, host) = HostPart::read(rest).map_err(|_| UriError::HostPort)?;
+        let (rest, port) = match rest.strip_prefix(':') {
+            Some(digits) => grammar::number::<u16>(digits).map(|(rest, port)| (rest, Some(port))),
+            None => Ok((rest, None)),
+        }
+        .map_err(|_| UriError::HostPort)?;
+        let (params, rest) = uri_params(rest).ok_or(UriError::Params)?;
+        let headers = match rest.as_bytes().first() {
+            None => None,
+            Some(b'?') => Some(rest.get(1..).filter(|headers| is_headers(headers)).ok_or(UriError::Headers)?),
+            Some(_) => return Err(UriError::HostPort),
+        };
+        Ok(SipPart { secure, user, password, host, port, params, headers })
+    }
+
+    fn to_uri(self, whole: &ByteStr) -> SipUri {
+        let SipPart { secure, user, password, host, port, params, headers } = self;
+        SipUri {
+            secure,
+            user: user.map(|user| whole.share(user)),
+            password: password.map(|password| whole.share(password)),
+            host: host.to_host(whole),
+            port,
+            params: params.to_params(whole),
+            headers: headers.map(|headers| whole.share(headers)),
+        }
+    }
+}
+
+/// `[ userinfo ]`, and what follows its `@`.
+#[inline]
+fn user_info(text: &str) -> Result<(Option<&str>, Option<&str>, &str), UriError> {
+    let Some(at) = memchr(b'@', text.as_bytes()) else { return Ok((None, None, text)) };
+    let (user_info, rest) = text.split_at_checked(at).ok_or(UriError::User)?;
+    let (user, password) = match memchr(b':', user_info.as_bytes()).and_then(|colon| user_info.split_at_checked(colon))
+    {
+        Some((user, word)) => (user, word.get(1..)),
+        None => (user_info, None),
+    };
+    let valid = !user.is_empty()
+        && escape::is_valid(user, LENIENT_USER)
+        && password.is_none_or(|word| escape::is_valid(word, LENIENT_USER));
+    if valid { Ok((Some(user), password, rest.get(1..).unwrap_or_default())) } else { Err(UriError::User) }
+}
+
+/// `uri-parameters`, without the white space that header parameters may have, and what follows them.
+#[inline]
+fn uri_params(input: &str) -> Option<(ParamsPart<'_>, &str)> {
+    let (mut rest, mut count) = (input, 0);
+    while let Some(after) = rest.strip_prefix(';') {
+        let after = escape::skip(after, URI_PARAM).filter(|left| left.len() < after.len())?;
+        // `;name=` is written by some phones and means no value.
+        rest = match after.strip_prefix('=') {
+            Some(value) => escape::skip(value, URI_PARAM)?,
+            None => after,
+        };
+        count += 1;
+        if count > MAX_PARAMS {
+            return None;
+        }
+    }
+    Some((ParamsPart::plain(input.get(..input.len() - rest.len())?), rest))
+}
+
+/// `headers` after the question mark.
+pub(super) fn is_headers(text: &str) -> bool {
+    text.split('&').all(|header| {
+        header.split_once('=').is_some_and(|(name, value)| {
+            !name.is_empty() && escape::is_valid(name, URI_HEADER) && escape::is_valid(value, URI_HEADER)
+        })
+    })
+}

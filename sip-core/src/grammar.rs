@@ -86,12 +86,20 @@ pub(crate) fn delta_seconds(input: &str) -> Parsed<'_, u32> {
 #[inline]
 pub(crate) fn quoted_string(input: &str) -> Parsed<'_, &str> {
     let (rest, _) = char('"').parse(input)?;
+    let bytes = rest.as_bytes();
     let mut at = 0;
-    while let Some(found) = rest.as_bytes().get(at..).and_then(|tail| memchr2(b'"', b'\\', tail)) {
-        at += found;
-        match (rest.get(..at), rest.get(at..).and_then(|tail| tail.strip_prefix('"'))) {
-            (Some(content), Some(after)) => return Ok((after, content)),
-            _ => at += 2, // a backslash and what it quotes
+    while let Some(byte) = bytes.get(at) {
+        // What is quoted may be all there is, and a search costs more than a look.
+        match byte {
+            b'"' => match (rest.get(..at), rest.get(at + 1..)) {
+                (Some(content), Some(after)) => return Ok((after, content)),
+                _ => break,
+            },
+            b'\\' => at += 2,
+            _ => match memchr2(b'"', b'\\', bytes.get(at..).unwrap_or_default()) {
+                Some(found) => at += found,
+                None => break,
+            },
         }
     }
     no_match()
@@ -102,12 +110,13 @@ pub(crate) fn unquote(content: &str) -> Cow<'_, str> {
     if memchr(b'\\', content.as_bytes()).is_none() {
         return Cow::Borrowed(content);
     }
-    let mut plain = String::with_capacity(content.len());
-    let mut chars = content.chars();
-    while let Some(c) = chars.next() {
-        plain.extend(if c == '\\' { chars.next() } else { Some(c) });
+    let mut plain = Vec::with_capacity(content.len());
+    let mut bytes = content.bytes();
+    while let Some(byte) = bytes.next() {
+        plain.extend(if byte == b'\\' { bytes.next() } else { Some(byte) });
     }
-    Cow::Owned(plain)
+    // Without some of its ASCII characters it is still UTF-8.
+    Cow::Owned(String::from_utf8(plain).unwrap_or_default())
 }
 
 /// [`unquote`], sharing the memory of `whole`, out of which `content` was cut, where nothing had to be changed.

@@ -68,9 +68,16 @@ pub(crate) fn separator<'a>(c: char) -> impl Parser<&'a str, Output = char, Erro
 
 /// `1*DIGIT` as a number; no match if it does not fit.
 #[inline]
-pub(crate) fn number<T: core::str::FromStr>(input: &str) -> Parsed<'_, T> {
+pub(crate) fn number<T: TryFrom<u64>>(input: &str) -> Parsed<'_, T> {
     let (rest, digits) = some(input, DIGIT)?;
-    match digits.parse() {
+    let mut number = 0_u64;
+    for digit in digits.bytes() {
+        match number.checked_mul(10).and_then(|number| number.checked_add(u64::from(digit - b'0'))) {
+            Some(next) => number = next,
+            None => return no_match(),
+        }
+    }
+    match T::try_from(number) {
         Ok(number) => Ok((rest, number)),
         Err(_) => no_match(),
     }

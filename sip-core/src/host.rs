@@ -82,15 +82,18 @@ impl<'a> HostPart<'a> {
                 Err(_) => grammar::no_match(),
             };
         }
-        let (length, is_name) = name_at_start(input.as_bytes());
-        let Some((name, rest)) = input.split_at_checked(length) else { return grammar::no_match() };
+        let bytes = input.as_bytes();
         // An address starts with a digit, and so may a name.
-        if name.as_bytes().first().is_some_and(u8::is_ascii_digit)
-            && let Some(ip) = ipv4(name.as_bytes())
+        if bytes.first().is_some_and(u8::is_ascii_digit)
+            && let Some((length, ip)) = ipv4(bytes)
         {
-            return Ok((rest, HostPart::V4(ip)));
+            return Ok((input.get(length..).unwrap_or_default(), HostPart::V4(ip)));
         }
-        if is_name { Ok((rest, HostPart::Name(name))) } else { grammar::no_match() }
+        let (length, is_name) = name_at_start(bytes);
+        match input.split_at_checked(length) {
+            Some((name, rest)) if is_name => Ok((rest, HostPart::Name(name))),
+            _ => grammar::no_match(),
+        }
     }
 
     /// The host, sharing the memory of `whole`.
@@ -125,23 +128,30 @@ fn name_at_start(text: &[u8]) -> (usize, bool) {
     (length, valid && !top.is_ascii_digit() && length <= MAX_NAME)
 }
 
-/// `IPv4address`: four numbers under 256 without zeros before them, as the standard library reads it.
-fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
-    let (mut octets, mut index) = ([0_u8; 4], 0);
-    let mut started = false;
+/// `IPv4address` at the start of `text`, which no more characters of a host follow, and its length: four numbers under 256
+/// without zeros before them, as the standard library reads it.
+fn ipv4(text: &[u8]) -> Option<(usize, Ipv4Addr)> {
+    let (mut ip, mut dots, mut octet, mut digits, mut length) = (0_u32, 0, 0_u32, 0, 0);
     for byte in text {
-        let octet = octets.get_mut(index)?;
-        if *byte == b'.' {
-            (index, started) = (index + usize::from(started), started.then_some(false)?);
-            continue;
+        match byte {
+            b'0'..=b'9' => {
+                // Neither a zero before it nor so many digits that it could not be held.
+                if digits == 3 || (digits > 0 && octet == 0) {
+                    return None;
+                }
+                octet = octet * 10 + u32::from(byte - b'0');
+                digits += 1;
+            }
+            b'.' if digits > 0 && octet < 256 && dots < 3 => {
+                ip = ip << 8 | octet;
+                (octet, digits, dots) = (0, 0, dots + 1);
+            }
+            _ if class::is(*byte, HOST) => return None,
+            _ => break,
         }
-        if !byte.is_ascii_digit() || (started && *octet == 0) {
-            return None;
-        }
-        *octet = octet.checked_mul(10)?.checked_add(byte - b'0')?;
-        started = true;
+        length += 1;
     }
-    (index == 3 && started).then(|| octets.into())
+    (dots == 3 && digits > 0 && octet < 256).then(|| (length, Ipv4Addr::from(ip << 8 | octet)))
 }
 
 fn is_name(name: &str) -> bool {
@@ -251,7 +261,8 @@ mod tests {
             "0.0.0.",
             "10.20.30.40",
         ] {
-            assert_eq!(ipv4(text.as_bytes()), text.parse().ok(), "{text}");
+            assert_eq!(ipv4(text.as_bytes()), text.parse().ok().map(|ip| (text.len(), ip)), "{text}");
+            assert_eq!(ipv4(format!("{text};").as_bytes()), text.parse().ok().map(|ip| (text.len(), ip)), "{text}");
         }
     }
 

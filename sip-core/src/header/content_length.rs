@@ -23,8 +23,10 @@ impl TypedHeader for ContentLength {
 impl ContentLength {
     #[inline]
     pub(crate) fn read(value: &str) -> Result<ContentLength, HeaderError> {
-        super::complete(value, grammar::number::<u32>, Self::NAME, "a number of bytes")
+        let length = super::whole(value, grammar::number::<u32>);
+        length
             .map(|length| ContentLength(usize::try_from(length).unwrap_or(usize::MAX)))
+            .ok_or_else(|| HeaderError::malformed(Self::NAME, "a number of bytes"))
     }
 }
 

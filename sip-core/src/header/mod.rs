@@ -133,18 +133,21 @@ impl HeaderError {
     }
 }
 
-/// The whole of `value` by one grammar rule, or the error that says what was expected.
+/// The whole of `value` by one grammar rule, but for the white space around it.
 #[inline]
+fn whole<'a, T>(value: &'a str, rule: impl FnOnce(&'a str) -> crate::grammar::Parsed<'a, T>) -> Option<T> {
+    let (rest, read) = rule(crate::class::trim_wsp(value)).ok()?;
+    crate::class::skip_wsp(rest).is_empty().then_some(read)
+}
+
+/// [`whole`], or the error that says what was expected.
 fn complete<'a, T>(
     value: &'a str,
     rule: impl FnOnce(&'a str) -> crate::grammar::Parsed<'a, T>,
     header: HeaderName,
     expected: &'static str,
 ) -> Result<T, HeaderError> {
-    match rule(crate::class::trim_wsp(value)) {
-        Ok((rest, read)) if crate::class::skip_wsp(rest).is_empty() => Ok(read),
-        _ => Err(HeaderError::Malformed { header, expected }),
-    }
+    whole(value, rule).ok_or(HeaderError::Malformed { header, expected })
 }
 
 /// A value as it reads again after having been written.

@@ -232,7 +232,11 @@ impl Code {
     /// once, if it is not known, or if it cannot be told this fast.
     #[inline]
     pub(crate) fn at_start(line: &[u8]) -> Option<(usize, Code)> {
-        let head = line.first_chunk::<MAX_KNOWN>()?;
+        let mut padded = [0; MAX_KNOWN];
+        let head = line.first_chunk::<MAX_KNOWN>().unwrap_or_else(|| {
+            padded.iter_mut().zip(line).for_each(|(byte, from)| *byte = *from);
+            &padded
+        });
         let [first, second, third, fourth] = head.as_chunks::<8>().0 else { return None };
         let [first, second, third, fourth] = [first, second, third, fourth].map(|word| u64::from_le_bytes(*word));
         let (length, key) = if let Some((bits, word)) = before_colon(first) {
@@ -330,11 +334,13 @@ const fn slots() -> [(Key, u8); SLOT_COUNT] {
 
 #[inline]
 fn find(key: &Key) -> Code {
+    let [a, b, c, d] = *key;
     let mut place = slot(key);
-    while let Some((known, code)) = SLOTS.get(place % SLOT_COUNT)
+    while let Some(([known_a, known_b, known_c, known_d], code)) = SLOTS.get(place % SLOT_COUNT)
         && *code != u8::MAX
     {
-        if known == key {
+        // Word by word: what was just stored in words is slow to be loaded as more than a word.
+        if *known_a == a && *known_b == b && (known_c ^ c) | (known_d ^ d) == 0 {
             return Code(*code);
         }
         place += 1;

@@ -85,7 +85,8 @@ impl<'a> AddressPart<'a> {
     /// Reads one value of `header`, which says what it expected if the value is none.
     #[inline]
     pub(crate) fn read(value: &'a str, header: HeaderName) -> Result<AddressPart<'a>, HeaderError> {
-        super::complete(value, parse, header, "an address such as \"Name\" <sip:user@host>")
+        super::whole(value, parse)
+            .ok_or_else(|| HeaderError::malformed(header, "an address such as \"Name\" <sip:user@host>"))
     }
 
     /// The `tag` parameter of a value that was found to be an address, as it was written.

@@ -78,8 +78,6 @@ struct ViaPart<'a> {
     params: ParamsPart<'a>,
 }
 
-const EXPECTED: &str = "SIP/2.0/UDP host:port;branch=z9hG4bK...";
-
 impl<'a> ViaPart<'a> {
     #[inline]
     fn read(input: &'a str) -> Parsed<'a, ViaPart<'a>> {
@@ -123,12 +121,17 @@ fn strip_no_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
 impl Via {
     /// Checks a value without making it: fails where [`Via::parse_value`] does.
     pub(crate) fn check(value: &str) -> Result<(), HeaderError> {
-        super::complete(value, ViaPart::read, Self::NAME, EXPECTED).map(drop)
+        super::whole(value, ViaPart::read).map(drop).ok_or_else(Self::malformed)
     }
 
     /// Reads one value, which was cut out of `whole`.
     pub(crate) fn read(value: &str, whole: &ByteStr) -> Result<Via, HeaderError> {
-        super::complete(value, ViaPart::read, Self::NAME, EXPECTED).map(|part| part.to_via(whole))
+        super::whole(value, ViaPart::read).map(|part| part.to_via(whole)).ok_or_else(Self::malformed)
+    }
+
+    #[cold]
+    fn malformed() -> HeaderError {
+        HeaderError::malformed(Self::NAME, "SIP/2.0/UDP host:port;branch=z9hG4bK...")
     }
 }
 

@@ -101,12 +101,18 @@ impl<'a> Index<'a> {
 
     /// The value of a header that may stand once.
     #[inline]
-    fn once(&self, name: HeaderName) -> Result<Option<&'a str>, HeaderError> {
+    fn once(&self, name: &'static HeaderName) -> Result<Option<&'a str>, HeaderError> {
         let code = name.code();
         if self.repeated.get(code.index()) == Some(&true) {
-            return Err(HeaderError::Repeated { header: name });
+            return Err(HeaderError::Repeated { header: name.clone() });
         }
         Ok(self.row(code).map(|row| self.value(row)))
+    }
+
+    /// The value of a header that must stand once.
+    #[inline]
+    fn mandatory(&self, name: &'static HeaderName) -> Result<&'a str, MandatoryError> {
+        self.once(name)?.ok_or_else(|| MandatoryError::Missing(name.clone()))
     }
 
     #[inline]
@@ -118,21 +124,15 @@ impl<'a> Index<'a> {
     }
 
     /// The first of the values of a list header; [`HeaderError::TooManyValues`] if there are more than the limits allow.
-    fn first_item(&self, name: HeaderName) -> Result<Option<&'a str>, HeaderError> {
+    fn first_item(&self, name: &'static HeaderName) -> Result<Option<&'a str>, HeaderError> {
         let code = name.code();
         let Some(row) = self.row(code) else { return Ok(None) };
         let value = self.value(row);
         if self.repeated.get(code.index()) == Some(&true) || memchr(b',', value.as_bytes()).is_some() {
-            self.headers.check_length(&name)?;
-            return Ok(self.headers.first_value(&name));
+            self.headers.check_length(name)?;
+            return Ok(self.headers.first_value(name));
         }
         Ok(Some(class::trim_wsp(value)).filter(|item| !item.is_empty()))
-    }
-
-    /// The value of a header that must stand once.
-    #[inline]
-    fn mandatory(&self, name: HeaderName) -> Result<&'a str, MandatoryError> {
-        self.once(name.clone())?.ok_or(MandatoryError::Missing(name))
     }
 }
 
@@ -142,17 +142,17 @@ impl Checked {
     /// `text` is the start of the message, if all rows are as they were received and it is UTF-8.
     pub(crate) fn new(headers: &Headers, text: Option<&str>) -> Result<Checked, MandatoryError> {
         let index = Index::new(headers, text);
-        let content_length = index.once(HeaderName::ContentLength)?.map(ContentLength::read).transpose()?;
-        let via = index.first_item(HeaderName::Via)?;
+        let content_length = index.once(&HeaderName::ContentLength)?.map(ContentLength::read).transpose()?;
+        let via = index.first_item(&HeaderName::Via)?;
         via.map(Via::check).transpose()?;
-        CallId::read(index.mandatory(HeaderName::CallId)?)?;
-        let cseq = index.mandatory(HeaderName::CSeq)?;
+        CallId::read(index.mandatory(&HeaderName::CallId)?)?;
+        let cseq = index.mandatory(&HeaderName::CSeq)?;
         let (number, method) = CSeq::read(cseq)?;
         let extension = || Method::Extension(headers.received().share(method));
         let cseq = CSeq { number, method: Method::known(method).unwrap_or_else(extension) };
-        AddressPart::read(index.mandatory(HeaderName::From)?, HeaderName::From)?;
-        AddressPart::read(index.mandatory(HeaderName::To)?, HeaderName::To)?;
-        index.once(HeaderName::MaxForwards)?.map(MaxForwards::read).transpose()?;
+        AddressPart::read(index.mandatory(&HeaderName::From)?, HeaderName::From)?;
+        AddressPart::read(index.mandatory(&HeaderName::To)?, HeaderName::To)?;
+        index.once(&HeaderName::MaxForwards)?.map(MaxForwards::read).transpose()?;
         let content_length = content_length.map(|ContentLength(length)| length);
         Ok(Checked { cseq, has_via: via.is_some(), content_length })
     }

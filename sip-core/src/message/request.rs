@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::{Core, HeadersMut, RequestBuilder};
 use crate::headers::narrow;
 use crate::lazy::Lazy;
-use crate::{ByteStr, CSeq, Headers, MaxForwards, Method, NameAddr, SipUri, Uri, Via};
+use crate::{ByteStr, CSeq, HeaderName, Headers, MaxForwards, Method, NameAddr, SipUri, Uri, Via};
 
 /// A request (RFC 3261 §7.1) whose mandatory headers are there and valid.
 ///
@@ -149,7 +149,8 @@ impl Request {
     /// How many more proxies the request may pass; `None` if it does not say (RFC 3261 §16.3, step 3).
     #[must_use]
     pub fn max_forwards(&self) -> Option<u8> {
-        self.parts.core.headers().get::<MaxForwards>().ok().flatten().map(|MaxForwards(hops)| hops)
+        let value = self.parts.core.headers().raw(&HeaderName::MaxForwards)?;
+        MaxForwards::read(value).ok().map(|MaxForwards(hops)| hops)
     }
 
     /// The headers.

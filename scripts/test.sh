@@ -89,6 +89,12 @@ step_alone() {
         cargo check --locked --quiet --profile ci -p "$crate" --no-default-features ||
             { fail "$crate does not compile alone: a feature that it needs of a dependency comes from another crate"; return; }
     done
+    # For a machine without an operating system, if its target is installed.
+    local target
+    target=$(rustup target list --installed 2>/dev/null | grep -m 1 -e '-none-' || true)
+    cargo check --locked --quiet --manifest-path sip-core/tests/no_std/Cargo.toml \
+        --target-dir "${CARGO_TARGET_DIR:-target}" ${target:+--target "$target"} ||
+        fail 'sip-core needs std: what is new in it must come from core or alloc'
 }
 
 step_test() {

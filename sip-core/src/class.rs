@@ -32,6 +32,11 @@ pub(crate) const PARAM_VALUE: u16 = 1 << 12;
 /// The scheme of a URI.
 pub(crate) const SCHEME: u16 = 1 << 13;
 
+/// `word` (RFC 3261 §25.1).
+pub(crate) const CALL_ID_WORD: u16 = 1 << 14;
+/// What a parameter's value without quotes is made of by the book: `token` and `host`.
+pub(crate) const PLAIN_VALUE: u16 = 1 << 15;
+
 static CLASSES: [u16; 256] = {
     let mut classes = [0; 256];
     let mut index: u16 = 0;
@@ -67,6 +72,15 @@ const fn of(byte: u8) -> u16 {
         (DIGIT, byte.is_ascii_digit()),
         (PARAM_NAME, !wsp && !matches!(byte, b';' | b'=')),
         (PARAM_VALUE, !wsp && byte != b';'),
+        (
+            CALL_ID_WORD,
+            token
+                || matches!(
+                    byte,
+                    b'(' | b')' | b'<' | b'>' | b':' | b'\\' | b'"' | b'/' | b'[' | b']' | b'?' | b'{' | b'}'
+                ),
+        ),
+        (PLAIN_VALUE, token || matches!(byte, b'[' | b']' | b':')),
         (SCHEME, alphanumeric || matches!(byte, b'+' | b'-' | b'.')),
     ];
     let (mut classes, mut index) = (0, 0);

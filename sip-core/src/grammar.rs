@@ -10,7 +10,7 @@ use nom::character::complete::char;
 use nom::sequence::delimited;
 use nom::{IResult, Parser};
 
-use crate::class::{self, BARE_VALUE, DIGIT, TOKEN, WSP, skip_wsp};
+use crate::class::{self, BARE_VALUE, DIGIT, PLAIN_VALUE, TOKEN, WSP, skip_wsp};
 use crate::host::HostPart;
 use crate::{ByteStr, Params};
 
@@ -183,6 +183,34 @@ pub(crate) fn write_text(out: &mut String, text: &str) {
     out.extend(text.chars().map(|c| if c.is_control() { ' ' } else { c }));
 }
 
+/// What a rule takes and the RFC does not allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Deviation {
+    /// Words of a display name that should be in quotes.
+    DisplayName,
+    /// A backslash before a character beyond ASCII.
+    QuotedPair,
+    /// Characters of a user or a password that should be escaped.
+    User,
+    /// A host name with an underscore, or with a `-` at the end of a label.
+    HostName,
+    /// A parameter's value that should be in quotes.
+    BareValue,
+    /// A `=` without a value.
+    EmptyValue,
+}
+
+/// Whether a backslash in a quoted string stands before a character beyond ASCII.
+pub(crate) fn has_bad_pair(content: &str) -> bool {
+    let mut bytes = content.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte == b'\\' && bytes.next().is_some_and(|byte| !byte.is_ascii()) {
+            return true;
+        }
+    }
+    false
+}
+
 /// Parameters where they stand.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct ParamsPart<'a> {
@@ -196,6 +224,19 @@ impl<'a> ParamsPart<'a> {
     /// Parameters of a URI, or of a header where no value has backslashes.
     pub(crate) fn plain(text: &'a str) -> Self {
         ParamsPart { text, escaped: false }
+    }
+
+    /// Tells what parameters of a header have that they should not.
+    pub(crate) fn deviations(self, report: &mut impl FnMut(Deviation)) {
+        let mut rest = self.text;
+        while let Some((_, value, after)) = param(rest) {
+            match value {
+                Some(Value::Bare(value)) if !class::all(value.as_bytes(), PLAIN_VALUE) => report(Deviation::BareValue),
+                Some(Value::Quoted(content)) if has_bad_pair(content) => report(Deviation::QuotedPair),
+                _ => {}
+            }
+            rest = after;
+        }
     }
 
     /// Whether the first parameter of this name has a value.

@@ -140,6 +140,18 @@ impl Headers {
         &self.received
     }
 
+    pub(crate) fn max_list_items(&self) -> usize {
+        self.max_list_items
+    }
+
+    /// The name of a row.
+    pub(crate) fn name(&self, row: &Row) -> HeaderName {
+        let extension = || {
+            core::str::from_utf8(self.name_of(row)).map_or(UNNAMED.clone(), |name| HeaderName::Extension(name.into()))
+        };
+        row.name.name().cloned().unwrap_or_else(extension)
+    }
+
     pub(crate) fn rows(&self) -> &[Row] {
         &self.rows
     }

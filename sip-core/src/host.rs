@@ -96,6 +96,12 @@ impl<'a> HostPart<'a> {
         }
     }
 
+    /// Whether it is a name with characters or labels that no `hostname` has (RFC 3261 §25.1).
+    pub(crate) fn is_lenient(&self) -> bool {
+        let HostPart::Name(name) = self else { return false };
+        name.contains('_') || name.split('.').any(|label| label.starts_with('-') || label.ends_with('-'))
+    }
+
     /// The host, sharing the memory of `whole`.
     #[inline]
     pub(crate) fn to_host(self, whole: &ByteStr) -> Host {

@@ -7,8 +7,10 @@
 //!
 //! [`Message::parse`] takes a datagram as [`Bytes`](bytes::Bytes) and makes an index of ranges on it. Texts that it hands
 //! out are [`ByteStr`]s, slices of the same memory. What the message cannot be without (start line, Via, From, To,
-//! Call-ID, CSeq, Max-Forwards, Content-Length) is checked at once and read without a `Result` afterwards; any other
-//! header is read when it is asked for, by [`Headers::get`] as a value or by [`Headers::raw`] as text.
+//! Call-ID, CSeq, Max-Forwards, Content-Length) is checked at once and read without a `Result` afterwards, which makes a
+//! value of it when it is first asked for; any other header is read by [`Headers::get`] as a value or by
+//! [`Headers::raw`] as text. What a message does that the RFCs do not allow is taken where it can be understood, and
+//! told by [`Message::anomalies`] or refused by [`Message::parse_strict`].
 //!
 //! A message that is not changed is written as the bytes that came. A change writes anew what it is about; all other rows
 //! keep their case, compact names, white space and folding.
@@ -52,6 +54,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Features
+//!
+//! `std`, on by default. Without it the crate needs `alloc` alone: there is no `Date`, the typed headers of a message
+//! are allocated when they are first asked for, and searches do without the newer instructions of the processor.
+//!
 //! # RFCs
 //!
 //! | RFC | what of it | what is absent |
@@ -62,6 +69,7 @@
 //! | 8866, 3264 | [`sdp`] | see there |
 //! | 7616, 8760 | [`digest`] | see there |
 
+#![cfg_attr(not(any(test, feature = "std")), no_std)]
 #![warn(clippy::indexing_slicing)]
 
 extern crate alloc;
@@ -84,11 +92,13 @@ mod status;
 mod uri;
 
 pub use byte_str::ByteStr;
+#[cfg(feature = "std")]
+pub use header::Date;
 pub use header::{
-    Allow, Authorization, CSeq, CallId, Contact, ContentLength, ContentType, Date, Expires, From, HeaderError,
-    HeaderName, MaxForwards, MinExpires, NameAddr, ProxyAuthenticate, ProxyAuthorization, ProxyRequire, Reason,
-    RecordRoute, Repetition, Require, RetryAfter, Route, Server, Supported, To, TypedHeader, Unsupported, UserAgent,
-    Via, Warning, WwwAuthenticate,
+    Allow, Authorization, CSeq, CallId, Contact, ContentLength, ContentType, Expires, From, HeaderError, HeaderName,
+    MaxForwards, MinExpires, NameAddr, ProxyAuthenticate, ProxyAuthorization, ProxyRequire, Reason, RecordRoute,
+    Repetition, Require, RetryAfter, Route, Server, Supported, To, TypedHeader, Unsupported, UserAgent, Via, Warning,
+    WwwAuthenticate,
 };
 pub use headers::{Headers, InvalidHeader};
 pub use host::Host;
@@ -96,7 +106,7 @@ pub use limits::Limits;
 pub use message::{BuildError, HeadersMut, Message, Request, RequestBuilder, Response, ResponseBuilder};
 pub use method::Method;
 pub use params::Params;
-pub use parse::{ParseError, ParseErrorKind};
+pub use parse::{Anomaly, AnomalyKind, ParseError, ParseErrorKind};
 pub use status::{StatusClass, StatusCode};
 pub use uri::{AddressOfRecord, SipUri, Uri, UriError};
 

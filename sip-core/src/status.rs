@@ -1,4 +1,4 @@
-use std::fmt;
+use core::fmt;
 
 /// The first digit of a status code (RFC 3261 §7.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,6 +1,7 @@
 //! The hashes, and what is kept in place of a password.
 
-use std::fmt;
+use alloc::string::String;
+use core::fmt;
 
 use md5::{Digest, Md5};
 use sha2::Sha256;

@@ -1,7 +1,9 @@
 //! What a server asks (RFC 7616 §3.3).
 
-use std::fmt;
-use std::str::FromStr;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::fmt;
+use core::str::FromStr;
 
 use super::parameters::{Parameter, Split, Writer, split};
 use super::{Algorithm, AlgorithmName, DigestError};

@@ -1,7 +1,10 @@
 //! What a client answers (RFC 7616 §3.4), and how a server checks it.
 
-use std::fmt;
-use std::str::FromStr;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::str::FromStr;
 
 use subtle::ConstantTimeEq as _;
 

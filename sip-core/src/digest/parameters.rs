@@ -1,6 +1,8 @@
 //! The `scheme name=value, name="value"` syntax that all four headers share (RFC 7235 §2.1, RFC 3261 §25.1).
 
-use std::fmt;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
 
 use super::DigestError;
 use crate::ByteStr;
@@ -101,7 +103,7 @@ impl<'a, 'f> Writer<'a, 'f> {
     }
 
     pub(super) fn token(&mut self, name: &str, value: impl fmt::Display) -> fmt::Result {
-        let comma = if std::mem::take(&mut self.first) { "" } else { ", " };
+        let comma = if core::mem::take(&mut self.first) { "" } else { ", " };
         write!(self.out, "{comma}{name}={value}")
     }
 

@@ -1,3 +1,6 @@
+use alloc::format;
+use alloc::string::String;
+
 use super::{HeaderError, HeaderName, NameAddr, Repetition, TypedHeader};
 use crate::{ByteStr, grammar};
 

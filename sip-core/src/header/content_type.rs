@@ -1,4 +1,6 @@
-use std::fmt;
+use alloc::format;
+use alloc::string::String;
+use core::fmt;
 
 use super::{HeaderError, HeaderName, TypedHeader};
 use crate::grammar::{self, Parsed};
@@ -46,7 +48,7 @@ impl TypedHeader for ContentType {
     }
 }
 
-impl std::str::FromStr for ContentType {
+impl core::str::FromStr for ContentType {
     type Err = HeaderError;
 
     fn from_str(text: &str) -> Result<Self, HeaderError> {

@@ -1,3 +1,5 @@
+use alloc::format;
+use alloc::string::String;
 use std::time::{Duration, SystemTime};
 
 use nom::Parser;

@@ -1,3 +1,6 @@
+use alloc::string::String;
+use alloc::string::ToString;
+
 use super::{HeaderError, HeaderName, TypedHeader};
 use crate::{ByteStr, grammar};
 

@@ -7,6 +7,7 @@ mod contact;
 mod content_length;
 mod content_type;
 mod cseq;
+#[cfg(feature = "std")]
 mod date;
 mod expires;
 mod from;
@@ -31,6 +32,7 @@ pub use contact::Contact;
 pub use content_length::ContentLength;
 pub use content_type::ContentType;
 pub use cseq::CSeq;
+#[cfg(feature = "std")]
 pub use date::Date;
 pub use expires::Expires;
 pub use from::From;
@@ -48,6 +50,9 @@ pub use retry_after::RetryAfter;
 pub use route::Route;
 pub use to::To;
 pub use via::Via;
+pub(crate) use via::ViaPart;
+
+pub(crate) use crate::grammar::Deviation;
 pub use warning::Warning;
 
 use alloc::string::String;

@@ -6,7 +6,7 @@ use memchr::{memchr, memchr2, memchr3};
 
 use super::{HeaderError, HeaderName};
 use crate::class::{self, PARAM_VALUE, skip_wsp, trim_wsp};
-use crate::grammar::{self, ParamsPart, Parsed};
+use crate::grammar::{self, Deviation, ParamsPart, Parsed};
 use crate::uri::UriPart;
 use crate::{ByteStr, Params, Uri};
 
@@ -100,6 +100,21 @@ impl<'a> AddressPart<'a> {
             rest => rest,
         };
         grammar::param_value(params, "tag")
+    }
+
+    /// Tells what the address has that it should not.
+    pub(crate) fn deviations(&self, report: &mut impl FnMut(Deviation)) {
+        match self.display_name {
+            DisplayName::Words(words)
+                if !words.split([' ', '\t']).all(|word| word.is_empty() || grammar::is_token(word)) =>
+            {
+                report(Deviation::DisplayName);
+            }
+            DisplayName::Quoted(content) if grammar::has_bad_pair(content) => report(Deviation::QuotedPair),
+            _ => {}
+        }
+        self.uri.deviations(report);
+        self.params.deviations(report);
     }
 
     /// Whether there is a `tag` parameter with a value.

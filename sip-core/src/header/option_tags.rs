@@ -1,3 +1,6 @@
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use super::{HeaderError, HeaderName, Repetition, TypedHeader};
 use crate::{ByteStr, grammar};
 

@@ -1,3 +1,5 @@
+use alloc::string::String;
+
 use super::{HeaderError, HeaderName, TypedHeader};
 use crate::{ByteStr, grammar};
 

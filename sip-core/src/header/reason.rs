@@ -1,3 +1,6 @@
+use alloc::string::String;
+use alloc::string::ToString;
+
 use super::{HeaderError, HeaderName, Repetition, TypedHeader};
 use crate::grammar::{self, Parsed};
 use crate::{ByteStr, Params, StatusCode};

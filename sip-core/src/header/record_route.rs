@@ -1,3 +1,5 @@
+use alloc::string::String;
+
 use super::{HeaderError, HeaderName, NameAddr, Repetition, TypedHeader};
 use crate::ByteStr;
 

@@ -4,7 +4,7 @@ use core::net::IpAddr;
 
 use super::{HeaderError, HeaderName, Repetition, TypedHeader};
 use crate::class::{self, TOKEN, skip_wsp};
-use crate::grammar::{self, ParamsPart, Parsed};
+use crate::grammar::{self, Deviation, ParamsPart, Parsed};
 use crate::host::HostPart;
 use crate::{ByteStr, Host, Params};
 
@@ -71,7 +71,7 @@ impl Via {
 }
 
 /// A Via where it stands: read and checked, not yet made into a value.
-struct ViaPart<'a> {
+pub(crate) struct ViaPart<'a> {
     transport: &'a str,
     host: HostPart<'a>,
     port: Option<u16>,
@@ -85,6 +85,24 @@ impl<'a> ViaPart<'a> {
         let (rest, (host, port)) = grammar::host_port_part(rest)?;
         let (rest, params) = grammar::params_part(rest)?;
         Ok((rest, ViaPart { transport, host, port, params }))
+    }
+
+    /// All of `value` as a Via.
+    pub(crate) fn of(value: &'a str) -> Option<ViaPart<'a>> {
+        super::whole(value, ViaPart::read)
+    }
+
+    /// Whether there is a `branch` parameter with a value.
+    pub(crate) fn has_branch(&self) -> bool {
+        self.params.has_value("branch")
+    }
+
+    /// Tells what the Via has that it should not.
+    pub(crate) fn deviations(&self, report: &mut impl FnMut(Deviation)) {
+        if self.host.is_lenient() {
+            report(Deviation::HostName);
+        }
+        self.params.deviations(report);
     }
 
     fn to_via(&self, whole: &ByteStr) -> Via {

@@ -1,3 +1,6 @@
+use alloc::string::String;
+use alloc::string::ToString;
+
 use nom::Parser;
 use nom::bytes::complete::take_while1;
 

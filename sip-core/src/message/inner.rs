@@ -5,12 +5,17 @@ use core::ops::Range;
 use bytes::Bytes;
 use memchr::memchr;
 
+<<<<<<< HEAD
 use crate::header::{AddressPart, Code, ContentLength, ContentType, KNOWN, To};
 use crate::headers::{Row, written};
+=======
+use crate::header::{AddressPart, Code, ContentLength, ContentType, KNOWN};
+use crate::headers::{Row, narrow, written};
+>>>>>>> i4-core
 use crate::lazy::Lazy;
 use crate::{
-    ByteStr, CSeq, CallId, HeaderError, HeaderName, Headers, Host, MaxForwards, Method, NameAddr, Params, TypedHeader,
-    Uri, Via, class, grammar,
+    Anomaly, ByteStr, CSeq, CallId, HeaderError, HeaderName, Headers, Host, MaxForwards, Method, NameAddr, Params,
+    TypedHeader, Uri, Via, class, grammar,
 };
 
 /// The headers and the body of a message, whose mandatory headers were checked and become values when asked for.
@@ -24,8 +29,12 @@ pub(crate) struct Core {
     to: Lazy<NameAddr>,
     call_id: Lazy<ByteStr>,
     cseq: CSeq,
-    /// How many of the bytes that were received are the message, until something is changed.
-    untouched: Option<usize>,
+    /// How many bytes of line breaks came before the message.
+    before: u32,
+    /// How many of the bytes that were received from its start line on are the message.
+    end: u32,
+    /// Whether nothing was changed since it was received.
+    untouched: bool,
 }
 
 /// A mandatory header that is not there or not right.
@@ -159,18 +168,19 @@ impl Checked {
 }
 
 impl Core {
-    /// A message of headers that were checked, and of a body that is this range of what was received.
+    /// A message of headers that were checked, and of a body that is this range of what was received
+    /// after line breaks of so many bytes.
     #[inline]
-    pub(crate) fn received(headers: Headers, cseq: CSeq, body: Range<usize>) -> Core {
-        let untouched = Some(body.end);
+    pub(crate) fn received(headers: Headers, cseq: CSeq, before: usize, body: Range<usize>) -> Core {
+        let end = narrow(body.end);
         let body = if body.is_empty() { Bytes::new() } else { headers.received().bytes().slice(body) };
-        Core { untouched, ..Core::of(headers, cseq, body) }
+        Core { before: narrow(before), end, untouched: true, ..Core::of(headers, cseq, body) }
     }
 
     #[inline]
     fn of(headers: Headers, cseq: CSeq, body: Bytes) -> Core {
         let (via, from, to, call_id) = (Lazy::new(), Lazy::new(), Lazy::new(), Lazy::new());
-        Core { headers, body, via, from, to, call_id, cseq, untouched: None }
+        Core { headers, body, via, from, to, call_id, cseq, before: 0, end: 0, untouched: false }
     }
 
     /// A message that was built, if its mandatory headers are right.
@@ -255,9 +265,13 @@ impl Core {
 
     /// The bytes that were received, if nothing was changed.
     pub(crate) fn untouched(&self) -> Option<Bytes> {
-        let end = self.untouched?;
-        let received = self.headers.received();
-        (end <= received.as_bytes().len()).then(|| received.bytes().slice(..end))
+        let (end, received) = (self.end as usize, self.headers.received());
+        (self.untouched && end <= received.as_bytes().len()).then(|| received.bytes().slice(..end))
+    }
+
+    /// What was received and is not as it should be.
+    pub(crate) fn anomalies(&self) -> Vec<Anomaly> {
+        crate::parse::anomalies(&self.headers, self.before as usize, self.end as usize)
     }
 
     /// A part of what was received, sharing its memory.
@@ -278,7 +292,7 @@ impl Core {
     }
 
     pub(crate) fn touch(&mut self) {
-        if self.untouched.take().is_some() && !self.headers.has(&HeaderName::ContentLength) {
+        if core::mem::take(&mut self.untouched) && !self.headers.has(&HeaderName::ContentLength) {
             self.write_content_length();
         }
     }

@@ -8,6 +8,7 @@ mod response;
 mod response_builder;
 
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
 use bytes::Bytes;
@@ -21,7 +22,7 @@ pub use response_builder::ResponseBuilder;
 pub(crate) use self::inner::{Checked, Core, MandatoryError};
 pub(crate) use response::ReasonPhrase;
 
-use crate::{ByteStr, CSeq, Headers, Limits, NameAddr, ParseError, Via};
+use crate::{Anomaly, ByteStr, CSeq, Headers, Limits, NameAddr, ParseError, Via};
 
 /// A request or a response.
 #[derive(Debug, Clone)]
@@ -44,6 +45,15 @@ impl Message {
     /// [`ParseError`], which knows the status to answer with and can write the answer.
     pub fn parse(bytes: Bytes, limits: &Limits) -> Result<Message, ParseError> {
         crate::parse::message(bytes, limits)
+    }
+
+    /// [`Message::parse`] for those who want no deviation from the RFCs: fails where [`Message::anomalies`] would tell of one.
+    ///
+    /// # Errors
+    ///
+    /// [`ParseError`], as of [`Message::parse`], and of the first anomaly.
+    pub fn parse_strict(bytes: Bytes, limits: &Limits) -> Result<Message, ParseError> {
+        crate::parse::strict(bytes, limits)
     }
 
     fn core(&self) -> &Core {
@@ -105,6 +115,13 @@ impl Message {
     #[must_use]
     pub fn body(&self) -> &Bytes {
         self.core().body()
+    }
+
+    /// What the message did when it was received that its RFCs do not allow and that was taken all the same, in no order that
+    /// means anything; none of one that was built. It is looked for when this is called.
+    #[must_use]
+    pub fn anomalies(&self) -> Vec<Anomaly> {
+        self.core().anomalies()
     }
 
     /// The message as it goes onto the wire. What was received and not changed is the received bytes, uncopied.

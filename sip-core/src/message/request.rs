@@ -9,7 +9,11 @@ use bytes::Bytes;
 use super::{Core, HeadersMut, RequestBuilder};
 use crate::headers::narrow;
 use crate::lazy::Lazy;
+<<<<<<< HEAD
 use crate::{ByteStr, CSeq, HeaderName, Headers, MaxForwards, Method, NameAddr, SipUri, Uri, Via};
+=======
+use crate::{Anomaly, ByteStr, CSeq, HeaderName, Headers, MaxForwards, Method, NameAddr, Uri, Via};
+>>>>>>> i4-core
 
 /// A request (RFC 3261 §7.1) whose mandatory headers are there and valid.
 ///
@@ -189,6 +193,13 @@ impl Request {
     /// Takes the topmost hop off.
     pub fn pop_via(&mut self) -> Option<Via> {
         self.edit().core.pop_via()
+    }
+
+    /// What the message did when it was received that its RFCs do not allow and that was taken all the same, in no order that
+    /// means anything; none of one that was built. It is looked for when this is called.
+    #[must_use]
+    pub fn anomalies(&self) -> Vec<Anomaly> {
+        self.parts.core.anomalies()
     }
 
     /// The request as it goes onto the wire. One that was received and not changed is the received bytes, uncopied;

@@ -6,7 +6,7 @@ use core::ops::Range;
 use bytes::Bytes;
 
 use super::{Core, HeadersMut, ResponseBuilder};
-use crate::{ByteStr, CSeq, Headers, NameAddr, Request, StatusCode, Via};
+use crate::{Anomaly, ByteStr, CSeq, Headers, NameAddr, Request, StatusCode, Via};
 
 /// A response (RFC 3261 §7.2) whose mandatory headers are there and valid.
 ///
@@ -170,6 +170,13 @@ impl Response {
     /// Takes the topmost hop off, as a proxy does before it sends the response on (RFC 3261 §16.7, step 3).
     pub fn pop_via(&mut self) -> Option<Via> {
         self.edit().core.pop_via()
+    }
+
+    /// What the message did when it was received that its RFCs do not allow and that was taken all the same, in no order that
+    /// means anything; none of one that was built. It is looked for when this is called.
+    #[must_use]
+    pub fn anomalies(&self) -> Vec<Anomaly> {
+        self.parts.core.anomalies()
     }
 
     /// The response as it goes onto the wire. One that was received and not changed is the received bytes, uncopied;

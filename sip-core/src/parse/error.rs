@@ -3,7 +3,7 @@ use core::net::SocketAddr;
 
 use bytes::Bytes;
 
-use super::reply;
+use super::{Anomaly, reply};
 use crate::message::MandatoryError;
 use crate::{HeaderError, HeaderName, StatusCode, UriError};
 
@@ -55,6 +55,9 @@ pub enum ParseErrorKind {
         /// Which header it is, from 1.
         line: usize,
     },
+    /// Strict reading was asked for, and the message deviates from its RFCs.
+    #[error(transparent)]
+    Anomaly(Anomaly),
     /// The empty line after the headers is missing.
     #[error("Missing empty line after the headers")]
     NoEmptyLine,

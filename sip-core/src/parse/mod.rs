@@ -1,5 +1,6 @@
 //! From a datagram to a message (RFC 3261 §7, §18.3).
 
+mod anomaly;
 mod error;
 mod reply;
 mod rows;
@@ -10,6 +11,8 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use memchr::{memchr, memmem};
 
+pub(crate) use anomaly::anomalies;
+pub use anomaly::{Anomaly, AnomalyKind};
 pub use error::{ParseError, ParseErrorKind};
 
 use self::rows::{Found, next_row};
@@ -17,11 +20,13 @@ use self::start_line::{Recognised, StartLine, recognise};
 use crate::header::Code;
 use crate::headers::Row;
 use crate::message::{Checked, Core};
-use crate::{HeaderName, Headers, Limits, Message, Request, Response};
+use crate::{HeaderName, Headers, Limits, Message, Method, Request, Response};
 
 /// Reads one message; see [`Message::parse`].
 pub(crate) fn message(datagram: Bytes, limits: &Limits) -> Result<Message, ParseError> {
+    let received = datagram.len();
     let bytes = without_leading_line_breaks(datagram);
+    let before = received - bytes.len();
     let line_end = memchr(b'\n', &bytes).map_or(bytes.len(), |at| at + 1);
     let line = bytes.get(..line_end).unwrap_or_default();
     let line = line.strip_suffix(b"\r\n").unwrap_or(line);
@@ -57,11 +62,20 @@ pub(crate) fn message(datagram: Bytes, limits: &Limits) -> Result<Message, Parse
         Err(kind) => return Err(ParseError::new(kind, answerable.then(|| headers.received().bytes().clone()))),
     };
     let (cseq, body_len) = checked;
-    let core = Core::received(headers, cseq, section.end..section.end + body_len);
+    let core = Core::received(headers, cseq, before, section.end..section.end + body_len);
     Ok(match start {
         StartLine::Request { uri, .. } => Message::Request(Request::received(uri, line_end, core)),
         StartLine::Response { status, reason } => Message::Response(Response::received(status, reason, line_end, core)),
     })
+}
+
+/// Reads one message that is as it should be; see [`Message::parse_strict`].
+pub(crate) fn strict(datagram: Bytes, limits: &Limits) -> Result<Message, ParseError> {
+    let message = message(datagram, limits)?;
+    let Some(anomaly) = message.anomalies().into_iter().next() else { return Ok(message) };
+    let answerable = matches!(&message, Message::Request(request) if *request.method() != Method::Ack);
+    let request = answerable.then(|| message.headers().received().bytes().clone());
+    Err(ParseError::new(ParseErrorKind::Anomaly(anomaly), request))
 }
 
 fn start_and_section(

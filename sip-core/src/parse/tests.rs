@@ -256,3 +256,72 @@ fn a_header_that_nobody_asks_for_may_be_malformed() {
     assert!(request.headers().get::<crate::Expires>().is_err());
     assert_eq!(request.max_forwards(), None);
 }
+
+/// What is found in the INVITE with one thing replaced, and in which row.
+#[track_caller]
+fn check_anomaly(from: &str, to: &str, expected: AnomalyKind, row: Option<usize>) {
+    assert!(INVITE.contains(from), "{from}");
+    let text = INVITE.replacen(from, to, 1);
+    let found: Vec<_> =
+        request(&text).anomalies().into_iter().map(|found| (found.kind().clone(), found.row())).collect();
+    assert_eq!(found, [(expected.clone(), row)], "{to}");
+    let refused = Message::parse_strict(Bytes::from(text), &Limits::default()).expect_err(to);
+    assert!(matches!(refused.kind(), ParseErrorKind::Anomaly(anomaly) if *anomaly.kind() == expected));
+    assert_eq!(refused.status(), Some(StatusCode::BAD_REQUEST));
+    assert!(refused.reply("192.0.2.9:5060".parse().unwrap()).is_some(), "{to}");
+}
+
+#[test]
+fn what_is_taken_and_should_not_be_is_told_when_asked_and_refused_by_strict_reading() {
+    use AnomalyKind::*;
+    check_anomaly("INVITE sip", "\r\n\r\nINVITE sip", LineBreakBefore, None);
+    check_anomaly("SIP/2.0\r\n", "sip/2.0\r\n", VersionCase, None);
+    check_anomaly("Max-Forwards: 70\r\n", "", NoMaxForwards, None);
+    check_anomaly("Content-Length: 4\r\n", "", NoContentLength, None);
+    check_anomaly("body", "body and more", SurplusBytes(9), None);
+    check_anomaly(";tag=1928301774", "", NoFromTag, Some(4));
+    check_anomaly(";branch=z9hG4bK776asdhds", "", NoBranch, Some(1));
+    check_anomaly("Max-", "X: a\u{1b}b\r\nMax-", ControlCharacter, Some(2));
+    check_anomaly("Max-", "s: a\r\nSubject: b\r\nMax-", Repeated, Some(3));
+    check_anomaly("pc33.atlanta.com;", "pc33.atlanta.com;branch=z, ,SIP/2.0/UDP a;", EmptyListItem, Some(1));
+    check_anomaly("To: Bob", "To: Bob, the Builder", UnquotedDisplayName, Some(3));
+    check_anomaly("To: Bob", "To: \"\\\u{e9}\"", QuotedPair, Some(3));
+    check_anomaly("sip:alice@", "sip:al#ice@", UnescapedUser, Some(4));
+    check_anomaly("sip:bob@biloxi.com SIP", "sip:b#b@biloxi.com SIP", UnescapedUser, None);
+    check_anomaly("@biloxi.com>", "@bi_loxi.com>", HostName, Some(3));
+    check_anomaly("@biloxi.com>", "@biloxi-.com>", HostName, Some(3));
+    check_anomaly("z9hG4bK776asdhds", "z9hG4bK776=", UnquotedValue, Some(1));
+    check_anomaly("@biloxi.com>", "@biloxi.com;x=>", EmptyValue, Some(3));
+    check_anomaly("a84b4c76e66710@", "a84;b4c76@", CallId, Some(5));
+    let error = crate::HeaderError::malformed(HeaderName::Expires, "a number of seconds");
+    check_anomaly("Max-", "Expires: soon\r\nMax-", Malformed(error), Some(2));
+}
+
+#[test]
+fn a_message_as_it_should_be_has_no_anomaly() {
+    for text in [
+        INVITE.to_owned(),
+        INVITE.replace("Max-Forwards:", "max-forwards  :\r\n "),
+        INVITE.replace("SIP/2.0/UDP", "SIP / 2.0 / UDP"),
+        INVITE.replace("To: Bob", "To: Bob  Builder\t"),
+        INVITE.replace(";branch", ";received=[2001:db8::1];branch"),
+        INVITE.replace("Max-", "Date: Sat, 13 Nov 2010 23:29:00 GMT\r\nX: \u{e9}\r\nMax-"),
+    ] {
+        let request = Message::parse_strict(Bytes::from(text.clone()), &Limits::default()).expect(&text);
+        assert_eq!(request.anomalies(), []);
+    }
+}
+
+#[test]
+fn a_status_line_without_the_space_and_bytes_that_are_not_utf8_are_told() {
+    let kinds = |text: Vec<u8>| {
+        let message = Message::parse(text.into(), &Limits::default()).unwrap();
+        message.anomalies().iter().map(|anomaly| (anomaly.kind().clone(), anomaly.row())).collect::<Vec<_>>()
+    };
+    let ringing = RINGING.replace("\r\n\r\n", "\r\nContent-Length: 0\r\n\r\n");
+    assert_eq!(kinds(ringing.replace("180 Ringing", "180").into_bytes()), [(AnomalyKind::NoReasonSpace, None)]);
+    assert_eq!(kinds(ringing.replace("180 Ringing", "180 ").into_bytes()), []);
+    let mut bytes = ringing.replace("Ringing", "R?nging").replace("Content-", "X: a?b\r\nContent-").into_bytes();
+    bytes.iter_mut().filter(|byte| **byte == b'?').for_each(|byte| *byte = 0xe9);
+    assert_eq!(kinds(bytes), [(AnomalyKind::NotUtf8, None), (AnomalyKind::NotUtf8, Some(6))]);
+}

@@ -1,6 +1,11 @@
 //! Fresh descriptions.
 
-use std::time::Duration;
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::{Connection, Direction, MediaDescription, Origin, RtpMap, SdpError, SessionDescription};
 use crate::ByteStr;

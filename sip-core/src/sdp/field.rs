@@ -1,8 +1,9 @@
 //! The values of lines and attributes that have more than one part.
 
-use std::fmt;
-use std::net::IpAddr;
-use std::str::FromStr;
+use alloc::string::ToString;
+use core::fmt;
+use core::net::IpAddr;
+use core::str::FromStr;
 
 use crate::ByteStr;
 

@@ -1,8 +1,10 @@
 //! One stream: an `m=` line and what follows it (RFC 8866 §5.14).
 
-use std::fmt;
-use std::net::SocketAddr;
-use std::time::Duration;
+use alloc::format;
+use alloc::vec::Vec;
+use core::fmt;
+use core::net::SocketAddr;
+use core::time::Duration;
 
 use super::field::{is_word, number};
 use super::section::{Attribute, Ending, Line, LineWriter, Section};

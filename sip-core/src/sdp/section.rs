@@ -1,6 +1,8 @@
 //! The lines of one section, session or media, as they came.
 
-use std::fmt;
+use alloc::format;
+use alloc::vec::Vec;
+use core::fmt;
 
 use super::SdpError;
 use super::field::{Connection, Direction};
@@ -66,7 +68,7 @@ impl<'a, 'f> LineWriter<'a, 'f> {
     }
 
     pub(super) fn write(&mut self, text: impl fmt::Display, ending: Ending) -> fmt::Result {
-        if std::mem::take(&mut self.owes_end) {
+        if core::mem::take(&mut self.owes_end) {
             self.out.write_str("\r\n")?;
         }
         write!(self.out, "{text}")?;
@@ -116,7 +118,7 @@ impl Section {
         let mut seen = false;
         self.lines.retain(|l| {
             let same = l.attribute().is_some_and(|a| a.name == name);
-            !(same && std::mem::replace(&mut seen, true))
+            !(same && core::mem::replace(&mut seen, true))
         });
         Ok(())
     }

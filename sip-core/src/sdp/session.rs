@@ -1,7 +1,9 @@
 //! The whole description.
 
-use std::fmt;
-use std::str;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::fmt;
+use core::str;
 
 use super::media::{Inherited, MediaDescription, Word};
 use super::section::{Attribute, Ending, Line, LineWriter, Section};

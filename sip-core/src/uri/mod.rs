@@ -12,7 +12,7 @@ use core::str::FromStr;
 
 pub use address_of_record::AddressOfRecord;
 
-pub(crate) use part::UriPart;
+pub(crate) use part::{UriPart, deviations};
 
 use crate::class::{LENIENT_USER, OPAQUE, URI_PARAM, USER};
 use crate::grammar::MAX_PARAMS;

@@ -4,8 +4,8 @@ use memchr::memchr;
 
 use super::{SipUri, Uri, UriError, escape};
 use crate::ByteStr;
-use crate::class::{self, LENIENT_USER, OPAQUE, SCHEME, URI_HEADER, URI_PARAM};
-use crate::grammar::{self, MAX_PARAMS, ParamsPart};
+use crate::class::{self, LENIENT_USER, OPAQUE, SCHEME, URI_HEADER, URI_PARAM, USER};
+use crate::grammar::{self, Deviation, MAX_PARAMS, ParamsPart};
 use crate::host::HostPart;
 
 /// A `sip:` or `sips:` URI where it stands.
@@ -57,6 +57,22 @@ impl<'a> UriPart<'a> {
         matches!(self, UriPart::Sip(SipPart { headers: Some(_), .. }))
     }
 
+    /// Tells what the URI has that it should not.
+    pub(crate) fn deviations(&self, report: &mut impl FnMut(Deviation)) {
+        let UriPart::Sip(uri) = self else { return };
+        // A password has the characters of a user but `;`, `?` and `/`.
+        let is_password = |word: &str| escape::is_valid(word, USER) && !word.contains([';', '?', '/']);
+        if uri.user.is_some_and(|user| !escape::is_valid(user, USER)) || !uri.password.is_none_or(is_password) {
+            report(Deviation::User);
+        }
+        if uri.host.is_lenient() {
+            report(Deviation::HostName);
+        }
+        if uri.params.text.split(';').any(|param| param.ends_with('=')) {
+            report(Deviation::EmptyValue);
+        }
+    }
+
     /// The URI, sharing the memory of `whole`.
     pub(crate) fn to_uri(self, whole: &ByteStr) -> Uri {
         match self {
@@ -97,6 +113,13 @@ impl<'a> SipPart<'a> {
             params: params.to_params(whole),
             headers: headers.map(|headers| whole.share(headers)),
         }
+    }
+}
+
+/// Tells what a URI has that it should not; nothing of what is none.
+pub(crate) fn deviations(uri: &str, report: &mut impl FnMut(Deviation)) {
+    if let Ok(uri) = UriPart::read(uri) {
+        uri.deviations(report);
     }
 }
 

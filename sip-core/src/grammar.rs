@@ -92,7 +92,7 @@ pub(crate) fn delta_seconds(input: &str) -> Parsed<'_, u32> {
 /// `quoted-string`: what is between the quotes, still with its backslashes; see [`unquote`].
 #[inline]
 pub(crate) fn quoted_string(input: &str) -> Parsed<'_, &str> {
-    let (rest, _) = char('"').parse(input)?;
+    let Some(rest) = input.strip_prefix('"') else { return no_match() };
     let bytes = rest.as_bytes();
     let mut at = 0;
     while let Some(byte) = bytes.get(at) {

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use rustix::time::{ClockId, clock_gettime};
 
 /// How much of each message is read, in bytes: enough for a clock, little enough for a test.
-const VOLUME: usize = 500_000;
+const VOLUME: usize = 200_000;
 /// Measurements of each, of which the least counts.
 const ROUNDS: usize = 5;
 /// The most that a byte of a hostile message may cost, in bytes of the ordinary one.

@@ -125,18 +125,19 @@ impl<'a, 'f> Writer<'a, 'f> {
     }
 }
 
-/// A quoted-string. Control characters are left out; they would not be read.
+/// A quoted-string. Control characters, which would not be read, become spaces.
 struct Quoted<'a>(&'a str);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use fmt::Write as _;
         f.write_char('"')?;
-        for c in self.0.chars().filter(|c| !c.is_ascii_control() || *c == '\t') {
-            if matches!(c, '"' | '\\') {
-                f.write_char('\\')?;
+        for c in self.0.chars() {
+            match c {
+                '"' | '\\' => write!(f, "\\{c}")?,
+                c if c.is_ascii_control() && c != '\t' => f.write_char(' ')?,
+                c => f.write_char(c)?,
             }
-            f.write_char(c)?;
         }
         f.write_char('"')
     }

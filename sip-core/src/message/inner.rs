@@ -5,13 +5,8 @@ use core::ops::Range;
 use bytes::Bytes;
 use memchr::memchr;
 
-<<<<<<< HEAD
 use crate::header::{AddressPart, Code, ContentLength, ContentType, KNOWN, To};
-use crate::headers::{Row, written};
-=======
-use crate::header::{AddressPart, Code, ContentLength, ContentType, KNOWN};
 use crate::headers::{Row, narrow, written};
->>>>>>> i4-core
 use crate::lazy::Lazy;
 use crate::{
     Anomaly, ByteStr, CSeq, CallId, HeaderError, HeaderName, Headers, Host, MaxForwards, Method, NameAddr, Params,

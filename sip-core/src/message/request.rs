@@ -9,11 +9,7 @@ use bytes::Bytes;
 use super::{Core, HeadersMut, RequestBuilder};
 use crate::headers::narrow;
 use crate::lazy::Lazy;
-<<<<<<< HEAD
-use crate::{ByteStr, CSeq, HeaderName, Headers, MaxForwards, Method, NameAddr, SipUri, Uri, Via};
-=======
-use crate::{Anomaly, ByteStr, CSeq, HeaderName, Headers, MaxForwards, Method, NameAddr, Uri, Via};
->>>>>>> i4-core
+use crate::{Anomaly, ByteStr, CSeq, HeaderName, Headers, MaxForwards, Method, NameAddr, SipUri, Uri, Via};
 
 /// A request (RFC 3261 §7.1) whose mandatory headers are there and valid.
 ///

@@ -7,6 +7,7 @@ use alloc::string::String;
 
 use memchr::{memchr, memchr2, memchr3};
 use nom::character::complete::char;
+use nom::error::{ErrorKind, ParseError};
 use nom::sequence::delimited;
 use nom::{IResult, Parser};
 
@@ -15,14 +16,45 @@ use crate::host::HostPart;
 use crate::{ByteStr, Params};
 
 /// A rule's result; why it failed is said by the header that tried it, which knows what it expected.
-pub(crate) type Parsed<'a, T> = IResult<&'a str, T, ()>;
+pub(crate) type Parsed<'a, T> = IResult<&'a str, T, Stop<'a>>;
+
+/// Where a rule could not go on: what was left to read there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stop<'a>(&'a str);
+
+impl<'a> Stop<'a> {
+    pub(crate) fn at(rest: &'a str) -> Self {
+        Stop(rest)
+    }
+
+    /// The column in `value`, from 1, in bytes; `None` if the rule did not say where it stopped.
+    pub(crate) fn column(self, value: &str) -> Option<usize> {
+        let offset = (self.0.as_ptr() as usize).wrapping_sub(value.as_ptr() as usize);
+        (offset <= value.len()).then_some(offset + 1)
+    }
+}
+
+impl<'a> ParseError<&'a str> for Stop<'a> {
+    fn from_error_kind(input: &'a str, _: ErrorKind) -> Self {
+        Stop(input)
+    }
+
+    fn append(_: &'a str, _: ErrorKind, other: Self) -> Self {
+        other
+    }
+}
 
 /// The most parameters of one URI or header value: keeps every search among them cheap.
 pub(crate) const MAX_PARAMS: usize = 64;
 
-/// The failure of a rule.
+/// The failure of a rule, wherever it was.
 pub(crate) fn no_match<'a, T>() -> Parsed<'a, T> {
-    Err(nom::Err::Error(()))
+    Err(nom::Err::Error(Stop("")))
+}
+
+/// The failure of a rule where `input` is what was left to read.
+pub(crate) fn stop<T>(input: &str) -> Parsed<'_, T> {
+    Err(nom::Err::Error(Stop(input)))
 }
 
 /// `token` characters.
@@ -40,7 +72,7 @@ pub(crate) fn is_token(text: &str) -> bool {
 #[inline]
 fn some(input: &str, class: u16) -> Parsed<'_, &str> {
     match class::split(input, class) {
-        ("", _) => no_match(),
+        ("", _) => stop(input),
         (found, rest) => Ok((rest, found)),
     }
 }
@@ -62,7 +94,7 @@ pub(crate) fn lws(input: &str) -> Parsed<'_, &str> {
 }
 
 /// A separator with optional white space around it: `SEMI`, `SLASH`, `EQUAL`, `COLON`.
-pub(crate) fn separator<'a>(c: char) -> impl Parser<&'a str, Output = char, Error = ()> {
+pub(crate) fn separator<'a>(c: char) -> impl Parser<&'a str, Output = char, Error = Stop<'a>> {
     delimited(sws, char(c), sws)
 }
 
@@ -74,12 +106,12 @@ pub(crate) fn number<T: TryFrom<u64>>(input: &str) -> Parsed<'_, T> {
     for digit in digits.bytes() {
         match number.checked_mul(10).and_then(|number| number.checked_add(u64::from(digit - b'0'))) {
             Some(next) => number = next,
-            None => return no_match(),
+            None => return stop(input),
         }
     }
     match T::try_from(number) {
         Ok(number) => Ok((rest, number)),
-        Err(_) => no_match(),
+        Err(_) => stop(input),
     }
 }
 
@@ -92,7 +124,7 @@ pub(crate) fn delta_seconds(input: &str) -> Parsed<'_, u32> {
 /// `quoted-string`: what is between the quotes, still with its backslashes; see [`unquote`].
 #[inline]
 pub(crate) fn quoted_string(input: &str) -> Parsed<'_, &str> {
-    let Some(rest) = input.strip_prefix('"') else { return no_match() };
+    let Some(rest) = input.strip_prefix('"') else { return stop(input) };
     let bytes = rest.as_bytes();
     let mut at = 0;
     while let Some(byte) = bytes.get(at) {
@@ -109,7 +141,7 @@ pub(crate) fn quoted_string(input: &str) -> Parsed<'_, &str> {
             },
         }
     }
-    no_match()
+    stop(input)
 }
 
 /// The content of a quoted string without its backslashes.
@@ -301,9 +333,9 @@ pub(crate) fn param_value<'a>(params: &'a str, name: &str) -> Option<&'a str> {
 pub(crate) fn params_part(input: &str) -> Parsed<'_, ParamsPart<'_>> {
     let (mut rest, mut count, mut escaped) = (input, 0, false);
     while skip_wsp(rest).starts_with(';') {
-        let Some((_, value, after)) = param(rest) else { return no_match() };
+        let Some((_, value, after)) = param(rest) else { return stop(rest) };
         if count == MAX_PARAMS {
-            return no_match();
+            return stop(rest);
         }
         if let Some(Value::Quoted(content)) = value {
             escaped |= memchr(b'\\', content.as_bytes()).is_some();

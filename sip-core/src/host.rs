@@ -75,11 +75,11 @@ impl<'a> HostPart<'a> {
     #[inline]
     pub(crate) fn read(input: &'a str) -> Parsed<'a, HostPart<'a>> {
         if let Some(inner) = input.strip_prefix('[') {
-            let Some((address, rest)) = inner.split_once(']') else { return grammar::no_match() };
+            let Some((address, rest)) = inner.split_once(']') else { return grammar::stop(input) };
             // The grammar of RFC 3261 has a colon too many before an IPv4 part, and is obeyed (RFC 5118 §4.10, RFC 5954 §4.1).
             return match address.parse().or_else(|_| address.replacen(":::", "::", 1).parse()) {
                 Ok(ip) => Ok((rest, HostPart::V6(ip))),
-                Err(_) => grammar::no_match(),
+                Err(_) => grammar::stop(input),
             };
         }
         let bytes = input.as_bytes();
@@ -92,7 +92,7 @@ impl<'a> HostPart<'a> {
         let (length, is_name) = name_at_start(bytes);
         match input.split_at_checked(length) {
             Some((name, rest)) if is_name => Ok((rest, HostPart::Name(name))),
-            _ => grammar::no_match(),
+            _ => grammar::stop(input),
         }
     }
 

@@ -27,7 +27,8 @@ impl CallId {
     pub(crate) fn read(value: &str) -> Result<&str, HeaderError> {
         let text = class::trim_wsp(value);
         if text.is_empty() || !class::all(text.as_bytes(), GRAPHIC) {
-            return Err(HeaderError::malformed(Self::NAME, "one word"));
+            let rest = class::split(text, GRAPHIC).1;
+            return Err(HeaderError::malformed(Self::NAME, "one word").at(value, rest));
         }
         Ok(text)
     }
@@ -41,9 +42,9 @@ mod tests {
     #[test]
     fn a_call_id_is_one_word() {
         assert_eq!(rewritten::<CallId>("a84b4c76e66710@pc33.atlanta.com").1, "a84b4c76e66710@pc33.atlanta.com");
-        for text in ["", "a b", "a\u{e9}"] {
+        for (text, column) in [("", 1), ("a b", 2), (" a\u{e9}", 3)] {
             let error = CallId::parse_value(text.into()).unwrap_err();
-            assert_eq!(error.to_string(), "Bad Call-ID header: expected one word");
+            assert_eq!(error.to_string(), format!("Bad Call-ID header: expected one word at column {column}"));
         }
     }
 }

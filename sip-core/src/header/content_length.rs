@@ -23,10 +23,8 @@ impl TypedHeader for ContentLength {
 impl ContentLength {
     #[inline]
     pub(crate) fn read(value: &str) -> Result<ContentLength, HeaderError> {
-        let length = super::whole(value, grammar::number::<u32>);
-        length
+        super::complete(value, grammar::number::<u32>, Self::NAME, "a number of bytes")
             .map(|length| ContentLength(usize::try_from(length).unwrap_or(usize::MAX)))
-            .ok_or_else(|| HeaderError::malformed(Self::NAME, "a number of bytes"))
     }
 }
 

@@ -33,13 +33,13 @@ impl CSeq {
     #[inline]
     pub(crate) fn read(value: &str) -> Result<(u32, &str), HeaderError> {
         let text = class::trim_wsp(value);
-        let Ok((rest, number)) = grammar::number::<u32>(text) else { return Err(Self::bad_number()) };
+        let Ok((rest, number)) = grammar::number::<u32>(text) else { return Err(Self::bad_number().at(value, text)) };
         if number > i32::MAX.unsigned_abs() {
-            return Err(Self::bad_number());
+            return Err(Self::bad_number().at(value, text));
         }
         let method = class::skip_wsp(rest);
         if method.len() == rest.len() || !grammar::is_token(method) {
-            return Err(HeaderError::malformed(Self::NAME, "a method after the number"));
+            return Err(HeaderError::malformed(Self::NAME, "a method after the number").at(value, rest));
         }
         Ok((number, method))
     }
@@ -64,15 +64,15 @@ mod tests {
     #[test]
     fn a_bad_cseq_says_what_was_expected() {
         #[track_caller]
-        fn check(text: &str, expected: &str) {
+        fn check(text: &str, expected: &str, column: usize) {
             let error = CSeq::parse_value(text.into()).unwrap_err();
-            assert_eq!(error.to_string(), format!("Bad CSeq header: expected {expected}"), "{text}");
+            assert_eq!(error.to_string(), format!("Bad CSeq header: expected {expected} at column {column}"), "{text}");
         }
         for text in ["", "INVITE", "-1 INVITE", "2147483648 INVITE", "36893488147419103232 REGISTER"] {
-            check(text, "a number under 2147483648");
+            check(text, "a number under 2147483648", 1);
         }
         for text in ["1", "1INVITE", "1 IN VITE", "1 {}"] {
-            check(text, "a method after the number");
+            check(text, "a method after the number", 2);
         }
     }
 }

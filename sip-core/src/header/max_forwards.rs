@@ -13,8 +13,7 @@ impl MaxForwards {
 
     #[inline]
     pub(crate) fn read(value: &str) -> Result<MaxForwards, HeaderError> {
-        let number = super::whole(value, grammar::number::<u8>);
-        number.map(MaxForwards).ok_or_else(|| HeaderError::malformed(Self::NAME, "a number from 0 to 255"))
+        super::complete(value, grammar::number::<u8>, Self::NAME, "a number from 0 to 255").map(MaxForwards)
     }
 }
 

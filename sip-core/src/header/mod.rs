@@ -58,6 +58,7 @@ pub use warning::Warning;
 use alloc::string::String;
 
 use crate::ByteStr;
+use crate::grammar::Stop;
 
 /// How often a header may stand in a message, and what one value of its type stands for (RFC 3261 §7.3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,12 +98,15 @@ pub trait TypedHeader: Sized {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderError {
     /// The value does not follow the header's grammar.
-    #[error("Bad {header} header: expected {expected}")]
+    #[error("Bad {header} header: expected {expected}{}", AtColumn(*.column))]
     Malformed {
         /// The header.
         header: HeaderName,
         /// What should have stood there.
         expected: &'static str,
+        /// Where reading stopped, in bytes from 1, in the value without its folding, or in the one value of its list that
+        /// is wrong; `None` if that is not known.
+        column: Option<usize>,
     },
     /// More than one value of a header that can have only one.
     #[error("Bad {header} header: expected it once")]
@@ -124,7 +128,24 @@ impl HeaderError {
     /// The value of `header` is not what its grammar says; `expected` continues the words "expected …".
     #[must_use]
     pub const fn malformed(header: HeaderName, expected: &'static str) -> Self {
-        HeaderError::Malformed { header, expected }
+        HeaderError::Malformed { header, expected, column: None }
+    }
+
+    /// The same error, of a value that could be read up to `rest`, which was cut out of it.
+    pub(crate) fn at(mut self, value: &str, rest: &str) -> Self {
+        if let HeaderError::Malformed { column, .. } = &mut self {
+            *column = Stop::at(rest).column(value);
+        }
+        self
+    }
+
+    /// Where reading stopped; see [`HeaderError::Malformed`].
+    #[must_use]
+    pub fn column(&self) -> Option<usize> {
+        match self {
+            HeaderError::Malformed { column, .. } => *column,
+            HeaderError::Repeated { .. } | HeaderError::TooManyValues { .. } => None,
+        }
     }
 
     /// The header that is wrong.
@@ -138,11 +159,29 @@ impl HeaderError {
     }
 }
 
-/// The whole of `value` by one grammar rule, but for the white space around it.
+/// The words that say where reading stopped.
+struct AtColumn(Option<usize>);
+
+impl core::fmt::Display for AtColumn {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.0.map_or(Ok(()), |column| write!(f, " at column {column}"))
+    }
+}
+
+/// The whole of `value` by one grammar rule, but for the white space around it, or the column where it stops to be one.
 #[inline]
-fn whole<'a, T>(value: &'a str, rule: impl FnOnce(&'a str) -> crate::grammar::Parsed<'a, T>) -> Option<T> {
-    let (rest, read) = rule(crate::class::trim_wsp(value)).ok()?;
-    crate::class::skip_wsp(rest).is_empty().then_some(read)
+fn whole<'a, T>(
+    value: &'a str,
+    rule: impl FnOnce(&'a str) -> crate::grammar::Parsed<'a, T>,
+) -> Result<T, Option<usize>> {
+    match rule(crate::class::trim_wsp(value)) {
+        Ok((rest, read)) => match crate::class::skip_wsp(rest) {
+            "" => Ok(read),
+            rest => Err(Stop::at(rest).column(value)),
+        },
+        Err(nom::Err::Error(stop) | nom::Err::Failure(stop)) => Err(stop.column(value)),
+        Err(nom::Err::Incomplete(_)) => Err(None),
+    }
 }
 
 /// [`whole`], or the error that says what was expected.
@@ -152,7 +191,7 @@ fn complete<'a, T>(
     header: HeaderName,
     expected: &'static str,
 ) -> Result<T, HeaderError> {
-    whole(value, rule).ok_or(HeaderError::Malformed { header, expected })
+    whole(value, rule).map_err(|column| HeaderError::Malformed { header, expected, column })
 }
 
 /// A value as it reads again after having been written.
@@ -164,4 +203,30 @@ fn rewritten<H: TypedHeader + PartialEq + core::fmt::Debug>(text: &str) -> (H, S
     read.write(&mut written);
     assert_eq!(H::parse_value(written.as_str().into()).as_ref(), Ok(&read), "{written}");
     (read, written)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A value of every header has an error that says where reading stopped.
+    #[test]
+    fn an_error_names_the_column_where_reading_stopped() {
+        #[track_caller]
+        fn check<H: TypedHeader + core::fmt::Debug>(value: &str, column: usize) {
+            assert_eq!(H::parse_value(value.into()).unwrap_err().column(), Some(column), "{value}");
+        }
+        check::<Via>("SIP/2.0/UDP a;branch=1 x", 24);
+        check::<Via>("SIP/2.0/UDP a..b", 13);
+        check::<Via>("SIP/2.0/UDP a:99999;x", 15);
+        check::<Via>("SIP/2.0/UDP a;x;;y", 16);
+        check::<From>(" <sip:a@b", 2);
+        check::<From>("Bob <sip:a@b>;tag=", 14);
+        check::<From>("\"Bob\" sip:a@b", 7);
+        check::<To>("sip:a@b?c", 8);
+        check::<Route>("<nothing>", 2);
+        check::<MaxForwards>("70 x", 4);
+        check::<ContentLength>("x", 1);
+        assert_eq!(HeaderError::Repeated { header: HeaderName::To }.column(), None);
+    }
 }

@@ -297,7 +297,6 @@ fn words(name: &[u8; MAX_KNOWN]) -> Key {
 }
 
 /// Where in [`SLOTS`] to look for a name.
-#[expect(clippy::indexing_slicing, reason = "a key has four words")]
 const fn slot(key: &Key) -> usize {
     let mixed = key[0] ^ key[1].rotate_left(23) ^ key[2].rotate_left(41) ^ key[3].rotate_left(11);
     (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 55) as usize

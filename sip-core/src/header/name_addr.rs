@@ -6,7 +6,7 @@ use memchr::{memchr, memchr2, memchr3};
 
 use super::{HeaderError, HeaderName};
 use crate::class::{self, PARAM_VALUE, skip_wsp, trim_wsp};
-use crate::grammar::{self, Deviation, ParamsPart, Parsed};
+use crate::grammar::{self, Deviation, ParamsPart, Parsed, Stop};
 use crate::uri::UriPart;
 use crate::{ByteStr, Params, Uri};
 
@@ -85,8 +85,10 @@ impl<'a> AddressPart<'a> {
     /// Reads one value of `header`, which says what it expected if the value is none.
     #[inline]
     pub(crate) fn read(value: &'a str, header: HeaderName) -> Result<AddressPart<'a>, HeaderError> {
-        super::whole(value, parse)
-            .ok_or_else(|| HeaderError::malformed(header, "an address such as \"Name\" <sip:user@host>"))
+        super::whole(value, parse).map_err(|column| {
+            let expected = "an address such as \"Name\" <sip:user@host>";
+            HeaderError::Malformed { header, expected, column }
+        })
     }
 
     /// The `tag` parameter of a value that was found to be an address, as it was written.
@@ -139,19 +141,19 @@ fn parse(input: &str) -> Parsed<'_, AddressPart<'_>> {
     let (text, rest) = match rest.strip_prefix('<') {
         Some(inner) => match memchr(b'>', inner.as_bytes()).and_then(|at| inner.split_at_checked(at)) {
             Some((text, rest)) => (text, rest.strip_prefix('>').unwrap_or_default()),
-            None => return grammar::no_match(),
+            None => return grammar::stop(rest),
         },
         None => {
             // Without brackets, parameters are the header's, and the URI may not have what could be taken for
             // the header's own (RFC 3261 §20.10).
             let (text, rest) = class::split(rest, PARAM_VALUE);
-            if text.contains([',', '?']) {
-                return grammar::no_match();
+            if let Some(at) = memchr2(b',', b'?', text.as_bytes()) {
+                return grammar::stop(text.get(at..).unwrap_or_default());
             }
             (text, rest)
         }
     };
-    let Ok(uri) = UriPart::read(text) else { return grammar::no_match() };
+    let Ok(uri) = UriPart::read(text) else { return grammar::stop(text) };
     let (rest, params) = grammar::params_part(rest)?;
     Ok((rest, AddressPart { display_name, uri, params }))
 }
@@ -159,7 +161,7 @@ fn parse(input: &str) -> Parsed<'_, AddressPart<'_>> {
 /// `[ display-name ]` with what follows it, which starts with `<` unless there are no brackets at all.
 /// Words that should have been quoted are taken as they are, since many phones leave the quotes out.
 #[inline]
-fn display_name(input: &str) -> Result<(DisplayName<'_>, &str), nom::Err<()>> {
+fn display_name(input: &str) -> Result<(DisplayName<'_>, &str), nom::Err<Stop<'_>>> {
     match input.as_bytes() {
         [b'<', ..] => return Ok((DisplayName::None, input)),
         [b'"', ..] => {
@@ -168,7 +170,7 @@ fn display_name(input: &str) -> Result<(DisplayName<'_>, &str), nom::Err<()>> {
             if rest.starts_with('<') {
                 return Ok((DisplayName::Quoted(content), rest));
             }
-            return Err(nom::Err::Error(()));
+            return Err(nom::Err::Error(Stop::at(rest)));
         }
         _ => {}
     }

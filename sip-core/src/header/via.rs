@@ -81,7 +81,7 @@ pub(crate) struct ViaPart<'a> {
 impl<'a> ViaPart<'a> {
     #[inline]
     fn read(input: &'a str) -> Parsed<'a, ViaPart<'a>> {
-        let Some((transport, rest)) = sent_protocol(input) else { return grammar::no_match() };
+        let Some((transport, rest)) = sent_protocol(input) else { return grammar::stop(input) };
         let (rest, (host, port)) = grammar::host_port_part(rest)?;
         let (rest, params) = grammar::params_part(rest)?;
         Ok((rest, ViaPart { transport, host, port, params }))
@@ -89,7 +89,7 @@ impl<'a> ViaPart<'a> {
 
     /// All of `value` as a Via.
     pub(crate) fn of(value: &'a str) -> Option<ViaPart<'a>> {
-        super::whole(value, ViaPart::read)
+        super::whole(value, ViaPart::read).ok()
     }
 
     /// Whether there is a `branch` parameter with a value.
@@ -139,17 +139,18 @@ fn strip_no_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
 impl Via {
     /// Checks a value without making it: fails where [`Via::parse_value`] does.
     pub(crate) fn check(value: &str) -> Result<(), HeaderError> {
-        super::whole(value, ViaPart::read).map(drop).ok_or_else(Self::malformed)
+        super::whole(value, ViaPart::read).map(drop).map_err(Self::malformed)
     }
 
     /// Reads one value, which was cut out of `whole`.
     pub(crate) fn read(value: &str, whole: &ByteStr) -> Result<Via, HeaderError> {
-        super::whole(value, ViaPart::read).map(|part| part.to_via(whole)).ok_or_else(Self::malformed)
+        super::whole(value, ViaPart::read).map(|part| part.to_via(whole)).map_err(Self::malformed)
     }
 
     #[cold]
-    fn malformed() -> HeaderError {
-        HeaderError::malformed(Self::NAME, "SIP/2.0/UDP host:port;branch=z9hG4bK...")
+    fn malformed(column: Option<usize>) -> HeaderError {
+        let expected = "SIP/2.0/UDP host:port;branch=z9hG4bK...";
+        HeaderError::Malformed { header: Self::NAME, expected, column }
     }
 }
 

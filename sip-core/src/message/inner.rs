@@ -227,11 +227,11 @@ impl Core {
         if tag.contains('\\') { address().tag() } else { Some(tag) }
     }
 
-    pub(crate) fn from_tag(&self) -> Option<&str> {
+    pub(crate) fn tag_of_from(&self) -> Option<&str> {
         self.tag(&HeaderName::From, || self.from())
     }
 
-    pub(crate) fn to_tag(&self) -> Option<&str> {
+    pub(crate) fn tag_of_to(&self) -> Option<&str> {
         self.tag(&HeaderName::To, || self.to())
     }
 

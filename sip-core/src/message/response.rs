@@ -113,13 +113,13 @@ impl Response {
     /// The tag of the From header, read without the rest of it: what `from().tag()` is, for those who want no more.
     #[must_use]
     pub fn from_tag(&self) -> Option<&str> {
-        self.parts.core.from_tag()
+        self.parts.core.tag_of_from()
     }
 
     /// The tag of the To header, read without the rest of it: what `to().tag()` is, for those who want no more.
     #[must_use]
     pub fn to_tag(&self) -> Option<&str> {
-        self.parts.core.to_tag()
+        self.parts.core.tag_of_to()
     }
 
     /// The Call-ID header.

@@ -1,8 +1,10 @@
 use bytes::Bytes;
+use proptest::prelude::*;
 
 use crate::{
     BuildError, CSeq, CallId, Contact, ContentLength, Expires, From, HeaderName, Host, InvalidHeader, Limits, Message,
-    Method, NameAddr, RecordRoute, Request, RequestBuilder, Response, SipUri, StatusCode, Uri, UserAgent, Via,
+    Method, NameAddr, RecordRoute, Request, RequestBuilder, Response, SipUri, StatusCode, TypedHeader, Uri, UserAgent,
+    Via,
 };
 
 const RECEIVED: &str = "INVITE sip:bob@biloxi.com SIP/2.0\r\n\
@@ -74,13 +76,16 @@ fn a_request_that_would_be_invalid_is_not_built() {
         Request::builder(Method::Bye, uri.clone()),
         "a request needs a From header; call the builder's method for it",
     );
-    check(builder().call_id("a b"), "Bad Call-ID header: expected one word");
-    check(builder().cseq(1 << 31), "Bad CSeq header: expected a number under 2147483648");
+    check(builder().call_id("a b"), "Bad Call-ID header: expected one word at column 2");
+    check(builder().cseq(1 << 31), "Bad CSeq header: expected a number under 2147483648 at column 1");
     check(builder().raw("Subject", "a\r\nEvil: b"), "the value of Subject has a line break or a NUL; take it out");
     check(builder().raw("a b", "c"), "\"a b\" is no header name");
     check(builder().raw("CSeq", "1 INVITE"), "CSeq belongs to the message; set it with the message's own method");
     check(builder().raw("l", "7"), "Content-Length belongs to the message; set it with the message's own method");
-    check(builder().raw("Via", "nonsense"), "Bad Via header: expected SIP/2.0/UDP host:port;branch=z9hG4bK...");
+    check(
+        builder().raw("Via", "nonsense"),
+        "Bad Via header: expected SIP/2.0/UDP host:port;branch=z9hG4bK... at column 1",
+    );
     check(Request::builder(Method::Extension("A B".into()), uri), "\"A B\" is no method");
     let error = Request::builder(Method::Bye, Uri::Other("x".into())).build();
     assert!(matches!(error, Err(BuildError::Missing(HeaderName::From))));
@@ -238,4 +243,89 @@ fn a_request_is_not_built_with_headers_in_its_uri() {
         .build()
         .unwrap();
     assert!(written(&request).starts_with("OPTIONS sip:bob@biloxi.com;lr SIP/2.0\r\n"));
+}
+
+/// Values that are nearly right: pieces of right ones, in any order.
+fn value() -> impl Strategy<Value = String> {
+    const PIECES: &[&str] = &[
+        "<",
+        ">",
+        "\"",
+        "sip:",
+        "tel:+1",
+        "alice",
+        "@",
+        "atlanta.com",
+        "192.0.2.1",
+        "[::1]",
+        ":5060",
+        ";",
+        "tag",
+        "=",
+        "x",
+        " ",
+        "\t",
+        "?",
+        "a=b",
+        "&",
+        ",",
+        "\\",
+        "%41",
+        "%",
+        "#",
+        "\u{e9}",
+        "SIP/2.0/UDP ",
+        "branch=z9hG4bK1",
+        "1 ",
+        "INVITE",
+        "70",
+        ".",
+        "-",
+        "_",
+        "\r\n ",
+    ];
+    proptest::collection::vec(proptest::sample::select(PIECES), 0..12).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+    /// What the check of a whole message takes is what each type reads, and what it becomes when it is asked for.
+    #[test]
+    fn a_mandatory_header_is_taken_exactly_where_its_type_reads_it(value in value(), which in 0..6_usize) {
+        fn read<H: TypedHeader>(value: &str) -> bool {
+            let mut headers = crate::Headers::new();
+            let plain = value.replace("\r\n ", " ");
+            headers.push_raw(&H::NAME, &plain).is_ok() && headers.get::<H>().is_ok_and(|header| header.is_some())
+        }
+        let lines = [
+            ("Via", "SIP/2.0/UDP a;branch=z9hG4bK1"), ("From", "<sip:a@b>;tag=1"), ("To", "<sip:b@c>"), ("Call-ID", "1"),
+            ("CSeq", "1 INVITE"), ("Max-Forwards", "70"),
+        ];
+        let mut text = String::from("INVITE sip:b@c SIP/2.0\r\n");
+        for (index, (name, usual)) in lines.into_iter().enumerate() {
+            text.push_str(&format!("{name}: {}\r\n", if index == which { value.as_str() } else { usual }));
+        }
+        text.push_str("\r\n");
+        let parsed = Message::parse(Bytes::from(text.clone()), &Limits::default());
+        let readable = match which {
+            0 => read::<Via>(&value),
+            1 => read::<From>(&value),
+            2 => read::<crate::To>(&value),
+            3 => read::<CallId>(&value),
+            4 => read::<CSeq>(&value) && parsed.as_ref().map_or_else(
+                |error| *error.kind() != crate::ParseErrorKind::MethodMismatch, |_| true),
+            _ => read::<crate::MaxForwards>(&value),
+        };
+        prop_assert_eq!(parsed.is_ok(), readable, "{:?}", text);
+        let Ok(Message::Request(request)) = parsed else { return Ok(()) };
+        let headers = request.headers();
+        prop_assert_eq!(request.via(), &headers.get::<Via>().unwrap().unwrap());
+        prop_assert_eq!(request.from(), &headers.get::<From>().unwrap().unwrap().0);
+        prop_assert_eq!(request.to(), &headers.get::<crate::To>().unwrap().unwrap().0);
+        prop_assert_eq!(request.call_id(), &headers.get::<CallId>().unwrap().unwrap().0);
+        prop_assert_eq!(Some(request.cseq().clone()), headers.get::<CSeq>().unwrap());
+        prop_assert_eq!((request.from_tag(), request.to_tag()), (request.from().tag(), request.to().tag()));
+        prop_assert_eq!(request.to_bytes(), text);
+    }
 }

@@ -1,3 +1,4 @@
+use alloc::boxed::Box;
 use alloc::string::ToString;
 use core::net::SocketAddr;
 
@@ -57,7 +58,7 @@ pub enum ParseErrorKind {
     },
     /// Strict reading was asked for, and the message deviates from its RFCs.
     #[error(transparent)]
-    Anomaly(Anomaly),
+    Anomaly(Box<Anomaly>),
     /// The empty line after the headers is missing.
     #[error("Missing empty line after the headers")]
     NoEmptyLine,

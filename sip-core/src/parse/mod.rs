@@ -6,6 +6,7 @@ mod reply;
 mod rows;
 mod start_line;
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
@@ -75,7 +76,7 @@ pub(crate) fn strict(datagram: Bytes, limits: &Limits) -> Result<Message, ParseE
     let Some(anomaly) = message.anomalies().into_iter().next() else { return Ok(message) };
     let answerable = matches!(&message, Message::Request(request) if *request.method() != Method::Ack);
     let request = answerable.then(|| message.headers().received().bytes().clone());
-    Err(ParseError::new(ParseErrorKind::Anomaly(anomaly), request))
+    Err(ParseError::new(ParseErrorKind::Anomaly(Box::new(anomaly)), request))
 }
 
 fn start_and_section(

@@ -101,19 +101,27 @@ fn a_header_that_is_no_utf8_is_kept_and_the_message_is_taken() {
 
 #[test]
 fn a_bad_request_is_answered_with_the_header_that_is_wrong() {
-    check("314159 INVITE", "x INVITE", "400 Bad CSeq header: expected a number under 2147483648");
-    check("314159 INVITE", "1", "400 Bad CSeq header: expected a method after the number");
+    check("314159 INVITE", "x INVITE", "400 Bad CSeq header: expected a number under 2147483648 at column 1");
+    check("314159 INVITE", "1", "400 Bad CSeq header: expected a method after the number at column 2");
     check("314159 INVITE", "1 BYE", "400 Bad CSeq header: expected the method of the request line");
     check("CSeq: 314159 INVITE\r\n", "", "400 Missing CSeq header");
     check("Call-ID:", "X-Call-ID:", "400 Missing Call-ID header");
     check("To: Bob", "X-To: Bob", "400 Missing To header");
     check("From: Alice", "X-From: Alice", "400 Missing From header");
-    check("Max-Forwards: 70", "Max-Forwards: 300", "400 Bad Max-Forwards header: expected a number from 0 to 255");
+    check(
+        "Max-Forwards: 70",
+        "Max-Forwards: 300",
+        "400 Bad Max-Forwards header: expected a number from 0 to 255 at column 1",
+    );
     check("Max-Forwards: 70", "From: <sip:x@y>", "400 Bad From header: expected it once");
-    check("To: Bob <sip", "To: Bob <", "400 Bad To header: expected an address such as \"Name\" <sip:user@host>");
-    check("SIP/2.0/UDP", "SIP/2.0", "400 Bad Via header: expected SIP/2.0/UDP host:port;branch=z9hG4bK...");
+    check(
+        "To: Bob <sip",
+        "To: Bob <",
+        "400 Bad To header: expected an address such as \"Name\" <sip:user@host> at column 6",
+    );
+    check("SIP/2.0/UDP", "SIP/2.0", "400 Bad Via header: expected SIP/2.0/UDP host:port;branch=z9hG4bK... at column 1");
     check("Length: 4", "Length: 5", "400 Bad Content-Length header: 5 bytes announced, 4 received");
-    check("Length: 4", "Length: -4", "400 Bad Content-Length header: expected a number of bytes");
+    check("Length: 4", "Length: -4", "400 Bad Content-Length header: expected a number of bytes at column 1");
     check("Max-Forwards: 70", "l: 4", "400 Bad Content-Length header: expected it once");
     check("Max-Forwards: 70", "no header", "400 Bad header line 2: expected Name: value and CR LF");
     check("Max-Forwards: 70", "A: b\rB: c", "400 Bad header line 2: expected Name: value and CR LF");
@@ -293,7 +301,8 @@ fn what_is_taken_and_should_not_be_is_told_when_asked_and_refused_by_strict_read
     check_anomaly("z9hG4bK776asdhds", "z9hG4bK776=", UnquotedValue, Some(1));
     check_anomaly("@biloxi.com>", "@biloxi.com;x=>", EmptyValue, Some(3));
     check_anomaly("a84b4c76e66710@", "a84;b4c76@", CallId, Some(5));
-    let error = crate::HeaderError::malformed(HeaderName::Expires, "a number of seconds");
+    let (header, expected) = (HeaderName::Expires, "a number of seconds");
+    let error = crate::HeaderError::Malformed { header, expected, column: Some(1) };
     check_anomaly("Max-", "Expires: soon\r\nMax-", Malformed(error), Some(2));
 }
 

@@ -124,13 +124,21 @@ pub(crate) fn delta_seconds(input: &str) -> Parsed<'_, u32> {
 /// `quoted-string`: what is between the quotes, still with its backslashes; see [`unquote`].
 #[inline]
 pub(crate) fn quoted_string(input: &str) -> Parsed<'_, &str> {
-    let (rest, _) = char('"').parse(input)?;
+    let Some(rest) = input.strip_prefix('"') else { return stop(input) };
+    let bytes = rest.as_bytes();
     let mut at = 0;
-    while let Some(found) = rest.as_bytes().get(at..).and_then(|tail| memchr2(b'"', b'\\', tail)) {
-        at += found;
-        match (rest.get(..at), rest.get(at..).and_then(|tail| tail.strip_prefix('"'))) {
-            (Some(content), Some(after)) => return Ok((after, content)),
-            _ => at += 2, // a backslash and what it quotes
+    while let Some(byte) = bytes.get(at) {
+        // What is quoted may be all there is, and a search costs more than a look.
+        match byte {
+            b'"' => match (rest.get(..at), rest.get(at + 1..)) {
+                (Some(content), Some(after)) => return Ok((after, content)),
+                _ => break,
+            },
+            b'\\' => at += 2,
+            _ => match memchr2(b'"', b'\\', bytes.get(at..).unwrap_or_default()) {
+                Some(found) => at += found,
+                None => break,
+            },
         }
     }
     stop(input)
@@ -141,12 +149,13 @@ pub(crate) fn unquote(content: &str) -> Cow<'_, str> {
     if memchr(b'\\', content.as_bytes()).is_none() {
         return Cow::Borrowed(content);
     }
-    let mut plain = String::with_capacity(content.len());
-    let mut chars = content.chars();
-    while let Some(c) = chars.next() {
-        plain.extend(if c == '\\' { chars.next() } else { Some(c) });
+    let mut plain = Vec::with_capacity(content.len());
+    let mut bytes = content.bytes();
+    while let Some(byte) = bytes.next() {
+        plain.extend(if byte == b'\\' { bytes.next() } else { Some(byte) });
     }
-    Cow::Owned(plain)
+    // Without some of its ASCII characters it is still UTF-8.
+    Cow::Owned(String::from_utf8(plain).unwrap_or_default())
 }
 
 /// [`unquote`], sharing the memory of `whole`, out of which `content` was cut, where nothing had to be changed.
@@ -359,7 +368,8 @@ pub(crate) fn list(value: &str) -> impl Iterator<Item = &str> {
     let mut rest = Some(value);
     core::iter::from_fn(move || {
         loop {
-            let current = rest?;
+            // Separators with nothing between them are passed at once: a list may have nothing else.
+            let current = rest?.trim_start_matches([',', ' ', '\t']);
             let (item, after) = match next_comma(current).and_then(|at| current.split_at_checked(at)) {
                 Some((item, after)) => (item, after.strip_prefix(',')),
                 None => (current, None),

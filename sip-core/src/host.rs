@@ -76,7 +76,8 @@ impl<'a> HostPart<'a> {
     pub(crate) fn read(input: &'a str) -> Parsed<'a, HostPart<'a>> {
         if let Some(inner) = input.strip_prefix('[') {
             let Some((address, rest)) = inner.split_once(']') else { return grammar::stop(input) };
-            return match address.parse() {
+            // The grammar of RFC 3261 has a colon too many before an IPv4 part, and is obeyed (RFC 5118 §4.10, RFC 5954 §4.1).
+            return match address.parse().or_else(|_| address.replacen(":::", "::", 1).parse()) {
                 Ok(ip) => Ok((rest, HostPart::V6(ip))),
                 Err(_) => grammar::stop(input),
             };
@@ -231,6 +232,8 @@ mod tests {
         check("2001:db8::1", Some("[2001:db8::1]"));
         check("300.0.2.4", None);
         check("1.2.3", None);
+        check("[2001:db8:::192.0.2.1]", Some("[2001:db8::c000:201]"));
+        check("[2001:db8::::192.0.2.1]", None);
         check("[2001:db8::g]", None);
         check("[::1", None);
         check("a..b", None);

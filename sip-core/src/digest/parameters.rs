@@ -49,8 +49,12 @@ impl Parameters {
     }
 }
 
-/// Splits a header value. Line folds, if still in it, count as white space.
+/// Splits a header value. Line folds, if still in it, count as white space; other control characters, which could not be written again,
+/// have no place in it.
 pub(super) fn split(value: &str) -> Result<Split, DigestError> {
+    if let Some(at) = value.find(|c: char| c.is_ascii_control() && !is_space(c)) {
+        return Err(DigestError::Syntax { at });
+    }
     let mut cursor = Cursor { text: value, at: 0 };
     cursor.skip_space();
     let scheme = cursor.token();
@@ -121,18 +125,19 @@ impl<'a, 'f> Writer<'a, 'f> {
     }
 }
 
-/// A quoted-string. Line ends and NUL cannot be written in a header, escaped or not, and are left out.
+/// A quoted-string. Control characters, which would not be read, become spaces.
 struct Quoted<'a>(&'a str);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use fmt::Write as _;
         f.write_char('"')?;
-        for c in self.0.chars().filter(|c| !matches!(c, '\r' | '\n' | '\0')) {
-            if matches!(c, '"' | '\\') {
-                f.write_char('\\')?;
+        for c in self.0.chars() {
+            match c {
+                '"' | '\\' => write!(f, "\\{c}")?,
+                c if c.is_ascii_control() && c != '\t' => f.write_char(' ')?,
+                c => f.write_char(c)?,
             }
-            f.write_char(c)?;
         }
         f.write_char('"')
     }
@@ -279,6 +284,9 @@ mod tests {
         check("Digest a=\"b\\", Err(DigestError::Syntax { at: 12 }));
         check("Digest a=b c=d", Err(DigestError::Syntax { at: 11 }));
         check("Digest=x", Err(DigestError::Syntax { at: 6 }));
+        check("Digest a=b\0c", Err(DigestError::Syntax { at: 10 }));
+        check("Digest a=\"b\\\u{b}\"", Err(DigestError::Syntax { at: 12 }));
+        check("Basic \u{4}*", Err(DigestError::Syntax { at: 6 }));
         check("Digest nonce=1, NONCE=2", Err(DigestError::Duplicate("NONCE".into())));
     }
 

@@ -19,8 +19,13 @@ pub struct Warning {
     pub text: ByteStr,
 }
 
+/// What may stand in an agent: nothing that ends a value of a list, or keeps it from ending.
+fn is_agent_char(c: char) -> bool {
+    c.is_ascii_graphic() && !matches!(c, '"' | ',' | '<')
+}
+
 fn warning<'a>(whole: &ByteStr, input: &'a str) -> Parsed<'a, Warning> {
-    let agent = take_while1(|c: char| c.is_ascii_graphic() && !matches!(c, '"' | ','));
+    let agent = take_while1(is_agent_char);
     let rule = (grammar::number::<u16>, grammar::lws, agent, grammar::lws, grammar::quoted_string);
     rule.map_opt(|(code, _, agent, _, text)| {
         StatusCode::new(code)?; // three digits
@@ -41,7 +46,7 @@ impl TypedHeader for Warning {
         out.push_str(&self.code.clamp(100, 699).to_string());
         out.push(' ');
         let start = out.len();
-        out.extend(self.agent.chars().filter(|c| c.is_ascii_graphic() && !matches!(c, '"' | ',' | '<')));
+        out.extend(self.agent.chars().filter(|c| is_agent_char(*c)));
         if out.len() == start {
             out.push('-');
         }
@@ -63,7 +68,7 @@ mod tests {
         assert_eq!(read.text, "Session parameter 'foo' not \"understood\"");
         assert_eq!(written, "307 isi.edu:5060 \"Session parameter 'foo' not \\\"understood\\\"\"");
         // The second is of RFC 4475 §3.1.2.5.
-        for text in ["", "1812 overture \"In Progress\"", "399 a", "399 \"a\"", "399 a b"] {
+        for text in ["", "1812 overture \"In Progress\"", "399 a", "399 \"a\"", "399 a b", "399 a<b \"c\""] {
             assert!(Warning::parse_value(text.into()).is_err(), "{text}");
         }
     }

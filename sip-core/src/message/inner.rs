@@ -5,7 +5,7 @@ use core::ops::Range;
 use bytes::Bytes;
 use memchr::memchr;
 
-use crate::header::{AddressPart, Code, ContentLength, ContentType, KNOWN};
+use crate::header::{AddressPart, Code, ContentLength, ContentType, KNOWN, To};
 use crate::headers::{Row, narrow, written};
 use crate::lazy::Lazy;
 use crate::{
@@ -348,6 +348,13 @@ impl Core {
     /// Adds a tag to a To that has none; what follows in it stays as it was written.
     pub(crate) fn set_to_tag(&mut self, tag: &str) {
         let mut value = String::from(self.headers.raw(&HeaderName::To).unwrap_or_default());
+        if let Some(To(to)) =
+            self.headers.get::<To>().ok().flatten().filter(|To(to)| to.params.get("tag") == Some(None))
+        {
+            // A `tag` without a value, which would hide another behind it.
+            self.set_mandatory(&HeaderName::To, &To(to.with_tag(tag)));
+            return;
+        }
         let has_tag = AddressPart::read(&value, HeaderName::To).map_or(true, |to| to.has_tag());
         value.push_str(";tag=");
         let before = value.len();

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::{Core, HeadersMut, RequestBuilder};
 use crate::headers::narrow;
 use crate::lazy::Lazy;
-use crate::{Anomaly, ByteStr, CSeq, HeaderName, Headers, MaxForwards, Method, NameAddr, Uri, Via};
+use crate::{Anomaly, ByteStr, CSeq, HeaderName, Headers, MaxForwards, Method, NameAddr, SipUri, Uri, Via};
 
 /// A request (RFC 3261 §7.1) whose mandatory headers are there and valid.
 ///
@@ -83,11 +83,11 @@ impl Request {
         }
     }
 
-    /// Sends the request elsewhere; a URI that could not be written as one is written with escapes.
+    /// Sends the request elsewhere; a URI that could not be written as one is written with escapes, and without its headers.
     pub fn set_uri(&mut self, uri: Uri) {
         let parts = self.edit();
         parts.core.touch();
-        parts.uri = RequestUri::Set(uri);
+        parts.uri = RequestUri::Set(without_headers(uri));
     }
 
     /// The topmost Via: the last hop that sent the request.
@@ -235,5 +235,17 @@ impl fmt::Debug for Request {
             .field("headers", self.headers())
             .field("body_len", &self.body().len())
             .finish()
+    }
+}
+
+/// The URI as it may stand in a request line: without headers (RFC 3261 §19.1.1, table 1; §19.1.5).
+pub(super) fn without_headers(uri: Uri) -> Uri {
+    match uri {
+        Uri::Sip(uri) => Uri::Sip(SipUri { headers: None, ..uri }),
+        // No parser makes a SIP URI one of another scheme, but a caller can.
+        Uri::Other(text) => match Uri::parse(&text) {
+            Ok(Uri::Sip(uri)) => Uri::Sip(SipUri { headers: None, ..uri }),
+            _ => Uri::Other(text),
+        },
     }
 }

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::headers_mut::is_own;
+use super::request::without_headers;
 use super::{Core, MandatoryError, Request};
 use crate::{
     ByteStr, CSeq, CallId, From, HeaderError, HeaderName, Headers, InvalidHeader, MaxForwards, Method, NameAddr, To,
@@ -175,7 +176,7 @@ impl RequestBuilder {
         if !grammar::is_token(self.method.as_str()) {
             return Err(BuildError::Method(self.method.as_str().chars().take(64).collect()));
         }
-        let uri = Uri::parse(&self.uri.to_string().into())?;
+        let uri = without_headers(Uri::parse(&self.uri.to_string().into())?);
         let missing = |name| move || BuildError::Missing(name);
         let mut headers = Headers::new();
         for via in self.vias {

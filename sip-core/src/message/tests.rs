@@ -119,6 +119,8 @@ fn an_edited_header_changes_only_itself() {
     check(|r| assert_eq!(r.headers_mut().remove(&HeaderName::Timestamp), 1), "Timestamp: 54\r\n", "");
     check(|r| r.headers_mut().set_raw(&HeaderName::Timestamp, " 55 ").unwrap(), "Timestamp: 54", "Timestamp: 55");
     check(|r| r.set_uri("sip:x@y".parse().unwrap()), "sip:bob@biloxi.com SIP", "sip:x@y SIP");
+    check(|r| r.set_uri("sip:x@y?Route=z".parse().unwrap()), "sip:bob@biloxi.com SIP", "sip:x@y SIP");
+    check(|r| r.set_uri(Uri::Other("sip:x@y?Route=z".into())), "sip:bob@biloxi.com SIP", "sip:x@y SIP");
     check(|r| r.set_cseq(CSeq { number: 8, method: Method::Bye }), "CSeq:  7   INVITE", "CSeq: 8 INVITE");
     check(|r| r.push_via(via("d.example")), "v:SIP", "Via: SIP/2.0/UDP d.example:5060;branch=z9hG4bK9\r\nv:SIP");
     let (first, second) = ("v:SIP/2.0/UDP a.example;branch=z9hG4bK1 ,\t", "SIP/2.0/UDP b.example;branch=z9hG4bK2");
@@ -228,6 +230,19 @@ fn a_response_has_its_own_headers_reason_and_body() {
     assert!(text.ends_with("X-A: b\r\nContent-Length: 5\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n"), "{text}");
     assert_eq!(response.headers().raw_all(&HeaderName::RecordRoute).count(), 2);
     parse(&text);
+}
+
+#[test]
+fn a_request_is_not_built_with_headers_in_its_uri() {
+    let uri: SipUri = "sip:bob@biloxi.com;lr?Route=%3Csip:evil%3E".parse().unwrap();
+    let request = Request::builder(Method::Options, uri)
+        .from("<sip:alice@atlanta.com>;tag=1".parse().unwrap())
+        .to("<sip:bob@biloxi.com>".parse().unwrap())
+        .call_id("1")
+        .cseq(1)
+        .build()
+        .unwrap();
+    assert!(written(&request).starts_with("OPTIONS sip:bob@biloxi.com;lr SIP/2.0\r\n"));
 }
 
 /// Values that are nearly right: pieces of right ones, in any order.

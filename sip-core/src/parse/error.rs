@@ -32,6 +32,9 @@ pub enum ParseErrorKind {
     /// The Request-URI is none.
     #[error("Bad Request-URI: {0}")]
     RequestUri(UriError),
+    /// The Request-URI has headers, which must not reach the next hop (RFC 3261 §19.1.1, table 1).
+    #[error("Bad Request-URI: expected no headers after a question mark")]
+    RequestUriHeaders,
     /// The status line is not `SIP/2.0 code reason` with a code from 100 to 699.
     #[error("Bad status line: expected SIP/2.0, a code from 100 to 699 and a reason")]
     StatusLine,

@@ -38,11 +38,16 @@ pub(super) fn reply(request: &Bytes, status: StatusCode, reason: &str, source: S
     }
     if let Some(to) = &mut echo.to {
         let hash = tag(top, echo.call_id.as_deref(), echo.cseq.as_deref());
-        let is_tagless = ByteStr::from_utf8(to.clone().into())
-            .and_then(|value| To::parse_value(value).ok())
-            .is_some_and(|To(address)| address.tag().is_none());
-        if is_tagless {
-            to.extend_from_slice(format!(";tag={hash:016x}").as_bytes());
+        let read = ByteStr::from_utf8(to.clone().into()).and_then(|value| To::parse_value(value).ok());
+        match read {
+            // A `tag` without a value would hide another behind it.
+            Some(To(address)) if address.params.get("tag") == Some(None) => {
+                *to = address.with_tag(&format!("{hash:016x}")).to_string().into_bytes();
+            }
+            Some(To(address)) if address.tag().is_none() => {
+                to.extend_from_slice(format!(";tag={hash:016x}").as_bytes());
+            }
+            _ => {}
         }
     }
     let mut out = format!("SIP/2.0 {status} {}\r\n", phrase(reason)).into_bytes();

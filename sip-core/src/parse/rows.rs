@@ -59,7 +59,7 @@ pub(super) fn next_row(bytes: &[u8], at: usize) -> Option<Result<Found, usize>> 
 }
 
 /// Where the line that `at` is in ends, with those that continue it, and how many these are together. If one has a CR or an
-/// LF that is not part of its end, or a NUL, where the last of them ends.
+/// LF that is not part of its end, or a NUL that is not behind a backslash, where the last of them ends.
 #[inline(always)]
 fn end_of(bytes: &[u8], at: usize) -> Result<(usize, usize), usize> {
     let (mut end, mut lines, mut clean) = (at, 0, true);
@@ -68,6 +68,11 @@ fn end_of(bytes: &[u8], at: usize) -> Result<(usize, usize), usize> {
         match bytes.get(end..) {
             Some([b'\r', b'\n', ..]) => end += 2,
             Some([b'\n', ..]) => (end, clean) = (end + 1, false),
+            // `quoted-pair` has a NUL (RFC 3261 §25.1, RFC 4475 §3.1.1.2).
+            Some([0, ..]) if end > at && bytes.get(end - 1) == Some(&b'\\') => {
+                end += 1;
+                continue;
+            }
             Some([b'\r' | 0, ..]) => {
                 (end, clean) = (end + 1, false);
                 continue;

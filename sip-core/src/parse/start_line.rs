@@ -76,7 +76,10 @@ pub(super) fn request(
         Ok(uri) if !uri.is_empty() && memchr2(b' ', b'\t', uri.as_bytes()).is_none() => uri,
         _ => return Err(ParseErrorKind::RequestLine),
     };
-    UriPart::read(uri).map_err(ParseErrorKind::RequestUri)?;
+    // RFC 4475 §3.1.2.11
+    if UriPart::read(uri).map_err(ParseErrorKind::RequestUri)?.has_headers() {
+        return Err(ParseErrorKind::RequestUriHeaders);
+    }
     let start = method.len() + 1;
     let uri = narrow(start)..narrow(start + uri.len());
     let extension = || Method::Extension(ByteStr::from_utf8(message.slice_ref(method.as_bytes())).unwrap_or_default());

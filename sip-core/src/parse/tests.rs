@@ -137,6 +137,11 @@ fn a_bad_request_is_answered_with_the_header_that_is_wrong() {
         "sip:bob@ SIP",
         "400 Bad Request-URI: expected a host name or address, and a port under 65536 after its colon",
     );
+    check(
+        "sip:bob@biloxi.com SIP",
+        "sip:bob@biloxi.com?Route=%3Csip:c%3E SIP",
+        "400 Bad Request-URI: expected no headers after a question mark",
+    );
     check("SIP/2.0\r\n", "SIP/7.0\r\n", "505 Version Not Supported");
 }
 
@@ -187,6 +192,17 @@ fn the_answer_is_a_valid_response_with_the_same_tag_each_time() {
     assert_eq!(response.status(), StatusCode::BAD_REQUEST);
     assert!(response.to().tag().is_some());
     assert_eq!(response.via().received(), Some([192, 0, 2, 9].into()));
+}
+
+#[test]
+fn a_tag_without_a_value_hides_none_behind_it() {
+    let tagless = INVITE.replace("Bob <sip:bob@biloxi.com>", "Bob <sip:bob@biloxi.com>;x ; tag;y");
+    let answer = answer(&tagless.replace("Length: 4", "Length: 9")).unwrap();
+    let Ok(Message::Response(refusal)) = parse(&answer) else { panic!("{answer}") };
+    assert!(refusal.to().tag().is_some(), "{answer}");
+    let built = Response::to_request(&request(&tagless), StatusCode::OK).to_tag("2").build();
+    let written = String::from_utf8(built.to_bytes().to_vec()).unwrap();
+    assert!(written.contains("\r\nTo: \"Bob\" <sip:bob@biloxi.com>;x;tag=2;y\r\n"), "{written}");
 }
 
 #[test]

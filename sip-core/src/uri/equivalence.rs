@@ -55,9 +55,20 @@ fn normalised_lower(text: &str) -> Vec<u8> {
 
 /// Whether each parameter of `a` has its like in `b` or may be ignored. At most 64 times 64 comparisons.
 fn params_match(a: &Params, b: &Params) -> bool {
-    a.iter().all(|(name, value)| match b.get(name) {
-        Some(other) => value.map(normalised_lower) == other.map(normalised_lower),
-        None => !SIGNIFICANT.iter().any(|significant| name.eq_ignore_ascii_case(significant)),
+    // Of a name that stands there twice the first counts.
+    let read = |params: &Params| {
+        let mut firsts: Vec<(Vec<u8>, Option<Vec<u8>>)> = Vec::with_capacity(params.len());
+        for (name, value) in params.iter().map(|(name, value)| (normalised_lower(name), value.map(normalised_lower))) {
+            if !firsts.iter().any(|(other, _)| *other == name) {
+                firsts.push((name, value));
+            }
+        }
+        firsts
+    };
+    let others = read(b);
+    read(a).iter().all(|(name, value)| match others.iter().find(|(other, _)| other == name) {
+        Some((_, other)) => value == other,
+        None => !SIGNIFICANT.iter().any(|significant| name == significant.as_bytes()),
     })
 }
 

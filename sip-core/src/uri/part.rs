@@ -52,6 +52,11 @@ impl<'a> UriPart<'a> {
         Ok(UriPart::Other(text))
     }
 
+    /// Whether there are headers after a question mark, which a Request-URI does not have.
+    pub(crate) fn has_headers(&self) -> bool {
+        matches!(self, UriPart::Sip(SipPart { headers: Some(_), .. }))
+    }
+
     /// Tells what the URI has that it should not.
     pub(crate) fn deviations(&self, report: &mut impl FnMut(Deviation)) {
         let UriPart::Sip(uri) = self else { return };

@@ -105,6 +105,12 @@ fn uris_are_equivalent_as_rfc_3261_section_19_1_4_says() {
     check("sip:bob@biloxi.com", "sip:bob@biloxi.com;user=ip", false);
     check("sip:a%3bb@biloxi.com", "sip:a;b@biloxi.com", false);
     check("sip:a%3Bb@biloxi.com", "sip:a%3bb@biloxi.com", true);
+    check("sip:b@c;x=1;X=2", "sip:b@c;x=1", true);
+    check("sip:b@c;x=1;X=2", "sip:b@c;x=2;x=1", false);
+    // RFC 4475 §3.1.1.3
+    check("sip:b@c;n%61me=v%61lue%25%34%31", "sip:b@c;name=value%2541", true);
+    check("sip:b@c;n%61me=v%61lue%25%34%31", "sip:b@c;name=valueA", false);
+    check("sip:b@c;m%61ddr=192.0.2.1", "sip:b@c", false);
 }
 
 #[test]

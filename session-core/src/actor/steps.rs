@@ -89,7 +89,7 @@ impl CallActor {
             self.end_together(now);
             self.witness_goodbye(now);
             self.settle_bridge(now);
-            if !(self.drain(now) || moved || self.forget_finished_legs(now)) {
+            if !(self.drain(now) || moved || self.finish_legs(now)) {
                 break;
             }
         }
@@ -335,15 +335,21 @@ impl CallActor {
         }
     }
 
-    /// Forgets the legs that are over and have no media; whether there were any.
-    fn forget_finished_legs(&mut self, now: Instant) -> bool {
+    /// Tells of the legs that are over and have no media, and forgets them as soon as nobody is left to hang up; whether there were any.
+    fn finish_legs(&mut self, now: Instant) -> bool {
         let finished = |leg: &Leg| leg.session.is_terminated() && leg.media.is_none() && !leg.closing;
-        let mut forgotten = false;
-        while let Some(key) = self.legs.iter().find_map(|(key, leg)| finished(leg).then_some(*key)) {
-            self.forget_leg(now, key);
-            forgotten = true;
+        let mut moved = false;
+        while let Some(key) = self.legs.iter().find_map(|(key, leg)| (finished(leg) && !leg.told).then_some(*key)) {
+            self.tell_end_of(now, key);
+            moved = true;
         }
-        forgotten
+        let done = |leg: &Leg| leg.told && !leg.session.has_farewells();
+        while let Some(key) = self.legs.iter().find_map(|(key, leg)| done(leg).then_some(*key)) {
+            self.legs.remove(&key);
+            self.outbox.push_back(Command::CloseLeg { call: self.key, leg: key });
+            moved = true;
+        }
+        moved
     }
 
     pub(super) fn handle_op(&mut self, now: Instant, op: Op) {
@@ -507,10 +513,11 @@ impl CallActor {
         self.witness_leg(key);
     }
 
-    /// The last that is heard of a leg.
-    fn forget_leg(&mut self, now: Instant, key: LegKey) {
-        let Some(leg) = self.legs.remove(&key) else { return };
-        self.outbox.push_back(Command::CloseLeg { call: self.key, leg: key });
+    /// The last that the application hears of a leg.
+    fn tell_end_of(&mut self, now: Instant, key: LegKey) {
+        let Some(leg) = self.legs.get_mut(&key) else { return };
+        leg.told = true;
+        let statistics = leg.statistics.take();
         let (by, cause) = leg.ended.unwrap_or((Party::Local, EndCause::HungUp));
         match leg.refused {
             // It was said when it was decided.
@@ -522,7 +529,7 @@ impl CallActor {
                 };
                 self.emit(CallEvent::Refused { leg: key, status, cause });
             }
-            None => self.emit(CallEvent::Ended { leg: key, by, cause, statistics: leg.statistics }),
+            None => self.emit(CallEvent::Ended { leg: key, by, cause, statistics }),
         }
         if key == LegKey::PRIMARY {
             self.begin_ending(now, cause);

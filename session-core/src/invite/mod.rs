@@ -231,7 +231,8 @@ pub enum SessionEvent {
         /// The body.
         body: Bytes,
     },
-    /// The session is over. Said exactly once, and last; no timer runs after it.
+    /// The session is over. Said exactly once, and last. A BYE to a branch of a fork that lost may still be under way: see
+    /// [`InviteSession::has_farewells`].
     Ended {
         /// Who ended it.
         by: Party,
@@ -355,6 +356,13 @@ impl InviteSession {
     /// Whether [`SessionEvent::Ended`] has been queued. What is left to transmit should still be.
     pub fn is_terminated(&self) -> bool {
         matches!(self.state, State::Terminated)
+    }
+
+    /// Whether branches of a fork that lost have yet to be hung up: a BYE to one waits to be sent, or for what becomes of it (RFC 3261 §13.2.2.4). A
+    /// session that is [terminated](Self::is_terminated) may still have some; whoever forgets it before they are told leaves those peers in the call.
+    /// Each is told, or given up with a warning in the log, after 64×T1.
+    pub fn has_farewells(&self) -> bool {
+        self.shared.has_losers()
     }
 
     /// Tells the caller that the phone rings (180), and again when called again. Does nothing unless an incoming call waits for its
@@ -633,8 +641,8 @@ impl InviteSession {
             State::Outgoing(outgoing) => outgoing.poll_timeout(),
             State::Established(established) => established.poll_timeout(),
             State::Ending(ending) => ending.poll_timeout(),
-            State::Cancelling(_) => None,
-            State::Terminated => return None,
+            // The branches that lost may have yet to be told.
+            State::Cancelling(_) | State::Terminated => None,
         };
         due.into_iter().chain(self.shared.losers_poll_timeout()).min()
     }

@@ -36,6 +36,7 @@ impl CallActor {
             | CallMessage::Cancelled { leg, .. }
             | CallMessage::NotAcknowledged { leg }
             | CallMessage::Response { leg, .. }
+            | CallMessage::ByeSent { leg, .. }
             | CallMessage::Failed { leg, .. }
             | CallMessage::TransactionOver { leg, .. }
             | CallMessage::Media { leg, .. } => *leg,
@@ -58,6 +59,7 @@ impl CallActor {
             CallMessage::Response { token, response, flow, .. } => {
                 leg.session.handle_response(now, token, response, flow)
             }
+            CallMessage::ByeSent { token, .. } => leg.session.handle_sent(token),
             CallMessage::Failed { token, failure, .. } => leg.session.handle_failure(now, token, failure),
             CallMessage::TransactionOver { token, .. } => leg.session.handle_transaction_over(token),
             CallMessage::Media { leg: key, event } => {
@@ -314,7 +316,7 @@ impl CallActor {
         }
     }
 
-    /// Closes the media of the legs that are over or have sent a BYE, which ends it (RFC 3261 §15.1.1), and has those that go on counted whose
+    /// Closes the media of the legs that are over or whose BYE has left, which ends it (RFC 3261 §15.1.1), and has those that go on counted whose
     /// figures are awaited. All of that is with their worker before it wakes for the first.
     fn close_media(&mut self) {
         for (&key, leg) in &mut self.legs {

@@ -348,9 +348,10 @@ impl InviteSession {
         }
     }
 
-    /// Whether a BYE of ours is on its way: the session's media ends with it (RFC 3261 §15.1.1), though its answer may take a while.
+    /// Whether a BYE of ours is on its way, which [`handle_sent`](Self::handle_sent) has said: the session's media ends with it (RFC 3261 §15.1.1), though its
+    /// answer may take a while. One that waits for room has told the peer nothing, and the peer goes on sending.
     pub fn is_hung_up(&self) -> bool {
-        matches!(self.state, State::Ending(_))
+        matches!(&self.state, State::Ending(ending) if ending.is_sent())
     }
 
     /// Whether [`SessionEvent::Ended`] has been queued. What is left to transmit should still be.
@@ -595,6 +596,13 @@ impl InviteSession {
             }
             incoming @ State::Incoming(_) => incoming, // has sent no request
         };
+    }
+
+    /// Takes in that a client transaction has the request of this token. Of interest for a BYE: see [`is_hung_up`](Self::is_hung_up).
+    pub fn handle_sent(&mut self, token: RequestToken) {
+        if let State::Ending(ending) = &mut self.state {
+            ending.handle_sent(token);
+        }
     }
 
     /// Takes in that the request of this token got no final response: it timed out, or could not be sent. That there was no room for it at this end is

@@ -9,5 +9,6 @@ mod calling;
 mod endpoint;
 mod in_dialog;
 mod media;
+mod no_room;
 mod parting;
 mod peer;

@@ -299,7 +299,8 @@ impl CallActor {
             ends_at = ends_at.max(linked);
         }
         if ends_at > now {
-            self.silence_due = Some(ends_at);
+            // Another leg may be due before.
+            self.silence_due = Some(self.silence_due.map_or(ends_at, |due| due.min(ends_at)));
             return;
         }
         tracing::info!(call_id = %self.call_id, "nothing has been heard for too long; the call is ended");

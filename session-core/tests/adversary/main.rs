@@ -12,3 +12,4 @@ mod media;
 mod no_room;
 mod parting;
 mod peer;
+mod silence;

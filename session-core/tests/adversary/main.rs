@@ -12,4 +12,5 @@ mod media;
 mod no_room;
 mod parting;
 mod peer;
+mod ports;
 mod silence;

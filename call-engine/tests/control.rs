@@ -249,6 +249,26 @@ fn what_root_makes_in_the_folder_of_another_user_belongs_to_that_user() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn in_a_user_namespace_that_does_not_know_the_folders_owner_the_server_starts() {
+    use std::os::unix::fs::chown;
+    let site = Site::new("unmapped");
+    let folder = site.folder.path();
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o777)).unwrap();
+    // Who is not root cannot have a folder of somebody else; theirs is mapped, and the server starts as everywhere.
+    let unmapped = chown(folder, Some(12_345), Some(12_345)).is_ok();
+    let inner = site.command(&[]);
+    let mut command = Command::new("unshare");
+    command.args(["--map-root-user"]).arg(inner.get_program()).args(inner.get_args()).current_dir(folder);
+    command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?)))).env_remove("BLETHER_DATA_DIR");
+    let log = site.folder.file("server.log");
+    Running::start_logged(&mut command, &log).terminate();
+    let said = std::fs::read_to_string(log).unwrap();
+    assert_eq!(said.matches("cannot be given to its owner").count(), usize::from(unmapped), "{said}");
+    assert!(!said.contains("NOT DURABLE"), "{said}");
+}
+
 #[test]
 fn the_socket_is_its_owners_alone_and_bears_what_is_no_request() {
     let site = Site::new("socket");

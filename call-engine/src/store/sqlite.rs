@@ -131,6 +131,22 @@ impl SqliteStore {
         self.failed_with(StoreFailure::Unavailable, "its lock file was moved or removed".to_owned())
     }
 
+    /// Whether a server has this file now, this process included.
+    ///
+    /// # Errors
+    /// What the system said, such as that its lock belongs to another user: then it cannot be known.
+    pub fn is_in_use(path: &Path) -> io::Result<bool> {
+        let lock = match File::open(with_suffix(path, ".lock")) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            lock => lock?,
+        };
+        match lock.try_lock_shared() {
+            Ok(()) => lock.unlock().map(|()| false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
     /// The file.
     pub fn path(&self) -> &Path {
         &self.config.path

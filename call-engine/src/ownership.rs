@@ -6,12 +6,15 @@
 use std::fs::File;
 use std::io;
 use std::path::Path;
+#[cfg(unix)]
+use std::sync::Once;
 
 /// Gives a file that this process has just made to the owner of the folder that it is in. Who is not root has made it for himself, and keeps it. One that
 /// was there before must not be given: it may be a link of the folder's owner to what is not his.
 ///
 /// # Errors
-/// What the system said, other than that this user may not give anything away.
+/// What the system said, other than that this user may not give anything away, or not to that owner: in a user namespace there are owners who have no
+/// number, and `fchown` answers `EINVAL` (user_namespaces(7)). Then a warning says so once.
 #[cfg(unix)]
 pub(crate) fn give(file: &File, path: &Path) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt as _, fchown};
@@ -23,6 +26,14 @@ pub(crate) fn give(file: &File, path: &Path) -> io::Result<()> {
     }
     match fchown(file, Some(uid), Some(gid)) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+            static WARNED: Once = Once::new();
+            WARNED.call_once(|| {
+                let folder = folder_of(path).display();
+                tracing::warn!(%error, "files in {folder} cannot be given to its owner, who has no number in this user namespace; they stay with this user");
+            });
+            Ok(())
+        }
         given => given,
     }
 }

@@ -249,6 +249,72 @@ fn what_root_makes_in_the_folder_of_another_user_belongs_to_that_user() {
     }
 }
 
+/// Whether this is root, to whom no file is closed.
+fn is_root(site: &Site) -> bool {
+    site.folder.path().metadata().unwrap().uid() == 0
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn in_a_user_namespace_that_does_not_know_the_folders_owner_the_server_starts() {
+    use std::os::unix::fs::chown;
+    let site = Site::new("unmapped");
+    let folder = site.folder.path();
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o777)).unwrap();
+    // Who is not root cannot have a folder of somebody else; theirs is mapped, and the server starts as everywhere.
+    let unmapped = chown(folder, Some(12_345), Some(12_345)).is_ok();
+    let inner = site.command(&[]);
+    let mut command = Command::new("unshare");
+    command.args(["--map-root-user"]).arg(inner.get_program()).args(inner.get_args()).current_dir(folder);
+    command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?)))).env_remove("BLETHER_DATA_DIR");
+    let log = site.folder.file("server.log");
+    Running::start_logged(&mut command, &log).terminate();
+    let said = std::fs::read_to_string(log).unwrap();
+    assert_eq!(said.matches("cannot be given to its owner").count(), usize::from(unmapped), "{said}");
+    assert!(!said.contains("NOT DURABLE"), "{said}");
+}
+
+#[test]
+fn a_socket_that_lets_nobody_in_is_replaced_only_if_no_server_has_the_database() {
+    let site = Site::new("robbed");
+    let folder = site.folder.path();
+    let [socket, lock] = ["control.sock", "blether.db.lock"].map(|name| site.folder.file(name));
+    let mode =
+        |path: &std::path::Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    mode(folder, 0o777);
+    mode(&site.folder.file("call-engine.toml"), 0o644);
+    let server = site.start();
+    // Another user of the folder, to whom both are closed.
+    let other = || {
+        let inner = site.command(&[]);
+        let mut command = Command::new("timeout");
+        command.arg("10").arg(inner.get_program()).args(inner.get_args()).current_dir(folder);
+        command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?)))).env_remove("BLETHER_DATA_DIR");
+        command.env("BLETHER_LISTEN", "udp:127.0.0.1:0");
+        if is_root(&site) {
+            std::os::unix::process::CommandExt::uid(&mut command, 65_534);
+        }
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    mode(&socket, 0);
+    mode(&lock, 0o644);
+    let (code, said) = other();
+    assert!(code == Some(1) && said.lines().count() == 1 && said.contains("another server answers"), "{said}");
+    mode(&lock, 0);
+    let (code, said) = other();
+    assert!(code == Some(1) && said.lines().count() == 1 && said.contains("cannot be known"), "{said}");
+    mode(&socket, 0o600);
+    assert!(site.json(&["calls"], "").is_empty(), "it is still reached");
+    // What it leaves behind is replaced, since nobody has the lock.
+    server.kill();
+    mode(&socket, 0);
+    mode(&lock, 0o644);
+    let server = site.start();
+    assert!(site.json(&["calls"], "").is_empty());
+    server.terminate();
+}
+
 #[test]
 fn the_socket_is_its_owners_alone_and_bears_what_is_no_request() {
     let site = Site::new("socket");

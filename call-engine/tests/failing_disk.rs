@@ -7,11 +7,10 @@ mod calls;
 mod light;
 mod peers;
 mod program;
+mod site;
 mod small_disk;
 
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
+use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -21,108 +20,13 @@ use blether_call_engine::{Engine, EngineHandle};
 use blether_sip_transport::Transport;
 use sqlx::{Connection as _, SqliteConnection};
 
-use calls::{PASSWORD, accounts, connect, in_time, records, registered};
-use light::Light;
-use peers::{Folder, PATIENCE, ports};
+use calls::{PASSWORD, connect, in_time, records, registered};
+use peers::{Folder, PATIENCE};
 use program::{Running, program};
+use site::{DEGRADED, DURABLE_AGAIN, Site};
 use small_disk::with_small_disk;
 
 const USERS: [&str; 6] = ["100", "101", "102", "103", "104", "105"];
-
-/// A data folder with a configuration, and the server in it, which is started again at the same address. What it logs is kept outside of it.
-struct Site {
-    folder: PathBuf,
-    log: PathBuf,
-    address: SocketAddr,
-    http: SocketAddr,
-}
-
-impl Site {
-    fn new(folder: &Path, log: &Folder) -> Self {
-        let site = Self {
-            folder: folder.to_owned(),
-            log: log.file("server.log"),
-            address: ports::loopback(ports::free_port()),
-            http: ports::loopback(ports::free_port()),
-        };
-        std::fs::write(site.folder.join("call-engine.toml"), accounts(USERS)).unwrap();
-        site
-    }
-
-    fn start(&self) -> Running {
-        self.start_as(program(&self.folder))
-    }
-
-    fn start_as(&self, mut command: Command) -> Running {
-        command.arg("--data-dir").arg(&self.folder).env("BLETHER_LISTEN", format!("udp:{}", self.address));
-        command.env("BLETHER_HTTP_LISTEN", self.http.to_string());
-        Running::start_logged(&mut command, &self.log)
-    }
-
-    /// Registers a user, who is answered however the store does: it works again only when the test has had this answer. The contact.
-    fn register(&self, user: &str) -> String {
-        let mut light = Light::new(self.address, PASSWORD);
-        let contacts = light.register(user, PATIENCE).unwrap();
-        let contact = light.contact(user);
-        assert!(contacts.contains(&contact));
-        contact
-    }
-
-    fn contacts(&self, user: &str) -> Vec<String> {
-        Light::new(self.address, PASSWORD).fetch(user, PATIENCE).unwrap()
-    }
-
-    fn logged(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap()
-    }
-
-    /// What a probe is told.
-    fn get(&self, path: &str) -> String {
-        let mut stream = TcpStream::connect(self.http).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
-    }
-
-    fn is_told_durable(&self) -> bool {
-        let [metrics, health] = ["/metrics", "/healthz"].map(|path| self.get(path));
-        let [durable, degraded] =
-            [1, 0].map(|value| metrics.lines().any(|line| line == format!("blether_store_durable {value}")));
-        assert_ne!(durable, degraded, "{metrics}");
-        assert_eq!(health.contains("\"status\":\"degraded\""), degraded, "{health}");
-        durable
-    }
-
-    async fn until_logged(&self, what: &str) {
-        let said = async {
-            while !self.logged().contains(what) {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, said).await.unwrap_or_else(|_| panic!("{what:?} is not in\n{}", self.logged()));
-    }
-
-    fn database(&self) -> PathBuf {
-        self.folder.join("blether.db")
-    }
-
-    /// A shell that holds the database as `sqlite3` would.
-    async fn hold(&self) -> SqliteConnection {
-        let url = format!("sqlite://{}", self.database().display());
-        let mut shell = SqliteConnection::connect(&url).await.unwrap();
-        sqlx::query("BEGIN EXCLUSIVE").execute(&mut shell).await.unwrap();
-        shell
-    }
-
-    fn set_aside(&self) -> Vec<PathBuf> {
-        let files = std::fs::read_dir(&self.folder).unwrap().map(|entry| entry.unwrap().path());
-        files.filter(|path| path.to_string_lossy().contains(".corrupt-")).collect()
-    }
-}
-
-const DEGRADED: &str = "NOT DURABLE";
-const DURABLE_AGAIN: &str = "the store works again";
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
@@ -134,7 +38,7 @@ fn on_a_full_disk_calls_and_registrations_go_on_and_are_written_when_there_is_ro
     with_small_disk(name, 2_048, |disk| {
         runtime().block_on(async {
             let log = Folder::new("full-disk");
-            let site = Site::new(disk.path(), &log);
+            let site = Site::new(disk.path(), &log, USERS);
             let server = site.start();
             let caller = registered("100", site.address).await;
             let mut callee = registered("101", site.address).await;
@@ -172,7 +76,7 @@ fn on_a_disk_that_is_full_from_the_start_a_server_with_a_configuration_serves() 
     with_small_disk(name, 1_024, |disk| {
         runtime().block_on(async {
             let log = Folder::new("full-from-the-start");
-            let site = Site::new(disk.path(), &log);
+            let site = Site::new(disk.path(), &log, USERS);
             disk.fill();
             let server = site.start();
             site.until_logged(DEGRADED).await;
@@ -211,7 +115,7 @@ fn a_first_start_on_a_full_disk_says_what_cannot_be_written_and_the_next_one_suc
 async fn while_another_program_holds_the_database_the_server_serves_and_even_starts() {
     let log = Folder::new("held");
     let folder = Folder::new("held-data");
-    let site = Site::new(folder.path(), &log);
+    let site = Site::new(folder.path(), &log, USERS);
     let server = site.start();
     let before = site.register("102");
     let mut shell = site.hold().await;
@@ -275,7 +179,7 @@ async fn accounts_that_could_not_be_read_at_the_start_are_served_when_they_can()
 async fn a_corrupt_database_is_set_aside_whole_at_the_start_and_while_the_server_runs() {
     let log = Folder::new("corrupt");
     let folder = Folder::new("corrupt-data");
-    let site = Site::new(folder.path(), &log);
+    let site = Site::new(folder.path(), &log, USERS);
     let server = site.start();
     site.register("102");
     server.terminate();
@@ -326,7 +230,7 @@ fn limit_files(server: &Running, bytes: &str) {
 async fn when_the_disk_takes_no_more_writes_the_server_serves() {
     let log = Folder::new("io-error");
     let folder = Folder::new("io-error-data");
-    let site = Site::new(folder.path(), &log);
+    let site = Site::new(folder.path(), &log, USERS);
     // A write past the limit of a file's size fails, and does not end who is told to overlook the signal.
     let program = program(&site.folder);
     let mut command = Command::new("sh");

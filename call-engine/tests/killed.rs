@@ -18,13 +18,11 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use calls::{PASSWORD, USERS, accounts, connect, in_time, records, registered};
-use light::Light;
+use light::{Light, PHONES};
 use peers::{Folder, PATIENCE, ports};
 use program::{Running, program};
 
 const REGISTRATIONS: usize = 1_000;
-/// Phones that register at the same time, one user after another.
-const PHONES: usize = 16;
 const CALLS: usize = 50;
 /// Of them, calls that have ended before the kill.
 const ENDED: usize = 10;
@@ -95,24 +93,9 @@ fn every_contact_that_was_answered_is_there_after_kill_9_and_none_that_was_not_r
         println!("killed after {kill_after}: {} answered of {} sent", answered.len(), sent.len());
 
         let server = start(&folder, address);
-        let found: BTreeMap<String, Vec<String>> = thread::scope(|scope| {
-            let (sent, users) = (&sent, &users);
-            let askers: Vec<_> = (0..PHONES)
-                .map(|phone| {
-                    scope.spawn(move || {
-                        let mut light = Light::new(address, PASSWORD);
-                        // Those who never registered are asked for too.
-                        let mine = users
-                            .iter()
-                            .skip(phone)
-                            .step_by(PHONES)
-                            .filter(|user| sent.contains_key(*user) || user.ends_with('7'));
-                        mine.map(|user| (user.clone(), light.fetch(user, PATIENCE).unwrap())).collect::<Vec<_>>()
-                    })
-                })
-                .collect();
-            askers.into_iter().flat_map(|asker| asker.join().unwrap()).collect()
-        });
+        // Those who never registered are asked for too.
+        let asked = users.iter().filter(|user| sent.contains_key(*user) || user.ends_with('7'));
+        let found = light::fetch_all(address, PASSWORD, &asked.collect::<Vec<_>>());
         server.kill();
         for (user, contact) in &answered {
             assert_eq!(found[user], std::slice::from_ref(contact), "{user} was answered");

@@ -25,6 +25,23 @@ use calls::{PASSWORD, connect, in_time, refusal};
 use peers::{Folder, PATIENCE, ports};
 use program::{Running, program};
 
+#[cfg(target_os = "linux")]
+#[test]
+fn the_limit_of_open_files_is_raised_to_what_the_system_allows() {
+    let folder = Folder::new("open-files");
+    let inner = program(folder.path());
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -S -n 256 && exec \"$0\" \"$@\""]).arg(inner.get_program());
+    command.current_dir(folder.path()).env_remove("BLETHER_DATA_DIR");
+    command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let server = Running::start(&mut command);
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.id())).unwrap();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+    let [soft, hard] = [0, 1].map(|n| line.split_whitespace().nth(n).unwrap());
+    assert!(soft == hard && hard != "256", "{limits}");
+    server.terminate();
+}
+
 /// A server with three accounts in a folder of its own, about to be started.
 struct Stage {
     folder: Folder,

@@ -47,6 +47,12 @@ impl Refused {
         self.keys.contains(&key)
     }
 
+    /// How many are remembered.
+    pub(crate) fn count(&mut self, now: Instant) -> usize {
+        self.forget_old(now);
+        self.keys.len()
+    }
+
     fn forget_old(&mut self, now: Instant) {
         while let Some((_, oldest)) = self.order.pop_front_if(|(since, _)| *since + self.life <= now) {
             self.keys.remove(&oldest);
@@ -70,6 +76,7 @@ mod tests {
         refused.insert(start + LIFE / 2, 1);
         assert!(refused.contains(start + LIFE - Duration::from_millis(1), 1));
         assert!(!refused.contains(start, 2));
+        assert_eq!((refused.count(start + LIFE / 2), refused.count(start + LIFE)), (1, 0));
         assert!(!refused.contains(start + LIFE, 1) && refused.is_empty());
     }
 

@@ -498,6 +498,11 @@ impl Transactions {
         self.counters
     }
 
+    /// How many requests are remembered that were refused without a transaction, so that their resends are refused as well.
+    pub(crate) fn refusals_remembered(&mut self, now: Instant) -> usize {
+        self.refused.count(now)
+    }
+
     /// Whether a request of this method would find room: the last tenth is kept for BYE and CANCEL.
     pub fn has_room_for(&self, method: &Method) -> bool {
         let limit = self.config.max_transactions;

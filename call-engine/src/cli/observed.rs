@@ -44,26 +44,32 @@ pub(super) async fn observe(
     Ok(())
 }
 
+#[cfg(unix)]
+use blether_call_engine::control::Unused;
+/// There are no such sockets.
+#[cfg(not(unix))]
+type Unused = ();
+
 /// Refuses to start beside a server that answers in this data folder. The lock of its database says the same, unless somebody has removed it.
 #[cfg(unix)]
-pub(super) fn be_the_only_one(data_dir: &Path) -> Result<()> {
-    use blether_call_engine::control::{ControlSocket, FILE_NAME};
+pub(super) fn be_the_only_one(data_dir: &Path) -> Result<Unused> {
+    use blether_call_engine::control::{CannotListen, ControlSocket, FILE_NAME};
 
-    ControlSocket::nobody_answers(&data_dir.join(FILE_NAME))
-        .map_err(|error| anyhow!("{error}: stop that one, or choose another data folder"))
+    ControlSocket::nobody_answers(&data_dir.join(FILE_NAME)).map_err(|error| match error {
+        CannotListen::InUse(_) => anyhow!("{error}: stop that one, or choose another data folder"),
+        other => other.into(),
+    })
 }
 
 #[cfg(not(unix))]
-pub(super) fn be_the_only_one(_data_dir: &Path) -> Result<()> {
+pub(super) fn be_the_only_one(_data_dir: &Path) -> Result<Unused> {
     Ok(())
 }
 
 /// Lets operators ask. Without that, calls go on as well.
 #[cfg(unix)]
-pub(super) fn listen_to_operators(tasks: &mut JoinSet<()>, data_dir: &Path, engine: &EngineHandle) {
-    use blether_call_engine::control::{ControlSocket, FILE_NAME};
-
-    match ControlSocket::bind(&data_dir.join(FILE_NAME)) {
+pub(super) fn listen_to_operators(tasks: &mut JoinSet<()>, place: &Unused, engine: &EngineHandle) {
+    match blether_call_engine::control::ControlSocket::bind(place) {
         Ok(socket) => drop(tasks.spawn(socket.serve(engine.clone()))),
         Err(error) => tracing::warn!(
             "{error}: the commands `calls`, `registrations` and `account` do not reach this server; a path of a socket has at most 107 bytes"
@@ -72,7 +78,7 @@ pub(super) fn listen_to_operators(tasks: &mut JoinSet<()>, data_dir: &Path, engi
 }
 
 #[cfg(not(unix))]
-pub(super) fn listen_to_operators(_tasks: &mut JoinSet<()>, _data_dir: &Path, _engine: &EngineHandle) {}
+pub(super) fn listen_to_operators(_tasks: &mut JoinSet<()>, _place: &Unused, _engine: &EngineHandle) {}
 
 fn refused(address: SocketAddr, error: &io::Error) -> String {
     let why = match error.kind() {

@@ -38,7 +38,7 @@ pub(super) async fn serve(place: &Place) -> Result<ExitCode> {
     let Configured { path, config, advice: of_the_file, passwords } = configure(place)?;
     // Dropped last: what the end of all others has to say is written as well.
     let _flush = log::start(&config.log).context("cannot start the log")?;
-    observed::be_the_only_one(&config.data_dir)?;
+    let control = observed::be_the_only_one(&config.data_dir)?;
     let (open_files, wanted) = (open_files::raise(), config.clone());
     let service_manager = ServiceManager::from_environment();
     let recorder = observed::record(&config.http)?;
@@ -51,7 +51,7 @@ pub(super) async fn serve(place: &Place) -> Result<ExitCode> {
     // They end with the server.
     let mut tasks = JoinSet::new();
     observed::observe(&mut tasks, recorder, &wanted.http, &path, engine.handle()).await?;
-    observed::listen_to_operators(&mut tasks, &wanted.data_dir, engine.handle());
+    observed::listen_to_operators(&mut tasks, &control, engine.handle());
     state_limits(open_files, &wanted, of_the_file);
     let addresses: Vec<_> = engine.local_addrs().iter().map(|bound| reachable(*bound, wanted.advertise)).collect();
     let greeting = Greeting {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use client::{AskError, ask};
 pub use items::{AccountItem, CallItem, CallState, RegistrationItem};
-pub use server::{CannotListen, ControlSocket};
+pub use server::{CannotListen, ControlSocket, Unused};
 
 use crate::engine::ChangeError;
 use crate::store::Written;

@@ -14,7 +14,8 @@ use tokio::task::JoinSet;
 
 use super::{AccountItem, CallItem, Done, MAX_REQUEST, Refusal, RegistrationItem, Reply, Request};
 use crate::config::{AccountConfig, Password};
-use crate::engine::EngineHandle;
+use crate::engine::{DATABASE, EngineHandle};
+use crate::store::SqliteStore;
 
 /// Connections at a time: people and scripts ask. Further ones wait in the system's queue.
 const MAX_CONNECTIONS: usize = 16;
@@ -32,12 +33,26 @@ pub struct ControlSocket {
     path: PathBuf,
 }
 
+/// A path at which no server listens, as [`ControlSocket::nobody_answers`] has found: what is there may be replaced.
+#[derive(Debug, Clone)]
+pub struct Unused {
+    path: PathBuf,
+}
+
 /// Why there is no socket.
 #[derive(Debug, thiserror::Error)]
 pub enum CannotListen {
     /// Somebody answers at it.
     #[error("{}: another server answers there", .0.display())]
     InUse(PathBuf),
+    /// Whoever has made it lets nobody else in, and whether they still listen cannot be found out.
+    #[error("{}: it belongs to another user, and whether a server still listens there cannot be known ({cause}); remove it if none does", path.display())]
+    Unknown {
+        /// The socket.
+        path: PathBuf,
+        /// Why the lock of the database does not tell.
+        cause: io::Error,
+    },
     /// What has that name is no socket, so it is left alone.
     #[error("{}: there is something else of this name; move it away", .0.display())]
     NoSocket(PathBuf),
@@ -52,18 +67,19 @@ pub enum CannotListen {
 }
 
 impl ControlSocket {
-    /// Listens at `path`, for its owner alone (mode 0600). A socket that a server has left behind, and that nobody answers at, is replaced. Must
+    /// Listens at a path, for its owner alone (mode 0600). A socket that a server has left behind, and that nobody answers at, is replaced. Must
     /// be called on a tokio runtime.
     ///
     /// # Errors
     /// [`CannotListen`].
-    pub fn bind(path: &Path) -> Result<Self, CannotListen> {
+    pub fn bind(place: &Unused) -> Result<Self, CannotListen> {
+        let path = place.path.as_path();
         let failed = |cause| CannotListen::Failed { path: path.to_owned(), cause };
         match path.symlink_metadata() {
             Ok(there) if !there.file_type().is_socket() => return Err(CannotListen::NoSocket(path.to_owned())),
             Ok(_) => match std::os::unix::net::UnixStream::connect(path) {
                 Ok(_) => return Err(CannotListen::InUse(path.to_owned())),
-                // One that another user has left behind, such as root, refuses us even if nobody listens.
+                // One that another user has left behind, such as root, refuses us even if nobody listens, and that nobody does is known.
                 Err(error) if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::PermissionDenied) => {
                     std::fs::remove_file(path).map_err(failed)?;
                 }
@@ -79,14 +95,23 @@ impl ControlSocket {
         Ok(socket)
     }
 
-    /// That no server answers at `path`: one that does uses the data folder in which that is. Whatever else is wrong there, [`Self::bind`] says.
+    /// That no server answers at `path`: one that does uses the data folder in which that is, and the database there. Where another user's socket turns
+    /// us away, the lock of the database tells whether a server lives. Whatever else is wrong there, [`Self::bind`] says.
     ///
     /// # Errors
-    /// [`CannotListen::InUse`].
-    pub fn nobody_answers(path: &Path) -> Result<(), CannotListen> {
+    /// [`CannotListen::InUse`], [`CannotListen::Unknown`].
+    pub fn nobody_answers(path: &Path) -> Result<Unused, CannotListen> {
+        let unused = Unused { path: path.to_owned() };
         match std::os::unix::net::UnixStream::connect(path) {
-            Ok(_) => Err(CannotListen::InUse(path.to_owned())),
-            Err(_) => Ok(()),
+            Ok(_) => Err(CannotListen::InUse(unused.path)),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                match SqliteStore::is_in_use(&path.with_file_name(DATABASE)) {
+                    Ok(false) => Ok(unused),
+                    Ok(true) => Err(CannotListen::InUse(unused.path)),
+                    Err(cause) => Err(CannotListen::Unknown { path: unused.path, cause }),
+                }
+            }
+            Err(_) => Ok(unused),
         }
     }
 

@@ -85,7 +85,7 @@ impl<F: FnOnce(Written) + Send + 'static> Waiter for F {
 /// The names of what goes into a batch; what they stand for is taken from memory when it is made.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Names {
-    /// Everything that is in memory, and nothing else is there.
+    /// Everything that is in memory, and nothing else is there; the records of live calls go with it.
     pub(super) everything: bool,
     pub(super) bindings: Vec<AddressOfRecord>,
     pub(super) accounts: Vec<Box<str>>,
@@ -160,6 +160,8 @@ pub(super) struct Backlog<W> {
     everything: bool,
     accounts: BTreeSet<Box<str>>,
     cdrs: BTreeMap<CdrId, Arc<Cdr>>,
+    /// The latest records of calls that have been answered and not ended, which go with everything. As many as there are calls.
+    live: BTreeMap<CdrId, Arc<Cdr>>,
     /// Of accounts and call records.
     waiters: Vec<W>,
     /// When the next batch is due.
@@ -182,6 +184,7 @@ impl<W> Backlog<W> {
             everything: false,
             accounts: BTreeSet::new(),
             cdrs: BTreeMap::new(),
+            live: BTreeMap::new(),
             waiters: Vec::new(),
             due: None,
             waiting_since: None,
@@ -235,6 +238,10 @@ impl<W> Backlog<W> {
 
     /// A call record is new or has changed.
     pub(super) fn cdr_changed(&mut self, now: Instant, cdr: Arc<Cdr>) -> Option<Place> {
+        match cdr.end {
+            None => drop(self.live.insert(cdr.id, cdr.clone())),
+            Some(_) => drop(self.live.remove(&cdr.id)),
+        }
         self.cdrs.insert(cdr.id, cdr);
         self.bound_cdrs();
         self.due_at(now);
@@ -354,6 +361,11 @@ impl<W> Backlog<W> {
         let mut cdrs = self.in_flight.as_mut().map(|flight| std::mem::take(&mut flight.cdrs)).unwrap_or_default();
         cdrs.append(&mut self.cdrs);
         cdrs.into_values().collect()
+    }
+
+    /// The records of the calls that live, the oldest first.
+    pub(super) fn live_cdrs(&self) -> impl Iterator<Item = &Arc<Cdr>> {
+        self.live.values()
     }
 
     /// The names of all that is not known to be written, but for call records.

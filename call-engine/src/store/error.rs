@@ -42,8 +42,8 @@ impl StoreFailure {
             Self::Locked => "end the program that holds the database, such as an open sqlite3 shell",
             Self::Corrupt => "the file is set aside and a new one begun; check the disk",
             Self::Gone => {
-                "a new one is written from memory, without the call records of before; find out who takes it away, and stop the server \
-                 before you do"
+                "a new one is written from memory, without the records of calls that have ended, and what was put in its place is set aside; \
+                 find out who takes it away, and stop the server before you do"
             }
             Self::Slow => "the disk is slower than the load; look for what else uses it",
             Self::Unavailable => "check that the data folder is there and that this user may write in it",

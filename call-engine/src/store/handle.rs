@@ -344,12 +344,10 @@ impl Shared {
             };
             accounts.into_iter().map(change).collect()
         };
-        Batch {
-            replaces_all: everything,
-            accounts,
-            registrations,
-            cdrs: cdrs.iter().map(|cdr| Cdr::clone(cdr)).collect(),
-        }
+        // What was written of calls that live is gone with the rest; what is named is later.
+        let live: Vec<_> = if everything { tables.backlog.live_cdrs().cloned().collect() } else { Vec::new() };
+        let cdrs = live.iter().chain(&cdrs).map(|cdr| Cdr::clone(cdr)).collect();
+        Batch { replaces_all: everything, accounts, registrations, cdrs }
     }
 }
 

@@ -56,8 +56,8 @@ impl Store for MemoryStore {
         Ok(Snapshot {
             registrations: registrations.collect(),
             accounts: tables.accounts.values().cloned().collect(),
-            unreadable: 0,
             interrupted,
+            ..Snapshot::default()
         })
     }
 

@@ -24,8 +24,10 @@
 //!   the log, target `engine::cdr`, as one line of JSON, and `blether_store_logged_cdrs_total` counts it.
 //! - A server begins without a store that cannot be read, as if it had begun to fail, and reads it when it can: what has changed meanwhile stays. Only a
 //!   database of a later version and one that another server uses keep it from starting, since writing would harm there.
-//! - A database that is taken away while it is in use is missed within seconds, and a new one is filled from memory.
-//! - A corrupt database is set aside under a new name, never overwritten, and a new one is filled from memory.
+//! - A database that is taken away while it is in use is missed within seconds, and a new one is filled from memory: accounts, contacts, and the
+//!   records of live calls.
+//! - A corrupt database is set aside under a new name, never overwritten, and a new one is filled from memory; so is another database that is put in
+//!   the place of the one in use.
 //!
 //! Two bodies: [`MemoryStore`] and [`SqliteStore`]; one suite of tests runs on both.
 
@@ -40,7 +42,7 @@ mod status;
 mod writer;
 
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 pub use backlog::{BacklogLimits, Waiter, Written};
@@ -59,7 +61,8 @@ use crate::cdr::Cdr;
 /// After an error of [`Store::write`], [`Store::reopen`] is called before the next.
 pub trait Store: Send + 'static {
     /// Reads what look-ups need, for a process that begins at `date`: contacts that have expired go, and call records without an
-    /// end are marked [`Interrupted`](crate::cdr::CdrEnd::Interrupted).
+    /// end are marked [`Interrupted`](crate::cdr::CdrEnd::Interrupted). Where there is no room to mark them, that is done with the first batch that
+    /// is written, and [`Snapshot::full`] says so.
     ///
     /// # Errors
     /// [`StoreError`]; the store may be tried again.
@@ -86,7 +89,8 @@ pub trait Store: Send + 'static {
     /// [`StoreError`].
     fn cdrs(&mut self, newest: u32) -> impl Future<Output = Result<Vec<Cdr>, StoreError>> + Send;
 
-    /// Makes the store usable again after a failure. What is corrupt is set aside.
+    /// Makes the store usable again after a failure. What is corrupt is set aside, and so is what was put in
+    /// its place.
     ///
     /// # Errors
     /// [`StoreError`]; call it again later.
@@ -101,8 +105,25 @@ pub trait Store: Send + 'static {
 pub struct Reopened {
     /// The store is empty, or another than before: all that is in memory must be written.
     pub fresh: bool,
-    /// Where the corrupt database is.
-    pub set_aside: Option<PathBuf>,
+    /// What was found and not written to, and where it is.
+    pub set_aside: Option<SetAside>,
+}
+
+/// A database that was put out of the way, whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SetAside {
+    /// It is corrupt.
+    Corrupt(PathBuf),
+    /// Somebody has put it in the place of the one that was in use.
+    Other(PathBuf),
+}
+
+impl SetAside {
+    /// Where it is.
+    pub fn place(&self) -> &Path {
+        let (Self::Corrupt(place) | Self::Other(place)) = self;
+        place
+    }
 }
 
 #[cfg(test)]

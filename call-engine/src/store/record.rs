@@ -176,8 +176,10 @@ pub struct Snapshot {
     pub registrations: Vec<StoredBindings>,
     /// Rows that could not be read: of a transport that this program does not know, or changed by hand.
     pub unreadable: usize,
-    /// Call records that were live when the process before this one died, and are marked interrupted since.
+    /// Call records that were live when the process before this one died, and are marked interrupted since, or before anything else is written.
     pub interrupted: u64,
+    /// All of it was read, though nothing can be written for want of room: what the store said.
+    pub full: Option<String>,
 }
 
 /// Puts what is stored under other domains under this one, and hands out the addresses of record that have changed: what they were, and what they are.

@@ -1,4 +1,4 @@
-//! Puts a corrupt database out of the way, under a name that nothing had before.
+//! Puts a database that is not to be written to out of the way, under a name that nothing had before.
 
 use std::ffi::OsString;
 use std::fs::OpenOptions;
@@ -14,12 +14,17 @@ pub(super) const COMPANIONS: [&str; 2] = ["-wal", "-shm"];
 /// Names that are tried in one second.
 const MAX_NAMES: u32 = 100;
 
-/// Renames a database and what belongs to it to `FILE.corrupt-SECONDS`, and says where it is. No process may have it open.
+/// Why a database is put out of the way, as its name says after.
+pub(super) const CORRUPT: &str = "corrupt";
+/// Somebody has put it in the place of the one in use.
+pub(super) const OTHER: &str = "other";
+
+/// Renames a database and what belongs to it to `FILE.WHY-SECONDS`, and says where it is. No process may have it open.
 ///
 /// # Errors
 /// The folder cannot be written; what was there is there.
-pub(super) fn set_aside(path: &Path, date: SystemTime) -> io::Result<PathBuf> {
-    let to = free_name(path, date)?;
+pub(super) fn set_aside(path: &Path, why: &str, date: SystemTime) -> io::Result<PathBuf> {
+    let to = free_name(path, why, date)?;
     for companion in COMPANIONS {
         let from = with_suffix(path, companion);
         if from.try_exists()? {
@@ -32,11 +37,11 @@ pub(super) fn set_aside(path: &Path, date: SystemTime) -> io::Result<PathBuf> {
 }
 
 /// Takes a name by making an empty file of it, which fails if there is one.
-fn free_name(path: &Path, date: SystemTime) -> io::Result<PathBuf> {
+fn free_name(path: &Path, why: &str, date: SystemTime) -> io::Result<PathBuf> {
     let seconds = epoch_ms(date) / 1_000;
     for number in 0..MAX_NAMES {
         let again = if number == 0 { String::new() } else { format!("-{number}") };
-        let name = with_suffix(path, &format!(".corrupt-{seconds}{again}"));
+        let name = with_suffix(path, &format!(".{why}-{seconds}{again}"));
         match OpenOptions::new().write(true).create_new(true).open(&name) {
             Ok(_) => return Ok(name),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -64,7 +69,7 @@ mod tests {
         for content in ["first", "second"] {
             std::fs::write(&path, content).unwrap();
             std::fs::write(with_suffix(&path, "-wal"), format!("log of {content}")).unwrap();
-            places.push(set_aside(&path, SystemTime::UNIX_EPOCH).unwrap());
+            places.push(set_aside(&path, CORRUPT, SystemTime::UNIX_EPOCH).unwrap());
             assert!(!path.exists() && !with_suffix(&path, "-wal").exists());
         }
         for (place, content) in places.iter().zip(["first", "second"]) {

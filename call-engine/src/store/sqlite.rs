@@ -19,8 +19,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr as _, SqliteConnection};
 
 use super::record::{AccountChange, Batch, Snapshot, StoredBindings};
-use super::set_aside::{COMPANIONS, set_aside, with_suffix};
-use super::{Reopened, Store, StoreError, StoreFailure};
+use super::set_aside::{COMPANIONS, CORRUPT, OTHER, set_aside, with_suffix};
+use super::{Reopened, SetAside, Store, StoreError, StoreFailure};
 use crate::cdr::{Cdr, epoch_ms};
 use crate::ownership;
 use rows::{AccountRow, CdrRow, Reader, RegistrationRow, account_row, cdr_row, registration_rows};
@@ -31,6 +31,7 @@ pub(super) const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "first", include_str!
 /// Databases that one process sets aside. On a disk that damages whatever is written, more would only fill it.
 const MAX_SET_ASIDE: u32 = 8;
 
+const MARK_INTERRUPTED: &str = "UPDATE cdrs SET ended = 'interrupted' WHERE ended IS NULL";
 const DELETE_ACCOUNTS: &str = "DELETE FROM accounts WHERE user IN (SELECT value FROM json_each($1))";
 const PUT_ACCOUNTS: &str = "INSERT INTO accounts (user, realm, display_name, md5, sha256) \
      SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each($1) WHERE true \
@@ -77,6 +78,10 @@ pub struct SqliteStore {
     opened: Option<Files>,
     /// The file at the path is another than the one that was last written to.
     replaced: bool,
+    /// The database that was open is not at the path any more: one that is there is somebody else's.
+    moved: bool,
+    /// The live calls of the process before are still to be marked.
+    unmarked: bool,
     set_aside: u32,
     /// `None` until it could be taken.
     lock: Option<File>,
@@ -89,7 +94,16 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::InUse`].
     pub fn new(config: SqliteConfig) -> Result<Self, StoreError> {
-        let mut store = Self { config, connection: None, opened: None, replaced: false, set_aside: 0, lock: None };
+        let mut store = Self {
+            config,
+            connection: None,
+            opened: None,
+            replaced: false,
+            moved: false,
+            unmarked: false,
+            set_aside: 0,
+            lock: None,
+        };
         match store.take_lock() {
             Err(error @ StoreError::InUse { .. }) => Err(error),
             Ok(()) | Err(_) => Ok(store),
@@ -131,6 +145,22 @@ impl SqliteStore {
         self.failed_with(StoreFailure::Unavailable, "its lock file was moved or removed".to_owned())
     }
 
+    /// Whether a server has this file now, this process included.
+    ///
+    /// # Errors
+    /// What the system said, such as that its lock belongs to another user: then it cannot be known.
+    pub fn is_in_use(path: &Path) -> io::Result<bool> {
+        let lock = match File::open(with_suffix(path, ".lock")) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            lock => lock?,
+        };
+        match lock.try_lock_shared() {
+            Ok(()) => lock.unlock().map(|()| false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
     /// The file.
     pub fn path(&self) -> &Path {
         &self.config.path
@@ -146,7 +176,10 @@ impl SqliteStore {
     async fn connect(&mut self) -> Result<bool, StoreError> {
         self.disconnect().await;
         self.take_lock()?;
-        make_private(&self.config.path).map_err(|error| failed_io(&self.config.path, &error))?;
+        if make_private(&self.config.path).map_err(|error| failed_io(&self.config.path, &error))?.is_some() {
+            // Ours, whatever becomes of the rest.
+            self.moved = false;
+        }
         let mut options = SqliteConnectOptions::new()
             .filename(&self.config.path)
             .journal_mode(SqliteJournalMode::Wal)
@@ -196,10 +229,42 @@ impl SqliteStore {
     async fn disconnect(&mut self) {
         // Once it is closed, another file may get its number.
         self.replaced |= self.is_gone();
+        self.moved |= self.connection.is_some()
+            && self.opened.is_some_and(|opened| opened.database != FileId::of(&self.config.path));
         if let Some(connection) = self.connection.take() {
             // A file that cannot be closed well is opened, and its log read, like that of a process that was killed.
             drop(connection.close().await);
         }
+    }
+
+    /// Puts a database out of the way that is in the place of the one that was open, such as a backup that somebody has restored: what is in memory is not
+    /// to replace what is in it. The log and the index of ours do not belong to it. Once this has returned, what is at the path is ours or nothing.
+    fn set_other_aside(&mut self) -> Result<Option<PathBuf>, StoreError> {
+        if !self.moved {
+            return Ok(None);
+        }
+        let path = self.config.path.clone();
+        let failed = |error: io::Error| failed_io(&path, &error);
+        // Without the lock it may be that of another server.
+        self.take_lock()?;
+        let other = path.metadata().is_ok_and(|file| file.len() > 0);
+        if other && self.set_aside >= MAX_SET_ASIDE {
+            let what = format!("another one is in its place, and {MAX_SET_ASIDE} were set aside before");
+            return Err(self.failed_with(StoreFailure::Gone, what));
+        }
+        let (ours, now) = (self.opened.map(|opened| opened.companions), Files::at(&path).companions);
+        let stays = COMPANIONS
+            .iter()
+            .enumerate()
+            .filter(|(n, _)| now[*n].is_some() && ours.is_some_and(|ours| ours[*n] == now[*n]));
+        for (_, companion) in stays {
+            let left = with_suffix(&path, &format!(".left{companion}"));
+            std::fs::rename(with_suffix(&path, companion), left).map_err(failed)?;
+        }
+        let place = if other { Some(set_aside(&path, OTHER, SystemTime::now()).map_err(failed)?) } else { None };
+        self.set_aside += u32::from(other);
+        self.moved = false;
+        Ok(place)
     }
 
     /// Whether the files that the connection has open are no longer those at the path.
@@ -231,39 +296,17 @@ impl SqliteStore {
         }
         let path = self.config.path.clone();
         let connection = self.connected()?;
-        let load = async {
-            let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-            sqlx::query("DELETE FROM registrations WHERE expires_at <= $1")
-                .bind(epoch_ms(date))
-                .execute(&mut *transaction)
-                .await?;
-            let interrupted = sqlx::query("UPDATE cdrs SET ended = 'interrupted' WHERE ended IS NULL")
-                .execute(&mut *transaction)
-                .await?
-                .rows_affected();
-            let mut snapshot = Snapshot { interrupted, ..Snapshot::default() };
-            let mut accounts = Reader::new("accounts", &["user"]);
-            let read = sqlx::query("SELECT * FROM accounts ORDER BY user")
-                .map(|row| accounts.read(&row, AccountRow::record))
-                .fetch_all(&mut *transaction)
-                .await?;
-            snapshot.accounts.extend(read.into_iter().flatten());
-            let mut registrations = Reader::new("registrations", &["aor", "position"]);
-            let read = sqlx::query("SELECT * FROM registrations ORDER BY aor, position")
-                .map(|row| registrations.read(&row, RegistrationRow::stored))
-                .fetch_all(&mut *transaction)
-                .await?;
-            for (aor, contact) in read.into_iter().flatten() {
-                match snapshot.registrations.last_mut().filter(|set| set.aor == aor) {
-                    Some(set) => set.contacts.push(contact),
-                    None => snapshot.registrations.push(StoredBindings { aor, contacts: vec![contact] }),
-                }
+        match load(connection, date, true).await.map_err(|error| failed(&path, &error)) {
+            // To read takes no room; the connection has a transaction that failed.
+            Err(full) if full.kind() == StoreFailure::Full => {
+                self.connect().await?;
+                let connection = self.connected()?;
+                let snapshot = load(connection, date, false).await.map_err(|error| failed(&path, &error))?;
+                self.unmarked = true;
+                Ok(Snapshot { full: Some(full.to_string()), ..snapshot })
             }
-            snapshot.unreadable = accounts.unreadable() + registrations.unreadable();
-            transaction.commit().await?;
-            Ok(snapshot)
-        };
-        load.await.map_err(|error: sqlx::Error| failed(&path, &error))
+            other => other,
+        }
     }
 
     fn failed(&self, error: &sqlx::Error) -> StoreError {
@@ -292,8 +335,11 @@ impl Store for SqliteStore {
 
     async fn write(&mut self, batch: &Batch) -> Result<(), StoreError> {
         let path = self.config.path.clone();
+        let to_mark = self.unmarked;
         let connection = self.connected()?;
-        write(connection, batch).await.map_err(|error| failed(&path, &error))
+        write(connection, batch, to_mark).await.map_err(|error| failed(&path, &error))?;
+        self.unmarked = false;
+        Ok(())
     }
 
     async fn check(&mut self) -> Result<(), StoreError> {
@@ -314,10 +360,10 @@ impl Store for SqliteStore {
 
     async fn reopen(&mut self, after: StoreFailure) -> Result<Reopened, StoreError> {
         self.disconnect().await;
-        let mut place = None;
-        if after == StoreFailure::Corrupt && self.set_aside < MAX_SET_ASIDE {
-            let moved = set_aside(&self.config.path, SystemTime::now());
-            place = Some(moved.map_err(|error| failed_io(&self.config.path, &error))?);
+        let mut place = self.set_other_aside()?.map(SetAside::Other);
+        if place.is_none() && after == StoreFailure::Corrupt && self.set_aside < MAX_SET_ASIDE {
+            let moved = set_aside(&self.config.path, CORRUPT, SystemTime::now());
+            place = Some(SetAside::Corrupt(moved.map_err(|error| failed_io(&self.config.path, &error))?));
             self.set_aside += 1;
         }
         // A file that was set aside left nothing behind; the caller must know even if the next step fails.
@@ -336,8 +382,48 @@ impl Store for SqliteStore {
     }
 }
 
-async fn write(connection: &mut SqliteConnection, batch: &Batch) -> Result<(), sqlx::Error> {
+/// Reads all that look-ups need, and marks what is over if it is `to_mark`.
+async fn load(connection: &mut SqliteConnection, date: SystemTime, to_mark: bool) -> Result<Snapshot, sqlx::Error> {
+    let now = epoch_ms(date);
+    let mut transaction = connection.begin_with(if to_mark { "BEGIN IMMEDIATE" } else { "BEGIN" }).await?;
+    let mut snapshot = Snapshot::default();
+    if to_mark {
+        sqlx::query("DELETE FROM registrations WHERE expires_at <= $1").bind(now).execute(&mut *transaction).await?;
+        snapshot.interrupted = sqlx::query(MARK_INTERRUPTED).execute(&mut *transaction).await?.rows_affected();
+    } else {
+        let live: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM cdrs WHERE ended IS NULL").fetch_one(&mut *transaction).await?;
+        snapshot.interrupted = live.unsigned_abs();
+    }
+    let mut accounts = Reader::new("accounts", &["user"]);
+    let read = sqlx::query("SELECT * FROM accounts ORDER BY user")
+        .map(|row| accounts.read(&row, AccountRow::record))
+        .fetch_all(&mut *transaction)
+        .await?;
+    snapshot.accounts.extend(read.into_iter().flatten());
+    let mut registrations = Reader::new("registrations", &["aor", "position"]);
+    let read = sqlx::query("SELECT * FROM registrations WHERE expires_at > $1 ORDER BY aor, position")
+        .bind(now)
+        .map(|row| registrations.read(&row, RegistrationRow::stored))
+        .fetch_all(&mut *transaction)
+        .await?;
+    for (aor, contact) in read.into_iter().flatten() {
+        match snapshot.registrations.last_mut().filter(|set| set.aor == aor) {
+            Some(set) => set.contacts.push(contact),
+            None => snapshot.registrations.push(StoredBindings { aor, contacts: vec![contact] }),
+        }
+    }
+    snapshot.unreadable = accounts.unreadable() + registrations.unreadable();
+    transaction.commit().await?;
+    Ok(snapshot)
+}
+
+/// Writes a batch; with it, if it is `to_mark`, that the calls of the process before have been interrupted: none of this one is there yet.
+async fn write(connection: &mut SqliteConnection, batch: &Batch, to_mark: bool) -> Result<(), sqlx::Error> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    if to_mark {
+        sqlx::query(MARK_INTERRUPTED).execute(&mut *transaction).await?;
+    }
     let mut statements: Vec<(&'static str, Value)> = Vec::new();
     if batch.replaces_all {
         for clear in ["DELETE FROM accounts", "DELETE FROM registrations"] {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -14,7 +14,7 @@ use super::backlog::{Backlog, BacklogLimits};
 use super::error::{StoreError, StoreFailure};
 use super::handle::{Question, Shared, StoreHandle, Tables};
 use super::record::{AccountRecord, Moment, Snapshot, move_to};
-use super::{Reopened, Store};
+use super::{Reopened, SetAside, Store};
 use crate::location::Location;
 
 /// Questions that may wait for the store: people ask them.
@@ -29,7 +29,8 @@ const MAX_PLACES: usize = 16;
 
 /// What a corrupt database takes along when it is found at the start, and when it is found later.
 const LOST_AT_START: &str = "every account, registration and call record in it";
-const LOST_WHILE_RUNNING: &str = "call records written before; accounts and contacts are written anew from memory";
+const LOST_WHILE_RUNNING: &str =
+    "records of calls that ended before; accounts, contacts and live calls are written anew from memory";
 
 /// How a [`Writer`] behaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,10 +103,10 @@ impl<S: Store> Writer<S> {
             let what = error.to_string();
             found = match store.reopen(StoreFailure::Corrupt).await {
                 Ok(reopened) => {
-                    if let Some(place) = &reopened.set_aside {
-                        report_set_aside(&what, place, LOST_AT_START);
+                    if let Some(found) = &reopened.set_aside {
+                        report_set_aside(&what, found, LOST_AT_START);
                     }
-                    set_aside = reopened.set_aside;
+                    set_aside = reopened.set_aside.map(|found| found.place().to_owned());
                     store.load(moment.date).await
                 }
                 Err(error) => Err(error),
@@ -138,18 +139,18 @@ impl<S: Store> Writer<S> {
         let loaded = match failed {
             None => {
                 metrics::gauge!("blether_store_durable").set(1.0);
-                writer.take_in(snapshot, moment, set_aside)
+                let full = snapshot.full.clone();
+                let loaded = writer.take_in(snapshot, moment, set_aside);
+                if let Some(said) = full {
+                    writer.cannot_write(moment.now, StoreFailure::Full, said);
+                }
+                loaded
             }
             Some(error) => {
                 tracing::error!(
                     "what was registered before is not known until the database can be read; phones that register again are"
                 );
-                let failure = error.kind();
-                writer.broken = Some(failure);
-                writer.shared.change(|tables| {
-                    tables.last_error = Some(error.to_string());
-                    tables.backlog.handle_failure(moment.now, failure);
-                });
+                writer.cannot_write(moment.now, error.kind(), error.to_string());
                 Loaded { set_aside, ..Loaded::default() }
             }
         };
@@ -158,7 +159,7 @@ impl<S: Store> Writer<S> {
 
     /// Takes what was stored into memory, where that does not know better.
     fn take_in(&self, snapshot: Snapshot, moment: Moment, set_aside: Option<PathBuf>) -> Loaded {
-        let Snapshot { accounts, mut registrations, unreadable, interrupted } = snapshot;
+        let Snapshot { accounts, mut registrations, unreadable, interrupted, full: _ } = snapshot;
         let moved = self.domain.as_ref().map(|domain| move_to(domain, &mut registrations)).unwrap_or_default();
         let (contacts, beyond) = {
             let mut tables = self.shared.tables();
@@ -204,8 +205,8 @@ impl<S: Store> Writer<S> {
         if fresh {
             self.shared.tables().backlog.write_everything();
         }
-        if let Some(place) = set_aside {
-            self.note_set_aside(place);
+        if let Some(found) = set_aside {
+            self.note_set_aside(&found);
         }
         if self.unread {
             let snapshot = self.store.load(moment.date).await?;
@@ -299,13 +300,17 @@ impl<S: Store> Writer<S> {
             return;
         }
         if let Err(error) = self.store.check().await {
-            let failure = error.kind();
-            self.broken = Some(failure);
-            self.shared.change(|tables| {
-                tables.last_error = Some(error.to_string());
-                tables.backlog.handle_failure(now, failure);
-            });
+            self.cannot_write(now, error.kind(), error.to_string());
         }
+    }
+
+    /// The store fails, though nothing was being written.
+    fn cannot_write(&mut self, now: Instant, failure: StoreFailure, said: String) {
+        self.broken = Some(failure);
+        self.shared.change(|tables| {
+            tables.last_error = Some(said);
+            tables.backlog.handle_failure(now, failure);
+        });
     }
 
     fn failed(&mut self, now: Instant, error: &StoreError) {
@@ -317,12 +322,12 @@ impl<S: Store> Writer<S> {
         });
     }
 
-    fn note_set_aside(&self, place: PathBuf) {
+    fn note_set_aside(&self, found: &SetAside) {
         let mut tables = self.shared.tables();
         let reason = tables.last_error.clone().unwrap_or_default();
-        report_set_aside(&reason, &place, if self.unread { LOST_AT_START } else { LOST_WHILE_RUNNING });
+        report_set_aside(&reason, found, if self.unread { LOST_AT_START } else { LOST_WHILE_RUNNING });
         if tables.set_aside.len() < MAX_PLACES {
-            tables.set_aside.push(place);
+            tables.set_aside.push(found.place().to_owned());
         }
     }
 
@@ -354,10 +359,17 @@ async fn patiently<T>(shared: &Shared, longest_wait: Duration, work: impl Future
     }
 }
 
-/// Says what happened to a corrupt database, what is lost, and how to look at it.
-fn report_set_aside(reason: &str, place: &Path, lost: &str) {
+/// Says what happened to a database that was found, what is lost, and how to look at it.
+fn report_set_aside(reason: &str, found: &SetAside, lost: &str) {
     metrics::counter!("blether_store_set_aside_total").increment(1);
-    let place = place.display();
+    let place = found.place().display();
+    if let SetAside::Other(_) = found {
+        tracing::error!(
+            reason,
+            "another database was put in the place of the one in use; it is untouched and is now {place}. A new one is written from memory. To              begin with what is in the other: stop the server, and put it in its place again"
+        );
+        return;
+    }
     tracing::error!(
         reason,
         "the database was corrupt and is now {place}; a new one is begun. Lost to this server: {lost}. To look at what can be read: \

@@ -1,9 +1,11 @@
 //! A phone that only registers, and is quick about it: one socket, one request after another, digest as the server wants it.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+use std::collections::BTreeMap;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use blether_sip_core::digest::{Credentials, DigestRequest, Secret};
@@ -13,8 +15,13 @@ use blether_sip_core::{
 };
 use bytes::Bytes;
 
+use crate::peers::PATIENCE;
+
 /// Timer T1: when a request that is not answered is sent again (RFC 3261 §17.1.2.1).
 const T1: Duration = Duration::from_millis(500);
+
+/// Phones that work at the same time, one user after another.
+pub(crate) const PHONES: usize = 16;
 
 pub(crate) struct Light {
     socket: UdpSocket,
@@ -122,4 +129,49 @@ impl Light {
             }
         }
     }
+}
+
+/// What [`PHONES`] phones are told together, each about its share of the users.
+fn by_many<T: Send>(
+    server: SocketAddr,
+    password: &'static str,
+    users: &[impl AsRef<str> + Sync],
+    ask: impl Fn(&mut Light, &str) -> T + Sync,
+) -> BTreeMap<String, T> {
+    thread::scope(|scope| {
+        let ask = &ask;
+        let phones: Vec<_> = (0..PHONES)
+            .map(|phone| {
+                scope.spawn(move || {
+                    let mut light = Light::new(server, password);
+                    let mine = users.iter().skip(phone).step_by(PHONES).map(AsRef::as_ref);
+                    mine.map(|user| (user.to_owned(), ask(&mut light, user))).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        phones.into_iter().flat_map(|phone| phone.join().unwrap()).collect()
+    })
+}
+
+/// Registers all these users, who are all answered; the contact of each.
+pub(crate) fn register_all(
+    server: SocketAddr,
+    password: &'static str,
+    users: &[impl AsRef<str> + Sync],
+) -> BTreeMap<String, String> {
+    by_many(server, password, users, |light, user| {
+        let contact = light.contact(user);
+        let contacts = light.register(user, PATIENCE).unwrap();
+        assert!(contacts.contains(&contact), "{contacts:?}");
+        contact
+    })
+}
+
+/// Where each of these users is registered.
+pub(crate) fn fetch_all(
+    server: SocketAddr,
+    password: &'static str,
+    users: &[impl AsRef<str> + Sync],
+) -> BTreeMap<String, Vec<String>> {
+    by_many(server, password, users, |light, user| light.fetch(user, PATIENCE).unwrap())
 }

@@ -464,7 +464,13 @@ impl Dispatcher {
                 let invite = (*request.method() == Method::Invite).then(|| request.clone());
                 let is_bye = *request.method() == Method::Bye;
                 match transactions.request(now, request, flow, owner) {
-                    Ok(id) => self.clients.insert(owner, id, Waiting::Leg(LegRequest { call, leg, token }), invite),
+                    Ok(id) => {
+                        self.clients.insert(owner, id, Waiting::Leg(LegRequest { call, leg, token }), invite);
+                        if is_bye {
+                            // A call that has no room for this learns it from the answer.
+                            self.tell(call, CallMessage::ByeSent { leg, token }, Urgency::Normal);
+                        }
+                    }
                     Err(_) => {
                         if is_bye {
                             metrics::counter!("blether_session_byes_postponed_total").increment(1);

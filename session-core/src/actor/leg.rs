@@ -35,6 +35,8 @@ pub(crate) struct Leg {
     pub(crate) dialled: bool,
     /// How it ended, kept until its media has been closed and the application told.
     pub(crate) ended: Option<(Party, EndCause)>,
+    /// The application has been told of its end; it is kept for the branches of a fork that have yet to be hung up.
+    pub(crate) told: bool,
     /// Nothing is heard of the peer, though something should be.
     pub(crate) silent: bool,
     /// Nothing at all has come of the peer for long.
@@ -62,6 +64,7 @@ impl Leg {
             talks_since: None,
             dialled: false,
             ended: None,
+            told: false,
             silent: false,
             gone: false,
             closing: false,

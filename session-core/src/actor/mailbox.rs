@@ -22,14 +22,47 @@ const RESERVED: usize = 24;
 /// One thing that happened to a call.
 #[derive(Debug)]
 pub(crate) enum CallMessage {
-    Request { leg: LegKey, transaction: ServerTransactionId, request: Request, flow: Flow },
-    Ack { leg: LegKey, request: Request },
-    Cancelled { leg: LegKey, transaction: ServerTransactionId },
-    NotAcknowledged { leg: LegKey },
-    Response { leg: LegKey, token: RequestToken, response: Response, flow: Flow },
-    Failed { leg: LegKey, token: RequestToken, failure: Failure },
-    TransactionOver { leg: LegKey, token: RequestToken },
-    Media { leg: LegKey, event: LegEvent },
+    Request {
+        leg: LegKey,
+        transaction: ServerTransactionId,
+        request: Request,
+        flow: Flow,
+    },
+    Ack {
+        leg: LegKey,
+        request: Request,
+    },
+    Cancelled {
+        leg: LegKey,
+        transaction: ServerTransactionId,
+    },
+    NotAcknowledged {
+        leg: LegKey,
+    },
+    Response {
+        leg: LegKey,
+        token: RequestToken,
+        response: Response,
+        flow: Flow,
+    },
+    /// A transaction has the BYE of this token.
+    ByeSent {
+        leg: LegKey,
+        token: RequestToken,
+    },
+    Failed {
+        leg: LegKey,
+        token: RequestToken,
+        failure: Failure,
+    },
+    TransactionOver {
+        leg: LegKey,
+        token: RequestToken,
+    },
+    Media {
+        leg: LegKey,
+        event: LegEvent,
+    },
     ShutDown,
 }
 

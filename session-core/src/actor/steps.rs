@@ -36,6 +36,7 @@ impl CallActor {
             | CallMessage::Cancelled { leg, .. }
             | CallMessage::NotAcknowledged { leg }
             | CallMessage::Response { leg, .. }
+            | CallMessage::ByeSent { leg, .. }
             | CallMessage::Failed { leg, .. }
             | CallMessage::TransactionOver { leg, .. }
             | CallMessage::Media { leg, .. } => *leg,
@@ -58,6 +59,7 @@ impl CallActor {
             CallMessage::Response { token, response, flow, .. } => {
                 leg.session.handle_response(now, token, response, flow)
             }
+            CallMessage::ByeSent { token, .. } => leg.session.handle_sent(token),
             CallMessage::Failed { token, failure, .. } => leg.session.handle_failure(now, token, failure),
             CallMessage::TransactionOver { token, .. } => leg.session.handle_transaction_over(token),
             CallMessage::Media { leg: key, event } => {
@@ -89,7 +91,7 @@ impl CallActor {
             self.end_together(now);
             self.witness_goodbye(now);
             self.settle_bridge(now);
-            if !(self.drain(now) || moved || self.forget_finished_legs(now)) {
+            if !(self.drain(now) || moved || self.finish_legs(now)) {
                 break;
             }
         }
@@ -297,7 +299,8 @@ impl CallActor {
             ends_at = ends_at.max(linked);
         }
         if ends_at > now {
-            self.silence_due = Some(ends_at);
+            // Another leg may be due before.
+            self.silence_due = Some(self.silence_due.map_or(ends_at, |due| due.min(ends_at)));
             return;
         }
         tracing::info!(call_id = %self.call_id, "nothing has been heard for too long; the call is ended");
@@ -314,7 +317,7 @@ impl CallActor {
         }
     }
 
-    /// Closes the media of the legs that are over or have sent a BYE, which ends it (RFC 3261 §15.1.1), and has those that go on counted whose
+    /// Closes the media of the legs that are over or whose BYE has left, which ends it (RFC 3261 §15.1.1), and has those that go on counted whose
     /// figures are awaited. All of that is with their worker before it wakes for the first.
     fn close_media(&mut self) {
         for (&key, leg) in &mut self.legs {
@@ -335,15 +338,21 @@ impl CallActor {
         }
     }
 
-    /// Forgets the legs that are over and have no media; whether there were any.
-    fn forget_finished_legs(&mut self, now: Instant) -> bool {
+    /// Tells of the legs that are over and have no media, and forgets them as soon as nobody is left to hang up; whether there were any.
+    fn finish_legs(&mut self, now: Instant) -> bool {
         let finished = |leg: &Leg| leg.session.is_terminated() && leg.media.is_none() && !leg.closing;
-        let mut forgotten = false;
-        while let Some(key) = self.legs.iter().find_map(|(key, leg)| finished(leg).then_some(*key)) {
-            self.forget_leg(now, key);
-            forgotten = true;
+        let mut moved = false;
+        while let Some(key) = self.legs.iter().find_map(|(key, leg)| (finished(leg) && !leg.told).then_some(*key)) {
+            self.tell_end_of(now, key);
+            moved = true;
         }
-        forgotten
+        let done = |leg: &Leg| leg.told && !leg.session.has_farewells();
+        while let Some(key) = self.legs.iter().find_map(|(key, leg)| done(leg).then_some(*key)) {
+            self.legs.remove(&key);
+            self.outbox.push_back(Command::CloseLeg { call: self.key, leg: key });
+            moved = true;
+        }
+        moved
     }
 
     pub(super) fn handle_op(&mut self, now: Instant, op: Op) {
@@ -507,10 +516,11 @@ impl CallActor {
         self.witness_leg(key);
     }
 
-    /// The last that is heard of a leg.
-    fn forget_leg(&mut self, now: Instant, key: LegKey) {
-        let Some(leg) = self.legs.remove(&key) else { return };
-        self.outbox.push_back(Command::CloseLeg { call: self.key, leg: key });
+    /// The last that the application hears of a leg.
+    fn tell_end_of(&mut self, now: Instant, key: LegKey) {
+        let Some(leg) = self.legs.get_mut(&key) else { return };
+        leg.told = true;
+        let statistics = leg.statistics.take();
         let (by, cause) = leg.ended.unwrap_or((Party::Local, EndCause::HungUp));
         match leg.refused {
             // It was said when it was decided.
@@ -522,7 +532,7 @@ impl CallActor {
                 };
                 self.emit(CallEvent::Refused { leg: key, status, cause });
             }
-            None => self.emit(CallEvent::Ended { leg: key, by, cause, statistics: leg.statistics }),
+            None => self.emit(CallEvent::Ended { leg: key, by, cause, statistics }),
         }
         if key == LegKey::PRIMARY {
             self.begin_ending(now, cause);

@@ -17,6 +17,8 @@ pub(super) struct Departing {
     cause: EndCause,
     /// It was sent a second time, since the connection that the first went by has ended.
     resent: bool,
+    /// A transaction has it.
+    sent: bool,
     /// Our own side had no room for it.
     postponed: Option<Postponed>,
 }
@@ -45,11 +47,16 @@ impl Departing {
         }
         let flow = shared.flow_of(&dialog);
         let token = shared.send_fresh(&mut bye, flow);
-        Some(Self { dialog, token, bye, cause, resent: false, postponed: None })
+        Some(Self { dialog, token, bye, cause, resent: false, sent: false, postponed: None })
     }
 
     pub(super) fn token(&self) -> RequestToken {
         self.token
+    }
+
+    /// Takes in that a transaction has the request of this token.
+    pub(super) fn handle_sent(&mut self, token: RequestToken) {
+        self.sent |= token == self.token;
     }
 
     /// Takes in the final response: `Some` if it was a challenge and the BYE was sent again with credentials.
@@ -77,7 +84,7 @@ impl Departing {
         if self.resent || !shared.may_reach_otherwise(&self.dialog, failure) {
             return None;
         }
-        Some(Self { resent: true, ..Self::begin(shared, self.dialog, self.cause)? })
+        Some(Self { resent: true, sent: self.sent, ..Self::begin(shared, self.dialog, self.cause)? })
     }
 
     fn postpone(mut self, now: Instant, shared: &Shared) -> Option<Self> {
@@ -139,6 +146,15 @@ impl Ending {
 
     pub(super) fn cause(&self) -> EndCause {
         self.cause
+    }
+
+    /// Whether the BYE has left.
+    pub(super) fn is_sent(&self) -> bool {
+        self.departing.sent
+    }
+
+    pub(super) fn handle_sent(&mut self, token: RequestToken) {
+        self.departing.handle_sent(token);
     }
 
     pub(super) fn dialog(&self) -> &Dialog {

@@ -231,7 +231,8 @@ pub enum SessionEvent {
         /// The body.
         body: Bytes,
     },
-    /// The session is over. Said exactly once, and last; no timer runs after it.
+    /// The session is over. Said exactly once, and last. A BYE to a branch of a fork that lost may still be under way: see
+    /// [`InviteSession::has_farewells`].
     Ended {
         /// Who ended it.
         by: Party,
@@ -347,14 +348,22 @@ impl InviteSession {
         }
     }
 
-    /// Whether a BYE of ours is on its way: the session's media ends with it (RFC 3261 §15.1.1), though its answer may take a while.
+    /// Whether a BYE of ours is on its way, which [`handle_sent`](Self::handle_sent) has said: the session's media ends with it (RFC 3261 §15.1.1), though its
+    /// answer may take a while. One that waits for room has told the peer nothing, and the peer goes on sending.
     pub fn is_hung_up(&self) -> bool {
-        matches!(self.state, State::Ending(_))
+        matches!(&self.state, State::Ending(ending) if ending.is_sent())
     }
 
     /// Whether [`SessionEvent::Ended`] has been queued. What is left to transmit should still be.
     pub fn is_terminated(&self) -> bool {
         matches!(self.state, State::Terminated)
+    }
+
+    /// Whether branches of a fork that lost have yet to be hung up: a BYE to one waits to be sent, or for what becomes of it (RFC 3261 §13.2.2.4). A
+    /// session that is [terminated](Self::is_terminated) may still have some; whoever forgets it before they are told leaves those peers in the call.
+    /// Each is told, or given up with a warning in the log, after 64×T1.
+    pub fn has_farewells(&self) -> bool {
+        self.shared.has_losers()
     }
 
     /// Tells the caller that the phone rings (180), and again when called again. Does nothing unless an incoming call waits for its
@@ -589,6 +598,13 @@ impl InviteSession {
         };
     }
 
+    /// Takes in that a client transaction has the request of this token. Of interest for a BYE: see [`is_hung_up`](Self::is_hung_up).
+    pub fn handle_sent(&mut self, token: RequestToken) {
+        if let State::Ending(ending) = &mut self.state {
+            ending.handle_sent(token);
+        }
+    }
+
     /// Takes in that the request of this token got no final response: it timed out, or could not be sent. That there was no room for it at this end is
     /// [`Failure::Transport`] with [`QuotaExceeded`](io::ErrorKind::QuotaExceeded): a BYE is then tried again for 64×T1.
     pub fn handle_failure(&mut self, now: Instant, token: RequestToken, failure: Failure) {
@@ -633,8 +649,8 @@ impl InviteSession {
             State::Outgoing(outgoing) => outgoing.poll_timeout(),
             State::Established(established) => established.poll_timeout(),
             State::Ending(ending) => ending.poll_timeout(),
-            State::Cancelling(_) => None,
-            State::Terminated => return None,
+            // The branches that lost may have yet to be told.
+            State::Cancelling(_) | State::Terminated => None,
         };
         due.into_iter().chain(self.shared.losers_poll_timeout()).min()
     }

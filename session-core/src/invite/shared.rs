@@ -275,6 +275,11 @@ impl Shared {
         }
     }
 
+    /// Whether a BYE to a branch that lost waits to be sent, or for what becomes of it.
+    pub(super) fn has_losers(&self) -> bool {
+        !self.losers.is_empty()
+    }
+
     /// When a BYE to a branch that lost is tried again.
     pub(super) fn losers_poll_timeout(&self) -> Option<Instant> {
         self.losers.iter().filter_map(Departing::poll_timeout).min()

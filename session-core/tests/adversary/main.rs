@@ -9,5 +9,8 @@ mod calling;
 mod endpoint;
 mod in_dialog;
 mod media;
+mod no_room;
 mod parting;
 mod peer;
+mod ports;
+mod silence;

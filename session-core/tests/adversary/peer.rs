@@ -181,6 +181,16 @@ impl Adversary {
         self.heard.iter().any(|message| matches!(message, Message::Request(request) if *request.method() == method))
     }
 
+    /// Whether a final response to this request has come while something else was waited for.
+    pub(crate) fn has_heard_answer(&self, request: &Request) -> bool {
+        self.heard.iter().any(|message| match message {
+            Message::Response(response) => {
+                response.via().branch() == request.via().branch() && response.status().is_final()
+            }
+            Message::Request(_) => false,
+        })
+    }
+
     /// A request outside of any dialog.
     pub(crate) fn request(&self, method: Method) -> RequestBuilder {
         let to: Uri = format!("sip:bob@{}", self.endpoint).parse().unwrap();

@@ -75,3 +75,52 @@ fn a_bye_to_a_branch_that_lost_is_tried_again_too() {
     assert_eq!(tries, [0, 500, 1_500, 3_500]);
     assert!(desk.session.is_established());
 }
+
+/// A session of ours whose second branch has lost and waits for room for its BYE, and that has ended itself.
+fn ended_before_the_loser_is_told() -> Desk {
+    let mut desk = Desk::calling(Some("offer"), |_| {});
+    let (token, request) = desk.sent();
+    desk.responds(token, answer(&request, StatusCode::OK, "b1", "answer"));
+    desk.transmits();
+    desk.responds(token, answer(&request, StatusCode::OK, "b2", "answer"));
+    let (loser, _) = desk.sent();
+    desk.session.end(desk.now, EndCause::HungUp);
+    let (winner, bye) = desk.sent();
+    desk.cannot_send(loser, ErrorKind::QuotaExceeded);
+    desk.responds(winner, answer(&bye, StatusCode::OK, "b1", ""));
+    assert_eq!(desk.ended(), "Local: hung up");
+    assert!(desk.session.is_terminated());
+    desk
+}
+
+#[test]
+fn a_branch_that_lost_is_hung_up_after_the_session_has_ended() {
+    let mut desk = ended_before_the_loser_is_told();
+    assert!(desk.session.has_farewells());
+    let due = desk.session.poll_timeout().unwrap();
+    assert_eq!((due - desk.now).as_millis(), 500);
+    desk.now = due;
+    desk.session.handle_timeout(due);
+    let (loser, bye) = desk.sent();
+    assert!(bye.to().to_string().ends_with("tag=b2"), "{}", bye.to());
+    // It is kept until it is known what becomes of it: there may be no room again, or it may be challenged.
+    assert!(desk.session.has_farewells());
+    desk.responds(loser, answer(&bye, StatusCode::OK, "b2", ""));
+    assert!(!desk.session.has_farewells());
+    assert_eq!(desk.session.poll_timeout(), None);
+    assert!(desk.events().is_empty(), "the end was said before");
+}
+
+#[test]
+fn a_branch_that_lost_is_given_up_64_t1_after_the_session_has_ended() {
+    let mut desk = ended_before_the_loser_is_told();
+    let begun = desk.now;
+    while let Some(due) = desk.session.poll_timeout() {
+        desk.now = due;
+        desk.session.handle_timeout(due);
+        let (loser, _) = desk.sent();
+        desk.cannot_send(loser, ErrorKind::QuotaExceeded);
+    }
+    assert_eq!((desk.now - begun).as_millis(), 32_000);
+    assert!(!desk.session.has_farewells());
+}

@@ -21,6 +21,8 @@ pub(super) struct Gauges {
     pub(super) passed: usize,
     /// Commands that wait to be carried out.
     pub(super) commands: usize,
+    /// Requests whose resends are refused as they were.
+    pub(super) refusals: usize,
 }
 
 /// What was shown last.
@@ -102,6 +104,7 @@ impl Figures {
             .set(f64::from(gauges.overload.level()));
         metrics::gauge!("blether_transaction_waiting_messages", "shard" => shard()).set(gauges.passed as f64);
         metrics::gauge!("blether_transaction_waiting_commands", "shard" => shard()).set(gauges.commands as f64);
+        metrics::gauge!("blether_transaction_refusals_remembered", "shard" => shard()).set(gauges.refusals as f64);
     }
 
     /// Counts on.

@@ -400,6 +400,7 @@ impl<U: TransactionUser> Shard<U> {
             lag: self.gate.take_longest_lag(),
             passed: self.outlet.waiting(),
             commands: self.commands.waiting(),
+            refusals: self.transactions.refusals_remembered(now),
         };
         self.figures.show(now, gauges);
     }

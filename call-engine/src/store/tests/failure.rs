@@ -56,13 +56,18 @@ impl Bench {
     }
 
     /// How many users a process finds that begins where this one ends.
-    async fn found_after_restart(mut self, folder: &Path) -> usize {
+    async fn found_after_restart(self, folder: &Path) -> usize {
+        self.after_restart(folder).await.contacts
+    }
+
+    /// What a process finds that begins where this one ends.
+    async fn after_restart(mut self, folder: &Path) -> Loaded {
         let at = self.at;
         self.writer.store.close().await;
         drop(self);
         let location = Arc::new(Location::default());
         let opened = Writer::open(sqlite(folder), WriterConfig::default(), location, at).await;
-        opened.unwrap().2.contacts
+        opened.unwrap().2
     }
 }
 
@@ -331,6 +336,11 @@ async fn a_database_that_is_taken_away_is_missed_though_nothing_is_written_and_m
         for _ in 0..3 {
             assert_eq!(bench.register_another().await, Written::Durably);
         }
+        for record in [cdr(1, bench.at), cdr(2, bench.at), ended(&cdr(2, bench.at))] {
+            let written = bench.handle.record(bench.at.now, record);
+            bench.turn_after(Duration::ZERO).await;
+            assert_eq!(written.await, Written::Durably);
+        }
         bench.writer.look(bench.at.now).await;
         assert_eq!(bench.durability(), None, "{what}: it is there");
         take(folder.path());
@@ -338,8 +348,53 @@ async fn a_database_that_is_taken_away_is_missed_though_nothing_is_written_and_m
         assert_eq!(bench.durability(), Some(StoreFailure::Gone), "{what}");
         assert!(bench.turn_after(SECOND).await);
         assert_eq!(bench.durability(), None, "{what}");
-        assert_eq!(bench.found_after_restart(folder.path()).await, 3, "{what}");
+        let loaded = bench.after_restart(folder.path()).await;
+        assert_eq!((loaded.contacts, loaded.interrupted), (3, 1), "{what}: contacts, and the call that lived");
     }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_database_put_in_the_place_of_the_one_in_use_is_set_aside_whole() {
+    let folder = folder();
+    let backup = folder.path().join("backup");
+    std::fs::create_dir(&backup).unwrap();
+    let mut before = Bench::new(&backup).await;
+    before.users = 7;
+    for _ in 0..2 {
+        assert_eq!(before.register_another().await, Written::Durably);
+    }
+    let record = before.handle.record(before.at.now, ended(&cdr(5, before.at)));
+    before.turn_after(Duration::ZERO).await;
+    assert_eq!(record.await, Written::Durably);
+    assert_eq!(before.found_after_restart(&backup).await, 2);
+    let bytes = std::fs::read(backup.join("engine.db")).unwrap();
+
+    let mut bench = Bench::new(folder.path()).await;
+    for round in 1..=2 {
+        assert_eq!(bench.register_another().await, Written::Durably);
+        // As somebody restores it who does not stop the server.
+        std::fs::copy(backup.join("engine.db"), folder.path().join("copy")).unwrap();
+        std::fs::rename(folder.path().join("copy"), folder.path().join("engine.db")).unwrap();
+        bench.writer.look(bench.at.now).await;
+        assert_eq!(bench.durability(), Some(StoreFailure::Gone));
+        assert!(bench.turn_after(SECOND).await);
+        assert_eq!(bench.durability(), None);
+        let places = bench.handle.status().set_aside;
+        assert_eq!(places.len(), round);
+        for place in &places {
+            assert!(place.to_string_lossy().contains("engine.db.other-"), "{places:?}");
+            assert_eq!(std::fs::read(place).unwrap(), bytes);
+        }
+    }
+    // What is set aside is a database that serves when it is put back.
+    let place = bench.handle.status().set_aside.remove(0);
+    assert_eq!(bench.found_after_restart(folder.path()).await, 2);
+    std::fs::rename(place, folder.path().join("engine.db")).unwrap();
+    let mut store = sqlite(folder.path());
+    let found = store.load(moment().date).await.unwrap().registrations;
+    assert_eq!(found.iter().map(|set| set.aor.clone()).collect::<Vec<_>>(), [aor("user7"), aor("user8")]);
+    assert_eq!(store.cdrs(9).await.unwrap().len(), 1);
 }
 
 #[cfg(unix)]

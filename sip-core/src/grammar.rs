@@ -4,6 +4,7 @@
 
 use alloc::borrow::Cow;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use memchr::{memchr, memchr2, memchr3};
 use nom::character::complete::char;

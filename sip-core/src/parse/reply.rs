@@ -1,7 +1,7 @@
 //! The answer to a request that could not be read, made of the few headers that it must repeat.
 
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 

@@ -122,14 +122,7 @@ impl Clone for Headers {
     fn clone(&self) -> Self {
         let mut rows = Vec::with_capacity(self.rows.len() + FIRST_ROWS);
         rows.extend_from_slice(&self.rows);
-        Headers {
-            received: self.received.clone(),
-            written: self.written.clone(),
-            written_limit: self.written_limit,
-            rows,
-            extensions: Lazy::new(),
-            max_list_items: self.max_list_items,
-        }
+        self.with_rows(rows)
     }
 }
 
@@ -140,6 +133,18 @@ impl Default for Headers {
 }
 
 impl Headers {
+    /// These headers with other rows, which are ranges of the same texts.
+    fn with_rows(&self, rows: Vec<Row>) -> Headers {
+        Headers {
+            received: self.received.clone(),
+            written: self.written.clone(),
+            written_limit: self.written_limit,
+            rows,
+            extensions: Lazy::new(),
+            max_list_items: self.max_list_items,
+        }
+    }
+
     /// No headers.
     #[must_use]
     pub fn new() -> Self {
@@ -402,14 +407,7 @@ impl Headers {
         let is_kept = |row: &&Row| row.name.name().is_some_and(&keep);
         let mut rows = Vec::with_capacity(self.rows.len());
         rows.extend(self.rows.iter().filter(is_kept).copied());
-        Headers {
-            received: self.received.clone(),
-            written: self.written.clone(),
-            written_limit: self.written_limit,
-            rows,
-            extensions: Lazy::new(),
-            max_list_items: self.max_list_items,
-        }
+        self.with_rows(rows)
     }
 
     /// Adds rows that were set elsewhere at the end.

@@ -3,9 +3,11 @@
 //! ```text
 //!            a batch fails, or takes too long
 //!   Durable ─────────────────────────────────► Degraded ──┐ a batch fails: twice the wait, up to the longest
-//!      ▲                                        │    ▲    │
-//!      └────────────────────────────────────────┘    └────┘
-//!        a batch is written, and the next takes the rest
+//!      ▲                                        │ ▲  ▲    │
+//!      │        a batch is written, and the     │ │  └────┘
+//!      │               next takes the rest      ▼ │ a batch fails, or takes too long
+//!      └──────────────────────────────────── CatchingUp
+//!        that is written, too
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -115,6 +117,11 @@ enum State {
         retry_at: Option<Instant>,
         next_wait: Duration,
     },
+    /// The store works, and the next batch takes the last of what was answered from memory: who comes waits again.
+    CatchingUp {
+        failure: StoreFailure,
+        since: Instant,
+    },
 }
 
 /// What somebody waits for.
@@ -144,6 +151,8 @@ struct InFlight<W> {
     bindings: BTreeMap<AddressOfRecord, Dirty<W>>,
     accounts: BTreeSet<Box<str>>,
     cdrs: BTreeMap<CdrId, Arc<Cdr>>,
+    /// Some call records are left over for the next batch.
+    leaves_cdrs: bool,
     /// Of accounts and call records.
     waiters: Vec<W>,
     waiting_since: Option<Instant>,
@@ -316,9 +325,10 @@ impl<W> Backlog<W> {
             cdrs: cdrs.values().cloned().collect(),
         };
         // Those who wait for a record that is left over wait with it: none is told too early.
-        let waiters = if self.cdrs.is_empty() { std::mem::take(&mut self.waiters) } else { Vec::new() };
-        self.in_flight =
-            Some(InFlight { everything, bindings, accounts, cdrs, waiters, waiting_since: self.waiting_since });
+        let leaves_cdrs = !self.cdrs.is_empty();
+        let waiters = if leaves_cdrs { Vec::new() } else { std::mem::take(&mut self.waiters) };
+        let waiting_since = self.waiting_since;
+        self.in_flight = Some(InFlight { everything, bindings, accounts, cdrs, leaves_cdrs, waiters, waiting_since });
         let left = self.has_work();
         self.due = left.then_some(now);
         if !left {
@@ -332,11 +342,12 @@ impl<W> Backlog<W> {
         let Some(flight) = self.in_flight.take() else { return };
         match result {
             Ok(()) => {
+                let leaves_cdrs = flight.leaves_cdrs;
                 let of_bindings = flight.bindings.into_values().flat_map(|dirty| dirty.waiters);
                 for waiter in of_bindings.chain(flight.waiters) {
                     self.answer(waiter, Written::Durably);
                 }
-                self.works(now);
+                self.works(now, leaves_cdrs);
             }
             Err(failure) => {
                 self.take_back(now, flight);
@@ -401,7 +412,9 @@ impl<W> Backlog<W> {
     pub(super) fn durability(&self) -> Durability {
         match self.state {
             State::Durable => Durability::Durable,
-            State::Degraded { failure, since, .. } => Durability::Degraded { failure, since },
+            State::Degraded { failure, since, .. } | State::CatchingUp { failure, since } => {
+                Durability::Degraded { failure, since }
+            }
         }
     }
 
@@ -443,7 +456,7 @@ impl<W> Backlog<W> {
 
     fn next_batch_at(&self) -> Option<Instant> {
         match self.state {
-            State::Durable => self.due,
+            State::Durable | State::CatchingUp { .. } => self.due,
             // Nothing may be left to write; then an empty batch finds out whether the store works.
             State::Degraded { retry_at, .. } => retry_at,
         }
@@ -462,10 +475,10 @@ impl<W> Backlog<W> {
 
     /// Whether there is any use in waiting. Too many who do mean that the store is too slow.
     fn may_wait(&mut self, now: Instant) -> bool {
-        if self.waiting >= self.limits.max_waiting && matches!(self.state, State::Durable) {
+        if self.waiting >= self.limits.max_waiting && !matches!(self.state, State::Degraded { .. }) {
             self.fail(now, StoreFailure::Slow);
         }
-        matches!(self.state, State::Durable)
+        !matches!(self.state, State::Degraded { .. })
     }
 
     fn mark(&mut self, now: Instant, aor: &AddressOfRecord, contacts: bool) {
@@ -522,6 +535,7 @@ impl<W> Backlog<W> {
                 (now, self.limits.retry_after)
             }
             State::Degraded { since, next_wait, .. } => (since, next_wait),
+            State::CatchingUp { since, .. } => (since, self.limits.retry_after),
         };
         self.state = State::Degraded {
             failure,
@@ -540,17 +554,28 @@ impl<W> Backlog<W> {
         released.into_iter().for_each(|waiter| self.answer(waiter, Written::InMemory));
     }
 
-    /// A batch was written. While more is left than the next batch takes, who comes does not wait for all of it.
-    fn works(&mut self, now: Instant) {
-        let State::Degraded { retry_at, next_wait, .. } = &mut self.state else { return };
+    /// A batch was written. While more is left than the next batch takes, who comes does not wait for all of it; and the store is not said to work
+    /// before all is written that was answered from memory.
+    fn works(&mut self, now: Instant, leaves_cdrs: bool) {
         let limit = self.limits.max_batch;
-        if self.everything || self.order.len() > limit || self.cdrs.len() > limit {
-            (*retry_at, *next_wait) = (Some(now), self.limits.retry_after);
-            return;
+        let much = self.everything || self.order.len() > limit || self.cdrs.len() > limit;
+        let left = self.has_work();
+        match self.state {
+            State::Durable => return,
+            State::Degraded { failure, since, .. } if much => {
+                let (retry_at, next_wait) = (Some(now), self.limits.retry_after);
+                self.state = State::Degraded { failure, since, retry_at, next_wait };
+                return;
+            }
+            State::Degraded { failure, since, .. } if left => self.state = State::CatchingUp { failure, since },
+            // Who came meanwhile stands behind the contacts that came before, but a late record may be of an early call.
+            State::CatchingUp { .. } if leaves_cdrs => {}
+            State::Degraded { .. } | State::CatchingUp { .. } => {
+                self.state = State::Durable;
+                self.outputs.push_back(Output::Durable);
+            }
         }
-        self.state = State::Durable;
-        self.due = self.has_work().then_some(now);
-        self.outputs.push_back(Output::Durable);
+        self.due = left.then_some(now);
     }
 
     fn answer(&mut self, waiter: W, written: Written) {

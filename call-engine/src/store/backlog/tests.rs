@@ -209,8 +209,10 @@ fn after_a_second_nobody_waits_though_the_store_still_writes() {
     assert_eq!(bench.answers(), [("next", Written::InMemory), ("in flight", Written::InMemory)]);
     assert!(!bench.is_durable());
     assert_eq!(bench.written(), []);
-    assert!(bench.is_durable(), "it came through in the end");
+    assert!(!bench.is_durable(), "it came through in the end, but what was answered meanwhile is left");
     assert_eq!(bench.batch().unwrap(), ["b"]);
+    assert_eq!(bench.written(), []);
+    assert!(bench.is_durable());
 }
 
 #[test]
@@ -297,9 +299,59 @@ fn while_much_is_left_it_is_written_without_a_pause_and_nobody_waits_for_it() {
     assert!(bench.batch().is_some());
     bench.written();
     assert!(!bench.is_durable(), "two are left, and a batch takes one");
-    assert!(bench.batch().is_some());
+    assert!(!bench.changed("d", ""));
+    for _ in 0..2 {
+        assert!(bench.batch().is_some());
+        bench.written();
+    }
+    assert!(!bench.is_durable() && bench.changed("e", "e"), "one is left that was answered from memory");
+    assert_eq!(bench.batch().unwrap(), ["d"]);
+    assert!(bench.written().is_empty());
+    assert!(bench.is_durable(), "only what waits is left");
+    assert_eq!(bench.batch().unwrap(), ["e"]);
+    assert_eq!(bench.written(), [("e", Written::Durably)]);
+}
+
+#[test]
+fn the_last_of_what_is_left_may_fail_too() {
+    let mut bench = Bench::with(BacklogLimits { max_batch: 1, ..BacklogLimits::default() });
+    bench.changed("a", "");
+    bench.changed("b", "");
+    bench.batch();
+    bench.failed(StoreFailure::Full);
+    bench.now += 1_000 * MS;
+    bench.batch();
     bench.written();
-    assert!(bench.is_durable() && bench.changed("d", ""));
+    assert!(bench.changed("c", "c"));
+    bench.batch();
+    assert_eq!(bench.failed(StoreFailure::Locked), [("c", Written::InMemory)]);
+    assert!(!bench.is_durable() && bench.batch().is_none(), "it is tried again later");
+    bench.now += 1_000 * MS;
+    while bench.batch().is_some() {
+        bench.written();
+    }
+    assert!(bench.is_durable() && bench.backlog.is_empty());
+}
+
+#[test]
+fn a_late_record_of_an_early_call_does_not_hide_one_that_is_left() {
+    let mut bench = Bench::with(BacklogLimits { max_batch: 1, ..BacklogLimits::default() });
+    bench.changed("a", "");
+    bench.recorded(7, "");
+    bench.changed("b", "");
+    bench.batch();
+    bench.failed(StoreFailure::Full);
+    bench.recorded(8, "");
+    bench.now += 1_000 * MS;
+    bench.batch();
+    bench.written();
+    assert!(bench.recorded(1, "late"));
+    bench.batch();
+    bench.written();
+    assert!(!bench.is_durable(), "the eighth is left");
+    bench.batch();
+    assert_eq!(bench.written(), [("late", Written::Durably)]);
+    assert!(bench.is_durable());
 }
 
 #[test]

@@ -25,6 +25,8 @@ declare -A about=(
     [package]='every crate can be packaged, and compiles from its package'
 )
 left_out=()
+# What no crate of the workspace asks of another, and users may.
+features=(--features blether-sip-core/serde)
 
 # ends the step: what is wrong, then what mends it
 fail() {
@@ -79,7 +81,7 @@ step_layers() {
 
 step_lint() {
     component clippy clippy lint || { [[ -z ${CI:-} ]]; return; }
-    cargo clippy --locked --profile ci --workspace --all-targets -- -D warnings
+    cargo clippy --locked --profile ci --workspace "${features[@]}" --all-targets -- -D warnings
 }
 
 step_alone() {
@@ -99,18 +101,18 @@ step_alone() {
 
 step_test() {
     if cargo nextest --version >/dev/null 2>&1; then
-        cargo nextest run --locked --cargo-profile ci --workspace
+        cargo nextest run --locked --cargo-profile ci --workspace "${features[@]}"
     else
-        cargo test --locked --profile ci --workspace --no-fail-fast --lib --bins --tests --examples
+        cargo test --locked --profile ci --workspace "${features[@]}" --no-fail-fast --lib --bins --tests --examples
     fi
 }
 
 step_doctest() {
-    cargo test --locked --profile ci --workspace --doc
+    cargo test --locked --profile ci --workspace "${features[@]}" --doc
 }
 
 step_doc() {
-    RUSTDOCFLAGS="-D warnings" cargo doc --locked --profile ci --no-deps --workspace
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --profile ci --no-deps --workspace "${features[@]}"
 }
 
 step_package() {

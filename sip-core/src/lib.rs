@@ -56,6 +56,8 @@
 //!
 //! # Features
 //!
+//! `serde`: all values that have a text form are written and read as that text, whatever the format.
+//!
 //! `std`, on by default. Without it the crate needs `alloc` alone: there is no `Date`, the typed headers of a message
 //! are allocated when they are first asked for, and searches do without the newer instructions of the processor.
 //!
@@ -88,6 +90,8 @@ mod method;
 mod params;
 mod parse;
 pub mod sdp;
+#[cfg(feature = "serde")]
+mod serde_text;
 mod status;
 mod uri;
 

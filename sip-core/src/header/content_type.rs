@@ -1,6 +1,5 @@
 use alloc::format;
 use alloc::string::String;
-use core::fmt;
 
 use super::{HeaderError, HeaderName, TypedHeader};
 use crate::grammar::{self, Parsed};
@@ -45,22 +44,6 @@ impl TypedHeader for ContentType {
     fn write(&self, out: &mut String) {
         out.push_str(&self.essence);
         self.params.write(out);
-    }
-}
-
-impl core::str::FromStr for ContentType {
-    type Err = HeaderError;
-
-    fn from_str(text: &str) -> Result<Self, HeaderError> {
-        ContentType::parse_value(text.into())
-    }
-}
-
-impl fmt::Display for ContentType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = String::new();
-        self.write(&mut text);
-        f.write_str(&text)
     }
 }
 

@@ -1,5 +1,41 @@
 //! Typed header values, one header a file (RFC 3261 §20).
 
+/// Calls a macro with all types of this module that implement [`TypedHeader`], but for `Date`, which needs `std`.
+macro_rules! for_each_header {
+    ($call:ident) => {
+        $call! {
+            Allow
+            Authorization
+            CSeq
+            CallId
+            Contact
+            ContentLength
+            ContentType
+            Expires
+            From
+            MaxForwards
+            MinExpires
+            ProxyAuthenticate
+            ProxyAuthorization
+            ProxyRequire
+            Reason
+            RecordRoute
+            Require
+            RetryAfter
+            Route
+            Server
+            Supported
+            To
+            Unsupported
+            UserAgent
+            Via
+            Warning
+            WwwAuthenticate
+        }
+    };
+}
+pub(crate) use for_each_header;
+
 mod allow;
 mod auth;
 mod call_id;
@@ -21,6 +57,7 @@ mod reason;
 mod record_route;
 mod retry_after;
 mod route;
+mod text_form;
 mod to;
 mod via;
 mod warning;
@@ -73,7 +110,7 @@ pub enum Repetition {
     Rows,
 }
 
-/// A header whose value has a type of its own.
+/// A header whose value has a type of its own, which `Display` writes and `FromStr` reads as text, too.
 ///
 /// Whatever a value holds, [`TypedHeader::write`] writes one line that does not end the header early:
 /// [`Headers`](crate::Headers) takes out every control character that an implementation leaves in.
@@ -90,7 +127,8 @@ pub trait TypedHeader: Sized {
     /// [`HeaderError::Malformed`], which says what was expected.
     fn parse_value(value: ByteStr) -> Result<Self, HeaderError>;
 
-    /// Writes the value, without the header's name and without an end of line.
+    /// Appends the value to `out`, without the header's name and without an end of line. What `out` holds already stays: a list of values is
+    /// written into one text.
     fn write(&self, out: &mut String);
 }
 

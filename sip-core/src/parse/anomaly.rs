@@ -333,11 +333,7 @@ fn malformed(headers: &Headers, row: &Row) -> Option<HeaderError> {
         };
     }
     // A header that may stand once and stands twice is reported as that.
-    check! {
-        Allow Authorization Contact ContentType Expires MinExpires ProxyAuthenticate ProxyAuthorization ProxyRequire
-        Reason RecordRoute Require RetryAfter Route Server Supported Unsupported UserAgent Via Warning WwwAuthenticate
-    }
-    .filter(|error| !matches!(error, HeaderError::Repeated { .. }))
+    crate::header::for_each_header!(check).filter(|error| !matches!(error, HeaderError::Repeated { .. }))
 }
 
 impl From<Deviation> for AnomalyKind {

@@ -1,0 +1,75 @@
+//! serde for what has a text form: a string in any format, which is what stands in a message.
+
+use core::fmt;
+use core::marker::PhantomData;
+use core::str::FromStr;
+
+use serde::de::{Deserializer, Error, Visitor};
+
+/// Implements `Serialize` by `Display` and `Deserialize` by `FromStr`.
+macro_rules! serde_as_text {
+    ($($type:ty),*) => {
+        $(
+            impl serde::Serialize for $type {
+                fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                    serializer.collect_str(self)
+                }
+            }
+
+            impl<'de> serde::Deserialize<'de> for $type {
+                fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                    crate::serde_text::read(deserializer, stringify!($type))
+                }
+            }
+        )*
+    };
+}
+
+pub(crate) use serde_as_text;
+
+/// Reads what `T` reads of a text.
+pub(crate) fn read<'de, D, T>(deserializer: D, name: &'static str) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: fmt::Display>,
+{
+    struct Text<T>(&'static str, PhantomData<T>);
+
+    impl<T: FromStr<Err: fmt::Display>> Visitor<'_> for Text<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "the text of a {}", self.0)
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+            text.parse().map_err(E::custom)
+        }
+    }
+
+    deserializer.deserialize_str(Text(name, PhantomData))
+}
+
+serde_as_text!(crate::NameAddr, crate::SipUri, crate::Uri, crate::Method, crate::HeaderName);
+
+#[cfg(test)]
+mod tests {
+    use crate::{Contact, Method, Supported};
+
+    #[test]
+    fn a_value_is_the_text_that_stands_in_a_message() {
+        let contact: Contact = serde_json::from_str(r#""<sip:a@b>;expires=60""#).unwrap();
+        assert_eq!(contact.expires(), Some(60));
+        assert_eq!(serde_json::to_string(&contact).unwrap(), r#""<sip:a@b>;expires=60""#);
+        let supported: Supported = serde_json::from_str(r#""path,timer""#).unwrap();
+        assert_eq!(serde_json::to_string(&(supported, Method::Invite)).unwrap(), r#"["path, timer","INVITE"]"#);
+    }
+
+    #[test]
+    fn what_the_header_does_not_allow_is_refused_in_its_words() {
+        let error = serde_json::from_str::<Contact>(r#""nothing""#).unwrap_err();
+        assert!(error.to_string().starts_with("Bad Contact header: expected "), "{error}");
+        let error = serde_json::from_str::<Contact>("7").unwrap_err();
+        assert!(error.to_string().contains("expected the text of a Contact"), "{error}");
+    }
+}

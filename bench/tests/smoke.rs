@@ -34,9 +34,26 @@ fn of(names: &[&str], more: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn parsing_is_measured_for_each_kind_of_message() {
-    let names = ["parse.invite", "parse.register", "parse.ok", "parse.sdp", "write.invite", "parse.failures"];
-    check(&["parse", "--seconds", "0.1"], &names, None);
+fn reading_and_writing_is_measured_for_each_kind_of_message() {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_blether-bench"));
+    let quick = ["parse", "--alone", "--seconds", "0.001", "--runs", "1", "--json"];
+    let output = program.args(quick).output().expect("the bench starts");
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{}\n{out}\n{err}", output.status);
+    let figures: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect();
+    let names: Vec<&str> = figures.iter().filter_map(|figure| figure["name"].as_str()).collect();
+    for (operation, messages) in [
+        ("parse", &["invite", "invite-ok", "options", "register", "subscribe", "longreq", "wsinv"][..]),
+        ("forward", &["invite", "options", "register", "subscribe"]),
+        ("sdp", &["invite", "invite-ok"]),
+    ] {
+        for message in messages {
+            assert!(names.contains(&format!("{operation}.{message}").as_str()), "{operation} {message}: {out}");
+        }
+    }
+    for figure in &figures {
+        assert!(figure["ours"].as_f64().is_some_and(|nanos| nanos > 0.0), "{figure}");
+    }
 }
 
 #[test]

@@ -5,7 +5,8 @@ use std::hint::black_box;
 use blether_sip_core::sdp::SessionDescription;
 use blether_sip_core::{
     Allow, Authorization, ByteStr, Contact, ContentType, Expires, HeaderName, Headers, Host, Limits, MaxForwards,
-    Message, Method, NameAddr, RecordRoute, Request, Require, Response, Route, Supported, Uri, UserAgent, Via,
+    Message, Method, NameAddr, ParseError, RecordRoute, Request, Require, Response, Route, Supported, Uri, UserAgent,
+    Via,
 };
 use bytes::Bytes;
 
@@ -15,9 +16,10 @@ pub struct Ours;
 
 impl Library for Ours {
     type Message = Message;
+    type Error = ParseError;
 
-    fn parse(bytes: &Bytes) -> anyhow::Result<Message> {
-        Ok(Message::parse(bytes.clone(), &Limits::default())?)
+    fn parse(bytes: &Bytes) -> Result<Message, ParseError> {
+        Message::parse(bytes.clone(), &Limits::default())
     }
 
     fn is_understood(message: &Message, expected: &Expected) -> anyhow::Result<()> {

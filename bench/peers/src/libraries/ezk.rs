@@ -2,7 +2,6 @@
 
 use std::hint::black_box;
 
-use anyhow::Context as _;
 use bytes::Bytes;
 use ezk_sip_types::header::typed::{
     Allow, CSeq, CallID, Contact, ContentType, FromTo, MaxForwards, Routing, Supported, Via,
@@ -24,17 +23,17 @@ pub struct Message {
 
 impl Library for Peer {
     type Message = Message;
+    type Error = &'static str;
 
-    fn parse(bytes: &Bytes) -> anyhow::Result<Message> {
+    fn parse(bytes: &Bytes) -> Result<Message, &'static str> {
+        let text = |line| std::str::from_utf8(line).map_err(|_| "not UTF-8");
         let mut parser = PullParser::new(bytes, 0);
-        let first = parser.next().context("empty")?.map_err(|_| anyhow::anyhow!("incomplete"))?;
-        let (_, line) = MessageLine::parse(bytes)(std::str::from_utf8(first)?)
-            .map_err(|error| anyhow::anyhow!("start line: {error}"))?;
+        let first = parser.next().ok_or("empty")?.map_err(|_| "incomplete")?;
+        let (_, line) = MessageLine::parse(bytes)(text(first)?).map_err(|_| "start line")?;
         let mut headers = Headers::new();
         for header in &mut parser {
-            let header = header.map_err(|_| anyhow::anyhow!("incomplete"))?;
-            let (_, Line { name, value }) =
-                Line::parse(bytes, std::str::from_utf8(header)?).map_err(|error| anyhow::anyhow!("header: {error}"))?;
+            let header = text(header.map_err(|_| "incomplete")?)?;
+            let (_, Line { name, value }) = Line::parse(bytes, header).map_err(|_| "header")?;
             headers.insert(name, value);
         }
         let body = bytes.slice(parser.head_end()..);

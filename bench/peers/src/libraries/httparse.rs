@@ -1,6 +1,6 @@
 //! A yardstick: the header loop of <https://crates.io/crates/httparse> on the same text, which knows no folding and no start line of SIP.
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use bytes::Bytes;
 
 use super::{Expected, Library};
@@ -9,9 +9,10 @@ pub struct Headers;
 
 impl Library for Headers {
     type Message = usize;
+    type Error = httparse::Error;
 
-    fn parse(bytes: &Bytes) -> anyhow::Result<usize> {
-        let line_end = bytes.iter().position(|byte| *byte == b'\n').context("no line")?;
+    fn parse(bytes: &Bytes) -> Result<usize, httparse::Error> {
+        let line_end = bytes.iter().position(|byte| *byte == b'\n').ok_or(httparse::Error::NewLine)?;
         let mut headers = [httparse::EMPTY_HEADER; 64];
         let (_, found) = httparse::parse_headers(&bytes[line_end + 1..], &mut headers)?.unwrap();
         Ok(std::hint::black_box(found).len())

@@ -8,8 +8,9 @@ pub struct LinesAndColons;
 
 impl Library for LinesAndColons {
     type Message = usize;
+    type Error = std::convert::Infallible;
 
-    fn parse(bytes: &Bytes) -> anyhow::Result<usize> {
+    fn parse(bytes: &Bytes) -> Result<usize, Self::Error> {
         let mut rest = &bytes[..];
         let mut lines = 0;
         while let Some(end) = memchr::memchr(b'\n', rest) {

@@ -60,8 +60,10 @@ impl Operation {
 /// A library. What is measured includes the way from the bytes that came to what it reads, and to its own memory if it borrows nothing.
 pub trait Library {
     type Message: 'static;
+    /// The library's own, so that nothing but it is measured.
+    type Error: std::fmt::Display;
 
-    fn parse(bytes: &Bytes) -> anyhow::Result<Self::Message>;
+    fn parse(bytes: &Bytes) -> Result<Self::Message, Self::Error>;
 
     /// Whether it has found the headers that are there.
     fn is_understood(message: &Self::Message, expected: &Expected) -> anyhow::Result<()>;

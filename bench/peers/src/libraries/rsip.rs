@@ -12,9 +12,10 @@ pub struct Peer;
 
 impl Library for Peer {
     type Message = SipMessage;
+    type Error = rsip::Error;
 
-    fn parse(bytes: &Bytes) -> anyhow::Result<SipMessage> {
-        Ok(SipMessage::try_from(&bytes[..])?)
+    fn parse(bytes: &Bytes) -> Result<SipMessage, Self::Error> {
+        SipMessage::try_from(&bytes[..])
     }
 
     fn is_understood(message: &SipMessage, expected: &Expected) -> anyhow::Result<()> {

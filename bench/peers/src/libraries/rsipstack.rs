@@ -13,9 +13,10 @@ pub struct Peer;
 
 impl Library for Peer {
     type Message = SipMessage;
+    type Error = rsipstack::sip::Error;
 
-    fn parse(bytes: &Bytes) -> anyhow::Result<SipMessage> {
-        Ok(SipMessage::try_from(bytes.clone())?)
+    fn parse(bytes: &Bytes) -> Result<SipMessage, Self::Error> {
+        SipMessage::try_from(bytes.clone())
     }
 
     fn is_understood(message: &SipMessage, expected: &Expected) -> anyhow::Result<()> {

@@ -13,9 +13,10 @@ pub struct Peer;
 
 impl Library for Peer {
     type Message = Message;
+    type Error = rvoip_sip_core::Error;
 
-    fn parse(bytes: &Bytes) -> anyhow::Result<Message> {
-        Ok(rvoip_sip_core::parse_message(bytes)?)
+    fn parse(bytes: &Bytes) -> Result<Message, Self::Error> {
+        rvoip_sip_core::parse_message(bytes)
     }
 
     fn is_understood(message: &Message, expected: &Expected) -> anyhow::Result<()> {

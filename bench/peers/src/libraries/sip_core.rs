@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use bytes::Bytes;
 use sip_core::SipMessage;
 use sip_core::header::{HeaderName, extract_tag, extract_uri};
+use sip_core::message::ParseError;
 
 use super::{Expected, Library};
 
@@ -13,9 +14,10 @@ pub struct Peer;
 
 impl Library for Peer {
     type Message = SipMessage;
+    type Error = ParseError;
 
-    fn parse(bytes: &Bytes) -> anyhow::Result<SipMessage> {
-        Ok(SipMessage::parse(std::str::from_utf8(bytes)?)?)
+    fn parse(bytes: &Bytes) -> Result<SipMessage, ParseError> {
+        SipMessage::parse(std::str::from_utf8(bytes).map_err(|_| ParseError::Incomplete)?)
     }
 
     fn is_understood(message: &SipMessage, expected: &Expected) -> anyhow::Result<()> {

@@ -10,7 +10,7 @@
 //! Call-ID, CSeq, Max-Forwards, Content-Length) is checked at once and read without a `Result` afterwards, which makes a
 //! value of it when it is first asked for; any other header is read by [`Headers::get`] as a value or by
 //! [`Headers::raw`] as text. What a message does that the RFCs do not allow is taken where it can be understood, and
-//! told by [`Message::anomalies`] or refused by [`Message::parse_strict`].
+//! told by [`Message::anomalies`] or, where it makes the message invalid, refused by [`Message::parse_strict`].
 //!
 //! A message that is not changed is written as the bytes that came. A change writes anew what it is about; all other rows
 //! keep their case, compact names, white space and folding.

@@ -6,6 +6,7 @@ mod torture;
 
 use std::net::Ipv6Addr;
 
+use blether_sip_core::AnomalyKind::{self, SurplusBytes, ThreeColons};
 use blether_sip_core::ParseErrorKind::{BodyTruncated, RequestUri};
 use blether_sip_core::sdp::SessionDescription;
 use blether_sip_core::{Contact, Host, Limits, Message, Uri, Via};
@@ -49,9 +50,10 @@ cases! { "rfc5118"
             assert_eq!((host(uri), port(uri)), (v6("2001:db8::10"), Some(5070)));
         },
     };
-    /// §4.5: brackets around the address in `received`, which the grammar of RFC 3261 does not have and every parser must take.
+    /// §4.5: brackets around the address in `received`, which the grammar of RFC 3261 does not have and every parser must take. (By the letter
+    /// of the grammar the parameter could be a `via-extension`, and the RFC calls it invalid all the same.)
     via_received_param_with_delim "via-received-param-with-delim.dat":
-        Octets { len: 283, nul: 0, eight_bit: 0 }, Strict::Refuses("Via"), Takes {
+        Octets { len: 283, nul: 0, eight_bit: 0 }, Strict::RefusesFor(&[AnomalyKind::Received]), Takes {
         user_agent: "takes it",
         proxy: "sends it on",
         reads: |message| {
@@ -92,7 +94,7 @@ cases! { "rfc5118"
     };
     /// §4.8: IPv4 and IPv6 addresses in the session description. The Content-Length is too small by 8, so that the last attribute is cut
     /// off in the middle; see [`mult_ip_in_sdp_with_its_length`].
-    mult_ip_in_sdp "mult-ip-in-sdp.dat": Octets { len: 530, nul: 0, eight_bit: 0 }, Strict::Takes, Takes {
+    mult_ip_in_sdp "mult-ip-in-sdp.dat": Octets { len: 530, nul: 0, eight_bit: 0 }, Strict::TakesWith(&[SurplusBytes(8)]), Takes {
         user_agent: "takes it",
         proxy: "sends it on",
         reads: |message| {
@@ -102,7 +104,7 @@ cases! { "rfc5118"
     };
     /// §4.9: IPv4-mapped IPv6 addresses. The Content-Length is too small by 9: it counts line ends as one byte; see
     /// [`ipv4_mapped_ipv6_with_its_length`].
-    ipv4_mapped_ipv6 "ipv4-mapped-ipv6.dat": Octets { len: 657, nul: 0, eight_bit: 0 }, Strict::Takes, Takes {
+    ipv4_mapped_ipv6 "ipv4-mapped-ipv6.dat": Octets { len: 657, nul: 0, eight_bit: 0 }, Strict::TakesWith(&[SurplusBytes(9)]), Takes {
         user_agent: "takes it",
         proxy: "sends it on",
         reads: |message| {
@@ -110,9 +112,10 @@ cases! { "rfc5118"
             ipv4_mapped_ipv6_reads(message);
         },
     };
-    /// §4.10: a colon too many, as the grammar of RFC 3261 has it by mistake (RFC 5954 mends it) and every parser must take.
+    /// §4.10: a colon too many in the Request-URI and in To, as the grammar of RFC 3261 has it by mistake and every parser must take. Valid when
+    /// the RFC was written, it is not since RFC 5954 §4.1.
     ipv6_bug_abnf_3_colons "ipv6-bug-abnf-3-colons.dat":
-        Octets { len: 282, nul: 0, eight_bit: 0 }, Strict::Refuses("Request-URI"), Takes {
+        Octets { len: 282, nul: 0, eight_bit: 0 }, Strict::RefusesFor(&[ThreeColons, ThreeColons]), Takes {
         user_agent: "takes it",
         proxy: "sends it on",
         reads: |message| {

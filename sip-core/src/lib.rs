@@ -58,7 +58,7 @@
 //!
 //! `serde`: all values that have a text form are written and read as that text, whatever the format.
 //!
-//! `std`, on by default. Without it the crate needs `alloc` alone: there is no `Date`, the typed headers of a message
+//! `std`, on by default. Without it the crate needs `alloc` alone: a [`Date`] makes no `SystemTime`, the typed headers of a message
 //! are allocated when they are first asked for, and searches do without the newer instructions of the processor.
 //!
 //! # RFCs
@@ -96,13 +96,11 @@ mod status;
 mod uri;
 
 pub use byte_str::ByteStr;
-#[cfg(feature = "std")]
-pub use header::Date;
 pub use header::{
-    Allow, Authorization, CSeq, CallId, Contact, ContentLength, ContentType, Expires, From, HeaderError, HeaderName,
-    MaxForwards, MinExpires, NameAddr, ProxyAuthenticate, ProxyAuthorization, ProxyRequire, Reason, RecordRoute,
-    Repetition, Require, RetryAfter, Route, Server, Supported, To, TypedHeader, Unsupported, UserAgent, Via, Warning,
-    WwwAuthenticate,
+    Allow, Authorization, CSeq, CallId, Contact, ContentLength, ContentType, Date, Expires, From, HeaderError,
+    HeaderName, MaxForwards, MinExpires, NameAddr, ProxyAuthenticate, ProxyAuthorization, ProxyRequire, Reason,
+    RecordRoute, Repetition, Require, RetryAfter, Route, Server, Supported, To, TypedHeader, Unsupported, UserAgent,
+    Via, Warning, WwwAuthenticate,
 };
 pub use headers::{Headers, InvalidHeader};
 pub use host::Host;

@@ -371,8 +371,6 @@ fn malformed(headers: &Headers, row: &Row) -> Option<HeaderError> {
         ($($header:ident)*) => {
             match row.name.name()? {
                 $(HeaderName::$header => headers.all::<crate::$header>().err(),)*
-                #[cfg(feature = "std")]
-                HeaderName::Date => headers.all::<crate::Date>().err(),
                 _ => None,
             }
         };

@@ -20,10 +20,7 @@ cases! { "rfc4475"
         reads: |message| assert_eq!(message.via().branch(), Some(Via::MAGIC_COOKIE)),
     };
     /// §3.3.1: no Call-ID, From and To.
-    insuf "insuf.dat": Octets { len: 304, nul: 0, eight_bit: 0 }, Strict::Refuses("Call-ID"), Refuses {
-        kind: |kind| matches!(kind, Missing(HeaderName::CallId | HeaderName::From | HeaderName::To)),
-        answer: Some((400, "Missing")),
-    };
+    insuf "insuf.dat": Octets { len: 304, nul: 0, eight_bit: 0 }, Strict::Refuses, Refuses(Missing(HeaderName::CallId), Some(400));
     /// §3.3.2: a Request-URI of a scheme that nobody knows.
     unkscm "unkscm.dat": Octets { len: 291, nul: 0, eight_bit: 0 }, Strict::Takes, Takes {
         user_agent: "416",
@@ -80,15 +77,11 @@ cases! { "rfc4475"
         },
     };
     /// §3.3.8: Call-ID, To, From, Max-Forwards and CSeq more than once each.
-    multi01 "multi01.dat": Octets { len: 643, nul: 0, eight_bit: 0 }, Strict::Refuses("Call-ID"), Refuses {
-        kind: |kind| matches!(kind, Header(HeaderError::Repeated { .. })),
-        answer: Some((400, "once")),
-    };
+    multi01 "multi01.dat": Octets { len: 643, nul: 0, eight_bit: 0 }, Strict::Refuses,
+        Refuses(Header(HeaderError::Repeated { header: HeaderName::CallId }), Some(400));
     /// §3.3.9: Content-Length twice.
-    mcl01 "mcl01.dat": Octets { len: 382, nul: 0, eight_bit: 0 }, Strict::Refuses("Content-Length"), Refuses {
-        kind: |kind| matches!(kind, Header(HeaderError::Repeated { header: HeaderName::ContentLength })),
-        answer: Some((400, "Content-Length")),
-    };
+    mcl01 "mcl01.dat": Octets { len: 382, nul: 0, eight_bit: 0 }, Strict::Refuses,
+        Refuses(Header(HeaderError::Repeated { header: HeaderName::ContentLength }), Some(400));
     /// §3.3.10: a response whose second Via is the broadcast address.
     bcast "bcast.dat": Octets { len: 516, nul: 0, eight_bit: 0 }, Strict::Takes, Takes {
         user_agent: "drops it",

@@ -68,6 +68,7 @@
 //! | 3261 | §7 messages, §8.2.6 responses, §18.3 framing in datagrams, §19.1 URIs, §20 and §25 headers and grammar | typed values for the headers not exported here (they are read as text), multipart bodies; streams are framed by `sip-transport` |
 //! | 3326 | the Reason header | |
 //! | 3581 | `rport` in a Via | where a response goes is `transaction-core`'s |
+//! | 5954 | IPv6 addresses; the third colon that RFC 3261 allowed is taken and told | |
 //! | 8866, 3264 | [`sdp`] | see there |
 //! | 7616, 8760 | [`digest`] | see there |
 

@@ -84,8 +84,8 @@ pub(super) fn request(
     Ok(StartLine::Request { method: Method::known(method).unwrap_or_else(extension), uri })
 }
 
-/// The Request-URI of a line with more spaces than it should have, behind which or at the end (RFC 4475 §3.1.2.9, §3.1.2.10),
-/// and where it starts. That there are more spaces is an anomaly, and they are not sent on.
+/// The Request-URI of a line with surplus spaces between its parts or at its end, and where it starts (RFC 4475 §3.1.2.9,
+/// §3.1.2.10). They are told as an anomaly and not sent on.
 #[cold]
 fn spaced_uri<'a>(method: &str, line: &'a [u8]) -> Result<(usize, &'a str), ParseErrorKind> {
     let rest = line.get(method.len()..).unwrap_or_default();

@@ -231,6 +231,12 @@ pub(crate) enum Deviation {
     BareValue,
     /// A `=` without a value.
     EmptyValue,
+    /// Spaces within the brackets around a URI.
+    Spaces,
+    /// A colon too many in an IPv6 address.
+    Colons,
+    /// A `received` that is no address, or one in brackets.
+    Received,
 }
 
 /// Whether a backslash in a quoted string stands before a character beyond ASCII.

@@ -4,7 +4,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::ByteStr;
 use crate::class::{self, HOST};
-use crate::grammar::{self, Parsed};
+use crate::grammar::{self, Deviation, Parsed};
 
 /// The longest host name (RFC 1035 §2.3.4), in bytes, with a final dot.
 const MAX_NAME: usize = 254;
@@ -68,6 +68,8 @@ pub(crate) enum HostPart<'a> {
     Name(&'a str),
     V4(Ipv4Addr),
     V6(Ipv6Addr),
+    /// With a colon too many before the part that is an IPv4 address.
+    ColonsV6(Ipv6Addr),
 }
 
 impl<'a> HostPart<'a> {
@@ -77,8 +79,9 @@ impl<'a> HostPart<'a> {
         if let Some(inner) = input.strip_prefix('[') {
             let Some((address, rest)) = inner.split_once(']') else { return grammar::stop(input) };
             // The grammar of RFC 3261 has a colon too many before an IPv4 part, and is obeyed (RFC 5118 §4.10, RFC 5954 §4.1).
-            return match address.parse().or_else(|_| address.replacen(":::", "::", 1).parse()) {
-                Ok(ip) => Ok((rest, HostPart::V6(ip))),
+            let mended = || address.replacen(":::", "::", 1).parse().map(HostPart::ColonsV6);
+            return match address.parse().map(HostPart::V6).or_else(|_| mended()) {
+                Ok(host) => Ok((rest, host)),
                 Err(_) => grammar::stop(input),
             };
         }
@@ -96,10 +99,16 @@ impl<'a> HostPart<'a> {
         }
     }
 
-    /// Whether it is a name with characters or labels that no `hostname` has (RFC 3261 §25.1).
-    pub(crate) fn is_lenient(&self) -> bool {
-        let HostPart::Name(name) = self else { return false };
-        name.contains('_') || name.split('.').any(|label| label.starts_with('-') || label.ends_with('-'))
+    /// What it has that it should not: characters or labels that no `hostname` has (RFC 3261 §25.1), a third colon.
+    pub(crate) fn deviation(&self) -> Option<Deviation> {
+        match self {
+            HostPart::Name(name) => {
+                let is_odd = |label: &str| label.starts_with('-') || label.ends_with('-');
+                (name.contains('_') || name.split('.').any(is_odd)).then_some(Deviation::HostName)
+            }
+            HostPart::V4(_) | HostPart::V6(_) => None,
+            HostPart::ColonsV6(_) => Some(Deviation::Colons),
+        }
     }
 
     /// The host, sharing the memory of `whole`.
@@ -108,7 +117,7 @@ impl<'a> HostPart<'a> {
         match self {
             HostPart::Name(name) => Host::Name(whole.share(name)),
             HostPart::V4(ip) => Host::V4(ip),
-            HostPart::V6(ip) => Host::V6(ip),
+            HostPart::V6(ip) | HostPart::ColonsV6(ip) => Host::V6(ip),
         }
     }
 }

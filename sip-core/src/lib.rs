@@ -10,7 +10,7 @@
 //! Call-ID, CSeq, Max-Forwards, Content-Length) is checked at once and read without a `Result` afterwards, which makes a
 //! value of it when it is first asked for; any other header is read by [`Headers::get`] as a value or by
 //! [`Headers::raw`] as text. What a message does that the RFCs do not allow is taken where it can be understood, and
-//! told by [`Message::anomalies`] or refused by [`Message::parse_strict`].
+//! told by [`Message::anomalies`] or, where it makes the message invalid, refused by [`Message::parse_strict`].
 //!
 //! A message that is not changed is written as the bytes that came. A change writes anew what it is about; all other rows
 //! keep their case, compact names, white space and folding.
@@ -58,7 +58,7 @@
 //!
 //! `serde`: all values that have a text form are written and read as that text, whatever the format.
 //!
-//! `std`, on by default. Without it the crate needs `alloc` alone: there is no `Date`, the typed headers of a message
+//! `std`, on by default. Without it the crate needs `alloc` alone: a [`Date`] makes no `SystemTime`, the typed headers of a message
 //! are allocated when they are first asked for, and searches do without the newer instructions of the processor.
 //!
 //! # RFCs
@@ -68,6 +68,7 @@
 //! | 3261 | §7 messages, §8.2.6 responses, §18.3 framing in datagrams, §19.1 URIs, §20 and §25 headers and grammar | typed values for the headers not exported here (they are read as text), multipart bodies; streams are framed by `sip-transport` |
 //! | 3326 | the Reason header | |
 //! | 3581 | `rport` in a Via | where a response goes is `transaction-core`'s |
+//! | 5954 | IPv6 addresses; the third colon that RFC 3261 allowed is taken and told | |
 //! | 8866, 3264 | [`sdp`] | see there |
 //! | 7616, 8760 | [`digest`] | see there |
 
@@ -96,13 +97,11 @@ mod status;
 mod uri;
 
 pub use byte_str::ByteStr;
-#[cfg(feature = "std")]
-pub use header::Date;
 pub use header::{
-    Allow, Authorization, CSeq, CallId, Contact, ContentLength, ContentType, Expires, From, HeaderError, HeaderName,
-    MaxForwards, MinExpires, NameAddr, ProxyAuthenticate, ProxyAuthorization, ProxyRequire, Reason, RecordRoute,
-    Repetition, Require, RetryAfter, Route, Server, Supported, To, TypedHeader, Unsupported, UserAgent, Via, Warning,
-    WwwAuthenticate,
+    Allow, Authorization, CSeq, CallId, Contact, ContentLength, ContentType, Date, Expires, From, HeaderError,
+    HeaderName, MaxForwards, MinExpires, NameAddr, ProxyAuthenticate, ProxyAuthorization, ProxyRequire, Reason,
+    RecordRoute, Repetition, Require, RetryAfter, Route, Server, Supported, To, TypedHeader, Unsupported, UserAgent,
+    Via, Warning, WwwAuthenticate,
 };
 pub use headers::{Headers, InvalidHeader};
 pub use host::Host;

@@ -5,85 +5,75 @@ use core::str::FromStr;
 use crate::ByteStr;
 use crate::grammar;
 
-/// What a request asks for (RFC 3261 §7.1); compared case-sensitively, as methods are.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum Method {
+macro_rules! methods {
+    ($($(#[$doc:meta])* $variant:ident $name:literal)*) => {
+        /// What a request asks for (RFC 3261 §7.1); compared case-sensitively, as methods are.
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[non_exhaustive]
+        pub enum Method {
+            $(
+                $(#[$doc])*
+                $variant,
+            )*
+            /// Any other method, as written.
+            Extension(ByteStr),
+        }
+
+        impl Method {
+            #[cfg(test)]
+            const KNOWN: &[Method] = &[$(Method::$variant),*];
+
+            /// The method as it stands in a request line.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $(Method::$variant => $name,)*
+                    Method::Extension(name) => name,
+                }
+            }
+
+            pub(crate) fn known(name: &str) -> Option<Method> {
+                Some(match name {
+                    $($name => Method::$variant,)*
+                    _ => return None,
+                })
+            }
+        }
+    };
+}
+
+methods! {
     /// Starts or changes a session (RFC 3261 §13).
-    Invite,
+    Invite "INVITE"
     /// Confirms the final response to an INVITE (RFC 3261 §13.2.2.4, §17.1.1.3).
-    Ack,
+    Ack "ACK"
     /// Ends a session (RFC 3261 §15).
-    Bye,
+    Bye "BYE"
     /// Gives up a pending request (RFC 3261 §9).
-    Cancel,
+    Cancel "CANCEL"
     /// Binds contacts to an address of record (RFC 3261 §10).
-    Register,
+    Register "REGISTER"
     /// Asks for capabilities (RFC 3261 §11).
-    Options,
+    Options "OPTIONS"
     /// Carries information within a session (RFC 6086).
-    Info,
+    Info "INFO"
     /// Changes a session before or after it is answered (RFC 3311).
-    Update,
+    Update "UPDATE"
     /// Acknowledges a provisional response (RFC 3262).
-    Prack,
+    Prack "PRACK"
     /// Asks the peer to send a request elsewhere (RFC 3515).
-    Refer,
+    Refer "REFER"
     /// Asks for notifications (RFC 6665).
-    Subscribe,
+    Subscribe "SUBSCRIBE"
     /// Notifies a subscriber (RFC 6665).
-    Notify,
+    Notify "NOTIFY"
     /// Publishes event state (RFC 3903).
-    Publish,
+    Publish "PUBLISH"
     /// Carries an instant message (RFC 3428).
-    Message,
-    /// Any other method, as written.
-    Extension(ByteStr),
+    Message "MESSAGE"
 }
 
 impl Method {
-    /// The method as it stands in a request line.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        match self {
-            Method::Invite => "INVITE",
-            Method::Ack => "ACK",
-            Method::Bye => "BYE",
-            Method::Cancel => "CANCEL",
-            Method::Register => "REGISTER",
-            Method::Options => "OPTIONS",
-            Method::Info => "INFO",
-            Method::Update => "UPDATE",
-            Method::Prack => "PRACK",
-            Method::Refer => "REFER",
-            Method::Subscribe => "SUBSCRIBE",
-            Method::Notify => "NOTIFY",
-            Method::Publish => "PUBLISH",
-            Method::Message => "MESSAGE",
-            Method::Extension(name) => name,
-        }
-    }
-
-    pub(crate) fn known(name: &str) -> Option<Method> {
-        Some(match name {
-            "INVITE" => Method::Invite,
-            "ACK" => Method::Ack,
-            "BYE" => Method::Bye,
-            "CANCEL" => Method::Cancel,
-            "REGISTER" => Method::Register,
-            "OPTIONS" => Method::Options,
-            "INFO" => Method::Info,
-            "UPDATE" => Method::Update,
-            "PRACK" => Method::Prack,
-            "REFER" => Method::Refer,
-            "SUBSCRIBE" => Method::Subscribe,
-            "NOTIFY" => Method::Notify,
-            "PUBLISH" => Method::Publish,
-            "MESSAGE" => Method::Message,
-            _ => return None,
-        })
-    }
-
     /// Reads `name`, which was cut out of `whole`; `None` if it is no token (RFC 3261 §25.1).
     pub(crate) fn read(whole: &ByteStr, name: &str) -> Option<Method> {
         Method::known(name).or_else(|| grammar::is_token(name).then(|| Method::Extension(whole.share(name))))
@@ -102,5 +92,21 @@ impl FromStr for Method {
     /// Reads a method. A name that is no token becomes an [`Method::Extension`] that no builder accepts.
     fn from_str(name: &str) -> Result<Self, Infallible> {
         Ok(Method::known(name).unwrap_or_else(|| Method::Extension(name.into())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_methods_are_those_of_the_registry() {
+        let registry = include_str!("../tests/iana/methods.txt");
+        let registered =
+            registry.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split(' ').next());
+        let mut known: Vec<_> = Method::KNOWN.iter().map(Method::as_str).collect();
+        known.sort_unstable();
+        assert_eq!(known, registered.collect::<Vec<_>>());
+        assert!(known.iter().all(|name| Method::known(name).is_some_and(|method| method.as_str() == *name)));
     }
 }

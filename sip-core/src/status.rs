@@ -29,6 +29,9 @@ macro_rules! status_codes {
                 pub const $name: StatusCode = StatusCode($code);
             )*
 
+            #[cfg(test)]
+            const KNOWN: &[StatusCode] = &[$(StatusCode::$name),*];
+
             /// The reason phrase that the RFC gives to this code; for a code it does not know, that of its class.
             #[must_use]
             pub const fn reason(self) -> &'static str {
@@ -76,14 +79,20 @@ status_codes! {
     414 REQUEST_URI_TOO_LONG "Request-URI Too Long"
     415 UNSUPPORTED_MEDIA_TYPE "Unsupported Media Type"
     416 UNSUPPORTED_URI_SCHEME "Unsupported URI Scheme"
+    417 UNKNOWN_RESOURCE_PRIORITY "Unknown Resource-Priority"
     420 BAD_EXTENSION "Bad Extension"
     421 EXTENSION_REQUIRED "Extension Required"
     422 SESSION_INTERVAL_TOO_SMALL "Session Interval Too Small"
     423 INTERVAL_TOO_BRIEF "Interval Too Brief"
+    424 BAD_LOCATION_INFORMATION "Bad Location Information"
+    425 BAD_ALERT_MESSAGE "Bad Alert Message"
     428 USE_IDENTITY_HEADER "Use Identity Header"
     429 PROVIDE_REFERRER_IDENTITY "Provide Referrer Identity"
     430 FLOW_FAILED "Flow Failed"
     433 ANONYMITY_DISALLOWED "Anonymity Disallowed"
+    436 BAD_IDENTITY_INFO "Bad Identity Info"
+    437 UNSUPPORTED_CREDENTIAL "Unsupported Credential"
+    438 INVALID_IDENTITY_HEADER "Invalid Identity Header"
     439 FIRST_HOP_LACKS_OUTBOUND_SUPPORT "First Hop Lacks Outbound Support"
     440 MAX_BREADTH_EXCEEDED "Max-Breadth Exceeded"
     469 BAD_INFO_PACKAGE "Bad Info Package"
@@ -108,6 +117,7 @@ status_codes! {
     504 SERVER_TIMEOUT "Server Time-out"
     505 VERSION_NOT_SUPPORTED "Version Not Supported"
     513 MESSAGE_TOO_LARGE "Message Too Large"
+    555 PUSH_NOTIFICATION_SERVICE_NOT_SUPPORTED "Push Notification Service Not Supported"
     580 PRECONDITION_FAILURE "Precondition Failure"
     600 BUSY_EVERYWHERE "Busy Everywhere"
     603 DECLINE "Decline"
@@ -180,6 +190,17 @@ mod tests {
         for (code, valid) in [(0, false), (99, false), (100, true), (699, true), (700, false), (u16::MAX, false)] {
             assert_eq!(StatusCode::new(code).is_some(), valid, "{code}");
         }
+    }
+
+    #[test]
+    fn the_codes_and_their_phrases_are_those_of_the_registry() {
+        let registry = include_str!("../tests/iana/response-codes.txt");
+        let known = StatusCode::KNOWN.iter().map(|status| format!("{status} {}", status.reason()));
+        let registered = registry.lines().filter(|line| !line.starts_with('#')).map(|line| {
+            let [code, _, phrase] = line.splitn(3, ' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
+            format!("{code} {phrase}")
+        });
+        assert_eq!(known.collect::<Vec<_>>(), registered.collect::<Vec<_>>());
     }
 
     #[test]

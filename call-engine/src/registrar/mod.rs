@@ -189,7 +189,7 @@ impl Registrar {
                 for binding in bindings.iter() {
                     response.headers_mut().push(listed(binding, now));
                 }
-                response.headers_mut().set(Date(date));
+                response.headers_mut().set(Date::from(date));
                 let contacts = bindings.len();
                 let outcome = match changes {
                     None => Outcome::Queried { aor, contacts },

@@ -182,7 +182,7 @@ fn the_response_has_a_date_and_a_to_tag_and_no_record_route() {
     let request = register("sip:blether.example", "sip:alice@blether.example", "c1", 1, &lines);
     let signed = bench.signed(&request, "alice", "wonderland");
     let (response, _) = bench.handle(&signed);
-    assert_eq!(response.headers().get::<Date>().unwrap(), Some(Date(date())));
+    assert_eq!(response.headers().get::<Date>().unwrap(), Some(date().into()));
     assert!(response.to().tag().is_some_and(|tag| tag.len() == 16));
     assert!(!response.headers().has(&blether_sip_core::HeaderName::RecordRoute), "RFC 3261 §10.3");
 }

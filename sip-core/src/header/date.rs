@@ -1,5 +1,6 @@
 use alloc::format;
 use alloc::string::String;
+#[cfg(feature = "std")]
 use std::time::{Duration, SystemTime};
 
 use nom::Parser;
@@ -10,9 +11,21 @@ use super::{HeaderError, HeaderName, TypedHeader};
 use crate::ByteStr;
 use crate::grammar::{self, Parsed};
 
-/// When a message was first sent, to the second, in GMT (RFC 3261 §20.17). Years 1970 to 9999.
+/// When a message was first sent (RFC 3261 §20.17): seconds since the start of 1970, in GMT and without leap seconds.
+///
+/// A date is of the years 1970 to 9999, which the grammar has four digits for; what is later is written as the last second of them.
+/// With the feature `std` it is made of a `SystemTime` and makes one.
+///
+/// ```
+/// use blether_sip_core::Date;
+///
+/// let date: Date = "Sat, 13 Nov 2010 23:29:00 GMT".parse()?;
+/// assert_eq!(date, Date(1_289_690_940));
+/// assert_eq!(Date(0).to_string(), "Thu, 01 Jan 1970 00:00:00 GMT");
+/// # Ok::<(), blether_sip_core::HeaderError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Date(pub SystemTime);
+pub struct Date(pub u64);
 
 const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]; // 1970-01-01 was a Thursday
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -63,10 +76,7 @@ fn rfc1123_date(input: &str) -> Parsed<'_, Date> {
         return grammar::no_match();
     }
     let seconds = days_from_epoch(year, month, day) * SECONDS_A_DAY + hour * 3600 + minute * 60 + second;
-    match SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)) {
-        Some(time) => Ok((rest, Date(time))),
-        None => grammar::no_match(),
-    }
+    Ok((rest, Date(seconds)))
 }
 
 impl TypedHeader for Date {
@@ -76,9 +86,8 @@ impl TypedHeader for Date {
         super::complete(&value, rfc1123_date, Self::NAME, "a date such as Sat, 13 Nov 2010 23:29:00 GMT")
     }
 
-    /// Writes the date to the second; what is before 1970 as its start, what is after 9999 as its end.
     fn write(&self, out: &mut String) {
-        let seconds = self.0.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs()).min(LAST_SECOND);
+        let seconds = self.0.min(LAST_SECOND);
         let (days, time) = (seconds / SECONDS_A_DAY, seconds % SECONDS_A_DAY);
         let (year, month, day) = date_from_days(days);
         let name = |names: &[&'static str], index: u64| {
@@ -95,23 +104,53 @@ impl TypedHeader for Date {
     }
 }
 
+#[cfg(feature = "std")]
+impl From<SystemTime> for Date {
+    /// The second that the time is in; the start of 1970 for what is before it.
+    fn from(time: SystemTime) -> Self {
+        Date(time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs()))
+    }
+}
+
+#[cfg(feature = "std")]
+impl From<Date> for SystemTime {
+    /// The start of the second; the end of 9999 for what is after it.
+    fn from(Date(seconds): Date) -> Self {
+        // It cannot fail where `std` is known to run: their clocks count farther.
+        SystemTime::UNIX_EPOCH
+            .checked_add(Duration::from_secs(seconds.min(LAST_SECOND)))
+            .unwrap_or(SystemTime::UNIX_EPOCH)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::header::rewritten;
+    use alloc::string::ToString;
 
     #[test]
     fn a_date_is_read_and_written_to_the_second() {
         #[track_caller]
         fn check(text: &str, seconds: u64) {
             let (date, written) = rewritten::<Date>(text);
-            assert_eq!(date.0.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs(), seconds);
-            assert_eq!(written, text);
+            assert_eq!((date, written.as_str()), (Date(seconds), text));
         }
         check("Thu, 01 Jan 1970 00:00:00 GMT", 0);
         check("Sat, 13 Nov 2010 23:29:00 GMT", 1_289_690_940); // RFC 3261 §20.17
         check("Thu, 29 Feb 2024 12:00:00 GMT", 1_709_208_000);
         check("Fri, 31 Dec 9999 23:59:59 GMT", LAST_SECOND);
+        assert_eq!(Date(u64::MAX).to_string(), Date(LAST_SECOND).to_string());
+    }
+
+    #[cfg(feature = "std")]
+    #[test]
+    fn a_date_is_a_system_time_to_the_second() {
+        let time = SystemTime::UNIX_EPOCH + Duration::from_millis(1_289_690_940_999);
+        assert_eq!(Date::from(time), Date(1_289_690_940));
+        assert_eq!(SystemTime::from(Date(1)), SystemTime::UNIX_EPOCH + Duration::from_secs(1));
+        assert_eq!(Date::from(SystemTime::UNIX_EPOCH - Duration::from_secs(1)), Date(0));
+        assert_eq!(Date::from(SystemTime::from(Date(u64::MAX))), Date(LAST_SECOND));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Typed header values, one header a file (RFC 3261 §20).
 
-/// Calls a macro with all types of this module that implement [`TypedHeader`], but for `Date`, which needs `std`.
+/// Calls a macro with all types of this module that implement [`TypedHeader`].
 macro_rules! for_each_header {
     ($call:ident) => {
         $call! {
@@ -11,6 +11,7 @@ macro_rules! for_each_header {
             Contact
             ContentLength
             ContentType
+            Date
             Expires
             From
             MaxForwards
@@ -43,7 +44,6 @@ mod contact;
 mod content_length;
 mod content_type;
 mod cseq;
-#[cfg(feature = "std")]
 mod date;
 mod expires;
 mod from;
@@ -69,7 +69,6 @@ pub use contact::Contact;
 pub use content_length::ContentLength;
 pub use content_type::ContentType;
 pub use cseq::CSeq;
-#[cfg(feature = "std")]
 pub use date::Date;
 pub use expires::Expires;
 pub use from::From;

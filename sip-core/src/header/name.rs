@@ -76,6 +76,7 @@ header_names! {
     AcceptResourcePriority "Accept-Resource-Priority"
     AdditionalIdentity "Additional-Identity"
     AlertInfo "Alert-Info"
+    AlertMsgError "AlertMsg-Error"
     Allow "Allow"
     AllowEvents "Allow-Events" "u"
     AnswerMode "Answer-Mode"
@@ -435,7 +436,7 @@ mod tests {
         fn check(written: &str, canonical: &str) {
             assert_eq!(HeaderName::parse(written).unwrap().as_str(), canonical);
         }
-        // RFC 3261 §7.3.3 and §20, RFC 6665 §8.2.1, RFC 4028 §3, RFC 3515 §2.1, RFC 3892 §2.1, RFC 3841 §9
+        // RFC 3261 §7.3.3 and §20, RFC 6665 §8.2.1, RFC 4028 §3, RFC 3515 §2.1, RFC 3892 §2.1, RFC 3841 §9, RFC 8224 §4
         for (compact, name) in [
             ("i", "Call-ID"),
             ("m", "Contact"),
@@ -455,12 +456,37 @@ mod tests {
             ("a", "Accept-Contact"),
             ("j", "Reject-Contact"),
             ("d", "Request-Disposition"),
+            ("y", "Identity"),
         ] {
             check(compact, name);
             check(&compact.to_uppercase(), name);
             check(&name.to_lowercase(), name);
             check(name, name);
         }
+    }
+
+    #[test]
+    fn the_names_are_those_of_the_registry() {
+        let lines = [
+            include_str!("../../tests/iana/header-fields.txt"),
+            include_str!("../../tests/iana/unregistered-header-fields.txt"),
+        ];
+        let mut listed: Vec<_> = lines.into_iter().flat_map(str::lines).filter(|line| !line.starts_with('#')).collect();
+        listed.sort_unstable();
+        let mut expected: Vec<(&str, &str)> = Vec::new();
+        for line in listed {
+            let [name, compact, _] = line.split(' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
+            expected.push((name, name));
+            if compact != "-" {
+                expected.push((compact, name));
+            }
+        }
+        let mut known: Vec<_> =
+            WRITTEN.iter().map(|(name, code)| (*name, BY_CODE[usize::from(*code)].as_str())).collect();
+        expected.sort_unstable();
+        expected.dedup(); // a name whose compact form alone is not registered
+        known.sort_unstable();
+        assert_eq!(known, expected);
     }
 
     #[test]

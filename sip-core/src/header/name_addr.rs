@@ -70,6 +70,8 @@ impl NameAddr {
 pub(crate) struct AddressPart<'a> {
     display_name: DisplayName<'a>,
     uri: UriPart<'a>,
+    /// Whether there are spaces between the URI and its brackets.
+    is_spaced: bool,
     params: ParamsPart<'a>,
 }
 
@@ -115,6 +117,9 @@ impl<'a> AddressPart<'a> {
             DisplayName::Quoted(content) if grammar::has_bad_pair(content) => report(Deviation::QuotedPair),
             _ => {}
         }
+        if self.is_spaced {
+            report(Deviation::Spaces);
+        }
         self.uri.deviations(report);
         self.params.deviations(report);
     }
@@ -153,9 +158,16 @@ fn parse(input: &str) -> Parsed<'_, AddressPart<'_>> {
             (text, rest)
         }
     };
-    let Ok(uri) = UriPart::read(text) else { return grammar::stop(text) };
+    let (uri, is_spaced) = match UriPart::read(text) {
+        Ok(uri) => (uri, false),
+        // Spaces around a URI can mean nothing (RFC 4475 §3.1.2.14).
+        Err(_) => match UriPart::read(trim_wsp(text)) {
+            Ok(uri) => (uri, true),
+            Err(_) => return grammar::stop(text),
+        },
+    };
     let (rest, params) = grammar::params_part(rest)?;
-    Ok((rest, AddressPart { display_name, uri, params }))
+    Ok((rest, AddressPart { display_name, uri, is_spaced, params }))
 }
 
 /// `[ display-name ]` with what follows it, which starts with `<` unless there are no brackets at all.
@@ -235,6 +247,7 @@ mod tests {
         check(r#""a \"<b>\" \\" <sip:agb@bell-telephone.com>"#, Some(r#"a "<b>" \"#), agb, "");
         check("\"\" <sip:agb@bell-telephone.com>", None, agb, "");
         check("<tel:+1;ext=2>;q=0.5", None, "tel:+1;ext=2", ";q=0.5");
+        check("A < sip:agb@bell-telephone.com\t>;x", Some("A"), agb, ";x"); // RFC 4475 §3.1.2.14
         check("sip:agb@bell-telephone.com;x=\"<y>\"", None, agb, ";x=\"<y>\"");
         check(
             "\"a\"<sip:agb@bell-telephone.com>;+sip.instance=\"<urn:uuid:1>\"",
@@ -252,7 +265,8 @@ mod tests {
             "\"Alice\" sip:a@b",
             "\"Alice <sip:a@b>",
             "<sip:a@b",
-            "< sip:a@b>",
+            "< sip: a@b>",
+            "< sip:a@b c>",
             "<sip:a@b>x",
             "<sip:a@b>;",
             "<sip:a@b>;;x",

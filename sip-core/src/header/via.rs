@@ -99,8 +99,11 @@ impl<'a> ViaPart<'a> {
 
     /// Tells what the Via has that it should not.
     pub(crate) fn deviations(&self, report: &mut impl FnMut(Deviation)) {
-        if self.host.is_lenient() {
-            report(Deviation::HostName);
+        self.host.deviation().map(&mut *report);
+        // `via-received` has no brackets; who takes the value for a `via-extension` has another RFC against it (RFC 5118 §4.5).
+        let received = grammar::param_value(self.params.text, "received");
+        if received.is_some_and(|received| received.parse::<IpAddr>().is_err()) {
+            report(Deviation::Received);
         }
         self.params.deviations(report);
     }

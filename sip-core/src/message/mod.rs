@@ -47,11 +47,12 @@ impl Message {
         crate::parse::message(bytes, limits)
     }
 
-    /// [`Message::parse`] for those who want no deviation from the RFCs: fails where [`Message::anomalies`] would tell of one.
+    /// [`Message::parse`] for those who want no deviation from the RFCs: fails where [`Message::anomalies`] would tell
+    /// of one that makes the message invalid.
     ///
     /// # Errors
     ///
-    /// [`ParseError`], as of [`Message::parse`], and of the first anomaly.
+    /// [`ParseError`], as of [`Message::parse`], and of the first such anomaly ([`Anomaly::makes_invalid`]).
     pub fn parse_strict(bytes: Bytes, limits: &Limits) -> Result<Message, ParseError> {
         crate::parse::strict(bytes, limits)
     }

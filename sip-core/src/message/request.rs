@@ -207,10 +207,17 @@ impl Request {
             return untouched;
         }
         match uri {
-            RequestUri::Received { line_len, .. } => {
+            RequestUri::Received { line_len, range, .. } => {
                 let line_len = *line_len as usize;
                 let mut out = Vec::with_capacity(line_len + core.written_len());
-                core.write_received(&mut out, line_len);
+                if line_len == self.method().as_str().len() + range.len() + "  SIP/2.0\r\n".len() {
+                    core.write_received(&mut out, line_len);
+                } else {
+                    // Surplus spaces are not sent on (RFC 4475 §3.1.2.9, §3.1.2.10).
+                    for part in [self.method().as_str(), " ", core.received_text(range.clone()), " SIP/2.0\r\n"] {
+                        out.extend_from_slice(part.as_bytes());
+                    }
+                }
                 core.write(&mut out);
                 out.into()
             }

@@ -12,8 +12,8 @@ use crate::header::{AddressPart, Code, Deviation, ViaPart};
 use crate::headers::Row;
 use crate::{HeaderError, HeaderName, Headers, grammar};
 
-/// Something that a message does and its RFCs do not allow, which [`Message::parse`](crate::Message::parse) takes all the
-/// same and [`Message::parse_strict`](crate::Message::parse_strict) refuses.
+/// Something that a message does and should not do, which [`Message::parse`](crate::Message::parse) takes all the same and
+/// [`Message::parse_strict`](crate::Message::parse_strict) refuses, unless the message is valid even so ([`Anomaly::makes_invalid`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Anomaly {
     kind: AnomalyKind,
@@ -27,6 +27,10 @@ pub enum AnomalyKind {
     /// Line breaks stand before the start line of a datagram; RFC 3261 §7.5 has them on streams only.
     #[error("expected no line break before the start line")]
     LineBreakBefore,
+    /// More than one space between the parts of the request line, or spaces at its end (RFC 3261 §7.1). They are not sent on with a
+    /// request that was changed (RFC 4475 §3.1.2.9).
+    #[error("expected one space between the parts of the request line, and none behind them")]
+    SurplusSpaces,
     /// `SIP` in the start line is not in capitals, in which it must be sent (RFC 3261 §7.1).
     #[error("expected SIP/2.0 in capitals")]
     VersionCase,
@@ -36,22 +40,23 @@ pub enum AnomalyKind {
     /// A request says not how many proxies it may pass (RFC 3261 §8.1.1.6).
     #[error("expected a Max-Forwards header")]
     NoMaxForwards,
-    /// There is no Content-Length. RFC 3261 §20.14 recommends it, and demands it on streams (§18.3).
+    /// There is no Content-Length. RFC 3261 §20.14 recommends it, and demands it on streams (§18.3); in a datagram the message is valid.
     #[error("expected a Content-Length header")]
     NoContentLength,
-    /// The datagram goes on after the body; what is there is not part of the message (RFC 3261 §18.3).
+    /// The datagram goes on after the body; what is there is not part of the message, which is valid (RFC 3261 §18.3).
     #[error("expected {0} bytes less after the body")]
     SurplusBytes(usize),
     /// The From has no tag, as it had not before RFC 3261 (§8.1.1.3).
     #[error("expected a tag")]
     NoFromTag,
-    /// The topmost Via has no branch, as it had not to have before RFC 3261 (§8.1.1.7).
+    /// The topmost Via has no branch, as it had not to have before RFC 3261 (§8.1.1.7); the message is valid by the grammar, which is so for
+    /// the sake of RFC 2543 (§20.42).
     #[error("expected a branch")]
     NoBranch,
     /// Bytes that are not UTF-8, in which all text of a message is (RFC 3261 §7). They read as U+FFFD.
     #[error("expected UTF-8")]
     NotUtf8,
-    /// A control character other than a tab (RFC 3261 §25.1: `TEXT-UTF8char`).
+    /// A control character other than a tab, and not behind a backslash in quotes (RFC 3261 §25.1: `TEXT-UTF8char`, `quoted-pair`).
     #[error("expected no control characters")]
     ControlCharacter,
     /// A header that may stand once stands again (RFC 3261 §7.3.1). The mandatory ones are refused at once.
@@ -81,6 +86,15 @@ pub enum AnomalyKind {
     /// A URI parameter has a `=` and nothing after it (RFC 3261 §25.1: `other-param`).
     #[error("expected a value after the = of a URI parameter")]
     EmptyValue,
+    /// Spaces stand between a URI and the angle brackets around it (RFC 3261 §25.1: `name-addr`).
+    #[error("expected no space within the angle brackets")]
+    SpacedUri,
+    /// An IPv6 address has a third colon before its IPv4 part, as the grammar had it until RFC 5954 (§4.1).
+    #[error("expected two colons in the IPv6 address")]
+    ThreeColons,
+    /// The `received` of a Via is no address, or is one in brackets (RFC 3261 §25.1: `via-received`; RFC 5118 §4.5).
+    #[error("expected an address without brackets in received")]
+    Received,
     /// The Call-ID is not `word [ "@" word ]` (RFC 3261 §25.1: `callid`).
     #[error("expected word@word")]
     CallId,
@@ -97,6 +111,13 @@ impl Anomaly {
     #[must_use]
     pub fn header(&self) -> Option<&HeaderName> {
         self.place.as_ref().map(|(header, _)| header)
+    }
+
+    /// Whether the message is invalid for it, and is refused by strict reading. It is not where RFC 3261 says that a message may be so and what
+    /// to do with it then: without a Content-Length and with more behind its body in a datagram (§18.3), and without a branch (§20.42).
+    #[must_use]
+    pub fn makes_invalid(&self) -> bool {
+        !matches!(self.kind, AnomalyKind::NoContentLength | AnomalyKind::SurplusBytes(_) | AnomalyKind::NoBranch)
     }
 
     /// Which row it is in, from 1; `None` if it is not in a row.
@@ -201,8 +222,7 @@ pub(crate) fn anomalies(headers: &Headers, before: usize, end: usize) -> Vec<Ano
         if core::str::from_utf8(value).is_err() {
             report.row(&name, number, AnomalyKind::NotUtf8);
         }
-        // Line breaks are those of folded rows.
-        if value.iter().any(|byte| byte.is_ascii_control() && !matches!(byte, b'\t' | b'\r' | b'\n')) {
+        if has_control(&name, value) {
             report.row(&name, number, AnomalyKind::ControlCharacter);
         }
     }
@@ -239,12 +259,16 @@ pub(crate) fn anomalies(headers: &Headers, before: usize, end: usize) -> Vec<Ano
 
 /// Looks at the start line; says whether it is that of a request.
 fn start_line(line: &[u8], report: &mut Report) -> bool {
+    let text = line.trim_ascii_end();
     let version_at = match recognise(line) {
         Some(Recognised::Request { uri, .. }) => {
-            if let Ok(uri) = core::str::from_utf8(uri) {
+            if text != line || uri != uri.trim_ascii() {
+                report.message(AnomalyKind::SurplusSpaces);
+            }
+            if let Ok(uri) = core::str::from_utf8(uri.trim_ascii()) {
                 crate::uri::deviations(uri, &mut |deviation| report.message(deviation.into()));
             }
-            line.len().saturating_sub(b"SIP/2.0".len())
+            text.len().saturating_sub(b"SIP/2.0".len())
         }
         _ => 0,
     };
@@ -260,6 +284,27 @@ fn start_line(line: &[u8], report: &mut Report) -> bool {
         }
     }
     version_at > 0
+}
+
+/// Whether a value has a control character where none may stand: not a tab, not the line breaks of a folded row, and not in a
+/// `quoted-pair`, where the header has these: in a `quoted-string` or a `comment` (RFC 3261 §25.1).
+fn has_control(name: &HeaderName, value: &[u8]) -> bool {
+    let has_quotes = !matches!(name, HeaderName::Extension(_) | HeaderName::Subject | HeaderName::Organization);
+    let has_comments = matches!(name, HeaderName::Server | HeaderName::UserAgent | HeaderName::RetryAfter);
+    let (mut in_quotes, mut depth) = (false, 0_u32);
+    let mut bytes = value.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' if has_quotes && depth == 0 => in_quotes = !in_quotes,
+            b'(' if has_comments && !in_quotes => depth = depth.saturating_add(1),
+            b')' if has_comments && !in_quotes => depth = depth.saturating_sub(1),
+            b'\\' if in_quotes || depth > 0 => drop(bytes.next()),
+            b'\t' | b'\r' | b'\n' => {}
+            byte if byte.is_ascii_control() => return true,
+            _ => {}
+        }
+    }
+    false
 }
 
 /// Looks at the value of one row.
@@ -326,8 +371,6 @@ fn malformed(headers: &Headers, row: &Row) -> Option<HeaderError> {
         ($($header:ident)*) => {
             match row.name.name()? {
                 $(HeaderName::$header => headers.all::<crate::$header>().err(),)*
-                #[cfg(feature = "std")]
-                HeaderName::Date => headers.all::<crate::Date>().err(),
                 _ => None,
             }
         };
@@ -345,6 +388,9 @@ impl From<Deviation> for AnomalyKind {
             Deviation::HostName => AnomalyKind::HostName,
             Deviation::BareValue => AnomalyKind::UnquotedValue,
             Deviation::EmptyValue => AnomalyKind::EmptyValue,
+            Deviation::Spaces => AnomalyKind::SpacedUri,
+            Deviation::Colons => AnomalyKind::ThreeColons,
+            Deviation::Received => AnomalyKind::Received,
         }
     }
 }

@@ -26,7 +26,7 @@ pub enum ParseErrorKind {
     /// The first line is neither a request line nor a status line: drop it and count it.
     #[error("Not a SIP message")]
     NotSip,
-    /// The request line is not `Method URI SIP/2.0` with one space between each.
+    /// The request line is not `Method URI SIP/2.0` with spaces between.
     #[error("Bad request line: expected Method URI SIP/2.0 with one space between")]
     RequestLine,
     /// The Request-URI is none.
@@ -50,6 +50,10 @@ pub enum ParseErrorKind {
     /// The CSeq names another method than the request line (RFC 3261 §8.1.1.5).
     #[error("Bad CSeq header: expected the method of the request line")]
     MethodMismatch,
+    /// The same, and the method of the request line is none of those that [`Method`](crate::Method) names: what it would take to serve it is not
+    /// known, so the answer is a 501 (RFC 4475 §3.1.2.18).
+    #[error("Not Implemented")]
+    UnknownMethodMismatch,
     /// A line of the header section is no header: no name, no colon, a lone CR or LF, or a NUL.
     #[error("Bad header line {line}: expected Name: value and CR LF")]
     HeaderLine {
@@ -131,6 +135,7 @@ impl ParseErrorKind {
         Some(match self {
             ParseErrorKind::NotSip | ParseErrorKind::StatusLine => return None,
             ParseErrorKind::Version => StatusCode::VERSION_NOT_SUPPORTED,
+            ParseErrorKind::UnknownMethodMismatch => StatusCode::NOT_IMPLEMENTED,
             ParseErrorKind::StartLineTooLong { .. } => StatusCode::REQUEST_URI_TOO_LONG,
             ParseErrorKind::HeaderSectionTooLarge { .. } | ParseErrorKind::MessageTooLarge { .. } => {
                 StatusCode::MESSAGE_TOO_LARGE
@@ -152,7 +157,7 @@ impl ParseError {
         &self.kind
     }
 
-    /// The status to answer with: 400, 413, 414, 505 or 513. `None` for what is never answered: what is no SIP, a
+    /// The status to answer with: 400, 413, 414, 501, 505 or 513. `None` for what is never answered: what is no SIP, a
     /// response, an ACK.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {

@@ -55,7 +55,7 @@ pub(crate) fn message(datagram: Bytes, limits: &Limits) -> Result<Message, Parse
             return Err(ParseErrorKind::Missing(HeaderName::Via));
         }
         match &start {
-            StartLine::Request { method, .. } if *method != checked.cseq.method => Err(ParseErrorKind::MethodMismatch),
+            StartLine::Request { method, .. } if *method != checked.cseq.method => Err(mismatch(method)),
             _ => Ok((checked.cseq, body_len)),
         }
     }) {
@@ -73,10 +73,19 @@ pub(crate) fn message(datagram: Bytes, limits: &Limits) -> Result<Message, Parse
 /// Reads one message that is as it should be; see [`Message::parse_strict`].
 pub(crate) fn strict(datagram: Bytes, limits: &Limits) -> Result<Message, ParseError> {
     let message = message(datagram, limits)?;
-    let Some(anomaly) = message.anomalies().into_iter().next() else { return Ok(message) };
+    let Some(anomaly) = message.anomalies().into_iter().find(Anomaly::makes_invalid) else { return Ok(message) };
     let answerable = matches!(&message, Message::Request(request) if *request.method() != Method::Ack);
     let request = answerable.then(|| message.headers().received().bytes().clone());
     Err(ParseError::new(ParseErrorKind::Anomaly(Box::new(anomaly)), request))
+}
+
+/// The CSeq names another method than the request line.
+#[cold]
+fn mismatch(method: &Method) -> ParseErrorKind {
+    match method {
+        Method::Extension(_) => ParseErrorKind::UnknownMethodMismatch,
+        _ => ParseErrorKind::MethodMismatch,
+    }
 }
 
 fn start_and_section(
@@ -94,7 +103,7 @@ fn start_and_section(
         return Err(ParseErrorKind::StartLineTooLong { limit: limits.max_start_line });
     }
     let start = match recognised {
-        Recognised::Request { method, uri, version } => start_line::request(bytes, method, uri, *version)?,
+        Recognised::Request { method, uri, version } => start_line::request(bytes, line, method, uri, *version)?,
         Recognised::Response => start_line::response(bytes, line)?,
     };
     Ok((start, section(bytes, line_end, limits)?))

@@ -63,27 +63,43 @@ fn is_version(version: &[u8]) -> Option<bool> {
 /// The request line of a message, which was recognised as one.
 pub(super) fn request(
     message: &Bytes,
+    line: &[u8],
     method: &str,
     uri: &[u8],
     version: Option<bool>,
 ) -> Result<StartLine, ParseErrorKind> {
-    match version {
-        Some(true) => {}
-        Some(false) => return Err(ParseErrorKind::Version),
-        None => return Err(ParseErrorKind::RequestLine),
-    }
-    let uri = match core::str::from_utf8(uri) {
-        Ok(uri) if !uri.is_empty() && memchr2(b' ', b'\t', uri.as_bytes()).is_none() => uri,
-        _ => return Err(ParseErrorKind::RequestLine),
+    let (start, uri) = match (version, core::str::from_utf8(uri)) {
+        (Some(false), _) => return Err(ParseErrorKind::Version),
+        (Some(true), Ok(uri)) if !uri.is_empty() && memchr2(b' ', b'\t', uri.as_bytes()).is_none() => {
+            (method.len() + 1, uri)
+        }
+        _ => spaced_uri(method, line)?,
     };
     // RFC 4475 §3.1.2.11
     if UriPart::read(uri).map_err(ParseErrorKind::RequestUri)?.has_headers() {
         return Err(ParseErrorKind::RequestUriHeaders);
     }
-    let start = method.len() + 1;
     let uri = narrow(start)..narrow(start + uri.len());
     let extension = || Method::Extension(ByteStr::from_utf8(message.slice_ref(method.as_bytes())).unwrap_or_default());
     Ok(StartLine::Request { method: Method::known(method).unwrap_or_else(extension), uri })
+}
+
+/// The Request-URI of a line with surplus spaces between its parts or at its end, and where it starts (RFC 4475 §3.1.2.9,
+/// §3.1.2.10). They are told as an anomaly and not sent on.
+#[cold]
+fn spaced_uri<'a>(method: &str, line: &'a [u8]) -> Result<(usize, &'a str), ParseErrorKind> {
+    let rest = line.get(method.len()..).unwrap_or_default();
+    let mut words = rest.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
+    let (Some(uri), Some(version), None) = (words.next(), words.next(), words.next()) else {
+        return Err(ParseErrorKind::RequestLine);
+    };
+    match (is_version(version), core::str::from_utf8(uri)) {
+        (Some(true), Ok(uri)) if memchr(b'\t', uri.as_bytes()).is_none() => {
+            Ok((method.len() + rest.iter().take_while(|byte| **byte == b' ').count(), uri))
+        }
+        (Some(false), _) => Err(ParseErrorKind::Version),
+        _ => Err(ParseErrorKind::RequestLine),
+    }
 }
 
 /// The status line of a message, which was recognised as one. The space before an empty reason may be missing.

@@ -284,12 +284,15 @@ fn what_is_taken_and_should_not_be_is_told_when_asked_and_refused_by_strict_read
     use AnomalyKind::*;
     check_anomaly("INVITE sip", "\r\n\r\nINVITE sip", LineBreakBefore, None);
     check_anomaly("SIP/2.0\r\n", "sip/2.0\r\n", VersionCase, None);
+    check_anomaly("INVITE sip", "INVITE   sip", SurplusSpaces, None);
+    check_anomaly(".com SIP", ".com  SIP", SurplusSpaces, None);
+    check_anomaly("SIP/2.0\r\n", "SIP/2.0 \r\n", SurplusSpaces, None);
     check_anomaly("Max-Forwards: 70\r\n", "", NoMaxForwards, None);
-    check_anomaly("Content-Length: 4\r\n", "", NoContentLength, None);
-    check_anomaly("body", "body and more", SurplusBytes(9), None);
     check_anomaly(";tag=1928301774", "", NoFromTag, Some(4));
-    check_anomaly(";branch=z9hG4bK776asdhds", "", NoBranch, Some(1));
-    check_anomaly("Max-", "X: a\u{1b}b\r\nMax-", ControlCharacter, Some(2));
+    for value in ["a\u{1b}b", "\"\\\u{1b}\"", "(\\\u{1b})"] {
+        check_anomaly("Max-", &format!("X-A: {value}\r\nMax-"), ControlCharacter, Some(2));
+    }
+    check_anomaly("Max-", "User-Agent: a (\\\\\u{1b})\r\nMax-", ControlCharacter, Some(2));
     check_anomaly("Max-", "s: a\r\nSubject: b\r\nMax-", Repeated, Some(3));
     check_anomaly("pc33.atlanta.com;", "pc33.atlanta.com;branch=z, ,SIP/2.0/UDP a;", EmptyListItem, Some(1));
     check_anomaly("To: Bob", "To: Bob, the Builder", UnquotedDisplayName, Some(3));
@@ -300,6 +303,11 @@ fn what_is_taken_and_should_not_be_is_told_when_asked_and_refused_by_strict_read
     check_anomaly("@biloxi.com>", "@biloxi-.com>", HostName, Some(3));
     check_anomaly("z9hG4bK776asdhds", "z9hG4bK776=", UnquotedValue, Some(1));
     check_anomaly("@biloxi.com>", "@biloxi.com;x=>", EmptyValue, Some(3));
+    check_anomaly("<sip:bob@", "< sip:bob@", SpacedUri, Some(3));
+    check_anomaly("bob@biloxi.com SIP", "bob@[:::192.0.2.1] SIP", ThreeColons, None);
+    check_anomaly("pc33.atlanta.com", "[2001:db8:::192.0.2.1]", ThreeColons, Some(1));
+    check_anomaly(";branch", ";received=[2001:db8::1];branch", Received, Some(1));
+    check_anomaly(";branch", ";received=b.example;branch", Received, Some(1));
     check_anomaly("a84b4c76e66710@", "a84;b4c76@", CallId, Some(5));
     let (header, expected) = (HeaderName::Expires, "a number of seconds");
     let error = crate::HeaderError::Malformed { header, expected, column: Some(1) };
@@ -313,12 +321,53 @@ fn a_message_as_it_should_be_has_no_anomaly() {
         INVITE.replace("Max-Forwards:", "max-forwards  :\r\n "),
         INVITE.replace("SIP/2.0/UDP", "SIP / 2.0 / UDP"),
         INVITE.replace("To: Bob", "To: Bob  Builder\t"),
-        INVITE.replace(";branch", ";received=[2001:db8::1];branch"),
+        INVITE.replace(";branch", ";received=2001:db8::1;branch"),
+        INVITE.replace("To: Bob", "To: \"\\\0\\\u{1b}\\\u{7f}\""),
+        INVITE.replace("Max-", "User-Agent: a (\"\\\u{1b}(\\\u{7f}))\r\nMax-"),
         INVITE.replace("Max-", "Date: Sat, 13 Nov 2010 23:29:00 GMT\r\nX: \u{e9}\r\nMax-"),
     ] {
         let request = Message::parse_strict(Bytes::from(text.clone()), &Limits::default()).expect(&text);
         assert_eq!(request.anomalies(), []);
     }
+}
+
+#[test]
+fn what_a_receiver_is_told_to_take_is_told_and_taken_by_strict_reading() {
+    use AnomalyKind::*;
+    for (from, to, expected) in [
+        ("Content-Length: 4\r\n", "", NoContentLength),
+        ("body", "body and more", SurplusBytes(9)),
+        (";branch=z9hG4bK776asdhds", "", NoBranch),
+    ] {
+        let text = INVITE.replace(from, to);
+        let request = Message::parse_strict(Bytes::from(text.clone()), &Limits::default()).expect(&text);
+        let told: Vec<_> =
+            request.anomalies().iter().map(|found| (found.kind().clone(), found.makes_invalid())).collect();
+        assert_eq!(told, [(expected, false)]);
+    }
+}
+
+#[test]
+fn surplus_spaces_of_a_request_line_are_not_sent_on() {
+    const LINE: &str = "INVITE sip:bob@biloxi.com SIP/2.0\r\n";
+    for line in ["INVITE  sip:bob@biloxi.com SIP/2.0\r\n", "INVITE sip:bob@biloxi.com   SIP/2.0  \r\n"] {
+        let text = INVITE.replace(LINE, line);
+        let mut request = request(&text);
+        assert_eq!(request.to_bytes(), text);
+        assert_eq!(request.uri().to_string(), "sip:bob@biloxi.com");
+        request.headers_mut().set(crate::MaxForwards(70));
+        assert_eq!(request.to_bytes(), INVITE);
+    }
+    for line in [
+        "INVITE sip:bob@biloxi.com;  lr SIP/2.0\r\n",
+        "INVITE \tsip:bob@biloxi.com SIP/2.0\r\n",
+        "INVITE sip:bob@biloxi.com SIP/2.0\t\r\n",
+        "INVITE   SIP/2.0\r\n",
+    ] {
+        check(LINE, line, "400 Bad request line: expected Method URI SIP/2.0 with one space between");
+    }
+    check(LINE, "INVITE  sip:bob@biloxi.com SIP/3.0  \r\n", "505 Version Not Supported");
+    check("INVITE sip", "CALL sip", "501 Not Implemented");
 }
 
 #[test]

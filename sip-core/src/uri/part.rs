@@ -65,9 +65,7 @@ impl<'a> UriPart<'a> {
         if uri.user.is_some_and(|user| !escape::is_valid(user, USER)) || !uri.password.is_none_or(is_password) {
             report(Deviation::User);
         }
-        if uri.host.is_lenient() {
-            report(Deviation::HostName);
-        }
+        uri.host.deviation().map(&mut *report);
         if uri.params.text.split(';').any(|param| param.ends_with('=')) {
             report(Deviation::EmptyValue);
         }

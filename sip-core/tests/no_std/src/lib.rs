@@ -7,7 +7,7 @@ use alloc::string::ToString;
 
 use blether_sip_core::digest::{Challenge, Credentials};
 use blether_sip_core::sdp::SessionDescription;
-use blether_sip_core::{Contact, Limits, Message, Method, NameAddr, Request, Response, StatusCode, Uri, Via};
+use blether_sip_core::{Contact, Date, Limits, Message, Method, NameAddr, Request, Response, StatusCode, Uri, Via};
 use bytes::Bytes;
 
 /// The answer to a datagram, if it is a request that has one.
@@ -35,6 +35,11 @@ pub fn register(registrar: Uri, me: NameAddr, via: Via) -> Option<Bytes> {
         .header(Contact::Address(me))
         .build();
     Some(request.ok()?.to_bytes())
+}
+
+/// What time it is, by a registrar's response, in seconds since 1970.
+pub fn clock(response: &Response) -> Option<u64> {
+    response.headers().get().ok()?.map(|Date(seconds)| seconds)
 }
 
 /// Whether two texts are a challenge and an answer to one.

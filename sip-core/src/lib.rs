@@ -69,7 +69,7 @@
 //! | 3326 | the Reason header | |
 //! | 3581 | `rport` in a Via | where a response goes is `transaction-core`'s |
 //! | 8866, 3264 | [`sdp`] | see there |
-//! | 7616, 8760 | [`digest`] | see there |
+//! | 7615, 7616, 8760, 2069 | [`digest`] | see there |
 
 #![cfg_attr(not(any(test, feature = "std")), no_std)]
 #![warn(clippy::indexing_slicing)]
@@ -99,10 +99,10 @@ pub use byte_str::ByteStr;
 #[cfg(feature = "std")]
 pub use header::Date;
 pub use header::{
-    Allow, Authorization, CSeq, CallId, Contact, ContentLength, ContentType, Expires, From, HeaderError, HeaderName,
-    MaxForwards, MinExpires, NameAddr, ProxyAuthenticate, ProxyAuthorization, ProxyRequire, Reason, RecordRoute,
-    Repetition, Require, RetryAfter, Route, Server, Supported, To, TypedHeader, Unsupported, UserAgent, Via, Warning,
-    WwwAuthenticate,
+    Allow, AuthenticationInfo, Authorization, CSeq, CallId, Contact, ContentLength, ContentType, Expires, From,
+    HeaderError, HeaderName, MaxForwards, MinExpires, NameAddr, ProxyAuthenticate, ProxyAuthenticationInfo,
+    ProxyAuthorization, ProxyRequire, Reason, RecordRoute, Repetition, Require, RetryAfter, Route, Server, Supported,
+    To, TypedHeader, Unsupported, UserAgent, Via, Warning, WwwAuthenticate,
 };
 pub use headers::{Headers, InvalidHeader};
 pub use host::Host;

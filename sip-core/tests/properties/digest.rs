@@ -74,6 +74,9 @@ fn made(bytes: &[u8]) {
     assert_eq!(chosen.iter().map(|chosen| chosen.known_algorithm()).collect::<Vec<_>>(), [Some(algorithm)]);
 }
 
+/// One thing that is not as it was.
+type Change = fn(&mut Credentials);
+
 /// A client's answer is accepted, as it was made and as it was read, and refused when any one thing is changed. So is the
 /// server's.
 fn answer(challenge: &Challenge, body: &[u8]) {
@@ -112,7 +115,7 @@ fn answer(challenge: &Challenge, body: &[u8]) {
     if expected == Protection::AuthInt {
         refused("the body", answer.check(&stored, &Method::Register, &[body, b"."].concat()));
     }
-    let mut changes: Vec<(&str, fn(&mut Credentials))> = vec![
+    let mut changes: Vec<(&str, Change)> = vec![
         ("the nonce", |c| c.nonce = format!("{}.", c.nonce).into()),
         ("the URI", |c| c.uri = "sip:other.example".into()),
         ("the response", |c| c.response = format!("{}0", c.response).into()),
@@ -121,7 +124,7 @@ fn answer(challenge: &Challenge, body: &[u8]) {
     ];
     if answer.qop.is_some() {
         changes.extend([
-            ("the cnonce", (|c| c.cnonce = Some("other".into())) as fn(&mut Credentials)),
+            ("the cnonce", (|c| c.cnonce = Some("other".into())) as Change),
             ("the count", |c| c.nc = Some(2)),
             ("the qop", |c| c.qop = None),
             ("the qop", |c| c.qop = Some(if c.qop == Some(Qop::Auth) { Qop::AuthInt } else { Qop::Auth })),

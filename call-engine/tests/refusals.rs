@@ -35,7 +35,7 @@ fn invite(stranger: &mut Stranger, to: &str, prepare: impl Fn(Request) -> Reques
     let challenge = challenged.headers().all::<WwwAuthenticate>().unwrap().remove(0);
     let mut invite = prepare(stranger.request(Method::Invite, to));
     let uri = invite.uri().to_string();
-    let asked = DigestRequest { method: &Method::Invite, uri: &uri, cnonce: "alice", nc: 1 };
+    let asked = DigestRequest { method: &Method::Invite, uri: &uri, cnonce: "alice", nc: 1, body: b"" };
     let answer = Credentials::answer(&challenge.0, "alice", &Secret::password("wonderland"), &asked).unwrap();
     invite.headers_mut().push(Authorization(answer));
     invite

@@ -2,16 +2,12 @@
 
 use std::fmt;
 
-use blether_sip_core::digest::{Algorithm, Challenge, Credentials, DigestRequest, Secret};
+use blether_sip_core::digest::{Challenge, ChallengePolicy, Credentials, DigestRequest, MAX_REALMS, Secret};
 use blether_sip_core::{Authorization, ByteStr, HeaderName, ProxyAuthorization, Request, Response};
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 
 use crate::error::AuthError;
-
-/// How many realms one client is challenged for at a time: itself, and the proxies on the way. A further one replaces the
-/// oldest.
-const MAX_REALMS: usize = 8;
 
 /// How many challenges one request may meet before it is given up, so that a server that calls every nonce stale does not
 /// keep it going for ever. Each proxy on the way may ask once, and once more for a stale nonce.
@@ -59,6 +55,8 @@ enum Asker {
 struct Known {
     asker: Asker,
     challenge: Challenge,
+    /// Ours, which a session variant keeps while it keeps the nonce (RFC 7616 §3.4.2).
+    cnonce: String,
     /// How many requests carried this nonce.
     nonce_count: u32,
 }
@@ -91,8 +89,8 @@ impl ClientAuthenticator {
     /// Answers the challenges of a 401 or 407 in `request`, which the caller sends as a new transaction with a higher CSeq
     /// number (RFC 3261 §8.1.3.5, §22.2, §22.3).
     ///
-    /// Of several challenges for one realm the strongest that is known is answered: SHA-256 before MD5 (RFC 8760 §2.4 leaves
-    /// the choice to the server's order only among equals). Answers for other realms that the request carries stay.
+    /// Of several challenges for one realm the strongest that is known is answered ([`ChallengePolicy`]): SHA-256 before MD5, and
+    /// the server's order only among equals. Answers for other realms that the request carries stay.
     ///
     /// # Errors
     /// See [`AuthError`]; the request is then better given up, and the response is what its user gets to see.
@@ -102,7 +100,7 @@ impl ClientAuthenticator {
             407 => (Asker::Proxy, challenges_in(response, &HeaderName::ProxyAuthenticate)),
             _ => return Err(AuthError::NotAChallenge(response.status())),
         };
-        let chosen = self.strongest_of_each_realm(challenges);
+        let chosen = ChallengePolicy::default().choose(&challenges, &self.credentials.secret);
         if chosen.is_empty() {
             return Err(AuthError::NothingAnswerable);
         }
@@ -114,7 +112,7 @@ impl ClientAuthenticator {
         }
         self.challenges_of_this_request += 1;
         for challenge in chosen {
-            self.remember(asker, challenge);
+            self.remember(asker, challenge.clone());
         }
         self.write_answers(request, |known| known.asker == asker);
         Ok(())
@@ -133,55 +131,38 @@ impl ClientAuthenticator {
             })
     }
 
-    /// Chooses per realm, in the order of the response, the challenge with the strongest algorithm that our secret can answer.
-    fn strongest_of_each_realm(&self, challenges: Vec<Challenge>) -> Vec<Challenge> {
-        let mut chosen: Vec<Challenge> = Vec::new();
-        for challenge in challenges.into_iter().filter(|challenge| self.can_answer(challenge)) {
-            if let Some(other) = chosen.iter_mut().find(|other| other.realm == challenge.realm) {
-                if strength(&challenge) > strength(other) {
-                    *other = challenge;
-                }
-            } else if chosen.len() < MAX_REALMS {
-                chosen.push(challenge);
-            }
-        }
-        chosen
-    }
-
-    fn can_answer(&self, challenge: &Challenge) -> bool {
-        challenge.is_answerable()
-            && match &self.credentials.secret {
-                Secret::Password(_) => true,
-                Secret::Ha1(stored) => challenge.known_algorithm() == Some(stored.algorithm()),
-            }
-    }
-
     fn remember(&mut self, asker: Asker, challenge: Challenge) {
         let same = |known: &Known| known.asker == asker && known.challenge.realm == challenge.realm;
         match self.known.iter().position(same) {
             Some(at) => {
                 self.known.remove(at);
             }
+            // A further realm replaces the oldest.
             None if self.known.len() >= MAX_REALMS => {
                 self.known.remove(0);
             }
             None => {}
         }
-        self.known.push(Known { asker, challenge, nonce_count: 0 });
+        let cnonce = fresh_cnonce(&mut self.rng);
+        self.known.push(Known { asker, challenge, cnonce, nonce_count: 0 });
     }
 
     /// Replaces the answers in `request` by fresh ones to all known challenges that `which` selects.
     fn write_answers(&mut self, request: &mut Request, which: impl Fn(&Known) -> bool) {
         let uri = request.uri().to_string();
         let method = request.method().clone();
+        let body = request.body().clone();
         let mut answers = Vec::new();
         for known in self.known.iter_mut().filter(|known| which(known)) {
             known.nonce_count = known.nonce_count.saturating_add(1);
-            let cnonce = format!("{:016x}", self.rng.random::<u64>());
-            let asked = DigestRequest { method: &method, uri: &uri, cnonce: &cnonce, nc: known.nonce_count };
+            if !known.challenge.is_session() {
+                known.cnonce = fresh_cnonce(&mut self.rng);
+            }
+            let (cnonce, nc) = (known.cnonce.as_str(), known.nonce_count);
+            let asked = DigestRequest { method: &method, uri: &uri, cnonce, nc, body: &body };
             let answer =
                 Credentials::answer(&known.challenge, &self.credentials.username, &self.credentials.secret, &asked);
-            // Cannot fail: only challenges that `can_answer` are remembered.
+            // Cannot fail: only challenges that the secret can answer are chosen.
             if let Ok(answer) = answer {
                 answers.push((known.asker, answer));
             }
@@ -214,18 +195,14 @@ fn answers_in(asker: Asker, request: &Request) -> Vec<Credentials> {
     request.headers().raw_all(&name).filter_map(|value| value.parse().ok()).collect()
 }
 
-fn strength(challenge: &Challenge) -> u8 {
-    match challenge.known_algorithm() {
-        Some(Algorithm::Sha256) => 2,
-        Some(Algorithm::Md5) => 1,
-        None => 0,
-    }
+fn fresh_cnonce(rng: &mut StdRng) -> String {
+    format!("{:016x}", rng.random::<u64>())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use blether_sip_core::digest::ha1;
+    use blether_sip_core::digest::{Algorithm, ha1};
     use blether_sip_core::{CallId, Method, NameAddr, StatusCode, Uri};
     use rand::SeedableRng as _;
 
@@ -269,7 +246,7 @@ mod tests {
 
     #[test]
     fn an_unknown_algorithm_is_passed_over() {
-        let unknown = r#"Digest realm="example.org", nonce="n3", algorithm=SHA-512-256, qop="auth""#;
+        let unknown = r#"Digest realm="example.org", nonce="n3", algorithm=AKAv2-SHA-256, qop="auth""#;
         let mut request = request();
         authenticator().authorize(&mut request, &challenged(StatusCode::UNAUTHORIZED, &[unknown, MD5])).unwrap();
         assert_eq!(only_answer(&request).known_algorithm(), Some(Algorithm::Md5));

@@ -70,7 +70,7 @@
 //! | 3581 | `rport` in a Via | where a response goes is `transaction-core`'s |
 //! | 5954 | IPv6 addresses; the third colon that RFC 3261 allowed is taken and told | |
 //! | 8866, 3264 | [`sdp`] | see there |
-//! | 7616, 8760 | [`digest`] | see there |
+//! | 7615, 7616, 8760, 2069 | [`digest`] | see there |
 
 #![cfg_attr(not(any(test, feature = "std")), no_std)]
 #![warn(clippy::indexing_slicing)]
@@ -98,10 +98,10 @@ mod uri;
 
 pub use byte_str::ByteStr;
 pub use header::{
-    Allow, Authorization, CSeq, CallId, Contact, ContentLength, ContentType, Date, Expires, From, HeaderError,
-    HeaderName, MaxForwards, MinExpires, NameAddr, ProxyAuthenticate, ProxyAuthorization, ProxyRequire, Reason,
-    RecordRoute, Repetition, Require, RetryAfter, Route, Server, Supported, To, TypedHeader, Unsupported, UserAgent,
-    Via, Warning, WwwAuthenticate,
+    Allow, AuthenticationInfo, Authorization, CSeq, CallId, Contact, ContentLength, ContentType, Date, Expires, From,
+    HeaderError, HeaderName, MaxForwards, MinExpires, NameAddr, ProxyAuthenticate, ProxyAuthenticationInfo,
+    ProxyAuthorization, ProxyRequire, Reason, RecordRoute, Repetition, Require, RetryAfter, Route, Server, Supported,
+    To, TypedHeader, Unsupported, UserAgent, Via, Warning, WwwAuthenticate,
 };
 pub use headers::{Headers, InvalidHeader};
 pub use host::Host;

@@ -288,7 +288,7 @@ proptest! {
         let mut challenge = Challenge::new(&realm, &nonce, Algorithm::Sha256);
         challenge.opaque = opaque.as_deref().map(ByteStr::from);
         challenge.stale = stale;
-        let asked = DigestRequest { method: &Method::Register, uri: &uri, cnonce: &cnonce, nc };
+        let asked = DigestRequest { method: &Method::Register, uri: &uri, cnonce: &cnonce, nc, body: b"" };
         let credentials = Credentials::answer(&challenge, &username, &Secret::password("secret"), &asked).unwrap();
         is_sound(WwwAuthenticate(challenge.clone()));
         is_sound(ProxyAuthenticate(challenge));

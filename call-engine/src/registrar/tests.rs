@@ -90,7 +90,8 @@ impl Bench {
         let challenge = response.headers().all::<WwwAuthenticate>().unwrap().remove(0).0;
         self.nonce_count += 1;
         let uri = request.uri().to_string();
-        let asked = DigestRequest { method: request.method(), uri: &uri, cnonce: "0a4f113b", nc: self.nonce_count };
+        let asked =
+            DigestRequest { method: request.method(), uri: &uri, cnonce: "0a4f113b", nc: self.nonce_count, body: b"" };
         let credentials = Credentials::answer(&challenge, user, &Secret::password(password), &asked).unwrap();
         let mut request = request.clone();
         request.headers_mut().push(blether_sip_core::Authorization(credentials));

@@ -1,7 +1,7 @@
 //! Who is asking: digest authentication of requests (RFC 3261 §22, RFC 7616, RFC 8760).
 //!
-//! A nonce carries the time of its issue and a number, under an HMAC with a key that this process alone has. So what was issued
-//! need not be remembered; only the nonces that somebody has logged in with are, with the highest count seen, and of these
+//! A nonce carries the time of its issue and a number, under an HMAC with a key that this process alone has ([`NonceKey`]). So what
+//! was issued need not be remembered; only the nonces that somebody has logged in with are, with the counts used, and of these
 //! at most [`AuthenticatorConfig::max_used_nonces`]. When an entry must go, every nonce as old as it is stale from then on: forgetting
 //! never lets a replay in.
 //!
@@ -20,20 +20,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use blether_sip_core::digest::{Algorithm, Challenge, Credentials, Ha1, ha1};
+use blether_sip_core::digest::{
+    Algorithm, Challenge, Credentials, Ha1, Nonce, NonceCheck, NonceCounts, NonceKey, NonceUse, ha1,
+};
 use blether_sip_core::{AddressOfRecord, Authorization, ByteStr, Request, SipUri, Uri, WwwAuthenticate};
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use rand::{Rng, RngExt as _};
-use sha2::Sha256;
-use subtle::ConstantTimeEq as _;
 
 use crate::account::SharedAccounts;
 use fallback::{Fallback, Phone};
-
-/// Bytes of the HMAC that a nonce carries: 128 bits cannot be guessed, and keep the header short.
-const TAG_LEN: usize = 16;
-/// Time, number and HMAC, two hexadecimal digits a byte.
-const NONCE_DIGITS: usize = 2 * (8 + 8 + TAG_LEN);
 
 /// How an [`Authenticator`] behaves.
 #[derive(Debug, Clone)]
@@ -45,7 +39,7 @@ pub struct AuthenticatorConfig {
     /// How long a nonce is good for. Default five minutes: most calls of a busy phone need no second round trip, and a
     /// captured answer is soon worthless.
     pub nonce_lifetime: Duration,
-    /// How many used nonces are remembered. Default 100 000 (some 5 MB): 300 log-ins a second for the whole lifetime.
+    /// How many used nonces are remembered. Default 100 000 (some 6 MB): 300 log-ins a second for the whole lifetime.
     pub max_used_nonces: usize,
 }
 
@@ -178,7 +172,7 @@ pub enum ChallengeReason {
     ForeignNonce,
     /// The password is right; the nonce is too old.
     ExpiredNonce,
-    /// The password is right; the nonce count is not above the last one.
+    /// The password is right; the nonce count was used before, or is far below the last one ([`NonceCounts`]).
     Replay,
 }
 
@@ -220,7 +214,7 @@ pub struct Authenticator {
     decoys: Decoys,
     opaque: ByteStr,
     key: NonceKey,
-    /// Nonces count milliseconds from here.
+    /// Nonces count the time from here.
     epoch: Instant,
     issued: AtomicU64,
     /// Held for one look-up. A panic under the lock can at worst leave an entry too many, so poison does not matter.
@@ -243,7 +237,7 @@ impl Authenticator {
         Self {
             decoys: Decoys { md5: decoy(Algorithm::Md5), sha256: decoy(Algorithm::Sha256) },
             opaque: ByteStr::from(format!("{:016x}", rng.random::<u64>())),
-            key: NonceKey(rng.random()),
+            key: NonceKey::new(rng.random()),
             epoch: now,
             issued: AtomicU64::new(0),
             used: Mutex::new(UsedNonces { limit: config.max_used_nonces.max(1), ..UsedNonces::default() }),
@@ -285,13 +279,14 @@ impl Authenticator {
         let accounts = self.accounts.now();
         let account = accounts.get(&credentials.username);
         let offered = self.config.algorithms.as_slice();
-        let wanted = credentials.known_algorithm().filter(|algorithm| offered.contains(algorithm));
+        let wanted = credentials.known_algorithm().filter(|a| offered.contains(a) && !credentials.is_session());
         let algorithm = wanted.unwrap_or(Algorithm::Sha256);
         let decoy = match algorithm {
             Algorithm::Md5 => &self.decoys.md5,
-            Algorithm::Sha256 => &self.decoys.sha256,
+            Algorithm::Sha256 | Algorithm::Sha512_256 => &self.decoys.sha256,
         };
-        let proved = credentials.verify(account.map_or(decoy, |account| account.ha1(algorithm)), request.method());
+        let stored = account.and_then(|account| account.ha1(algorithm));
+        let proved = credentials.verify(stored.unwrap_or(decoy), request.method());
         let (true, Some(_), Some(account)) = (proved, wanted, account) else {
             if let Some((phone, algorithm)) = phone.zip(wanted) {
                 self.fallback().handle_wrong_answer(phone, algorithm);
@@ -321,8 +316,8 @@ impl Authenticator {
 
     /// A header for each algorithm, one nonce.
     fn challenge(&self, now: Instant, why: ChallengeReason, offer: OfferedAlgorithms) -> Verification {
-        let nonce = Nonce { issued_ms: self.milliseconds(now), number: self.issued.fetch_add(1, Ordering::Relaxed) };
-        let nonce = nonce.to_text(&self.key);
+        let nonce = Nonce { issued: self.since_epoch(now), number: self.issued.fetch_add(1, Ordering::Relaxed) };
+        let nonce = self.key.issue(nonce, self.config.realm.as_bytes());
         let header = |algorithm| {
             let mut challenge = Challenge::new(&self.config.realm, &nonce, algorithm);
             challenge.opaque = Some(self.opaque.clone());
@@ -339,23 +334,22 @@ impl Authenticator {
     }
 
     fn use_up(&self, now: Instant, credentials: &Credentials) -> Result<(), ChallengeReason> {
-        let nonce = Nonce::from_text(&credentials.nonce, &self.key).ok_or(ChallengeReason::ForeignNonce)?;
-        let now_ms = self.milliseconds(now);
-        let lifetime_ms = u64::try_from(self.config.nonce_lifetime.as_millis()).unwrap_or(u64::MAX);
-        let oldest_ms = now_ms.saturating_sub(lifetime_ms);
-        if nonce.issued_ms < oldest_ms {
-            return Err(ChallengeReason::ExpiredNonce);
-        }
+        let (now, lifetime) = (self.since_epoch(now), self.config.nonce_lifetime);
+        let nonce = match self.key.check(&credentials.nonce, self.config.realm.as_bytes(), now, lifetime) {
+            NonceCheck::Valid(nonce) => nonce,
+            NonceCheck::Expired(_) => return Err(ChallengeReason::ExpiredNonce),
+            NonceCheck::Forged => return Err(ChallengeReason::ForeignNonce),
+        };
         // `verify` accepts nothing without a count.
         let count = credentials.nc.unwrap_or(0);
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        let result = used.use_up(nonce, count, oldest_ms);
+        let result = used.use_up(nonce, count, now.saturating_sub(lifetime));
         metrics::gauge!("blether_engine_nonces_remembered").set(used.by_number.len() as f64);
         result
     }
 
-    fn milliseconds(&self, now: Instant) -> u64 {
-        u64::try_from(now.saturating_duration_since(self.epoch).as_millis()).unwrap_or(u64::MAX)
+    fn since_epoch(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.epoch)
     }
 }
 
@@ -382,55 +376,6 @@ fn names_resource(digest_uri: &ByteStr, request_uri: &Uri) -> bool {
     }
 }
 
-/// The key under which nonces are issued. `Debug` hides it.
-struct NonceKey([u8; 32]);
-
-impl fmt::Debug for NonceKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("NonceKey(***)")
-    }
-}
-
-impl NonceKey {
-    fn tag(&self, nonce: Nonce) -> [u8; TAG_LEN] {
-        let mut whole = [0; 32];
-        // An HMAC takes a key of any length; the error of its constructor is for ciphers.
-        if let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) {
-            mac.update(&nonce.issued_ms.to_be_bytes());
-            mac.update(&nonce.number.to_be_bytes());
-            whole = mac.finalize().into_bytes().into();
-        }
-        let mut tag = [0; TAG_LEN];
-        tag.iter_mut().zip(whole).for_each(|(to, from)| *to = from);
-        tag
-    }
-}
-
-/// When a nonce was issued, and as the how-manieth. The number alone names it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Nonce {
-    issued_ms: u64,
-    number: u64,
-}
-
-impl Nonce {
-    fn to_text(self, key: &NonceKey) -> String {
-        let tag = u128::from_be_bytes(key.tag(self));
-        format!("{:016x}{:016x}{tag:032x}", self.issued_ms, self.number)
-    }
-
-    /// Reads a nonce that was issued under this key; `None` for every other text.
-    fn from_text(text: &str, key: &NonceKey) -> Option<Self> {
-        let valid = text.len() == NONCE_DIGITS && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        let (time, rest) = text.split_at_checked(16).filter(|_| valid)?;
-        let (number, tag) = rest.split_at_checked(16)?;
-        let nonce =
-            Self { issued_ms: u64::from_str_radix(time, 16).ok()?, number: u64::from_str_radix(number, 16).ok()? };
-        let tag = u128::from_str_radix(tag, 16).ok()?.to_be_bytes();
-        bool::from(key.tag(nonce).ct_eq(&tag)).then_some(nonce)
-    }
-}
-
 /// The nonces that somebody has logged in with.
 #[derive(Debug, Default)]
 struct UsedNonces {
@@ -443,23 +388,24 @@ struct UsedNonces {
 
 #[derive(Debug, Clone, Copy)]
 struct Used {
-    issued_ms: u64,
-    highest_count: u32,
+    issued: Duration,
+    counts: NonceCounts,
 }
 
 impl UsedNonces {
-    fn use_up(&mut self, nonce: Nonce, count: u32, oldest_ms: u64) -> Result<(), ChallengeReason> {
+    /// `oldest` is when a nonce was issued that is just still good.
+    fn use_up(&mut self, nonce: Nonce, count: u32, oldest: Duration) -> Result<(), ChallengeReason> {
         if nonce.number < self.horizon {
             return Err(ChallengeReason::ExpiredNonce);
         }
-        let highest = self.by_number.get(&nonce.number).map_or(0, |used| used.highest_count);
-        if count <= highest {
+        let mut counts = self.by_number.get(&nonce.number).map_or_else(NonceCounts::default, |used| used.counts);
+        if counts.use_up(count) != NonceUse::Fresh {
             return Err(ChallengeReason::Replay);
         }
-        self.by_number.insert(nonce.number, Used { issued_ms: nonce.issued_ms, highest_count: count });
+        self.by_number.insert(nonce.number, Used { issued: nonce.issued, counts });
         // What has expired is refused for that, and need not be remembered.
-        while let Some(oldest) = self.by_number.first_entry() {
-            let expired = oldest.get().issued_ms < oldest_ms;
+        while let Some(first) = self.by_number.first_entry() {
+            let expired = first.get().issued < oldest;
             if !expired && self.by_number.len() <= self.limit {
                 break;
             }

@@ -64,7 +64,7 @@ impl Light {
         let response = self.ask(deadline, |phone| {
             let mut request = phone.request(user, contact);
             let uri = request.uri().to_string();
-            let asked = DigestRequest { method: &Method::Register, uri: &uri, cnonce: "light", nc: 1 };
+            let asked = DigestRequest { method: &Method::Register, uri: &uri, cnonce: "light", nc: 1, body: b"" };
             let answer = Credentials::answer(&challenge, user, &Secret::password(phone.password), &asked).unwrap();
             request.headers_mut().push(Authorization(answer));
             request

@@ -170,7 +170,7 @@ impl Stranger {
     ) -> Request {
         let mut register = self.request(Method::Register, aor);
         let uri = register.uri().to_string();
-        let asked = DigestRequest { method: &Method::Register, uri: &uri, cnonce: "stranger", nc };
+        let asked = DigestRequest { method: &Method::Register, uri: &uri, cnonce: "stranger", nc, body: b"" };
         let answer = Credentials::answer(&challenge.0, user, &Secret::password(password), &asked).unwrap();
         register.headers_mut().push(Authorization(answer));
         register

@@ -1,42 +1,74 @@
-//! The hashes, and what is kept in place of a password.
+//! The hashes and their names.
 
 use alloc::string::String;
 use core::fmt;
 
 use md5::{Digest, Md5};
-use sha2::Sha256;
-use subtle::ConstantTimeEq as _;
+use sha2::{Sha256, Sha512_256};
 
 use crate::ByteStr;
 
-/// A hash that digests are computed with here (RFC 8760 §2.1).
+/// A hash that digests are computed with (RFC 7616 §3.7, RFC 8760 §2.1); the weakest is the least.
+///
+/// Each is used in two ways, plain and for a session (`MD5-sess`), which an [`AlgorithmName`] tells apart.
+///
+/// ```
+/// use blether_sip_core::digest::Algorithm;
+///
+/// assert_eq!(Algorithm::from_name("sha-256"), Some(Algorithm::Sha256));
+/// assert_eq!(Algorithm::Sha512_256.as_str(), "SHA-512-256");
+/// assert!(Algorithm::Md5.bits() < Algorithm::Sha256.bits());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Algorithm {
     /// `MD5`: 32 hexadecimal digits. Kept for the many phones that know no other.
     Md5,
     /// `SHA-256`: 64 hexadecimal digits.
     Sha256,
+    /// `SHA-512-256`: SHA-512/256, 64 hexadecimal digits. The reserve, should SHA-256 be broken.
+    Sha512_256,
 }
 
 impl Algorithm {
+    /// All of them, the weakest first.
+    pub const ALL: [Self; 3] = [Self::Md5, Self::Sha256, Self::Sha512_256];
+
     /// The name in the IANA registry, as it is written in a header.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Md5 => "MD5",
             Self::Sha256 => "SHA-256",
+            Self::Sha512_256 => "SHA-512-256",
         }
     }
 
-    /// Finds the algorithm by its registered name, in any case; `None` for what is not computed here.
+    /// Finds the algorithm by its registered name, in any case; `None` for what is not computed here, and for the name of
+    /// a session variant.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Md5, Self::Sha256].into_iter().find(|known| name.eq_ignore_ascii_case(known.as_str()))
+        Self::ALL.into_iter().find(|known| name.eq_ignore_ascii_case(known.as_str()))
+    }
+
+    /// How long a digest is, in bits. Two algorithms that make digests of one length count as equally strong.
+    pub fn bits(self) -> u16 {
+        match self {
+            Self::Md5 => 128,
+            Self::Sha256 | Self::Sha512_256 => 256,
+        }
+    }
+
+    /// What stands for a user's name in credentials with [`userhash`](super::Credentials::userhash) (RFC 7616 §3.4.4), in
+    /// lower-case hexadecimal digits. A server keeps one for each user and algorithm, to find the user by.
+    #[must_use]
+    pub fn hash_username(self, username: &str, realm: &str) -> String {
+        self.hash(&[username, realm])
     }
 
     /// Hashes the parts, joined by colons, to lower-case hexadecimal digits: `H(concat(a, ":", b, …))` of RFC 7616 §3.3.
-    pub(super) fn hash(self, parts: &[&str]) -> String {
+    pub(super) fn hash<T: AsRef<[u8]>>(self, parts: &[T]) -> String {
         match self {
-            Self::Md5 => hash_parts::<Md5>(parts),
-            Self::Sha256 => hash_parts::<Sha256>(parts),
+            Self::Md5 => hash_parts::<Md5>(parts.iter()),
+            Self::Sha256 => hash_parts::<Sha256>(parts.iter()),
+            Self::Sha512_256 => hash_parts::<Sha512_256>(parts.iter()),
         }
     }
 }
@@ -48,11 +80,22 @@ impl fmt::Display for Algorithm {
 }
 
 /// The `algorithm` parameter as a header has it: one that is computed here, or any other name.
+///
+/// ```
+/// use blether_sip_core::digest::{Algorithm, AlgorithmName};
+///
+/// assert_eq!(AlgorithmName::from("MD5"), AlgorithmName::Known(Algorithm::Md5));
+/// let session = AlgorithmName::from("SHA-256-sess");
+/// assert_eq!((session.known(), session.is_session()), (Some(Algorithm::Sha256), true));
+/// assert_eq!(AlgorithmName::from("AKAv2-SHA-256").known(), None);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AlgorithmName {
     /// An algorithm that this crate computes.
     Known(Algorithm),
-    /// Another name (`MD5-sess`, `SHA-512-256`, …), as written; nothing is ever verified with it.
+    /// Its session variant: `MD5-sess`, `SHA-256-sess`, `SHA-512-256-sess` (RFC 7616 §3.4.2).
+    Session(Algorithm),
+    /// Another name (`AKAv1-MD5`, …), as written; nothing is ever verified with it.
     Unknown(ByteStr),
 }
 
@@ -61,133 +104,64 @@ impl AlgorithmName {
     pub fn as_str(&self) -> &str {
         match self {
             Self::Known(algorithm) => algorithm.as_str(),
+            Self::Session(Algorithm::Md5) => "MD5-sess",
+            Self::Session(Algorithm::Sha256) => "SHA-256-sess",
+            Self::Session(Algorithm::Sha512_256) => "SHA-512-256-sess",
             Self::Unknown(name) => name,
         }
     }
 
-    /// The algorithm, if it is one that this crate computes.
+    /// The hash, if it is one that this crate computes, whether for a session or not.
     pub fn known(&self) -> Option<Algorithm> {
         match self {
-            Self::Known(algorithm) => Some(*algorithm),
+            Self::Known(algorithm) | Self::Session(algorithm) => Some(*algorithm),
             Self::Unknown(_) => None,
+        }
+    }
+
+    /// Whether it is a session variant that is computed here.
+    pub fn is_session(&self) -> bool {
+        matches!(self, Self::Session(_))
+    }
+}
+
+impl From<Algorithm> for AlgorithmName {
+    fn from(algorithm: Algorithm) -> Self {
+        Self::Known(algorithm)
+    }
+}
+
+impl From<ByteStr> for AlgorithmName {
+    fn from(name: ByteStr) -> Self {
+        let session = |known: &Algorithm| name.eq_ignore_ascii_case(Self::Session(*known).as_str());
+        match Algorithm::from_name(&name) {
+            Some(algorithm) => Self::Known(algorithm),
+            None => Algorithm::ALL.into_iter().find(session).map_or_else(|| Self::Unknown(name.clone()), Self::Session),
         }
     }
 }
 
 impl From<&str> for AlgorithmName {
     fn from(name: &str) -> Self {
-        match Algorithm::from_name(name) {
-            Some(algorithm) => Self::Known(algorithm),
-            None => Self::Unknown(ByteStr::from(name)),
-        }
+        Self::from(ByteStr::from(name))
     }
 }
 
-/// H(A1), the hash of user, realm and password (RFC 7616 §3.4.2): what a server stores in place of the password.
-///
-/// Whoever has it can log in to that realm, so `Debug` hides it and `==` takes the same time wherever two differ.
-#[derive(Clone)]
-pub struct Ha1 {
-    algorithm: Algorithm,
-    hex: String,
-}
-
-impl Ha1 {
-    /// Takes a stored HA1: as many hexadecimal digits as the algorithm makes. `None` for anything else.
-    pub fn from_hex(algorithm: Algorithm, hex: &str) -> Option<Self> {
-        let digits = match algorithm {
-            Algorithm::Md5 => 32,
-            Algorithm::Sha256 => 64,
-        };
-        let valid = hex.len() == digits && hex.bytes().all(|b| b.is_ascii_hexdigit());
-        valid.then(|| Self { algorithm, hex: hex.to_ascii_lowercase() })
-    }
-
-    /// The algorithm that it was computed with, and the only one that it can verify.
-    pub fn algorithm(&self) -> Algorithm {
-        self.algorithm
-    }
-
-    /// The lower-case hexadecimal digits, for storing. They are as secret as the password.
-    pub fn expose_hex(&self) -> &str {
-        &self.hex
-    }
-}
-
-impl PartialEq for Ha1 {
-    fn eq(&self, other: &Self) -> bool {
-        self.algorithm == other.algorithm && bool::from(self.hex.as_bytes().ct_eq(other.hex.as_bytes()))
-    }
-}
-
-impl Eq for Ha1 {}
-
-impl fmt::Debug for Ha1 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Ha1({}, ***)", self.algorithm)
-    }
-}
-
-/// Computes H(A1) from a password (RFC 7616 §3.4.2): the hash of `user:realm:password`.
-pub fn ha1(algorithm: Algorithm, user: &str, realm: &str, password: &str) -> Ha1 {
-    Ha1 { algorithm, hex: algorithm.hash(&[user, realm, password]) }
-}
-
-/// What a client proves that it knows. `Debug` hides it.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Secret {
-    /// The password itself; answers a challenge of any realm and algorithm.
-    Password(Password),
-    /// A stored HA1; answers only challenges of its own realm and algorithm.
-    Ha1(Ha1),
-}
-
-/// A password in clear. `Debug` hides it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Password(String);
-
-impl Secret {
-    /// A password in clear.
-    pub fn password(password: impl Into<String>) -> Self {
-        Self::Password(Password(password.into()))
-    }
-
-    /// H(A1) for this algorithm, user and realm; an error if all that is known is an HA1 of another algorithm.
-    pub(super) fn ha1(&self, algorithm: Algorithm, user: &str, realm: &str) -> Result<Ha1, Algorithm> {
-        match self {
-            Self::Password(Password(password)) => Ok(ha1(algorithm, user, realm, password)),
-            Self::Ha1(stored) if stored.algorithm == algorithm => Ok(stored.clone()),
-            Self::Ha1(stored) => Err(stored.algorithm),
-        }
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Password(_) => f.write_str("Password(***)"),
-            Self::Ha1(ha1) => ha1.fmt(f),
-        }
-    }
-}
-
-impl fmt::Debug for Password {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
-
-fn hash_parts<H: Digest>(parts: &[&str]) -> String {
+fn hash_parts<H: Digest>(parts: impl Iterator<Item: AsRef<[u8]>>) -> String {
     let mut hasher = H::new();
-    for (index, part) in parts.iter().enumerate() {
+    for (index, part) in parts.enumerate() {
         if index > 0 {
             hasher.update(b":");
         }
-        hasher.update(part.as_bytes());
+        hasher.update(part.as_ref());
     }
-    let digest = hasher.finalize();
-    let mut hex = String::with_capacity(digest.len() * 2);
-    for byte in digest.iter() {
+    hex(&hasher.finalize())
+}
+
+/// Lower-case hexadecimal digits, two a byte.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    let mut hex = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
         for nibble in [byte >> 4, byte & 0x0f] {
             hex.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
         }
@@ -200,32 +174,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_hash_of_nothing_is_the_one_that_rfc_8760_prints() {
+    fn the_hash_of_nothing_is_the_one_that_the_rfcs_print() {
+        // RFC 8760 §2.6, RFC 3261 §22.4, and the 512/256 of FIPS 180-4's examples.
         assert_eq!(Algorithm::Sha256.hash(&[""]), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
         assert_eq!(Algorithm::Md5.hash(&[""]), "d41d8cd98f00b204e9800998ecf8427e");
+        let abc = "53048e2681941ef99b2e29b76b4c7dabe4c2d0c634fc6d46e0e2f13107e7af23";
+        assert_eq!(Algorithm::Sha512_256.hash(&["abc"]), abc);
     }
 
     #[test]
-    fn algorithm_names_are_found_in_any_case_and_session_variants_are_unknown() {
+    fn algorithm_names_are_found_in_any_case() {
         assert_eq!(Algorithm::from_name("sha-256"), Some(Algorithm::Sha256));
-        assert_eq!(Algorithm::from_name("md5"), Some(Algorithm::Md5));
-        for other in ["MD5-sess", "SHA-256-sess", "SHA-512-256", "SHA256", ""] {
+        for other in ["MD5-sess", "SHA-512", "SHA256", "SHA-512/256", ""] {
             assert_eq!(Algorithm::from_name(other), None, "{other}");
         }
-    }
-
-    #[test]
-    fn debug_shows_no_secret() {
-        let stored = ha1(Algorithm::Md5, "alice", "blether", "wonderland");
-        let said = format!("{stored:?} {:?} {:?}", Secret::password("wonderland"), Secret::Ha1(stored.clone()));
-        assert!(!said.contains("wonderland") && !said.contains(stored.expose_hex()), "{said}");
-    }
-
-    #[test]
-    fn a_stored_ha1_has_the_length_of_its_algorithm() {
-        let digits = "0123456789abcdef0123456789ABCDEF";
-        assert!(Ha1::from_hex(Algorithm::Md5, digits).is_some());
-        assert!(Ha1::from_hex(Algorithm::Sha256, digits).is_none());
-        assert!(Ha1::from_hex(Algorithm::Md5, &digits.replace('0', "g")).is_none());
+        for known in Algorithm::ALL {
+            for name in [AlgorithmName::Known(known), AlgorithmName::Session(known)] {
+                assert_eq!(AlgorithmName::from(name.as_str().to_ascii_lowercase().as_str()), name);
+            }
+        }
+        assert_eq!(AlgorithmName::from("md4-sess"), AlgorithmName::Unknown("md4-sess".into()));
     }
 }

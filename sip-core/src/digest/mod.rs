@@ -1,19 +1,26 @@
-//! Digest access authentication: challenges, the credentials that answer them, and the sums between
+//! Digest access authentication: challenges, the credentials that answer them, what the server confirms, and the sums between
 //! (RFC 7616, RFC 8760, RFC 3261 §22).
 //!
-//! Computed are MD5 and SHA-256 with `qop=auth`, and for clients the form without `qop` that old servers ask for
-//! (RFC 2069). Session variants (`-sess`), `auth-int`, SHA-512/256 and user-name hashing are absent: an algorithm or a scheme
-//! that is not known parses, is written again as it was, and never verifies.
+//! Computed are MD5, SHA-256 and SHA-512/256, each plain and for a session (`-sess`), with `qop=auth`, `auth-int` and the form without
+//! `qop` that old peers know (RFC 2069). An algorithm or a scheme that is not known parses, is written again as it was, and
+//! never verifies. Basic is such a scheme: SIP has no use for it (RFC 8760 §2.6). Absent is the preparation of names and passwords beyond ASCII
+//! (Unicode Normalization Form C, RFC 7616 §4), and AKA (RFC 3310).
 //!
-//! Nothing here keeps state. Which nonce was issued, when, and how often it was used is for the server to know; which
-//! nonce count comes next, for the client.
+//! | as a client | as a server |
+//! | --- | --- |
+//! | [`ChallengePolicy::choose`]: which challenges to answer | [`NonceKey::issue`], [`Challenge::for_each_algorithm`]: ask |
+//! | [`Credentials::answer`]: answer one | [`Credentials::check`], [`NonceKey::check`], [`NonceCounts::use_up`]: believe it, in this order |
+//! | [`Confirmation::check`]: believe the server | [`Confirmation::new`]: prove to be the server |
+//!
+//! Nothing here keeps state. How often a nonce was used is for the server to know, which has a [`NonceCounts`] for each that
+//! somebody has logged in with; which nonce count comes next, for the client.
 //!
 //! ```
 //! use blether_sip_core::Method;
 //! use blether_sip_core::digest::{Algorithm, Challenge, Credentials, DigestRequest, Secret, ha1};
 //!
 //! let challenge: Challenge = r#"Digest realm="blether", nonce="84a4cc6f3082121f", algorithm=SHA-256, qop="auth""#.parse()?;
-//! let asked = DigestRequest { method: &Method::Register, uri: "sip:blether.example", cnonce: "0a4f113b", nc: 1 };
+//! let asked = DigestRequest { method: &Method::Register, uri: "sip:blether.example", cnonce: "0a4f113b", nc: 1, body: b"" };
 //! let answer = Credentials::answer(&challenge, "alice", &Secret::password("wonderland"), &asked)?;
 //!
 //! let stored = ha1(Algorithm::Sha256, "alice", "blether", "wonderland");
@@ -23,17 +30,37 @@
 //! ```
 
 mod algorithm;
+mod answer;
 mod challenge;
+mod choice;
+mod confirmation;
 mod credentials;
+mod extended;
+mod nonce;
 mod parameters;
+mod qop;
+mod secret;
 
-pub use algorithm::{Algorithm, AlgorithmName, Ha1, Password, Secret, ha1};
-pub use challenge::{Challenge, Qop};
-pub use credentials::{Credentials, DigestRequest};
+pub use algorithm::{Algorithm, AlgorithmName};
+pub use answer::DigestRequest;
+pub use challenge::Challenge;
+pub use choice::{ChallengePolicy, MAX_REALMS, Preference};
+pub use confirmation::{Confirmation, ServerProof};
+pub use credentials::Credentials;
+pub use nonce::{Nonce, NonceCheck, NonceCounts, NonceKey, NonceUse};
+pub use qop::{Protection, Qop};
+pub use secret::{Ha1, Password, Secret, SessionKey, ha1};
 
 use crate::ByteStr;
 
-/// Why a challenge or credentials could not be read, or a challenge not be answered.
+/// Why a challenge, credentials or a confirmation could not be read, or a challenge not be answered.
+///
+/// ```
+/// use blether_sip_core::digest::{Challenge, DigestError};
+///
+/// assert_eq!("Digest realm=\"r\"".parse::<Challenge>(), Err(DigestError::Missing("nonce")));
+/// assert_eq!("Digest realm".parse::<Challenge>(), Err(DigestError::Syntax { at: 12 }));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DigestError {
@@ -65,10 +92,10 @@ pub enum DigestError {
     #[error("authentication scheme {0} is not supported; only Digest is")]
     UnsupportedScheme(ByteStr),
     /// The challenge wants a hash that is not computed here; try the next challenge (RFC 8760 §2.4).
-    #[error("digest algorithm {0} is not supported; MD5 and SHA-256 are")]
+    #[error("digest algorithm {0} is not supported here; MD5, SHA-256 and SHA-512-256 are")]
     UnsupportedAlgorithm(ByteStr),
-    /// The challenge offers no quality of protection that is computed here.
-    #[error("the challenge offers no qop that is supported; only \"auth\" is")]
+    /// The challenge offers no quality of protection that is computed here, or none at all for a session.
+    #[error("the challenge offers no qop that can be answered; \"auth\" and \"auth-int\" can")]
     UnsupportedQop,
     /// The secret is an HA1 of another algorithm than the challenge asks for.
     #[error("the stored HA1 is for {have}, the challenge asks for {wanted}")]

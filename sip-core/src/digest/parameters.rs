@@ -1,11 +1,12 @@
-//! The `scheme name=value, name="value"` syntax that all four headers share (RFC 7235 §2.1, RFC 3261 §25.1).
+//! The `scheme name=value, name="value"` syntax that the headers share, and the list without a scheme
+//! of Authentication-Info (RFC 7235 §2.1, RFC 3261 §25.1).
 
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
 use super::DigestError;
-use crate::ByteStr;
+use crate::{ByteStr, grammar};
 
 /// Digest defines 13 parameters; the rest is room for extensions.
 pub(super) const MAX_PARAMETERS: usize = 32;
@@ -22,11 +23,23 @@ pub(super) struct Parameter {
 /// A header value split in scheme and parameters.
 pub(super) enum Split {
     Digest(Parameters),
-    /// Any other scheme, with all that follows it as written.
-    Foreign {
-        scheme: ByteStr,
-        rest: ByteStr,
-    },
+    Foreign(Foreign),
+}
+
+/// A value of another scheme than Digest, with all that follows the name of the scheme as written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Foreign {
+    pub(super) scheme: ByteStr,
+    rest: ByteStr,
+}
+
+impl fmt::Display for Foreign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut line = String::from(&*self.scheme);
+        line.push(' ');
+        grammar::write_text(&mut line, &self.rest);
+        f.write_str(&line)
+    }
 }
 
 /// The parameters of a Digest header, none of them twice. Fields are taken out by name; what is left is an extension.
@@ -44,18 +57,27 @@ impl Parameters {
         self.take(name).ok_or(DigestError::Missing(name))
     }
 
+    /// Removes a parameter that is true or false, and false unless it is said to be true.
+    pub(super) fn flag(&mut self, name: &str) -> bool {
+        self.take(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    }
+
+    /// Removes `nc`: eight hexadecimal digits (RFC 7616 §3.4).
+    pub(super) fn nonce_count(&mut self) -> Result<Option<u32>, DigestError> {
+        let Some(digits) = self.take("nc") else { return Ok(None) };
+        let valid = digits.len() == 8 && digits.as_bytes().iter().all(u8::is_ascii_hexdigit);
+        let count = valid.then(|| u32::from_str_radix(&digits, 16).ok()).flatten();
+        count.map(Some).ok_or(DigestError::BadValue("nc"))
+    }
+
     pub(super) fn into_rest(self) -> Vec<Parameter> {
         self.0
     }
 }
 
-/// Splits a header value. Line folds, if still in it, count as white space; other control characters, which could not be written again,
-/// have no place in it.
-pub(super) fn split(value: &str) -> Result<Split, DigestError> {
-    if let Some(at) = value.find(|c: char| c.is_ascii_control() && !is_space(c)) {
-        return Err(DigestError::Syntax { at });
-    }
-    let mut cursor = Cursor { text: value, at: 0 };
+/// Splits a header value in scheme and parameters, which share its memory.
+pub(super) fn split(value: &ByteStr) -> Result<Split, DigestError> {
+    let mut cursor = Cursor::new(value)?;
     cursor.skip_space();
     let scheme = cursor.token();
     if scheme.is_empty() {
@@ -66,28 +88,14 @@ pub(super) fn split(value: &str) -> Result<Split, DigestError> {
     }
     if !scheme.eq_ignore_ascii_case("Digest") {
         let rest = cursor.rest().trim_end_matches(is_space);
-        return Ok(Split::Foreign { scheme: ByteStr::from(scheme), rest: ByteStr::from(rest) });
+        return Ok(Split::Foreign(Foreign { scheme: value.share(scheme), rest: value.share(rest) }));
     }
-    let mut parameters: Vec<Parameter> = Vec::new();
-    loop {
-        // Empty list elements are skipped, as every reader of a comma list must (RFC 7230 §7).
-        while cursor.skip_space() || cursor.eat(',') {}
-        if cursor.rest().is_empty() {
-            return Ok(Split::Digest(Parameters(parameters)));
-        }
-        if parameters.len() == MAX_PARAMETERS {
-            return Err(DigestError::TooManyParameters { limit: MAX_PARAMETERS });
-        }
-        let parameter = cursor.parameter()?;
-        if parameters.iter().any(|p| p.name.eq_ignore_ascii_case(&parameter.name)) {
-            return Err(DigestError::Duplicate(parameter.name));
-        }
-        parameters.push(parameter);
-        cursor.skip_space();
-        if !cursor.rest().is_empty() && !cursor.eat(',') {
-            return Err(DigestError::Syntax { at: cursor.at });
-        }
-    }
+    cursor.parameters().map(Split::Digest)
+}
+
+/// Splits the value of a header that has no scheme.
+pub(super) fn bare(value: &ByteStr) -> Result<Parameters, DigestError> {
+    Cursor::new(value)?.parameters()
 }
 
 /// Writes `name=value` pairs with commas between, after a scheme.
@@ -97,9 +105,14 @@ pub(super) struct Writer<'a, 'f> {
 }
 
 impl<'a, 'f> Writer<'a, 'f> {
-    pub(super) fn new(out: &'a mut fmt::Formatter<'f>) -> Result<Self, fmt::Error> {
+    pub(super) fn digest(out: &'a mut fmt::Formatter<'f>) -> Result<Self, fmt::Error> {
         out.write_str("Digest ")?;
-        Ok(Self { out, first: true })
+        Ok(Self::bare(out))
+    }
+
+    /// Without a scheme.
+    pub(super) fn bare(out: &'a mut fmt::Formatter<'f>) -> Self {
+        Self { out, first: true }
     }
 
     pub(super) fn token(&mut self, name: &str, value: impl fmt::Display) -> fmt::Result {
@@ -144,11 +157,46 @@ impl fmt::Display for Quoted<'_> {
 }
 
 struct Cursor<'a> {
+    whole: &'a ByteStr,
     text: &'a str,
     at: usize,
 }
 
 impl<'a> Cursor<'a> {
+    /// Line folds, if still in it, count as white space; other control characters, which could not be written again, have no
+    /// place in it.
+    fn new(whole: &'a ByteStr) -> Result<Self, DigestError> {
+        let text = whole.as_str();
+        match text.find(|c: char| c.is_ascii_control() && !is_space(c)) {
+            Some(at) => Err(DigestError::Syntax { at }),
+            None => Ok(Self { whole, text, at: 0 }),
+        }
+    }
+
+    /// `#auth-param`, to the end.
+    fn parameters(&mut self) -> Result<Parameters, DigestError> {
+        let mut parameters: Vec<Parameter> = Vec::new();
+        loop {
+            // Empty list elements are skipped, as every reader of a comma list must (RFC 7230 §7).
+            while self.skip_space() || self.eat(',') {}
+            if self.rest().is_empty() {
+                return Ok(Parameters(parameters));
+            }
+            if parameters.len() == MAX_PARAMETERS {
+                return Err(DigestError::TooManyParameters { limit: MAX_PARAMETERS });
+            }
+            let parameter = self.parameter()?;
+            if parameters.iter().any(|p| p.name.eq_ignore_ascii_case(&parameter.name)) {
+                return Err(DigestError::Duplicate(parameter.name));
+            }
+            parameters.push(parameter);
+            self.skip_space();
+            if !self.rest().is_empty() && !self.eat(',') {
+                return Err(DigestError::Syntax { at: self.at });
+            }
+        }
+    }
+
     fn rest(&self) -> &'a str {
         self.text.get(self.at..).unwrap_or_default()
     }
@@ -191,9 +239,9 @@ impl<'a> Cursor<'a> {
             if value.is_empty() {
                 return Err(DigestError::Syntax { at: self.at });
             }
-            ByteStr::from(value)
+            self.whole.share(value)
         };
-        Ok(Parameter { name: ByteStr::from(name), value, quoted })
+        Ok(Parameter { name: self.whole.share(name), value, quoted })
     }
 
     /// Reads to the closing quote; the opening one is eaten already.
@@ -204,7 +252,7 @@ impl<'a> Cursor<'a> {
             && !value.contains('\\')
         {
             self.at += rest.len() - after.len();
-            return Ok(ByteStr::from(value));
+            return Ok(self.whole.share(value));
         }
         let mut value = String::new();
         let mut escaped = false;
@@ -247,9 +295,9 @@ mod tests {
     use super::*;
 
     fn check(value: &str, expected: Result<&[(&str, &str)], DigestError>) {
-        let got = split(value).map(|s| match s {
+        let got = split(&value.into()).map(|s| match s {
             Split::Digest(p) => p.into_rest().iter().map(|p| (p.name.to_string(), p.value.to_string())).collect(),
-            Split::Foreign { scheme, rest } => vec![(scheme.to_string(), rest.to_string())],
+            Split::Foreign(Foreign { scheme, rest }) => vec![(scheme.to_string(), rest.to_string())],
         });
         let expected = expected.map(|e| e.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect::<Vec<_>>());
         assert_eq!(got, expected, "{value}");

@@ -1,6 +1,10 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::Method;
+
+mod rules;
+mod vectors;
 
 /// One parameter that a challenge or credentials may have, quoted or not.
 fn parameter() -> impl Strategy<Value = String> {
@@ -15,6 +19,9 @@ fn parameter() -> impl Strategy<Value = String> {
         Just("response"),
         Just("cnonce"),
         Just("stale"),
+        Just("userhash"),
+        Just("charset"),
+        Just("rspauth"),
         Just("x-other"),
     ];
     let value = prop_oneof!["[a-zA-Z0-9/=+:.-]{1,8}", "\"([ -!#-\\[\\]-~\u{e9}]|\\\\[ -~]){0,8}\""];
@@ -46,9 +53,18 @@ proptest! {
     }
 
     #[test]
+    fn a_confirmation_that_was_read_reads_the_same_once_written(text in header()) {
+        let text = text.trim_start_matches("Digest ");
+        if let Ok(confirmation) = text.parse::<Confirmation>() {
+            let written = confirmation.to_string();
+            prop_assert_eq!(written.parse::<Confirmation>(), Ok(confirmation), "{}", written);
+        }
+    }
+
+    #[test]
     fn no_text_makes_the_parsers_panic(text in "\\PC{0,80}", digest in "Digest [ -~\\t]{0,80}") {
         for text in [text, digest] {
-            let _ = (text.parse::<Challenge>(), text.parse::<Credentials>());
+            let _ = (text.parse::<Challenge>(), text.parse::<Credentials>(), text.parse::<Confirmation>());
         }
     }
 }

@@ -6,11 +6,21 @@ use crate::ByteStr;
 use crate::digest::{Challenge, Credentials, DigestError};
 
 macro_rules! authentication_headers {
-    ($($(#[$doc:meta])* $name:ident($value:ident) needs $needs:literal)*) => {
+    ($($(#[$doc:meta])* $name:ident($value:ident) $text:literal needs $needs:literal)*) => {
         $(
             $(#[$doc])*
             ///
             /// Each row is one; the commas in it separate parameters (RFC 3261 §7.3.1).
+            ///
+            /// ```
+            #[doc = concat!("use blether_sip_core::{", stringify!($name), "};")]
+            ///
+            #[doc = concat!("let text = r#\"", $text, "\"#;")]
+            #[doc = concat!("let header: ", stringify!($name), " = text.parse()?;")]
+            /// assert_eq!(&*header.0.realm, "atlanta.com");
+            /// assert_eq!(header.to_string(), text);
+            /// # Ok::<(), blether_sip_core::HeaderError>(())
+            /// ```
             #[derive(Debug, Clone, PartialEq, Eq)]
             pub struct $name(pub $value);
 
@@ -19,7 +29,7 @@ macro_rules! authentication_headers {
                 const REPETITION: Repetition = Repetition::Rows;
 
                 fn parse_value(value: ByteStr) -> Result<Self, HeaderError> {
-                    let parsed = value.parse().map($name);
+                    let parsed = $value::read(&value).map($name);
                     parsed.map_err(|error| HeaderError::malformed(Self::NAME, expected(&error, $needs)))
                 }
 
@@ -33,17 +43,17 @@ macro_rules! authentication_headers {
 
 authentication_headers! {
     /// A challenge of a user agent server or registrar, in a 401 (RFC 3261 §20.44).
-    WwwAuthenticate(Challenge) needs "a realm and a nonce"
+    WwwAuthenticate(Challenge) "Digest realm=\"atlanta.com\", nonce=\"84f1c1ae6cbe\", algorithm=MD5, qop=\"auth\"" needs "a realm and a nonce"
     /// A challenge of a proxy, in a 407 (RFC 3261 §20.27).
-    ProxyAuthenticate(Challenge) needs "a realm and a nonce"
+    ProxyAuthenticate(Challenge) "Digest realm=\"atlanta.com\", nonce=\"84f1c1ae6cbe\", algorithm=MD5, qop=\"auth\"" needs "a realm and a nonce"
     /// Credentials for a user agent server or registrar (RFC 3261 §20.7).
-    Authorization(Credentials) needs "username, realm, nonce, uri and response"
+    Authorization(Credentials) "Digest username=\"bob\", realm=\"atlanta.com\", nonce=\"84f1\", uri=\"sip:ss2.biloxi.com\", response=\"dfe56131d195\"" needs "username, realm, nonce, uri and response"
     /// Credentials for a proxy (RFC 3261 §20.28).
-    ProxyAuthorization(Credentials) needs "username, realm, nonce, uri and response"
+    ProxyAuthorization(Credentials) "Digest username=\"bob\", realm=\"atlanta.com\", nonce=\"84f1\", uri=\"sip:ss2.biloxi.com\", response=\"dfe56131d195\"" needs "username, realm, nonce, uri and response"
 }
 
 /// What should have stood where the error is.
-fn expected(error: &DigestError, needs: &'static str) -> &'static str {
+pub(super) fn expected(error: &DigestError, needs: &'static str) -> &'static str {
     match error {
         DigestError::NoScheme => "an authentication scheme such as Digest",
         DigestError::TooManyParameters { .. } => "at most 32 parameters",

@@ -5,6 +5,7 @@ macro_rules! for_each_header {
     ($call:ident) => {
         $call! {
             Allow
+            AuthenticationInfo
             Authorization
             CSeq
             CallId
@@ -17,6 +18,7 @@ macro_rules! for_each_header {
             MaxForwards
             MinExpires
             ProxyAuthenticate
+            ProxyAuthenticationInfo
             ProxyAuthorization
             ProxyRequire
             Reason
@@ -39,6 +41,7 @@ pub(crate) use for_each_header;
 
 mod allow;
 mod auth;
+mod authentication_info;
 mod call_id;
 mod contact;
 mod content_length;
@@ -64,6 +67,7 @@ mod warning;
 
 pub use allow::Allow;
 pub use auth::{Authorization, ProxyAuthenticate, ProxyAuthorization, WwwAuthenticate};
+pub use authentication_info::{AuthenticationInfo, ProxyAuthenticationInfo};
 pub use call_id::CallId;
 pub use contact::Contact;
 pub use content_length::ContentLength;

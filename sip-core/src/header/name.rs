@@ -155,6 +155,7 @@ header_names! {
     PrivAnswerMode "Priv-Answer-Mode"
     Privacy "Privacy"
     ProxyAuthenticate "Proxy-Authenticate"
+    ProxyAuthenticationInfo "Proxy-Authentication-Info"
     ProxyAuthorization "Proxy-Authorization"
     ProxyRequire "Proxy-Require"
     RAck "RAck"

@@ -143,7 +143,8 @@ impl fmt::Display for Anomaly {
 fn is_single(name: &HeaderName) -> bool {
     matches!(
         name,
-        HeaderName::ContentDisposition
+        HeaderName::AuthenticationInfo
+            | HeaderName::ContentDisposition
             | HeaderName::ContentType
             | HeaderName::Date
             | HeaderName::Event

@@ -3,9 +3,10 @@
 use std::fmt::Debug;
 
 use blether_sip_core::{
-    Allow, Authorization, CSeq, CallId, Contact, ContentLength, ContentType, Date, Expires, From, Headers, MaxForwards,
-    MinExpires, NameAddr, ProxyAuthenticate, ProxyAuthorization, ProxyRequire, Reason, RecordRoute, Require,
-    RetryAfter, Route, Server, Supported, To, TypedHeader, Unsupported, UserAgent, Via, Warning, WwwAuthenticate,
+    Allow, AuthenticationInfo, Authorization, CSeq, CallId, Contact, ContentLength, ContentType, Date, Expires, From,
+    Headers, MaxForwards, MinExpires, NameAddr, ProxyAuthenticate, ProxyAuthenticationInfo, ProxyAuthorization,
+    ProxyRequire, Reason, RecordRoute, Require, RetryAfter, Route, Server, Supported, To, TypedHeader, Unsupported,
+    UserAgent, Via, Warning, WwwAuthenticate,
 };
 
 /// A typed header: the name of its type, what to do with a value of it, and with the headers of a message.
@@ -26,7 +27,7 @@ macro_rules! headers {
 pub(crate) const HEADERS: &[Header] = headers! {
     Allow Authorization CSeq CallId Contact ContentLength ContentType Date Expires From MaxForwards MinExpires
     ProxyAuthenticate ProxyAuthorization ProxyRequire Reason RecordRoute Require RetryAfter Route Server Supported To
-    Unsupported UserAgent Via Warning WwwAuthenticate
+    Unsupported UserAgent Via Warning WwwAuthenticate AuthenticationInfo ProxyAuthenticationInfo
 };
 
 /// The first byte says which header, the rest is its value.

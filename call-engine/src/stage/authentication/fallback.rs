@@ -119,7 +119,7 @@ impl Fallback {
     /// Takes in a right answer: fresh, not replayed, and of the user that the phone says it is.
     pub(super) fn handle_log_in(&mut self, now: Instant, phone: &Phone, algorithm: Algorithm) {
         match algorithm {
-            Algorithm::Sha256 => self.logged_in.insert(phone, LoggedIn::Sha256),
+            Algorithm::Sha256 | Algorithm::Sha512_256 => self.logged_in.insert(phone, LoggedIn::Sha256),
             // One that took MD5 out of both needs no help.
             Algorithm::Md5 if self.offers_md5_alone(now, phone) => {
                 self.logged_in.insert(phone, LoggedIn::Md5 { last: now });

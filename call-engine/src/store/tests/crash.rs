@@ -71,7 +71,7 @@ async fn live(folder: &Path) {
         let (challenge, _) = registrar.handle(now, at.date, &request, flow(), &authenticator);
         let challenge = challenge.headers().all::<WwwAuthenticate>().unwrap().remove(0).0;
         let uri = request.uri().to_string();
-        let asked = DigestRequest { method: request.method(), uri: &uri, cnonce: "c", nc: 1 };
+        let asked = DigestRequest { method: request.method(), uri: &uri, cnonce: "c", nc: 1, body: b"" };
         let credentials = Credentials::answer(&challenge, user, &Secret::password("x"), &asked).unwrap();
         request.headers_mut().push(Authorization(credentials));
         let (response, outcome) = registrar.handle(now, at.date, &request, flow(), &authenticator);

@@ -231,6 +231,10 @@ pub(crate) enum Deviation {
     BareValue,
     /// A `=` without a value.
     EmptyValue,
+    /// A `tel:` URI that is no number, or a local one without its context.
+    Tel,
+    /// A character that should be escaped in a URI of another scheme.
+    UriCharacter,
 }
 
 /// Whether a backslash in a quoted string stands before a character beyond ASCII.

@@ -81,6 +81,12 @@ pub enum AnomalyKind {
     /// A URI parameter has a `=` and nothing after it (RFC 3261 §25.1: `other-param`).
     #[error("expected a value after the = of a URI parameter")]
     EmptyValue,
+    /// A `tel:` URI is no telephone number, or a local one that says not where it is valid (RFC 3966 §3, §5.1.5).
+    #[error("expected a number after tel:, and a phone-context if it is a local one")]
+    TelUri,
+    /// A URI of another scheme has a character that RFC 3986 §2 has escaped, such as `|`.
+    #[error("expected escapes of what no URI has")]
+    UriCharacter,
     /// The Call-ID is not `word [ "@" word ]` (RFC 3261 §25.1: `callid`).
     #[error("expected word@word")]
     CallId,
@@ -345,6 +351,8 @@ impl From<Deviation> for AnomalyKind {
             Deviation::HostName => AnomalyKind::HostName,
             Deviation::BareValue => AnomalyKind::UnquotedValue,
             Deviation::EmptyValue => AnomalyKind::EmptyValue,
+            Deviation::Tel => AnomalyKind::TelUri,
+            Deviation::UriCharacter => AnomalyKind::UriCharacter,
         }
     }
 }

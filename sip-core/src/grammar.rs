@@ -237,6 +237,10 @@ pub(crate) enum Deviation {
     Colons,
     /// A `received` that is no address, or one in brackets.
     Received,
+    /// A `tel:` URI that is no number, or a local one without its context.
+    Tel,
+    /// A character that should be escaped in a URI of another scheme.
+    UriCharacter,
 }
 
 /// Whether a backslash in a quoted string stands before a character beyond ASCII.

@@ -67,6 +67,9 @@
 //! | --- | --- | --- |
 //! | 3261 | §7 messages, §8.2.6 responses, §18.3 framing in datagrams, §19.1 URIs, §20 and §25 headers and grammar | typed values for the headers not exported here (they are read as text), multipart bodies; streams are framed by `sip-transport` |
 //! | 3326 | the Reason header | |
+//! | 3966, 4694, 5341 | `tel:` URIs, to and from SIP URIs; the domain of a number in ENUM (6116) | looking it up |
+//! | 5954, 5118 | IPv6 in URIs, compared by value | |
+//! | 3486, 4458, 5626, 5627 | the URI parameters `comp`, `target`, `cause`, `ob`, `gr` | what to do about them |
 //! | 3581 | `rport` in a Via | where a response goes is `transaction-core`'s |
 //! | 5954 | IPv6 addresses; the third colon that RFC 3261 allowed is taken and told | |
 //! | 8866, 3264 | [`sdp`] | see there |
@@ -111,7 +114,7 @@ pub use method::Method;
 pub use params::Params;
 pub use parse::{Anomaly, AnomalyKind, ParseError, ParseErrorKind};
 pub use status::{StatusClass, StatusCode};
-pub use uri::{AddressOfRecord, SipUri, Uri, UriError};
+pub use uri::{AddressOfRecord, Gruu, PhoneContext, SipUri, TelUri, TransportParam, Uri, UriError};
 
 /// The example of the README compiles and holds.
 #[cfg(doctest)]

@@ -50,7 +50,7 @@ where
     deserializer.deserialize_str(Text(name, PhantomData))
 }
 
-serde_as_text!(crate::NameAddr, crate::SipUri, crate::Uri, crate::Method, crate::HeaderName);
+serde_as_text!(crate::NameAddr, crate::SipUri, crate::Uri, crate::Method, crate::HeaderName, crate::TelUri);
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,9 @@
 //! Each is read with limits that let all of it through. One that took quadratic time would need minutes where all take seconds.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its input has failed")]
 
-use blether_sip_core::{Allow, Contact, HeaderName, Host, Limits, Message, Route, SipUri, Supported, Via, Warning};
+use blether_sip_core::{
+    Allow, Contact, HeaderName, Host, Limits, Message, Route, SipUri, Supported, Uri, Via, Warning,
+};
 use bytes::Bytes;
 
 const LENGTH: usize = 200_000;
@@ -85,4 +87,23 @@ fn a_request_uri_has_few_parameters_to_compare() {
         |count| format!("sip:a@b{}", (0..count).map(|n| format!(";p{n}=1")).collect::<String>()).parse::<SipUri>();
     assert!(uri(64).is_ok_and(|uri| uri.equivalent(&uri)));
     assert!(uri(65).is_err());
+}
+
+#[test]
+fn one_endless_uri_takes_linear_time() {
+    let starts =
+        ["sip:", "sip:a@b;x=", "sip:a@b?x=", "sip:[", "tel:", "tel:+1;x=", "tel:1;phone-context=", "urn:", "http://"];
+    let all = ["%25", "%41", ";a", ";a=b", "[", ":", ":::", "1", "-", "a", "a.", "&a=b", "#", "?", "@", "%", "{"];
+    for (start, repeated) in starts.iter().flat_map(|start| all.map(|repeated| (start, repeated))) {
+        let text = format!("{start}{}", repeated.repeat(LENGTH / repeated.len()));
+        for end in ["", "@b", "]", ".com", ";a=b"] {
+            let Ok(uri) = format!("{text}{end}").parse::<Uri>() else { continue };
+            let normal = uri.normalised();
+            assert!(uri.equivalent(&normal) && normal.to_string().len() <= 8 * LENGTH, "{start} {repeated}");
+            if let Some(tel) = uri.as_tel() {
+                let sip = tel.to_sip(Host::parse("b").unwrap());
+                assert!(sip.to_tel().is_some_and(|back| back.equivalent(tel)), "{start} {repeated}");
+            }
+        }
+    }
 }

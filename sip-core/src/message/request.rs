@@ -254,5 +254,6 @@ pub(super) fn without_headers(uri: Uri) -> Uri {
             Ok(Uri::Sip(uri)) => Uri::Sip(SipUri { headers: None, ..uri }),
             _ => Uri::Other(text),
         },
+        tel => tel,
     }
 }

@@ -95,6 +95,12 @@ pub enum AnomalyKind {
     /// The `received` of a Via is no address, or is one in brackets (RFC 3261 §25.1: `via-received`; RFC 5118 §4.5).
     #[error("expected an address without brackets in received")]
     Received,
+    /// A `tel:` URI is no telephone number, or a local one that says not where it is valid (RFC 3966 §3, §5.1.5).
+    #[error("expected a number after tel:, and a phone-context if it is a local one")]
+    TelUri,
+    /// A URI of another scheme has a character that RFC 3986 §2 has escaped, such as `|`.
+    #[error("expected escapes of what no URI has")]
+    UriCharacter,
     /// The Call-ID is not `word [ "@" word ]` (RFC 3261 §25.1: `callid`).
     #[error("expected word@word")]
     CallId,
@@ -392,6 +398,8 @@ impl From<Deviation> for AnomalyKind {
             Deviation::Spaces => AnomalyKind::SpacedUri,
             Deviation::Colons => AnomalyKind::ThreeColons,
             Deviation::Received => AnomalyKind::Received,
+            Deviation::Tel => AnomalyKind::TelUri,
+            Deviation::UriCharacter => AnomalyKind::UriCharacter,
         }
     }
 }

@@ -6,6 +6,15 @@ use crate::{ByteStr, Host};
 /// A user at a domain, in the one form under which a location service knows it (RFC 3261 §10.3, step 5).
 ///
 /// The user is without its escapes, the host in lower case; scheme, port, parameters and headers do not count.
+///
+/// ```
+/// use blether_sip_core::{AddressOfRecord, SipUri};
+///
+/// let uri: SipUri = "sips:%61lice@AtLanTa.CoM.:5070;user=phone".parse()?;
+/// let aor = AddressOfRecord::from_uri(&uri).unwrap();
+/// assert_eq!((aor.user(), aor.to_string().as_str()), ("alice", "sip:alice@atlanta.com"));
+/// # Ok::<(), blether_sip_core::UriError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AddressOfRecord {
     user: ByteStr,

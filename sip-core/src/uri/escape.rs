@@ -75,9 +75,70 @@ pub(super) fn escaped_anew(text: &str, allowed: u16) -> String {
 
 fn push_escaped(out: &mut String, text: &str) {
     for byte in text.bytes() {
-        // Writing to a `String` cannot fail.
-        let _ = write!(out, "%{byte:02X}");
+        push_byte(out, byte);
     }
+}
+
+fn push_byte(out: &mut String, byte: u8) {
+    // Writing to a `String` cannot fail.
+    let _ = write!(out, "%{byte:02X}");
+}
+
+/// The bytes that `text` stands for, and of each whether it is escaped. A `%` that starts no escape stands for itself.
+pub(super) fn bytes(text: &str) -> impl Iterator<Item = (u8, bool)> {
+    let mut rest = text.as_bytes();
+    core::iter::from_fn(move || {
+        let hex = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        if let [b'%', high, low, after @ ..] = rest
+            && let (Some(high), Some(low)) = (hex(*high), hex(*low))
+        {
+            rest = after;
+            return Some((high << 4 | low, true));
+        }
+        let (byte, after) = rest.split_first()?;
+        rest = after;
+        Some((*byte, false))
+    })
+}
+
+/// `text` in the one form of all that differ from it by their escapes alone: what is not in the class `allowed` is
+/// escaped, escapes of `undone` bytes that are in it are not, and the others have capitals (RFC 3986 §6.2.2).
+pub(super) fn normalised(text: &str, allowed: u16, undone: fn(u8) -> bool) -> Cow<'_, str> {
+    if class::all(text.as_bytes(), allowed) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for (byte, is_escaped) in bytes(text) {
+        if byte.is_ascii() && class::is(byte, allowed) && (!is_escaped || undone(byte)) {
+            out.push(char::from(byte));
+        } else {
+            push_byte(&mut out, byte);
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// `text` in lower case, except for its escapes.
+pub(super) fn lower(text: Cow<'_, str>) -> Cow<'_, str> {
+    if !text.contains(|c: char| c.is_ascii_uppercase()) {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut escape = 0_u8; // how many digits of one are to come
+    for c in text.chars() {
+        out.push(if escape > 0 { c } else { c.to_ascii_lowercase() });
+        escape = if c == '%' { 2 } else { escape.saturating_sub(1) };
+    }
+    Cow::Owned(out)
+}
+
+/// Whether a name is `wanted`, in any case and however it is escaped (RFC 3261 §19.1.4).
+pub(super) fn is_named(name: &str, wanted: &str) -> bool {
+    name.eq_ignore_ascii_case(wanted)
+        || (name.contains('%')
+            && bytes(name)
+                .map(|(byte, _)| byte.to_ascii_lowercase())
+                .eq(wanted.bytes().map(|b| b.to_ascii_lowercase())))
 }
 
 /// `text` without its escapes; `None` if that is not UTF-8.
@@ -88,8 +149,13 @@ pub(super) fn unescaped(text: &str) -> Option<Cow<'_, str>> {
     String::from_utf8(unescaped_bytes(text)).ok().map(Cow::Owned)
 }
 
+/// `text` without its escapes; what is not UTF-8 is U+FFFD.
+pub(super) fn unescaped_lossy(text: &str) -> Cow<'_, str> {
+    unescaped(text).unwrap_or_else(|| Cow::Owned(String::from_utf8_lossy(&unescaped_bytes(text)).into_owned()))
+}
+
 /// The bytes that `text` stands for without its escapes.
-pub(super) fn unescaped_bytes(text: &str) -> Vec<u8> {
+fn unescaped_bytes(text: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('%') {

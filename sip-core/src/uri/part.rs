@@ -2,7 +2,8 @@
 
 use memchr::memchr;
 
-use super::{SipUri, Uri, UriError, escape};
+use super::tel_part::TelPart;
+use super::{SipUri, Uri, UriError, escape, other};
 use crate::ByteStr;
 use crate::class::{self, LENIENT_USER, OPAQUE, SCHEME, URI_HEADER, URI_PARAM, USER};
 use crate::grammar::{self, Deviation, MAX_PARAMS, ParamsPart};
@@ -24,6 +25,7 @@ pub(crate) struct SipPart<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum UriPart<'a> {
     Sip(SipPart<'a>),
+    Tel(TelPart<'a>),
     Other(&'a str),
 }
 
@@ -43,6 +45,12 @@ impl<'a> UriPart<'a> {
         if scheme.eq_ignore_ascii_case("sips") {
             return SipPart::read(true, rest).map(UriPart::Sip);
         }
+        // A `tel:` that is no number is kept as other schemes are: what it names is not ours to reach either way.
+        if scheme.eq_ignore_ascii_case("tel")
+            && let Ok(tel) = TelPart::read(rest)
+        {
+            return Ok(UriPart::Tel(tel));
+        }
         if !scheme.starts_with(|c: char| c.is_ascii_alphabetic()) || !class::all(scheme.as_bytes(), SCHEME) {
             return Err(UriError::Scheme);
         }
@@ -59,7 +67,11 @@ impl<'a> UriPart<'a> {
 
     /// Tells what the URI has that it should not.
     pub(crate) fn deviations(&self, report: &mut impl FnMut(Deviation)) {
-        let UriPart::Sip(uri) = self else { return };
+        let uri = match self {
+            UriPart::Sip(uri) => uri,
+            UriPart::Tel(tel) => return tel.deviations(report),
+            UriPart::Other(text) => return other::deviations(text, report),
+        };
         // A password has the characters of a user but `;`, `?` and `/`.
         let is_password = |word: &str| escape::is_valid(word, USER) && !word.contains([';', '?', '/']);
         if uri.user.is_some_and(|user| !escape::is_valid(user, USER)) || !uri.password.is_none_or(is_password) {
@@ -75,6 +87,7 @@ impl<'a> UriPart<'a> {
     pub(crate) fn to_uri(self, whole: &ByteStr) -> Uri {
         match self {
             UriPart::Sip(uri) => Uri::Sip(uri.to_uri(whole)),
+            UriPart::Tel(tel) => Uri::Tel(tel.to_tel(whole)),
             UriPart::Other(text) => Uri::Other(whole.share(text)),
         }
     }

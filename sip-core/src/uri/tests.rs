@@ -1,4 +1,5 @@
 use super::*;
+use crate::grammar::Deviation;
 
 fn uri(text: &str) -> SipUri {
     text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
@@ -67,8 +68,69 @@ fn what_is_no_uri_is_refused_by_the_part_that_is_wrong() {
 
 #[test]
 fn another_scheme_is_kept_as_it_is() {
-    let tel: Uri = "tel:+1-201-555-0123;ext=1".parse().unwrap();
-    assert_eq!((tel.as_sip(), tel.to_string().as_str()), (None, "tel:+1-201-555-0123;ext=1"));
+    #[track_caller]
+    fn check(text: &str, scheme: &str, normal: &str) {
+        let uri: Uri = text.parse().unwrap();
+        assert_eq!((uri.as_sip(), uri.as_tel(), uri.scheme()), (None, None, scheme));
+        assert_eq!((&uri, uri.to_string().as_str()), (&Uri::Other(text.into()), text));
+        assert_eq!(uri.normalised().to_string(), normal);
+        assert!(uri.equivalent(&uri.normalised()), "{uri}");
+    }
+    check("urn:service:sos.fire", "urn", "urn:service:sos.fire"); // RFC 5031 §4.2
+    check("URN:Service:SOS", "URN", "urn:service:sos");
+    check("urn:UUID:F81D4FAE-7DEC-11d0-a765-00a0c91e6bf6", "urn", "urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6");
+    check("urn:Example:A%2fb%41", "urn", "urn:example:A%2Fb%41");
+    check("urn:x", "urn", "urn:x");
+    check("https://U:P@EXAMPLE.com:443/%7ea?B#C", "https", "https://U:P@example.com:443/~a?B#C");
+    check("http://A%5B", "http", "http://a%5B");
+    check("cid:Part1@Example.com", "cid", "cid:Part1@Example.com");
+    check("im:a@b", "im", "im:a@b");
+    check("pres:a@b", "pres", "pres:a@b");
+    check("mailto:a%20b@c?subject=d", "mailto", "mailto:a%20b@c?subject=d");
+    check("soap.beep://192.0.2.103:3002", "soap.beep", "soap.beep://192.0.2.103:3002");
+    check("tel:Restricted", "tel", "tel:Restricted");
+    check("x:a|b", "x", "x:a|b");
+    assert!(!"http://a/B".parse::<Uri>().unwrap().equivalent(&"http://a/b".parse().unwrap()));
+    assert!(!"sip:a@b".parse::<Uri>().unwrap().equivalent(&"im:a@b".parse().unwrap()));
+    assert_eq!((Uri::Other("a b".into()).scheme(), "SIPS:a".parse::<Uri>().unwrap().scheme()), ("invalid", "sips"));
+}
+
+#[test]
+fn what_is_taken_and_should_not_be_there_is_told() {
+    #[track_caller]
+    fn check(text: &str, expected: &[Deviation]) {
+        let mut found = Vec::new();
+        deviations(text, &mut |deviation| found.push(deviation));
+        assert_eq!(found, expected, "{text}");
+    }
+    check("tel:+1-201-555-0123;isub=a@b?c=d,e", &[]);
+    check("tel:7042;phone-context=example.com", &[]);
+    check("tel:911", &[Deviation::Tel]);
+    check("tel:anonymous", &[Deviation::Tel]);
+    check("tel:+1;x=a@b", &[Deviation::Tel]);
+    check("tel:+%31", &[Deviation::Tel]);
+    check("tel:+1;x=", &[Deviation::EmptyValue]);
+    check("http://a/{b}", &[Deviation::UriCharacter]);
+    check("http://a/#b#c", &[Deviation::UriCharacter]);
+    check("http://[::1]/a?b/c?d#e", &[]);
+}
+
+#[test]
+fn the_normal_form_of_a_uri_does_not_depend_on_its_spelling() {
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        let (uri, normal) = (uri(text), uri(text).normalised());
+        assert_eq!(normal.to_string(), expected);
+        assert_eq!(normal.normalised(), normal);
+        assert_eq!(expected.parse().as_ref(), Ok(&normal));
+        assert!(uri.equivalent(&normal) && normal.equivalent(&uri), "{text}");
+    }
+    check("SIP:%61lice:%3bp%7e@AtLanTa.CoM.:05060", "sip:alice:%3Bp~@atlanta.com:5060");
+    check("sips:*43#@[2001:DB8:0:0:0:0:0:1]", "sips:*43%23@[2001:db8::1]");
+    check("sip:b@c;Transport=UDP;LR;%6Db=A%42;X=;lr=2;gr=urn:UUID:A", "sip:b@c;gr=urn:UUID:A;lr;mb=AB;transport=udp;x");
+    check("sip:b@c;method=REGISTER;x=%5b%5D%2f%c3%A9", "sip:b@c;method=REGISTER;x=[]%2F%C3%A9");
+    check("sip:b@c?s=B%41&Route=%3csip:b%3E&i=x&ROUTE=a", "sip:b@c?call-id=x&route=%3Csip:b%3E&route=a&subject=BA");
+    check("sip:b@c:5060;user=ip;ttl=1", "sip:b@c:5060;ttl=1;user=ip"); // defaults stay
 }
 
 #[test]
@@ -111,6 +173,18 @@ fn uris_are_equivalent_as_rfc_3261_section_19_1_4_says() {
     check("sip:b@c;n%61me=v%61lue%25%34%31", "sip:b@c;name=value%2541", true);
     check("sip:b@c;n%61me=v%61lue%25%34%31", "sip:b@c;name=valueA", false);
     check("sip:b@c;m%61ddr=192.0.2.1", "sip:b@c", false);
+    // RFC 5954 §4.2
+    check("sip:bob@[::ffff:192.0.2.128]", "sip:bob@[::ffff:c000:280]", true);
+    check("sip:bob@[2001:db8::9:1]", "sip:bob@[2001:db8::9:01]", true);
+    check("sip:bob@[0:0:0:0:0:FFFF:129.144.52.38]", "sip:bob@[::FFFF:129.144.52.38]", true);
+    // RFC 5118 §4.3, §4.4, §4.10
+    check("sip:[2001:db8::10:5070]", "sip:[2001:db8::10]:5070", false);
+    check("sip:user@[2001:db8:::192.0.2.1]", "sip:user@[2001:db8::192.0.2.1]", true);
+    // RFC 5627 §5.4: a public GRUU is equivalent to its address of record
+    check("sip:callee@example.com;gr=urn:uuid:f81d4fae", "sip:callee@example.com", true);
+    check("sip:a@b?s=x&t=y", "sip:a@b?To=y&SUBJECT=%78", true);
+    check("sip:a@b?subject=x", "sip:a@b?subject=X", false);
+    check("sip:a#@b;x=%5B;y=", "sip:a%23@B.;Y;X=[", true);
 }
 
 #[test]

@@ -94,7 +94,7 @@ fn inspect(request: &Request) -> Result<(), Refusal> {
             request.headers().all::<Contact>().map_or_else(bad_request, Ok)?;
             match request.to().uri {
                 Uri::Sip(_) => Ok(()),
-                Uri::Other(_) => {
+                Uri::Tel(_) | Uri::Other(_) => {
                     refuse(StatusCode::BAD_REQUEST, HeaderName::Warning, "399 torture \"To is no SIP URI\"")
                 }
             }

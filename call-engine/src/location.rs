@@ -9,7 +9,7 @@ use std::num::NonZeroU64;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Instant;
 
-use blether_sip_core::{AddressOfRecord, ByteStr, NameAddr, Params, SipUri, Uri};
+use blether_sip_core::{AddressOfRecord, ByteStr, NameAddr, Params, SipUri, TransportParam, Uri};
 use blether_sip_transport::{Flow, Transport};
 
 use crate::store::{Moment, StoredBindings};
@@ -55,7 +55,7 @@ impl Binding {
     /// its place leads to where the phone says that it listens, and not to where the connection came from, where nobody does. Never to
     /// another host than the one that was heard: the contact is only what somebody claims.
     pub fn way(&self) -> Flow {
-        let by_tcp = self.contact.params.value("transport").is_some_and(|name| name.eq_ignore_ascii_case("tcp"));
+        let by_tcp = self.contact.transport() == Some(TransportParam::Tcp);
         match self.contact.socket_addr() {
             Some(listens)
                 if self.flow.transport == Transport::Tcp && by_tcp && listens.ip() == self.flow.remote.ip() =>

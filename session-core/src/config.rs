@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use blether_sip_core::{ByteStr, Method, SipUri, Uri};
+use blether_sip_core::{ByteStr, Method, SipUri, TransportParam, Uri};
 use blether_sip_transport::{Flow, Transport};
 use blether_transaction_core::Timing;
 
@@ -79,10 +79,9 @@ impl NextHop {
 /// reached from where the peer was heard.
 fn address_of(uri: &SipUri, heard_on: Flow) -> Option<(Transport, SocketAddr)> {
     let remote = uri.socket_addr().filter(|remote| remote.is_ipv4() == heard_on.local.is_ipv4())?;
-    let transport = match uri.params.value("transport") {
-        None => Transport::Udp,
-        Some(name) if name.eq_ignore_ascii_case("udp") => Transport::Udp,
-        Some(name) if name.eq_ignore_ascii_case("tcp") => Transport::Tcp,
+    let transport = match uri.transport() {
+        None | Some(TransportParam::Udp) => Transport::Udp,
+        Some(TransportParam::Tcp) => Transport::Tcp,
         Some(_) => return None,
     };
     Some((transport, remote))

@@ -240,7 +240,7 @@ pub(crate) fn routed(target: &Uri, route_set: &[NameAddr]) -> (Uri, Vec<NameAddr
     let Some((first, rest)) = route_set.split_first() else {
         return (target.clone(), Vec::new());
     };
-    let Some(strict) = first.uri.as_sip().filter(|uri| !uri.params.has("lr")) else {
+    let Some(strict) = first.uri.as_sip().filter(|uri| !uri.is_loose_router()) else {
         return (target.clone(), route_set.to_vec());
     };
     let mut routes = rest.to_vec();

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use blether_session_core::ClientCredentials;
-use blether_sip_core::{Host, NameAddr, SipUri, Uri};
+use blether_sip_core::{Host, NameAddr, SipUri, TelUri, Uri};
 
 /// An account at a SIP server.
 #[derive(Clone, PartialEq, Eq)]
@@ -71,7 +71,7 @@ impl Account {
     /// [`BadTarget`], when it is none of these.
     pub fn target(&self, text: &str) -> Result<Uri, BadTarget> {
         let malformed = || BadTarget::Malformed(text.to_owned());
-        let (scheme, rest) = text.split_once(':').unwrap_or(("", text));
+        let (scheme, _) = text.split_once(':').unwrap_or(("", text));
         if scheme.eq_ignore_ascii_case("sips") {
             return Err(BadTarget::NeedsTls(text.to_owned()));
         }
@@ -81,7 +81,12 @@ impl Account {
         if text.contains('@') {
             return format!("sip:{text}").parse().map_err(|_| malformed());
         }
-        let user = if scheme.eq_ignore_ascii_case("tel") { rest } else { text };
+        if scheme.eq_ignore_ascii_case("tel") {
+            let server = self.uri_of("");
+            let number: TelUri = text.parse().map_err(|_| malformed())?;
+            return Ok(Uri::from(SipUri { port: server.port, ..number.to_sip(server.host) }));
+        }
+        let user = text;
         if user.is_empty() || user.chars().any(|c| c.is_whitespace() || c.is_control() || c == ':') {
             return Err(malformed());
         }
@@ -125,7 +130,7 @@ mod tests {
             ("bob@example.org", "sip:bob@example.org"),
             ("sip:bob@example.org;transport=udp", "sip:bob@example.org;transport=udp"),
             ("SIP:bob@example.org", "sip:bob@example.org"),
-            ("tel:+4920", "sip:+4920@192.0.2.1:5070"),
+            ("tel:+49-20;ext=7", "sip:+4920;ext=7@192.0.2.1:5070;user=phone"),
             ("#31#", "sip:%2331%23@192.0.2.1:5070"),
         ] {
             assert_eq!(account.target(typed).unwrap().to_string(), uri, "{typed}");

@@ -65,9 +65,10 @@
 //!
 //! | RFC | what of it | what is absent |
 //! | --- | --- | --- |
-//! | 3261 | §7 messages, §8.2.6 responses, §18.3 framing in datagrams, §19.1 URIs, §20 and §25 headers and grammar | typed values for the headers not exported here (they are read as text), multipart bodies; streams are framed by `sip-transport` |
+//! | 3261 | §7 messages, §8.2.6 responses, §18.3 framing in datagrams, §19.1 URIs, §20 and §25 headers and grammar | typed values for the headers not exported here (they are read as text); streams are framed by `sip-transport` |
 //! | 3326 | the Reason header | |
 //! | 3581 | `rport` in a Via | where a response goes is `transaction-core`'s |
+//! | 5621, 2046 §5.1, 3204, 3420, 3842 | [`body`]: multipart bodies, ISUP, fragments of messages, message summaries | content in `base64` is not decoded |
 //! | 8866, 3264 | [`sdp`] | see there |
 //! | 7616, 8760 | [`digest`] | see there |
 
@@ -76,6 +77,7 @@
 
 extern crate alloc;
 
+pub mod body;
 mod byte_str;
 mod class;
 pub mod digest;

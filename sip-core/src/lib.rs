@@ -58,6 +58,9 @@
 //!
 //! `serde`: all values that have a text form are written and read as that text, whatever the format.
 //!
+//! `xml`: the bodies that are XML documents ([`body`]'s modules `pidf`, `dialog_info`, `reginfo`, `conference`, `resource_lists`), by the crate
+//! `quick-xml`. It needs `std`.
+//!
 //! `std`, on by default. Without it the crate needs `alloc` alone: there is no `Date`, the typed headers of a message
 //! are allocated when they are first asked for, and searches do without the newer instructions of the processor.
 //!
@@ -69,6 +72,7 @@
 //! | 3326 | the Reason header | |
 //! | 3581 | `rport` in a Via | where a response goes is `transaction-core`'s |
 //! | 5621, 2046 §5.1, 3204, 3420, 3842 | [`body`]: multipart bodies, ISUP, fragments of messages, message summaries | content in `base64` is not decoded |
+//! | 3863, 4235, 3680, 4575, 4826 | presence, dialogs, registrations, conferences, resource lists, behind the feature `xml`; with what 4479 and 4480 tell of person and device, GRUUs (5628), copy control (5364) | sidebars by value, most of 4480, XCAP |
 //! | 8866, 3264 | [`sdp`] | see there |
 //! | 7616, 8760 | [`digest`] | see there |
 

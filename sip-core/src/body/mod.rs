@@ -21,12 +21,24 @@
 //! What comes as lines of text, [`SipFragment`] and [`MessageSummary`], needs no more than this crate; what comes as XML is behind the feature
 //! `xml`, which needs `std`.
 
+#[cfg(feature = "xml")]
+pub mod conference;
+#[cfg(feature = "xml")]
+pub mod dialog_info;
 mod disposition;
 mod isup;
 mod multipart;
 mod part;
+#[cfg(feature = "xml")]
+pub mod pidf;
+#[cfg(feature = "xml")]
+pub mod reginfo;
+#[cfg(feature = "xml")]
+pub mod resource_lists;
 mod sip_fragment;
 mod summary;
+#[cfg(feature = "xml")]
+pub mod xml;
 
 pub use disposition::{Disposition, Handling};
 pub use isup::Isup;

@@ -26,7 +26,7 @@ declare -A about=(
 )
 left_out=()
 # What no crate of the workspace asks of another, and users may.
-features=(--features blether-sip-core/serde)
+features=(--features blether-sip-core/serde,blether-sip-core/xml)
 
 # ends the step: what is wrong, then what mends it
 fail() {

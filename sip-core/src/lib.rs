@@ -58,6 +58,9 @@
 //!
 //! `serde`: all values that have a text form are written and read as that text, whatever the format.
 //!
+//! `xml`: the bodies that are XML documents ([`body`]'s modules `pidf`, `dialog_info`, `reginfo`, `conference`, `resource_lists`), by the crate
+//! `quick-xml`. It needs `std`.
+//!
 //! `std`, on by default. Without it the crate needs `alloc` alone: a [`Date`] makes no `SystemTime`, the typed headers of a message
 //! are allocated when they are first asked for, and searches do without the newer instructions of the processor.
 //!
@@ -65,13 +68,14 @@
 //!
 //! | RFC | what of it | what is absent |
 //! | --- | --- | --- |
-//! | 3261 | §7 messages, §8.2.6 responses, §18.3 framing in datagrams, §19.1 URIs, §20 and §25 headers and grammar | typed values for the headers not exported here (they are read as text), multipart bodies; streams are framed by `sip-transport` |
+//! | 3261 | §7 messages, §8.2.6 responses, §18.3 framing in datagrams, §19.1 URIs, §20 and §25 headers and grammar | typed values for the headers not exported here (they are read as text); streams are framed by `sip-transport` |
 //! | 3326 | the Reason header | |
 //! | 3966, 4694, 5341 | `tel:` URIs, to and from SIP URIs; the domain of a number in ENUM (6116) | looking it up |
-//! | 5954, 5118 | IPv6 in URIs, compared by value | |
+//! | 5954, 5118 | IPv6 in URIs, compared by value; the third colon that RFC 3261 allowed is taken and told | |
 //! | 3486, 4458, 5626, 5627 | the URI parameters `comp`, `target`, `cause`, `ob`, `gr` | what to do about them |
 //! | 3581 | `rport` in a Via | where a response goes is `transaction-core`'s |
-//! | 5954 | IPv6 addresses; the third colon that RFC 3261 allowed is taken and told | |
+//! | 5621, 2046 §5.1, 3204, 3420, 3842 | [`body`]: multipart bodies, ISUP, fragments of messages, message summaries | content in `base64` is not decoded |
+//! | 3863, 4235, 3680, 4575, 4826 | presence, dialogs, registrations, conferences, resource lists, behind the feature `xml`; with what 4479 and 4480 tell of person and device, GRUUs (5628), copy control (5364) | sidebars by value, most of 4480, XCAP |
 //! | 8866, 3264 | [`sdp`] | see there |
 //! | 7615, 7616, 8760, 2069 | [`digest`] | see there |
 
@@ -80,6 +84,7 @@
 
 extern crate alloc;
 
+pub mod body;
 mod byte_str;
 mod class;
 pub mod digest;

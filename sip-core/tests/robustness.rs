@@ -200,6 +200,16 @@ proptest! {
     }
 
     #[test]
+    fn multipart_bodies_that_were_tampered_with(bytes in mutated("multipart")) {
+        target("multipart")(&bytes);
+    }
+
+    #[test]
+    fn documents_that_were_tampered_with(bytes in mutated("xml")) {
+        target("xml")(&bytes);
+    }
+
+    #[test]
     fn challenges_and_credentials_that_were_tampered_with(bytes in mutated("digest")) {
         target("digest")(&bytes);
     }

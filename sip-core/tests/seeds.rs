@@ -32,6 +32,11 @@ fn message() {
 }
 
 #[test]
+fn multipart() {
+    replay("multipart");
+}
+
+#[test]
 fn sdp() {
     replay("sdp");
 }
@@ -39,6 +44,11 @@ fn sdp() {
 #[test]
 fn uri() {
     replay("uri");
+}
+
+#[test]
+fn xml() {
+    replay("xml");
 }
 
 /// Each target has a folder of seeds, each folder a target, and each target a binary of its name in the fuzz workspace where that is there

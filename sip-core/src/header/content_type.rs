@@ -20,6 +20,11 @@ impl ContentType {
         ContentType { essence: ByteStr::from_static("application/sdp"), params: Params::new() }
     }
 
+    /// This type, which must be `token/token`, without parameters.
+    pub(crate) fn of(essence: &str) -> Self {
+        ContentType { essence: essence.to_ascii_lowercase().into(), params: Params::new() }
+    }
+
     /// `type/subtype` in lower case, without parameters.
     #[must_use]
     pub fn essence(&self) -> &str {

@@ -18,9 +18,10 @@ pub use error::{ParseError, ParseErrorKind};
 
 use self::rows::{Found, next_row};
 use self::start_line::{Recognised, StartLine, recognise};
+use crate::body::FragmentLine;
 use crate::header::Code;
 use crate::headers::Row;
-use crate::message::{Checked, Core};
+use crate::message::{Checked, Core, ReasonPhrase};
 use crate::{HeaderName, Headers, Limits, Message, Method, Request, Response};
 
 /// Reads one message; see [`Message::parse`].
@@ -183,6 +184,36 @@ fn name(bytes: &[u8], row: &Row) -> HeaderName {
         }
         code => code.name().cloned().unwrap_or(HeaderName::Extension(Default::default())),
     }
+}
+
+/// A start line that is alone, without its line end: of a fragment (RFC 3420).
+pub(crate) fn start_line_of(line: &Bytes) -> Result<FragmentLine, ParseErrorKind> {
+    let recognised = recognise(line).ok_or(ParseErrorKind::NotSip)?;
+    let start = match &recognised {
+        Recognised::Request { method, uri, version } => start_line::request(line, method, uri, *version)?,
+        Recognised::Response => start_line::response(line, line)?,
+    };
+    let text = |range: &core::ops::Range<u32>| {
+        crate::ByteStr::from_utf8(line.slice(range.start as usize..range.end as usize)).unwrap_or_default()
+    };
+    Ok(match start {
+        StartLine::Request { method, uri } => {
+            let uri = text(&uri).parse().map_err(ParseErrorKind::RequestUri)?;
+            FragmentLine::Request { method, uri }
+        }
+        StartLine::Response { status, reason: ReasonPhrase::Received(range) } => {
+            FragmentLine::Status { status, reason: text(&range) }
+        }
+        StartLine::Response { status, reason: ReasonPhrase::Text(reason) } => FragmentLine::Status { status, reason },
+    })
+}
+
+/// The headers that `bytes` begins with, and where the empty line behind them ends, for those that are in no message: of a part of a body, of a fragment.
+pub(crate) fn headers(bytes: Bytes, limits: &Limits) -> Result<(Headers, usize), ParseErrorKind> {
+    let section = rows(&bytes, 0, limits)?;
+    let mut headers = Headers::of(bytes, section.rows, limits.max_list_items);
+    headers.restore();
+    Ok((headers, section.end))
 }
 
 /// The length of the body of a message that is alone in its datagram (RFC 3261 §18.3).

@@ -6,8 +6,10 @@
 mod digest;
 pub(crate) mod header;
 pub(crate) mod message;
+mod multipart;
 mod sdp;
 mod uri;
+mod xml;
 
 /// What a fuzz target is called, and what it does.
 type Target = (&'static str, fn(&[u8]));
@@ -17,8 +19,10 @@ pub(crate) const TARGETS: &[Target] = &[
     ("digest", digest::digest),
     ("header", header::header),
     ("message", message::message),
+    ("multipart", multipart::multipart),
     ("sdp", sdp::sdp),
     ("uri", uri::uri),
+    ("xml", xml::xml),
 ];
 
 /// The target of this name.

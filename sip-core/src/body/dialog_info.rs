@@ -1,0 +1,366 @@
+//! Dialog information: `application/dialog-info+xml` (RFC 4235), by which a lamp shows that another phone rings or talks.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::xml::{Applied, Completeness, Document, Element, Fault, Ns, XmlWriter, document, merge, order, words};
+
+/// The dialogs of a user, all or those that changed (RFC 4235 §4.1).
+///
+/// ```
+/// use blether_sip_core::body::dialog_info::{DialogInfo, DialogState};
+/// use blether_sip_core::body::xml::Applied;
+///
+/// let document = |version, state, dialog| format!(
+///     "<dialog-info xmlns='urn:ietf:params:xml:ns:dialog-info' version='{version}' state='{state}' \
+///      entity='sip:alice@example.com'>{dialog}</dialog-info>"
+/// );
+/// let mut lamp: DialogInfo = document(0, "full", "").parse()?;
+/// assert!(!lamp.is_ringing() && !lamp.is_busy());
+/// let early = "<dialog id='1' direction='recipient'><state>early</state></dialog>";
+/// assert_eq!(lamp.apply(document(1, "partial", early).parse()?), Applied::Updated);
+/// assert!(lamp.is_ringing());
+/// assert_eq!(lamp.dialogs[0].state.value, DialogState::Early);
+/// // Version 2 was lost.
+/// assert_eq!(lamp.apply(document(3, "partial", "").parse()?), Applied::Incomplete);
+/// # Ok::<(), blether_sip_core::body::xml::XmlError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DialogInfo {
+    /// Counts the documents of a subscription, from 0.
+    pub version: u32,
+    /// Whether these are all dialogs.
+    pub state: Completeness,
+    /// The user, as a URI; empty if it is not said.
+    pub entity: String,
+    /// The dialogs.
+    pub dialogs: Vec<Dialog>,
+}
+
+/// One dialog, or what may become one (RFC 4235 §4.1.1).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Dialog {
+    /// What this dialog is called in all documents of a subscription; not its dialog ID.
+    pub id: String,
+    /// The Call-ID.
+    pub call_id: Option<String>,
+    /// The tag of the user.
+    pub local_tag: Option<String>,
+    /// The tag of the other side.
+    pub remote_tag: Option<String>,
+    /// Who began it.
+    pub direction: Option<Direction>,
+    /// How far it is.
+    pub state: State,
+    /// Seconds since it began.
+    pub duration: Option<u64>,
+    /// The dialog that it took the place of (§4.1.4).
+    pub replaces: Option<Replaced>,
+    /// Who had it begun by a REFER (§4.1.5).
+    pub referred_by: Option<Identity>,
+    /// The user's side.
+    pub local: Participant,
+    /// The other side.
+    pub remote: Participant,
+}
+
+words! {
+    /// Who sent the INVITE.
+    Direction {
+        /// The user.
+        Initiator "initiator",
+        /// The other side.
+        Recipient "recipient",
+    }
+}
+
+words! {
+    /// How far a dialog is (RFC 4235 §3.7.1).
+    DialogState {
+        /// The INVITE was sent.
+        Trying "trying",
+        /// A provisional response without a tag came.
+        Proceeding "proceeding",
+        /// One with a tag came: it rings.
+        Early "early",
+        /// A 2xx came.
+        Confirmed "confirmed",
+        /// It is over.
+        Terminated "terminated",
+    }
+}
+
+words! {
+    /// Why a dialog is over (RFC 4235 §3.7.1).
+    DialogEvent {
+        /// The caller gave up.
+        Cancelled "cancelled",
+        /// It was refused.
+        Rejected "rejected",
+        /// Another took its place.
+        Replaced "replaced",
+        /// The user hung up.
+        LocalBye "local-bye",
+        /// The other side did.
+        RemoteBye "remote-bye",
+        /// The other side did not answer.
+        Error "error",
+        /// The session expired.
+        Timeout "timeout",
+    }
+}
+
+/// The state with what led to it (RFC 4235 §4.1.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// The state.
+    pub value: DialogState,
+    /// Why it is over.
+    pub event: Option<DialogEvent>,
+    /// The status code of the response that led to it.
+    pub code: Option<u16>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        State { value: DialogState::Trying, event: None, code: None }
+    }
+}
+
+/// A dialog by its ID.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Replaced {
+    /// The Call-ID.
+    pub call_id: String,
+    /// The tag of the user.
+    pub local_tag: String,
+    /// The tag of the other side.
+    pub remote_tag: String,
+}
+
+/// An address with its name.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Identity {
+    /// The URI.
+    pub uri: String,
+    /// The display name.
+    pub display: Option<String>,
+}
+
+/// One side of a dialog (RFC 4235 §4.1.6).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Participant {
+    /// Who it is, in all forms that are known.
+    pub identities: Vec<Identity>,
+    /// Where its requests go.
+    pub target: Option<Target>,
+    /// Its session description, whose type is `application/sdp` if not said otherwise: type and text.
+    pub session_description: Option<(String, String)>,
+}
+
+/// A remote target with the parameters of its Contact.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Target {
+    /// The URI.
+    pub uri: String,
+    /// Names and values, such as `+sip.rendering` and `no` for one who is on hold.
+    pub params: Vec<(String, String)>,
+}
+
+impl DialogInfo {
+    /// Takes in the next document of the subscription (RFC 4235 §4.3). If it is [`Applied::Incomplete`], what it says is taken in all the same.
+    ///
+    /// Of a dialog that is known, identities, target and session description stay where the document leaves them out (§4.1.6). Dialogs that are
+    /// over stay until the next document or the next call of [`DialogInfo::remove_terminated`]; over 10,000 no more are added.
+    pub fn apply(&mut self, document: DialogInfo) -> Applied {
+        let full = document.state == Completeness::Full;
+        let applied = order(self.version, document.version, full);
+        if applied == Applied::Outdated {
+            return applied;
+        }
+        if full {
+            *self = document;
+            return applied;
+        }
+        self.version = document.version;
+        self.remove_terminated();
+        let all = merge(&mut self.dialogs, document.dialogs, |dialog| &dialog.id, Dialog::update);
+        if all { applied } else { Applied::Incomplete }
+    }
+
+    /// Takes out the dialogs that are over.
+    pub fn remove_terminated(&mut self) {
+        self.dialogs.retain(|dialog| dialog.state.value != DialogState::Terminated);
+    }
+
+    /// Whether a call to the user rings and waits to be answered.
+    #[must_use]
+    pub fn is_ringing(&self) -> bool {
+        self.dialogs.iter().any(|dialog| {
+            dialog.direction == Some(Direction::Recipient)
+                && matches!(dialog.state.value, DialogState::Trying | DialogState::Proceeding | DialogState::Early)
+        })
+    }
+
+    /// Whether the user is in a call or makes one.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        let is_own = |dialog: &Dialog| dialog.direction != Some(Direction::Recipient);
+        self.dialogs.iter().any(|dialog| match dialog.state.value {
+            DialogState::Confirmed => true,
+            DialogState::Trying | DialogState::Proceeding | DialogState::Early => is_own(dialog),
+            DialogState::Terminated | DialogState::Other(_) => false,
+        })
+    }
+}
+
+impl Dialog {
+    fn update(&mut self, new: Dialog) {
+        let old = core::mem::replace(self, new);
+        self.local.keep(old.local);
+        self.remote.keep(old.remote);
+    }
+
+    fn read(element: &Element) -> Result<Self, Fault> {
+        let state = element.child(NS, "state").ok_or_else(|| element.missing("state"))?;
+        let replaced = |element: &Element| -> Result<Replaced, Fault> {
+            Ok(Replaced {
+                call_id: element.required("call-id")?,
+                local_tag: element.required("local-tag")?,
+                remote_tag: element.required("remote-tag")?,
+            })
+        };
+        Ok(Dialog {
+            id: element.required("id")?,
+            call_id: element.string("call-id"),
+            local_tag: element.string("local-tag"),
+            remote_tag: element.string("remote-tag"),
+            direction: element.attribute("direction").map(Direction::from),
+            state: State {
+                value: state.text().into(),
+                // The examples of RFC 4235 §6.2 name the attribute `reason`.
+                event: state.attribute("event").or(state.attribute("reason")).map(DialogEvent::from),
+                code: state.number("code")?,
+            },
+            duration: element.number_of(NS, "duration")?,
+            replaces: element.child(NS, "replaces").map(replaced).transpose()?,
+            referred_by: element.child(NS, "referred-by").map(Identity::read),
+            local: Participant::read(element.child(NS, "local"))?,
+            remote: Participant::read(element.child(NS, "remote"))?,
+        })
+    }
+
+    fn write(&self, out: &mut XmlWriter) {
+        out.open("dialog")
+            .attribute("id", &self.id)
+            .attribute_if("call-id", self.call_id.as_ref())
+            .attribute_if("local-tag", self.local_tag.as_ref())
+            .attribute_if("remote-tag", self.remote_tag.as_ref())
+            .attribute_if("direction", self.direction.as_ref());
+        let State { value, event, code } = &self.state;
+        out.open("state").attribute_if("event", event.as_ref()).attribute_if("code", *code).text(value).close();
+        out.leaf_if("duration", self.duration);
+        if let Some(Replaced { call_id, local_tag, remote_tag }) = &self.replaces {
+            out.open("replaces").attribute("call-id", call_id);
+            out.attribute("local-tag", local_tag).attribute("remote-tag", remote_tag).close();
+        }
+        if let Some(referred_by) = &self.referred_by {
+            referred_by.write("referred-by", out);
+        }
+        self.local.write("local", out);
+        self.remote.write("remote", out);
+        out.close();
+    }
+}
+
+impl Identity {
+    fn read(element: &Element) -> Self {
+        // The text of RFC 4235 says `display`, its schema `display-name`.
+        let display = element.string("display").or_else(|| element.string("display-name"));
+        Identity { uri: element.text().into(), display }
+    }
+
+    fn write(&self, name: &'static str, out: &mut XmlWriter) {
+        out.open(name).attribute_if("display", self.display.as_ref()).text(&self.uri).close();
+    }
+}
+
+impl Participant {
+    fn keep(&mut self, old: Participant) {
+        if self.identities.is_empty() {
+            self.identities = old.identities;
+        }
+        self.target = self.target.take().or(old.target);
+        self.session_description = self.session_description.take().or(old.session_description);
+    }
+
+    fn read(element: Option<&Element>) -> Result<Self, Fault> {
+        let Some(element) = element else { return Ok(Participant::default()) };
+        let param = |param: &Element| Ok((param.required("pname")?, param.string("pval").unwrap_or_default()));
+        let target = |target: &Element| -> Result<Target, Fault> {
+            let params = target.all(NS, "param").map(param).collect::<Result<_, Fault>>()?;
+            Ok(Target { uri: target.required("uri")?, params })
+        };
+        let description = |description: &Element| {
+            let kind = description.string("type").unwrap_or_else(|| "application/sdp".into());
+            (kind, description.whole_text().into())
+        };
+        Ok(Participant {
+            identities: element.all(NS, "identity").map(Identity::read).collect(),
+            target: element.child(NS, "target").map(target).transpose()?,
+            session_description: element.child(NS, "session-description").map(description),
+        })
+    }
+
+    fn write(&self, name: &'static str, out: &mut XmlWriter) {
+        if *self == Participant::default() {
+            return;
+        }
+        out.open(name);
+        for identity in &self.identities {
+            identity.write("identity", out);
+        }
+        if let Some(Target { uri, params }) = &self.target {
+            out.open("target").attribute("uri", uri);
+            for (name, value) in params {
+                out.open("param").attribute("pname", name).attribute("pval", value).close();
+            }
+            out.close();
+        }
+        if let Some((kind, text)) = &self.session_description {
+            out.open("session-description").attribute("type", kind).text(text).close();
+        }
+        out.close();
+    }
+}
+
+const NS: Ns = Ns::DialogInfo;
+
+impl Document for DialogInfo {
+    const ROOT: (Ns, &'static str) = (NS, "dialog-info");
+
+    fn read(root: &Element) -> Result<Self, Fault> {
+        // An example of RFC 4235 §4.1 has `notify-state`.
+        let state = root.attribute("state").or(root.attribute("notify-state"));
+        Ok(DialogInfo {
+            version: root.number("version")?.ok_or_else(|| root.missing("version"))?,
+            state: Completeness::read(root, state)?,
+            entity: root.string("entity").unwrap_or_default(),
+            dialogs: root.all(NS, "dialog").map(Dialog::read).collect::<Result<_, _>>()?,
+        })
+    }
+
+    fn write(&self, out: &mut XmlWriter) {
+        out.open("dialog-info").attribute("xmlns", NS.uri()).attribute("version", self.version);
+        out.attribute("state", self.state.as_str()).attribute("entity", &self.entity);
+        for dialog in &self.dialogs {
+            dialog.write(out);
+        }
+        out.close();
+    }
+}
+
+document!(DialogInfo, "application/dialog-info+xml");
+
+#[cfg(test)]
+mod tests;

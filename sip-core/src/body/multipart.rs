@@ -1,0 +1,398 @@
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::Write;
+use core::ops::Range;
+
+use bytes::Bytes;
+use memchr::memmem;
+use sha2::{Digest, Sha256};
+
+use super::Part;
+use crate::parse::ParseErrorKind;
+use crate::{ContentType, Limits, grammar};
+
+/// Several bodies in one (RFC 2046 §5.1, RFC 5621 §4): `multipart/mixed`, `multipart/related`, `multipart/alternative`.
+///
+/// What was read and not changed is written byte for byte as it came, with what stands before and behind the parts. There is always at least one part.
+///
+/// A delimiter is a line that is `--`, the boundary and white space, as RFC 2046 §5.1.1 has it; a line that only begins so is content. Lines may
+/// end with LF alone, and the last delimiter may be missing ([`Multipart::is_closed`]): what stands there cannot mean anything else.
+///
+/// For an example see [`Part`].
+#[derive(Debug, Clone)]
+pub struct Multipart {
+    /// The type without its boundary.
+    content_type: ContentType,
+    boundary: Option<String>,
+    preamble: Bytes,
+    parts: Vec<Part>,
+    epilogue: Bytes,
+    closed: bool,
+    /// The body and its type as they were received, if nothing was changed since.
+    received: Option<(ContentType, Bytes)>,
+}
+
+/// How much of a stranger's multipart body is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MultipartLimits {
+    /// Parts of one body. 64: the longest seen in practice has five.
+    pub max_parts: usize,
+    /// How deep multipart bodies stand in one another. 4: SIP needs two (RFC 5621 §4.2).
+    pub max_depth: usize,
+    /// Headers of one part. 32.
+    pub max_headers: usize,
+    /// Bytes of the headers of one part. 8,192.
+    pub max_header_section: usize,
+}
+
+impl Default for MultipartLimits {
+    fn default() -> Self {
+        MultipartLimits { max_parts: 64, max_depth: 4, max_headers: 32, max_header_section: 8_192 }
+    }
+}
+
+impl MultipartLimits {
+    /// What is allowed within a part.
+    pub(super) fn deeper(&self) -> Result<MultipartLimits, MultipartError> {
+        let max_depth = self.max_depth.checked_sub(1).ok_or(MultipartError::TooDeep)?;
+        Ok(MultipartLimits { max_depth, ..self.clone() })
+    }
+}
+
+/// Why a body is not multipart although its type says so. Parts are counted from 1.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MultipartError {
+    /// The type is another one.
+    #[error("the type is not multipart")]
+    NotMultipart,
+    /// The type has no boundary, or one that is no text of 1 to 70 characters.
+    #[error("the type has no usable boundary")]
+    NoBoundary,
+    /// The body has no line with the boundary.
+    #[error("the body has no part: no line is the boundary")]
+    NoPart,
+    /// More parts than [`MultipartLimits::max_parts`].
+    #[error("more than {limit} parts")]
+    TooManyParts {
+        /// The limit.
+        limit: usize,
+    },
+    /// Multipart bodies within one another deeper than [`MultipartLimits::max_depth`].
+    #[error("multipart bodies stand too deep within one another")]
+    TooDeep,
+    /// The headers of a part cannot be read, or are more than the limits allow.
+    #[error("part {part}: {kind}")]
+    Headers {
+        /// Which part.
+        part: usize,
+        /// What is wrong.
+        kind: ParseErrorKind,
+    },
+}
+
+impl Multipart {
+    /// A body with one part; `subtype` is `mixed`, `related` or `alternative`, and `mixed` if it is no token.
+    #[must_use]
+    pub fn new(subtype: &str, first: Part) -> Self {
+        let mut essence = String::from("multipart/");
+        grammar::write_token(&mut essence, subtype, "mixed");
+        Multipart {
+            content_type: ContentType::of(&essence),
+            boundary: None,
+            preamble: Bytes::new(),
+            parts: alloc::vec![first],
+            epilogue: Bytes::new(),
+            closed: true,
+            received: None,
+        }
+    }
+
+    /// The same with another part behind the others.
+    #[must_use]
+    pub fn with(mut self, part: Part) -> Self {
+        self.push(part);
+        self
+    }
+
+    /// Reads a body of this type without copying it.
+    ///
+    /// # Errors
+    ///
+    /// [`MultipartError`].
+    pub fn parse(content_type: &ContentType, body: Bytes) -> Result<Self, MultipartError> {
+        Multipart::parse_within(content_type, body, &MultipartLimits::default())
+    }
+
+    /// [`Multipart::parse`] with other limits.
+    ///
+    /// # Errors
+    ///
+    /// As [`Multipart::parse`].
+    pub fn parse_within(
+        content_type: &ContentType,
+        body: Bytes,
+        limits: &MultipartLimits,
+    ) -> Result<Self, MultipartError> {
+        if !content_type.essence().starts_with("multipart/") {
+            return Err(MultipartError::NotMultipart);
+        }
+        if limits.max_depth == 0 {
+            return Err(MultipartError::TooDeep);
+        }
+        let boundary = content_type.params.value("boundary").unwrap_or_default().trim_end();
+        if !(1..=MAX_BOUNDARY).contains(&boundary.len()) || boundary.contains(|c: char| c.is_control()) {
+            return Err(MultipartError::NoBoundary);
+        }
+        let slice = |range: Range<usize>| if range.is_empty() { Bytes::new() } else { body.slice(range) };
+        let dashed = format!("--{boundary}");
+        let (mut parts, mut preamble, mut epilogue, mut start) = (Vec::new(), Bytes::new(), Bytes::new(), None);
+        for delimiter in delimiters(&body, dashed.as_bytes()) {
+            let end = content_end(&body, delimiter.start);
+            match start {
+                None => preamble = slice(0..end),
+                Some(start) => parts.push(slice(start..end.max(start))),
+            }
+            start = Some(delimiter.end);
+            if delimiter.is_last {
+                epilogue = slice(delimiter.end..body.len());
+                start = None;
+                break;
+            }
+            if parts.len() >= limits.max_parts {
+                return Err(MultipartError::TooManyParts { limit: limits.max_parts });
+            }
+        }
+        let closed = start.is_none();
+        parts.extend(start.map(|start| slice(start..body.len())));
+        if parts.is_empty() {
+            return Err(MultipartError::NoPart);
+        }
+        let numbered = parts.into_iter().enumerate();
+        let read = |(index, raw)| part(raw, limits).map_err(|kind| MultipartError::Headers { part: index + 1, kind });
+        let parts = numbered.map(read).collect::<Result<_, _>>()?;
+        let mut bare = content_type.clone();
+        bare.params.remove("boundary");
+        let boundary = Some(String::from(boundary));
+        let received = Some((content_type.clone(), body));
+        Ok(Multipart { content_type: bare, boundary, preamble, parts, epilogue, closed, received })
+    }
+
+    /// The parts in order, at least one.
+    #[must_use]
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// The parts, to be changed. Those that are not stay as they came.
+    pub fn parts_mut(&mut self) -> &mut [Part] {
+        self.received = None;
+        &mut self.parts
+    }
+
+    /// Adds a part behind the others.
+    pub fn push(&mut self, part: Part) {
+        self.received = None;
+        self.parts.push(part);
+    }
+
+    /// Takes a part out; `None` if there is none of this index, or if it is the only one.
+    pub fn remove(&mut self, index: usize) -> Option<Part> {
+        if self.parts.len() < 2 || index >= self.parts.len() {
+            return None;
+        }
+        self.received = None;
+        Some(self.parts.remove(index))
+    }
+
+    /// What stands before the first part, for those who do not know multipart bodies.
+    #[must_use]
+    pub fn preamble(&self) -> &Bytes {
+        &self.preamble
+    }
+
+    /// What stands behind the last delimiter, with the line break that ends it.
+    #[must_use]
+    pub fn epilogue(&self) -> &Bytes {
+        &self.epilogue
+    }
+
+    /// Whether the last delimiter was there when it was received. If not, the last part is what remained.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// The part whose Content-ID this is, without angle brackets, as `cid:` URIs name it (RFC 2392).
+    #[must_use]
+    pub fn by_id(&self, id: &str) -> Option<&Part> {
+        self.parts.iter().find(|part| part.id() == Some(id))
+    }
+
+    /// The root of a `multipart/related`: the part that its parameter `start` names, or the first (RFC 2387 §3.2).
+    #[must_use]
+    pub fn root(&self) -> Option<&Part> {
+        let start = self.content_type.params.value("start").map(|id| id.trim_matches(['<', '>']));
+        start.and_then(|id| self.by_id(id)).or(self.parts.first())
+    }
+
+    /// The type with its boundary, and the body.
+    ///
+    /// The boundary is the one that was received, as long as no part contains it. Another one is computed from the parts, so it is the same for the
+    /// same parts, and is made sure not to occur in any of them.
+    #[must_use]
+    pub fn write(&self) -> (ContentType, Bytes) {
+        if let Some((content_type, body)) = &self.received {
+            return (content_type.clone(), body.clone());
+        }
+        let parts: Vec<Vec<u8>> = self.parts.iter().map(written).collect();
+        let others = [self.preamble.as_ref(), self.epilogue.as_ref()];
+        let texts = || parts.iter().map(Vec::as_slice).chain(others);
+        let is_free = |boundary: &str| {
+            let dashed = format!("--{boundary}");
+            texts().all(|text| memmem::find(text, dashed.as_bytes()).is_none())
+        };
+        let kept = self.boundary.as_deref().filter(|boundary| is_boundary(boundary) && is_free(boundary));
+        let boundary = kept.map_or_else(|| free_boundary(texts, is_free), String::from);
+        let mut body = Vec::with_capacity(texts().map(<[u8]>::len).sum::<usize>() + (parts.len() + 1) * 80);
+        if !self.preamble.is_empty() {
+            body.extend_from_slice(&self.preamble);
+            body.extend_from_slice(b"\r\n");
+        }
+        for part in &parts {
+            for piece in [b"--", boundary.as_bytes(), b"\r\n", part, b"\r\n"] {
+                body.extend_from_slice(piece);
+            }
+        }
+        for piece in [b"--", boundary.as_bytes(), b"--\r\n", self.epilogue.as_ref()] {
+            body.extend_from_slice(piece);
+        }
+        let mut content_type = self.content_type.clone();
+        if grammar::is_token(&boundary) {
+            content_type.params.set("boundary", Some(&boundary));
+        } else {
+            content_type.params.set_quoted("boundary", &boundary);
+        }
+        (content_type, body.into())
+    }
+}
+
+/// The longest boundary (RFC 2046 §5.1.1).
+const MAX_BOUNDARY: usize = 70;
+
+/// `boundary` (RFC 2046 §5.1.1).
+fn is_boundary(text: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(&byte);
+    (1..=MAX_BOUNDARY).contains(&text.len()) && text.bytes().all(is_allowed) && !text.ends_with(' ')
+}
+
+fn written(part: &Part) -> Vec<u8> {
+    let mut text = Vec::with_capacity(part.body().len() + 128);
+    part.write(&mut text);
+    text
+}
+
+/// A boundary that is nowhere in these texts: a hash of them, which none of them can contain but by chance, and then of one more byte.
+fn free_boundary<'a, I: Iterator<Item = &'a [u8]>>(texts: impl Fn() -> I, is_free: impl Fn(&str) -> bool) -> String {
+    let mut hash = Sha256::new();
+    texts().for_each(|text| hash.update(text));
+    loop {
+        let mut boundary = String::from("part-");
+        for byte in hash.clone().finalize().iter().take(12) {
+            // Writing to a text does not fail.
+            let _ = write!(boundary, "{byte:02x}");
+        }
+        if is_free(&boundary) {
+            return boundary;
+        }
+        hash.update(b"-");
+    }
+}
+
+/// A line that divides parts.
+struct Delimiter {
+    /// Where it starts, and where the line behind it does.
+    start: usize,
+    end: usize,
+    is_last: bool,
+}
+
+/// The lines that are `dashed` and white space, or `dashed`, `--` and anything that is not part of a word.
+fn delimiters<'a>(body: &'a [u8], dashed: &'a [u8]) -> impl Iterator<Item = Delimiter> + 'a {
+    memmem::find_iter(body, dashed).filter_map(move |start| {
+        if start > 0 && body.get(start - 1) != Some(&b'\n') {
+            return None;
+        }
+        let rest = body.get(start + dashed.len()..)?;
+        let is_last = rest.starts_with(b"--");
+        let rest = if is_last { rest.get(2..)? } else { rest };
+        let rest = rest.get(rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count()..)?;
+        let line_end = match rest {
+            [b'\r', b'\n', ..] => 2,
+            [b'\n', ..] => 1,
+            [] => 0,
+            _ => return None,
+        };
+        Some(Delimiter { start, end: body.len() - rest.len() + line_end, is_last })
+    })
+}
+
+/// Where the content before a delimiter ends: the line break belongs to the delimiter.
+fn content_end(body: &[u8], delimiter: usize) -> usize {
+    match body.get(..delimiter) {
+        Some([.., b'\r', b'\n']) => delimiter - 2,
+        Some([.., b'\n']) => delimiter - 1,
+        _ => delimiter,
+    }
+}
+
+fn part(raw: Bytes, limits: &MultipartLimits) -> Result<Part, ParseErrorKind> {
+    let (header_end, body_start) = header_section(&raw);
+    if header_end > limits.max_header_section {
+        return Err(ParseErrorKind::HeaderSectionTooLarge { len: header_end, limit: limits.max_header_section });
+    }
+    let section = with_line_ends(&raw, header_end, body_start);
+    let limits =
+        Limits { max_headers: limits.max_headers, max_header_value: limits.max_header_section, ..Limits::default() };
+    let (headers, _) = crate::parse::headers(section, &limits)?;
+    Ok(Part::received(headers, raw.slice(body_start..), raw))
+}
+
+/// Where the headers end, and where the body starts, behind the empty line.
+pub(super) fn header_section(raw: &[u8]) -> (usize, usize) {
+    let mut at = 0;
+    loop {
+        let rest = raw.get(at..).unwrap_or_default();
+        match rest {
+            [b'\r', b'\n', ..] => return (at, at + 2),
+            [b'\n', ..] => return (at, at + 1),
+            _ => {}
+        }
+        match memchr::memchr(b'\n', rest) {
+            Some(end) => at += end + 1,
+            None => return (raw.len(), raw.len()),
+        }
+    }
+}
+
+/// The header section with its empty line. It is copied if it ends otherwise, or if a line does not end with CR LF.
+pub(super) fn with_line_ends(raw: &Bytes, header_end: usize, body_start: usize) -> Bytes {
+    let section = raw.get(..header_end).unwrap_or_default();
+    let ends = memchr::memchr_iter(b'\n', section);
+    let is_clean = ends.clone().all(|at| at > 0 && section.get(at - 1) == Some(&b'\r'));
+    if is_clean && body_start == header_end + 2 {
+        return raw.slice(..body_start);
+    }
+    let mut clean = Vec::with_capacity(section.len() + 64);
+    for line in section.split_inclusive(|byte| *byte == b'\n') {
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        clean.extend_from_slice(line.strip_suffix(b"\r").unwrap_or(line));
+        clean.extend_from_slice(b"\r\n");
+    }
+    clean.extend_from_slice(b"\r\n");
+    clean.into()
+}
+
+#[cfg(test)]
+mod tests;

@@ -66,8 +66,16 @@
 //! | RFC | what of it | what is absent |
 //! | --- | --- | --- |
 //! | 3261 | §7 messages, §8.2.6 responses, §18.3 framing in datagrams, §19.1 URIs, §20 and §25 headers and grammar | typed values for the headers not exported here (they are read as text), multipart bodies; streams are framed by `sip-transport` |
+//! | 3323, 3325, 5876 | Privacy, P-Asserted-Identity and P-Preferred-Identity | what a privacy service does |
 //! | 3326 | the Reason header | |
+//! | 3329 | the headers of the security agreement, compared and chosen from | `ipsec-3gpp` parameters have no types |
 //! | 3581 | `rport` in a Via | where a response goes is `transaction-core`'s |
+//! | 3840, 3841 | Accept-Contact, Reject-Contact and Request-Disposition; [`CallerPreferences`] orders contacts | |
+//! | 4412, 5373, 6442, 6809, 7433, 7989 | their headers | who is trusted with them, and what priorities mean |
+//! | 5806, 7044 | Diversion; History-Info with the headers in its URIs | |
+//! | 7315 | P-Access-Network-Info, P-Associated-URI, P-Called-Party-ID, P-Charging-Vector | the others |
+//! | 7462 | alert URNs in Alert-Info | |
+//! | 8224 | the Identity header | PASSporTs are text: they are neither signed nor verified |
 //! | 8866, 3264 | [`sdp`] | see there |
 //! | 7616, 8760 | [`digest`] | see there |
 
@@ -77,6 +85,7 @@
 extern crate alloc;
 
 mod byte_str;
+mod caller_preferences;
 mod class;
 pub mod digest;
 mod grammar;
@@ -96,13 +105,19 @@ mod status;
 mod uri;
 
 pub use byte_str::ByteStr;
+pub use caller_preferences::CallerPreferences;
 #[cfg(feature = "std")]
 pub use header::Date;
 pub use header::{
-    Allow, Authorization, CSeq, CallId, Contact, ContentLength, ContentType, Expires, From, HeaderError, HeaderName,
-    MaxForwards, MinExpires, NameAddr, ProxyAuthenticate, ProxyAuthorization, ProxyRequire, Reason, RecordRoute,
-    Repetition, Require, RetryAfter, Route, Server, Supported, To, TypedHeader, Unsupported, UserAgent, Via, Warning,
-    WwwAuthenticate,
+    AcceptContact, AcceptResourcePriority, AlertInfo, Allow, AnswerMode, AnsweringMode, Authorization, CSeq, CallId,
+    CallInfo, Contact, ContentLength, ContentType, Directive, Diversion, DiversionReason, ErrorInfo, Expires,
+    FeatureCaps, From, Geolocation, GeolocationError, GeolocationRouting, HeaderError, HeaderName, HistoryIndex,
+    HistoryInfo, HistoryTarget, Identity, MaxForwards, MinExpires, NameAddr, PAccessNetworkInfo, PAssertedIdentity,
+    PAssociatedUri, PCalledPartyId, PChargingVector, PPreferredIdentity, PrivAnswerMode, Privacy, ProxyAuthenticate,
+    ProxyAuthorization, ProxyRequire, Reason, RecordRoute, RejectContact, Repetition, RequestDisposition, Require,
+    ResourcePriority, ResourceValue, RetryAfter, Route, SecurityClient, SecurityMechanism, SecurityServer,
+    SecurityVerify, Server, SessionId, SessionUuid, Supported, To, TypedHeader, Unsupported, UserAgent, UserToUser,
+    Via, Warning, WwwAuthenticate,
 };
 pub use headers::{Headers, InvalidHeader};
 pub use host::Host;

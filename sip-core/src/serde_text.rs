@@ -51,6 +51,7 @@ where
 }
 
 serde_as_text!(crate::NameAddr, crate::SipUri, crate::Uri, crate::Method, crate::HeaderName);
+serde_as_text!(crate::HistoryIndex, crate::ResourceValue, crate::SessionUuid);
 
 #[cfg(test)]
 mod tests {

@@ -122,19 +122,26 @@ impl fmt::Display for Anomaly {
 fn is_single(name: &HeaderName) -> bool {
     matches!(
         name,
-        HeaderName::ContentDisposition
+        HeaderName::AnswerMode
+            | HeaderName::ContentDisposition
             | HeaderName::ContentType
             | HeaderName::Date
             | HeaderName::Event
             | HeaderName::Expires
             | HeaderName::FlowTimer
+            | HeaderName::GeolocationError
+            | HeaderName::GeolocationRouting
             | HeaderName::Join
             | HeaderName::MaxBreadth
             | HeaderName::MimeVersion
             | HeaderName::MinExpires
             | HeaderName::MinSe
             | HeaderName::Organization
+            | HeaderName::PCalledPartyId
+            | HeaderName::PChargingVector
             | HeaderName::Priority
+            | HeaderName::PrivAnswerMode
+            | HeaderName::Privacy
             | HeaderName::RAck
             | HeaderName::RSeq
             | HeaderName::ReferSub

@@ -1,0 +1,446 @@
+//! Which of several contacts a caller wants: capabilities and preferences matched (RFC 3840, RFC 3841 §7.2).
+
+use alloc::vec::Vec;
+
+use crate::{AcceptContact, Contact, HeaderError, HeaderName, Headers, Method, Params, RejectContact};
+
+/// The preferences of a caller, which a proxy applies to the contacts of the user that is called (RFC 3841 §7.2), and a
+/// user agent to its own (§6).
+///
+/// ```
+/// use blether_sip_core::{AcceptContact, CallerPreferences, Contact, Headers, Method};
+///
+/// let mut headers = Headers::new();
+/// headers.push("*;video".parse::<AcceptContact>()?);
+/// let preferences = CallerPreferences::of(&headers, &Method::Invite)?;
+///
+/// let phone: Contact = "<sip:phone@192.0.2.1>;audio;video=\"FALSE\"".parse()?;
+/// let screen: Contact = "<sip:screen@192.0.2.2>;audio;video".parse()?;
+/// assert_eq!(preferences.score(&screen), Some(1000));
+/// let ordered = preferences.order(vec![phone.clone(), screen.clone()], |contact| contact);
+/// assert_eq!(ordered, [screen, phone]);
+/// # Ok::<(), blether_sip_core::HeaderError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallerPreferences {
+    accept: Vec<AcceptContact>,
+    reject: Vec<RejectContact>,
+    /// Whether they are made of what else is in the request.
+    implicit: bool,
+}
+
+impl CallerPreferences {
+    /// The most rules of a request that are applied: "a reasonable number is around 20" (RFC 3841 §11).
+    pub const MAX_RULES: usize = 20;
+
+    /// The preferences in a request: those of its Accept-Contact and Reject-Contact headers, or, without any, that the
+    /// user agent knows the method and, for a SUBSCRIBE, the event package (RFC 3841 §7.2.1, §7.2.2).
+    ///
+    /// # Errors
+    ///
+    /// [`HeaderError`] if one of these headers is malformed, and [`HeaderError::TooManyValues`] if there are more than
+    /// [`CallerPreferences::MAX_RULES`] of both.
+    pub fn of(headers: &Headers, method: &Method) -> Result<Self, HeaderError> {
+        let (accept, reject) = (headers.all::<AcceptContact>()?, headers.all::<RejectContact>()?);
+        if accept.len() + reject.len() > Self::MAX_RULES {
+            return Err(HeaderError::TooManyValues { header: HeaderName::AcceptContact, limit: Self::MAX_RULES });
+        }
+        let implicit = accept.is_empty() && reject.is_empty();
+        let accept = if implicit { alloc::vec![implied(headers, method)] } else { accept };
+        Ok(CallerPreferences { accept, reject, implicit })
+    }
+
+    /// How much the caller prefers this contact (Qa of RFC 3841 §7.2.4), in thousandths: 1,000 for one without
+    /// feature parameters, which is not judged; `None` if the caller does not want it at all.
+    #[must_use]
+    pub fn score(&self, contact: &Contact) -> Option<u16> {
+        // Between 0 and 1,000.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a fraction of a thousand")]
+        self.preference(contact).map(|qa| (qa * 1000.0 + 0.5) as u16)
+    }
+
+    /// The targets that the caller wants, those with the higher `q` first and, where it is equal, those with the higher
+    /// score; `contact` tells the Contact of a target. If nothing but the method or the event package speaks against all of
+    /// them, they all stay, so that one of them can answer 405 or 489.
+    #[must_use]
+    pub fn order<T>(&self, targets: Vec<T>, contact: impl Fn(&T) -> &Contact) -> Vec<T> {
+        let scores: Vec<_> = targets.iter().map(|target| self.preference(contact(target))).collect();
+        let all = self.implicit && scores.iter().all(Option::is_none);
+        let mut wanted: Vec<_> = targets
+            .into_iter()
+            .zip(scores)
+            .filter_map(|(target, score)| {
+                score.or(all.then_some(0.0)).map(|score| (contact(&target).q(), score, target))
+            })
+            .collect();
+        wanted.sort_by(|(q, score, _), (other_q, other_score, _)| {
+            other_q.cmp(q).then_with(|| other_score.total_cmp(score))
+        });
+        wanted.into_iter().map(|(_, _, target)| target).collect()
+    }
+
+    fn preference(&self, contact: &Contact) -> Option<f64> {
+        let has = match contact.address() {
+            Some(address) => FeatureSet::of(&address.params),
+            None => return Some(1.0),
+        };
+        if has.0.is_empty() {
+            return Some(1.0);
+        }
+        if self
+            .reject
+            .iter()
+            .map(|rule| FeatureSet::of(&rule.params))
+            .any(|rule| rule.share_in(&has) >= 1.0 && rule.matches(&has))
+        {
+            return None;
+        }
+        let (mut sum, mut count) = (0.0, 0.0);
+        for rule in &self.accept {
+            let wanted = FeatureSet::of(&rule.params);
+            let (is_match, share) = (wanted.matches(&has), wanted.share_in(&has));
+            // Figure 1 of RFC 3841.
+            let is_enough = is_match && (share >= 1.0 || !rule.is_explicit());
+            if !is_enough && rule.is_required() {
+                return None;
+            }
+            if is_match {
+                sum += if is_enough { share } else { 0.0 };
+                count += 1.0;
+            }
+        }
+        match (count > 0.0, self.accept.is_empty()) {
+            (true, _) => Some(sum / count),
+            (false, no_rules) => Some(if no_rules { 1.0 } else { 0.0 }),
+        }
+    }
+}
+
+/// The rule that a request implies.
+fn implied(headers: &Headers, method: &Method) -> AcceptContact {
+    let mut rule = AcceptContact::new().required();
+    // What begins like a negation is no method that a user agent can list.
+    if !method.as_str().starts_with('!') {
+        rule.params.set_quoted("methods", method.as_str());
+    }
+    if *method == Method::Subscribe
+        && let Some(event) = headers.raw(&HeaderName::Event)
+    {
+        let package = event.split(';').next().unwrap_or_default().trim();
+        if !package.starts_with('!') {
+            rule.params.set_quoted("events", package);
+        }
+    }
+    rule
+}
+
+/// Feature parameters: all the terms hold (RFC 3841 §8).
+struct FeatureSet<'a>(Vec<Term<'a>>);
+
+/// One of the values of a feature.
+struct Term<'a> {
+    tag: Tag<'a>,
+    filters: Vec<Filter<'a>>,
+}
+
+/// More values of one feature than any user agent lists: others are passed over.
+const MAX_VALUES: usize = 64;
+
+impl<'a> FeatureSet<'a> {
+    fn of(params: &'a Params) -> Self {
+        let mut terms: Vec<Term<'_>> = Vec::new();
+        for (name, value) in params.iter() {
+            let Some(tag) = Tag::read(name, params) else { continue };
+            if !terms.iter().any(|term| term.tag == tag) {
+                terms.push(Term { tag, filters: filters(value) });
+            }
+        }
+        FeatureSet(terms)
+    }
+
+    fn find(&self, tag: &Tag<'_>) -> Option<&Term<'a>> {
+        self.0.iter().find(|term| term.tag == *tag)
+    }
+
+    /// Whether something has all these features and all of `other`: the matching of RFC 2533.
+    fn matches(&self, other: &FeatureSet<'_>) -> bool {
+        self.0.iter().all(|term| {
+            let agree =
+                |filter: &Filter<'_>, others: &Term<'_>| others.filters.iter().any(|theirs| filter.agrees(theirs));
+            other.find(&term.tag).is_none_or(|others| term.filters.iter().any(|filter| agree(filter, others)))
+        })
+    }
+
+    /// The part of these features that `other` says anything of; all of them if there are none.
+    fn share_in(&self, other: &FeatureSet<'_>) -> f64 {
+        let (mut said, mut all) = (0.0, 0.0);
+        for term in &self.0 {
+            all += 1.0;
+            said += if other.find(&term.tag).is_some() { 1.0 } else { 0.0 };
+        }
+        if all > 0.0 { said / all } else { 1.0 }
+    }
+}
+
+/// The name of a feature, without what says which tree it is of.
+struct Tag<'a> {
+    name: &'a str,
+    is_base: bool,
+}
+
+/// The features that stand without a `+` (RFC 3840 §9).
+const BASE: [&str; 20] = [
+    "audio",
+    "automata",
+    "class",
+    "duplex",
+    "data",
+    "control",
+    "mobility",
+    "description",
+    "events",
+    "priority",
+    "methods",
+    "schemes",
+    "application",
+    "video",
+    "language",
+    "type",
+    "isfocus",
+    "actor",
+    "text",
+    "extensions",
+];
+
+fn is_base(name: &str) -> bool {
+    BASE.iter().any(|base| base.eq_ignore_ascii_case(name))
+}
+
+impl<'a> Tag<'a> {
+    /// The feature that the parameter `name` is of; `None` if it is of none.
+    fn read(name: &'a str, params: &Params) -> Option<Self> {
+        let Some(bare) = name.strip_prefix('+') else { return is_base(name).then_some(Tag { name, is_base: true }) };
+        if is_base(bare) && params.has(bare) {
+            return None; // RFC 3841 §7.2.3
+        }
+        let in_tree =
+            bare.split_at_checked(4).filter(|(tree, name)| tree.eq_ignore_ascii_case("sip.") && is_base(name));
+        match in_tree {
+            Some((_, name)) => Some(Tag { name, is_base: true }),
+            None => Some(Tag { name: bare, is_base: false }),
+        }
+    }
+}
+
+impl PartialEq for Tag<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.is_base == other.is_base && self.name.eq_ignore_ascii_case(other.name)
+    }
+}
+
+/// What a feature may be, or may not be.
+struct Filter<'a> {
+    negated: bool,
+    value: Value<'a>,
+}
+
+#[derive(Clone, Copy)]
+enum Value<'a> {
+    Token(&'a str),
+    Text(&'a str),
+    /// Numbers from the first to the second.
+    Range(f64, f64),
+}
+
+/// The values between commas, or the one text.
+fn filters(value: Option<&str>) -> Vec<Filter<'_>> {
+    let Some(value) = value.map(str::trim) else {
+        return alloc::vec![Filter { negated: false, value: Value::Token("TRUE") }];
+    };
+    if let Some(text) = value.strip_prefix('<') {
+        let text = text.strip_suffix('>').unwrap_or(text);
+        return alloc::vec![Filter { negated: false, value: Value::Text(text) }];
+    }
+    let values = value.split(',').map(str::trim).filter(|value| !value.is_empty());
+    values
+        .take(MAX_VALUES)
+        .map(|value| {
+            let (negated, value) = value.strip_prefix('!').map_or((false, value), |value| (true, value));
+            let range = value.strip_prefix('#').and_then(range);
+            Filter { negated, value: range.unwrap_or(Value::Token(value)) }
+        })
+        .collect()
+}
+
+/// What follows the `#` of a numeric value.
+fn range(text: &str) -> Option<Value<'_>> {
+    let (low, high) = if let Some(least) = text.strip_prefix(">=") {
+        (number(least)?, f64::INFINITY)
+    } else if let Some(most) = text.strip_prefix("<=") {
+        (f64::NEG_INFINITY, number(most)?)
+    } else if let Some(exact) = text.strip_prefix('=') {
+        (number(exact)?, number(exact)?)
+    } else {
+        let (low, high) = text.split_once(':')?;
+        (number(low)?, number(high)?)
+    };
+    Some(Value::Range(low, high))
+}
+
+/// `number`.
+fn number(text: &str) -> Option<f64> {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let is_number = digits.starts_with(|c: char| c.is_ascii_digit())
+        && digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    // Two points are no number for the standard library either.
+    text.parse().ok().filter(|number: &f64| is_number && number.is_finite())
+}
+
+impl Filter<'_> {
+    /// Whether there is a value that both let through.
+    fn agrees(&self, other: &Filter<'_>) -> bool {
+        match (self.negated, other.negated) {
+            (false, false) => self.value.meets(other.value),
+            (false, true) => !self.value.is_within(other.value),
+            (true, false) => !other.value.is_within(self.value),
+            (true, true) => !self.value.leaves_nothing_to(other.value),
+        }
+    }
+}
+
+impl Value<'_> {
+    fn meets(self, other: Value<'_>) -> bool {
+        match (self, other) {
+            (Value::Token(a), Value::Token(b)) => a.eq_ignore_ascii_case(b),
+            (Value::Text(a), Value::Text(b)) => a == b,
+            (Value::Range(low, high), Value::Range(other_low, other_high)) => {
+                low.max(other_low) <= high.min(other_high)
+            }
+            _ => false,
+        }
+    }
+
+    fn is_within(self, other: Value<'_>) -> bool {
+        match (self, other) {
+            (Value::Range(low, high), Value::Range(other_low, other_high)) => {
+                low > high || (other_low <= low && high <= other_high)
+            }
+            (value, other) => value.meets(other),
+        }
+    }
+
+    /// Whether every number is in one of the two ranges.
+    fn leaves_nothing_to(self, other: Value<'_>) -> bool {
+        let (Value::Range(low, high), Value::Range(other_low, other_high)) = (self, other) else { return false };
+        let is_low_open = low.min(other_low) == f64::NEG_INFINITY;
+        let is_high_open = high.max(other_high) == f64::INFINITY;
+        is_low_open && is_high_open && self.meets(other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contact(text: &str) -> Contact {
+        text.parse().unwrap()
+    }
+
+    fn preferences(accept: &[&str], reject: &[&str]) -> CallerPreferences {
+        let mut headers = Headers::new();
+        accept.iter().for_each(|rule| headers.push(rule.parse::<AcceptContact>().unwrap()));
+        reject.iter().for_each(|rule| headers.push(rule.parse::<RejectContact>().unwrap()));
+        CallerPreferences::of(&headers, &Method::Invite).unwrap()
+    }
+
+    /// The example of RFC 3841 §7.2.5.
+    #[test]
+    fn contacts_are_ordered_by_what_the_caller_prefers() {
+        let contacts = [
+            "sip:u1@h.example.com;audio;video;methods=\"INVITE,BYE\";q=0.2",
+            "sip:u2@h.example.com;audio=\"FALSE\";methods=\"INVITE\";actor=\"msg-taker\";q=0.2",
+            "sip:u3@h.example.com;audio;actor=\"msg-taker\";methods=\"INVITE\";video;q=0.3",
+            "sip:u4@h.example.com;audio;methods=\"INVITE,OPTIONS\";q=0.2",
+            "sip:u5@h.example.com;q=0.5",
+        ]
+        .map(contact);
+        let rules = ["*;audio;require", "*;video;explicit", "*;methods=\"BYE\";class=\"business\";q=1.0"];
+        let caller = preferences(&rules, &["*;actor=\"msg-taker\";video"]);
+        let scores: Vec<_> = contacts.iter().map(|contact| caller.score(contact)).collect();
+        assert_eq!(scores, [Some(833), None, None, Some(500), Some(1000)]);
+        let ordered = caller.order(contacts.iter().rev().collect(), |contact| contact);
+        assert_eq!(ordered, [&contacts[4], &contacts[0], &contacts[3]]);
+    }
+
+    #[test]
+    fn values_are_compared_by_their_kind() {
+        #[track_caller]
+        fn check(wanted: &str, has: &str, expected: bool) {
+            let caller = preferences(&[&format!("*;{wanted};require")], &[]);
+            let score = caller.score(&contact(&format!("<sip:a@b>;{has}")));
+            assert_eq!(score.is_some(), expected, "{wanted} of {has}");
+        }
+        check("audio", "audio=\"true\"", true);
+        check("audio", "+sip.audio=\"FALSE\"", false);
+        check("+sip.Audio", "audio;+audio=\"x\"", true);
+        check("audio", "video", true); // nothing said against it
+        check("events=\"!presence\"", "events=\"presence\"", false);
+        check("events=\"!presence\"", "events=\"presence,dialog\"", true);
+        check("events=\"!presence\"", "events=\"!presence\"", true);
+        check("language=\"EN , de\"", "language=\"de\"", true);
+        check("description=\"<PC>\"", "description=\"<pc>\"", false);
+        check("description=\"<a,b>\"", "description=\"<a,b>\"", true);
+        check("description=\"pc\"", "description=\"<pc>\"", false);
+        check("+r=\"#-4:+5.125\"", "+r=\"#=5.125\"", true);
+        check("+r=\"#-4:+5.125\"", "+r=\"#>=5.126\"", false);
+        check("+r=\"#<=5\"", "+r=\"#5:6\"", true);
+        check("+r=\"!#>=5\"", "+r=\"#5:6\"", false);
+        check("+r=\"#5:6\"", "+r=\"!#=5\"", true);
+        check("+r=\"!#>=5\"", "+r=\"!#<=5\"", false);
+        check("+r=\"!#>=5\"", "+r=\"!#<=4\"", true);
+        check("+r=\"#6:5\"", "+r=\"!#=9\"", false);
+        check("+r=\"#=1e3\"", "+r=\"#=1000\"", false); // the first is a word
+        check("+r=\"\"", "+r", false);
+    }
+
+    #[test]
+    fn what_is_explicit_has_to_be_said() {
+        let silent = contact("<sip:a@b>;audio");
+        let score = |rule: &str| preferences(&[rule], &[]).score(&silent);
+        assert_eq!(score("*;video;explicit;require"), None);
+        assert_eq!(
+            (score("*;video;explicit"), score("*;video"), score("*;audio;video")),
+            (Some(0), Some(0), Some(500))
+        );
+        assert_eq!((score("*"), score("*;audio=\"FALSE\"")), (Some(1000), Some(0)));
+        let rejected = |rule: &str| preferences(&[], &[rule]).score(&silent);
+        assert_eq!(
+            (rejected("*;video"), rejected("*;audio"), rejected("*;audio=\"!TRUE\"")),
+            (Some(1000), None, Some(1000))
+        );
+        assert_eq!(preferences(&["*;video;require;explicit"], &["*"]).score(&contact("*")), Some(1000));
+    }
+
+    /// RFC 3841 §7.2.2, §7.2.4.
+    #[test]
+    fn the_method_and_the_event_are_preferences_too() {
+        let mut headers = Headers::new();
+        headers.push_raw(&HeaderName::Event, "dialog;id=1").unwrap();
+        let caller = CallerPreferences::of(&headers, &Method::Subscribe).unwrap();
+        assert_eq!(caller.score(&contact("<sip:a@b>;methods=\"INVITE\"")), None);
+        assert_eq!(caller.score(&contact("<sip:a@b>;methods=\"SUBSCRIBE\";events=\"presence\"")), None);
+        assert_eq!(caller.score(&contact("<sip:a@b>;methods=\"subscribe\";events=\"dialog\"")), Some(1000));
+        let all = [contact("<sip:a@b>;methods=\"BYE\";q=0.1"), contact("<sip:b@b>;methods=\"BYE\"")];
+        let ordered = caller.order(all.to_vec(), |contact| contact);
+        assert_eq!(ordered, [all[1].clone(), all[0].clone()], "nobody is left, so all are tried");
+        assert!(preferences(&["*;methods=\"INVITE\";require"], &[]).order(all.to_vec(), |contact| contact).is_empty());
+    }
+
+    #[test]
+    fn too_many_rules_are_refused() {
+        let mut headers = Headers::new();
+        (0..=CallerPreferences::MAX_RULES).for_each(|_| headers.push(AcceptContact::new()));
+        let error = CallerPreferences::of(&headers, &Method::Invite).unwrap_err();
+        assert!(matches!(error, HeaderError::TooManyValues { limit: 20, .. }));
+    }
+}

@@ -88,6 +88,7 @@ mod byte_str;
 mod caller_preferences;
 mod class;
 pub mod digest;
+mod feature_set;
 mod grammar;
 mod header;
 mod headers;

@@ -55,9 +55,8 @@ impl CallerPreferences {
     /// feature parameters, which is not judged; `None` if the caller does not want it at all.
     #[must_use]
     pub fn score(&self, contact: &Contact) -> Option<u16> {
-        // Between 0 and 1,000.
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a fraction of a thousand")]
-        self.preference(contact).map(|qa| (qa * 1000.0 + 0.5) as u16)
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 1,000")]
+        self.rules().preference(contact).map(|qa| (qa * 1000.0 + 0.5) as u16)
     }
 
     /// The targets that the caller wants, those with the higher `q` first and, where it is equal, those with the higher
@@ -65,42 +64,51 @@ impl CallerPreferences {
     /// them, they all stay, so that one of them can answer 405 or 489.
     #[must_use]
     pub fn order<T>(&self, targets: Vec<T>, contact: impl Fn(&T) -> &Contact) -> Vec<T> {
-        let scores: Vec<_> = targets.iter().map(|target| self.preference(contact(target))).collect();
-        let all = self.implicit && scores.iter().all(Option::is_none);
-        let mut wanted: Vec<_> = targets
+        let rules = self.rules();
+        let mut scored: Vec<_> = targets
             .into_iter()
-            .zip(scores)
-            .filter_map(|(target, score)| {
-                score.or(all.then_some(0.0)).map(|score| (contact(&target).q(), score, target))
-            })
+            .map(|target| (contact(&target).q(), rules.preference(contact(&target)), target))
             .collect();
-        wanted.sort_by(|(q, score, _), (other_q, other_score, _)| {
-            other_q.cmp(q).then_with(|| other_score.total_cmp(score))
+        if !self.implicit || scored.iter().any(|(_, score, _)| score.is_some()) {
+            scored.retain(|(_, score, _)| score.is_some());
+        }
+        scored.sort_by(|(q, score, _), (other_q, other_score, _)| {
+            let (score, other_score) = (score.unwrap_or_default(), other_score.unwrap_or_default());
+            other_q.cmp(q).then_with(|| other_score.total_cmp(&score))
         });
-        wanted.into_iter().map(|(_, _, target)| target).collect()
+        scored.into_iter().map(|(_, _, target)| target).collect()
     }
 
+    fn rules(&self) -> Rules<'_> {
+        Rules {
+            accept: self.accept.iter().map(|rule| (rule, FeatureSet::of(&rule.params))).collect(),
+            reject: self.reject.iter().map(|rule| FeatureSet::of(&rule.params)).collect(),
+        }
+    }
+}
+
+/// The preferences with their features as sets.
+struct Rules<'a> {
+    accept: Vec<(&'a AcceptContact, FeatureSet<'a>)>,
+    reject: Vec<FeatureSet<'a>>,
+}
+
+impl Rules<'_> {
+    /// Qa of RFC 3841 §7.2.4, from 0 to 1.
     fn preference(&self, contact: &Contact) -> Option<f64> {
-        let has = match contact.address() {
-            Some(address) => FeatureSet::of(&address.params),
-            None => return Some(1.0),
-        };
+        let Some(address) = contact.address() else { return Some(1.0) };
+        let has = FeatureSet::of(&address.params);
         if has.is_empty() {
             return Some(1.0);
         }
-        if self
-            .reject
-            .iter()
-            .map(|rule| FeatureSet::of(&rule.params))
-            .any(|rule| rule.share_in(&has) >= 1.0 && rule.matches(&has))
-        {
+        // A rule with a feature that the contact says nothing of rejects nobody.
+        if self.reject.iter().any(|unwanted| unwanted.share_in(&has) >= 1.0 && unwanted.matches(&has)) {
             return None;
         }
         let (mut sum, mut count) = (0.0, 0.0);
-        for rule in &self.accept {
-            let wanted = FeatureSet::of(&rule.params);
+        for (rule, wanted) in &self.accept {
             let (is_match, share) = (wanted.matches(&has), wanted.share_in(&has));
-            // Figure 1 of RFC 3841.
+            // Figure 1.
             let is_enough = is_match && (share >= 1.0 || !rule.is_explicit());
             if !is_enough && rule.is_required() {
                 return None;
@@ -110,9 +118,10 @@ impl CallerPreferences {
                 count += 1.0;
             }
         }
-        match (count > 0.0, self.accept.is_empty()) {
-            (true, _) => Some(sum / count),
-            (false, no_rules) => Some(if no_rules { 1.0 } else { 0.0 }),
+        match count > 0.0 {
+            true => Some(sum / count),
+            // No rule is met, or there is none.
+            false => Some(if self.accept.is_empty() { 1.0 } else { 0.0 }),
         }
     }
 }

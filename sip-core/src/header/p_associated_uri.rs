@@ -30,3 +30,25 @@ impl TypedHeader for PAssociatedUri {
         self.0.write(out);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Headers;
+    use crate::header::rewritten;
+
+    #[test]
+    fn there_may_be_none() {
+        assert_eq!(
+            rewritten::<PAssociatedUri>("Alice <sip:a@b;user=phone> ;x=1").1,
+            "\"Alice\" <sip:a@b;user=phone>;x=1"
+        );
+        let mut headers = Headers::new();
+        headers.push_raw(&HeaderName::PAssociatedUri, "").unwrap();
+        assert!(headers.has(&HeaderName::PAssociatedUri));
+        assert_eq!(headers.all::<PAssociatedUri>(), Ok(Vec::new()));
+        headers.push_raw(&HeaderName::PAssociatedUri, "<sip:a@b>, <tel:+1>").unwrap();
+        assert_eq!(headers.all::<PAssociatedUri>().unwrap().len(), 2);
+        assert!(PAssociatedUri::parse_value("+1".into()).is_err());
+    }
+}

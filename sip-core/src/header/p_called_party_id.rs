@@ -27,3 +27,18 @@ impl TypedHeader for PCalledPartyId {
         self.0.write(out);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::header::rewritten;
+
+    #[test]
+    fn a_called_party_is_an_address() {
+        assert_eq!(
+            rewritten::<PCalledPartyId>("sip:user1-business@example.com;x").1,
+            "<sip:user1-business@example.com>;x"
+        );
+        assert!(PCalledPartyId::parse_value("<sip:a@b>, <sip:c@d>".into()).is_err());
+    }
+}

@@ -20,7 +20,7 @@ use crate::{ByteStr, grammar};
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Privacy {
-    /// What is asked for; empty for `none`, but never if it is critical, unless nothing else was read.
+    /// What is asked for. With nothing here it is `none`, or `critical` alone, which can be read and not built.
     kinds: Vec<ByteStr>,
     critical: bool,
 }

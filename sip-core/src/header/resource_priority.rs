@@ -123,8 +123,8 @@ fn write(values: &[ResourceValue], out: &mut String) {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ResourcePriority(Vec<ResourceValue>);
 
-/// More namespaces than are registered: others are not taken.
-const MAX_NAMESPACES: usize = 64;
+/// More namespaces than anybody has a priority in: others are not taken.
+const MAX_NAMESPACES: usize = 16;
 
 impl ResourcePriority {
     /// A priority of one namespace.
@@ -133,7 +133,7 @@ impl ResourcePriority {
         ResourcePriority(alloc::vec![value])
     }
 
-    /// The same with a priority of one more namespace, or another of one that it has. It is the same if it has 64.
+    /// The same with a priority of one more namespace, or another of one that it has. It is the same if it has 16.
     #[must_use]
     pub fn and(mut self, value: ResourceValue) -> Self {
         let count = self.0.len();

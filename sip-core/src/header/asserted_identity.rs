@@ -19,7 +19,11 @@ fn is_tel(uri: &Uri) -> Option<bool> {
     if uri.as_sip().is_some() {
         return Some(false);
     }
-    uri.to_string().get(..4)?.eq_ignore_ascii_case("tel:").then_some(true)
+    let text = match uri {
+        Uri::Other(text) => text.clone(),
+        uri => uri.to_string().into(),
+    };
+    text.get(..4)?.eq_ignore_ascii_case("tel:").then_some(true)
 }
 
 impl Identities {
@@ -31,13 +35,18 @@ impl Identities {
         }
     }
 
-    fn and(mut self, address: NameAddr, header: HeaderName) -> Result<Self, HeaderError> {
-        let other = Identities::new(address, header.clone())?;
-        if self.second.is_some() || is_tel(&self.first.uri) == is_tel(&other.first.uri) {
-            return Err(HeaderError::malformed(header, EXPECTED));
+    /// Takes a second address; says whether it is one of the other kind, and the first of that.
+    fn add(&mut self, address: NameAddr) -> bool {
+        let kind = is_tel(&address.uri);
+        let fits = self.second.is_none() && kind.is_some() && kind != is_tel(&self.first.uri);
+        if fits {
+            self.second = Some(NameAddr { params: Params::new(), ..address });
         }
-        self.second = Some(other.first);
-        Ok(self)
+        fits
+    }
+
+    fn and(mut self, address: NameAddr, header: HeaderName) -> Result<Self, HeaderError> {
+        if self.add(address) { Ok(self) } else { Err(HeaderError::malformed(header, EXPECTED)) }
     }
 
     /// Reads the values between commas. Those that are not expected after those before them are passed over
@@ -46,10 +55,10 @@ impl Identities {
         let mut found: Option<Identities> = None;
         for item in grammar::list(value) {
             let address = NameAddr::parse_value(&value.share(item), header.clone())?;
-            found = match found {
-                None => Identities::new(address, header.clone()).ok(),
-                Some(first) => Some(first.clone().and(address, header.clone()).unwrap_or(first)),
-            };
+            match &mut found {
+                None => found = Identities::new(address, header.clone()).ok(),
+                Some(identities) => _ = identities.add(address), // what is not expected is left out
+            }
         }
         found.ok_or(HeaderError::malformed(header, EXPECTED))
     }

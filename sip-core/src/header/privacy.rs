@@ -64,7 +64,7 @@ impl Privacy {
         if !grammar::is_token(kind) || is(kind, "none") || is(kind, "critical") {
             return Err(HeaderError::malformed(Self::NAME, EXPECTED));
         }
-        self.add(kind.into());
+        self.add(kind, ByteStr::from);
         Ok(self)
     }
 
@@ -109,9 +109,9 @@ impl Privacy {
         self.kinds.iter().map(|kind| &**kind)
     }
 
-    fn add(&mut self, kind: ByteStr) {
-        if self.kinds.len() < MAX_KINDS && !self.asks_for(&kind) {
-            self.kinds.push(kind);
+    fn add<'a>(&mut self, kind: &'a str, keep: impl FnOnce(&'a str) -> ByteStr) {
+        if self.kinds.len() < MAX_KINDS && !self.asks_for(kind) {
+            self.kinds.push(keep(kind));
         }
     }
 }
@@ -135,7 +135,7 @@ impl TypedHeader for Privacy {
                 "" => continue,
                 word if is(word, "none") => {}
                 word if is(word, "critical") => privacy.critical = true,
-                word if grammar::is_token(word) => privacy.add(value.share(word)),
+                word if grammar::is_token(word) => privacy.add(word, |word| value.share(word)),
                 _ => return Err(HeaderError::malformed(Self::NAME, EXPECTED).at(&value, word)),
             }
             is_empty = false;

@@ -91,14 +91,17 @@ impl fmt::Display for ResourceValue {
     }
 }
 
-fn parse(value: &ByteStr, header: HeaderName) -> Result<Vec<ResourceValue>, HeaderError> {
-    let read = |item: &str| {
-        let (namespace, priority) = item.split_once('.')?;
-        let is_valid = is_token_nodot(namespace) && is_token_nodot(priority);
-        is_valid.then(|| ResourceValue { namespace: value.share(namespace), priority: value.share(priority) })
-    };
-    let expected = |item| HeaderError::malformed(header.clone(), EXPECTED).at(value, item);
-    grammar::list(value).map(|item| read(item).ok_or_else(|| expected(item))).collect()
+/// The values between commas as namespace and priority.
+fn parse(value: &str, header: HeaderName) -> impl Iterator<Item = Result<(&str, &str), HeaderError>> {
+    grammar::list(value).map(move |item| {
+        let parts =
+            item.split_once('.').filter(|(namespace, priority)| is_token_nodot(namespace) && is_token_nodot(priority));
+        parts.ok_or_else(|| HeaderError::malformed(header.clone(), EXPECTED).at(value, item))
+    })
+}
+
+fn share(whole: &ByteStr, (namespace, priority): (&str, &str)) -> ResourceValue {
+    ResourceValue { namespace: whole.share(namespace), priority: whole.share(priority) }
 }
 
 fn write(values: &[ResourceValue], out: &mut String) {
@@ -164,9 +167,10 @@ impl TypedHeader for ResourcePriority {
 
     fn parse_value(value: ByteStr) -> Result<Self, HeaderError> {
         let mut values: Vec<ResourceValue> = Vec::new();
-        for one in parse(&value, Self::NAME)? {
-            if values.len() < MAX_NAMESPACES && !values.iter().any(|listed| listed.is_of(&one.namespace)) {
-                values.push(one);
+        for parts in parse(&value, Self::NAME) {
+            let parts = parts?;
+            if values.len() < MAX_NAMESPACES && !values.iter().any(|listed| listed.is_of(parts.0)) {
+                values.push(share(&value, parts));
             }
         }
         if values.is_empty() { Err(HeaderError::malformed(Self::NAME, EXPECTED)) } else { Ok(ResourcePriority(values)) }
@@ -195,7 +199,8 @@ impl TypedHeader for AcceptResourcePriority {
     const REPETITION: Repetition = Repetition::Whole;
 
     fn parse_value(value: ByteStr) -> Result<Self, HeaderError> {
-        parse(&value, Self::NAME).map(AcceptResourcePriority)
+        let values = parse(&value, Self::NAME).map(|parts| Ok(share(&value, parts?)));
+        values.collect::<Result<_, _>>().map(AcceptResourcePriority)
     }
 
     fn write(&self, out: &mut String) {

@@ -76,6 +76,14 @@
 //! | 3581 | `rport` in a Via | where a response goes is `transaction-core`'s |
 //! | 5621, 2046 §5.1, 3204, 3420, 3842 | [`body`]: multipart bodies, ISUP, fragments of messages, message summaries | content in `base64` is not decoded |
 //! | 3863, 4235, 3680, 4575, 4826 | presence, dialogs, registrations, conferences, resource lists, behind the feature `xml`; with what 4479 and 4480 tell of person and device, GRUUs (5628), copy control (5364) | sidebars by value, most of 4480, XCAP |
+//! | 3323, 3325, 5876 | Privacy, P-Asserted-Identity and P-Preferred-Identity | what a privacy service does |
+//! | 3329 | the headers of the security agreement, compared and chosen from | `ipsec-3gpp` parameters have no types |
+//! | 3840, 3841 | Accept-Contact, Reject-Contact and Request-Disposition; [`CallerPreferences`] orders contacts | |
+//! | 4412, 5373, 6442, 6809, 7433, 7989 | their headers | who is trusted with them, and what priorities mean |
+//! | 5806, 7044 | Diversion; History-Info with the headers in its URIs | |
+//! | 7315 | P-Access-Network-Info, P-Associated-URI, P-Called-Party-ID, P-Charging-Vector | the others |
+//! | 7462 | alert URNs in Alert-Info | |
+//! | 8224 | the Identity header | PASSporTs are text: they are neither signed nor verified |
 //! | 8866, 3264 | [`sdp`] | see there |
 //! | 7615, 7616, 8760, 2069 | [`digest`] | see there |
 
@@ -86,8 +94,10 @@ extern crate alloc;
 
 pub mod body;
 mod byte_str;
+mod caller_preferences;
 mod class;
 pub mod digest;
+mod feature_set;
 mod grammar;
 mod header;
 mod headers;
@@ -105,11 +115,7 @@ mod status;
 mod uri;
 
 pub use byte_str::ByteStr;
-pub use header::{
-    Allow, AuthenticationInfo, Authorization, CSeq, CallId, Contact, ContentLength, ContentType, Date, Expires, From,
-    HeaderError, HeaderName, MaxForwards, MinExpires, NameAddr, ProxyAuthenticate, ProxyAuthenticationInfo,
-    ProxyAuthorization, ProxyRequire, Reason, RecordRoute, Repetition, Require, RetryAfter, Route, Server, Supported,
-    To, TypedHeader, Unsupported, UserAgent, Via, Warning, WwwAuthenticate,
+    AcceptContact, AcceptResourcePriority, AlertInfo, Allow, AnswerMode, AnsweringMode, AuthenticationInfo, Authorization, CSeq, CallId, CallInfo, Contact, ContentLength, ContentType, Date, Directive, Diversion, DiversionReason, ErrorInfo, Expires, FeatureCaps, From, Geolocation, GeolocationError, GeolocationRouting, HeaderError, HeaderName, HistoryIndex, HistoryInfo, HistoryTarget, Identity, MaxForwards, MinExpires, NameAddr, PAccessNetworkInfo, PAssertedIdentity, PAssociatedUri, PCalledPartyId, PChargingVector, PPreferredIdentity, PrivAnswerMode, Privacy, ProxyAuthenticate, ProxyAuthenticationInfo, ProxyAuthorization, ProxyRequire, Reason, RecordRoute, RejectContact, Repetition, RequestDisposition, Require, ResourcePriority, ResourceValue, RetryAfter, Route, SecurityClient, SecurityMechanism, SecurityServer, SecurityVerify, Server, SessionId, SessionUuid, Supported, To, TypedHeader, Unsupported, UserAgent, UserToUser, Via, Warning, WwwAuthenticate, caller_preferences::CallerPreferences, cfg, feature, header::, header::Date, pub, std, use,
 };
 pub use headers::{Headers, InvalidHeader};
 pub use host::Host;

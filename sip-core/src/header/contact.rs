@@ -38,6 +38,32 @@ impl Contact {
         }
     }
 
+    /// The identity of the user agent, the same for all its registrations: the URN of `+sip.instance`, without its angle
+    /// brackets (RFC 5626 §4.1).
+    ///
+    /// ```
+    /// use blether_sip_core::Contact;
+    ///
+    /// let contact: Contact = "<sip:a@192.0.2.1>;reg-id=1;+sip.instance=\"<urn:uuid:0C67446E-F1A1-11D9-94D3-000A95A0E128>\"".parse()?;
+    /// assert_eq!(contact.instance_id(), Some("urn:uuid:0C67446E-F1A1-11D9-94D3-000A95A0E128"));
+    /// # Ok::<(), blether_sip_core::HeaderError>(())
+    /// ```
+    #[must_use]
+    pub fn instance_id(&self) -> Option<&str> {
+        let text = self.address()?.params.value("+sip.instance")?.trim();
+        Some(text.strip_prefix('<').and_then(|text| text.strip_suffix('>')).unwrap_or(text))
+    }
+
+    /// The number of this registration among those of the user agent: the `reg-id` parameter, from 1 to 2,147,483,647
+    /// (RFC 5626 §4.2). `None` if it is absent or malformed.
+    #[must_use]
+    pub fn reg_id(&self) -> Option<u32> {
+        match grammar::number::<u32>(self.address()?.params.value("reg-id")?) {
+            Ok(("", number @ 1..=0x7fff_ffff)) => Some(number),
+            _ => None,
+        }
+    }
+
     /// The `q` parameter in thousandths: how much this address is preferred. 1,000 if it is absent or malformed.
     #[must_use]
     pub fn q(&self) -> u16 {
@@ -46,7 +72,7 @@ impl Contact {
 }
 
 /// `qvalue`.
-fn thousandths(text: &str) -> Option<u16> {
+pub(super) fn thousandths(text: &str) -> Option<u16> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     if fraction.len() > 3 || !fraction.bytes().all(|digit| digit.is_ascii_digit()) {
         return None;
@@ -98,6 +124,19 @@ mod tests {
         check(";expires;q=0.1234", Some(3600), 1000);
         check(";expires=-1;q=.5", Some(3600), 1000);
         check(";q=0.05", None, 50);
+    }
+
+    /// RFC 5626 §4.1, §4.2.
+    #[test]
+    fn an_instance_has_numbered_registrations() {
+        let contact = |params: &str| rewritten::<Contact>(&format!("<sip:a@192.0.2.1>{params}")).0;
+        let one = contact(";reg-id=1;+SIP.instance=\"<urn:uuid:00000000-0000-1000-8000-AABBCCDDEEFF>\"");
+        let uuid = "urn:uuid:00000000-0000-1000-8000-AABBCCDDEEFF";
+        assert_eq!((one.instance_id(), one.reg_id()), (Some(uuid), Some(1)));
+        assert_eq!(contact(";+sip.instance=\"urn:a:b\"").instance_id(), Some("urn:a:b"));
+        for params in ["", ";reg-id", ";reg-id=0", ";reg-id=2147483648", ";reg-id=1x"] {
+            assert_eq!((contact(params).reg_id(), contact(params).instance_id()), (None, None), "{params}");
+        }
     }
 
     #[test]

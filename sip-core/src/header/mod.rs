@@ -4,33 +4,62 @@
 macro_rules! for_each_header {
     ($call:ident) => {
         $call! {
+            AcceptContact
+            AcceptResourcePriority
+            AlertInfo
             Allow
+            AnswerMode
             AuthenticationInfo
             Authorization
             CSeq
             CallId
+            CallInfo
             Contact
             ContentLength
             ContentType
             Date
+            Diversion
+            ErrorInfo
             Expires
+            FeatureCaps
             From
+            Geolocation
+            GeolocationError
+            GeolocationRouting
+            HistoryInfo
+            Identity
             MaxForwards
             MinExpires
+            PAccessNetworkInfo
+            PAssertedIdentity
+            PAssociatedUri
+            PCalledPartyId
+            PChargingVector
+            PPreferredIdentity
+            PrivAnswerMode
+            Privacy
             ProxyAuthenticate
             ProxyAuthenticationInfo
             ProxyAuthorization
             ProxyRequire
             Reason
             RecordRoute
+            RejectContact
+            RequestDisposition
             Require
+            ResourcePriority
             RetryAfter
             Route
+            SecurityClient
+            SecurityServer
+            SecurityVerify
             Server
+            SessionId
             Supported
             To
             Unsupported
             UserAgent
+            UserToUser
             Via
             Warning
             WwwAuthenticate
@@ -39,7 +68,10 @@ macro_rules! for_each_header {
 }
 pub(crate) use for_each_header;
 
+mod accept_contact;
 mod allow;
+mod answer_mode;
+mod asserted_identity;
 mod auth;
 mod authentication_info;
 mod call_id;
@@ -48,24 +80,45 @@ mod content_length;
 mod content_type;
 mod cseq;
 mod date;
+mod diversion;
+mod embedded;
 mod expires;
+mod feature_caps;
 mod from;
+mod geolocation;
+mod history_info;
+mod identity;
 mod max_forwards;
 mod min_expires;
 mod name;
 mod name_addr;
 mod option_tags;
+mod p_access_network_info;
+mod p_associated_uri;
+mod p_called_party_id;
+mod p_charging_vector;
+mod privacy;
 mod product;
 mod reason;
 mod record_route;
+mod request_disposition;
+mod resource_priority;
 mod retry_after;
 mod route;
+mod security_agreement;
+mod session_id;
 mod text_form;
 mod to;
+mod uri_values;
+mod user_to_user;
 mod via;
 mod warning;
 
+pub(crate) use crate::grammar::Deviation;
+pub use accept_contact::{AcceptContact, RejectContact};
 pub use allow::Allow;
+pub use answer_mode::{AnswerMode, AnsweringMode, PrivAnswerMode};
+pub use asserted_identity::{PAssertedIdentity, PPreferredIdentity};
 pub use auth::{Authorization, ProxyAuthenticate, ProxyAuthorization, WwwAuthenticate};
 pub use authentication_info::{AuthenticationInfo, ProxyAuthenticationInfo};
 pub use call_id::CallId;
@@ -74,8 +127,13 @@ pub use content_length::ContentLength;
 pub use content_type::ContentType;
 pub use cseq::CSeq;
 pub use date::Date;
+pub use diversion::{Diversion, DiversionReason};
 pub use expires::Expires;
+pub use feature_caps::FeatureCaps;
 pub use from::From;
+pub use geolocation::{GeolocationError, GeolocationRouting};
+pub use history_info::{HistoryIndex, HistoryInfo, HistoryTarget};
+pub use identity::Identity;
 pub use max_forwards::MaxForwards;
 pub use min_expires::MinExpires;
 pub use name::HeaderName;
@@ -83,16 +141,25 @@ pub(crate) use name::{Code, KNOWN};
 pub(crate) use name_addr::AddressPart;
 pub use name_addr::NameAddr;
 pub use option_tags::{ProxyRequire, Require, Supported, Unsupported};
+pub use p_access_network_info::PAccessNetworkInfo;
+pub use p_associated_uri::PAssociatedUri;
+pub use p_called_party_id::PCalledPartyId;
+pub use p_charging_vector::PChargingVector;
+pub use privacy::Privacy;
 pub use product::{Server, UserAgent};
 pub use reason::Reason;
 pub use record_route::RecordRoute;
+pub use request_disposition::{Directive, RequestDisposition};
+pub use resource_priority::{AcceptResourcePriority, ResourcePriority, ResourceValue};
 pub use retry_after::RetryAfter;
 pub use route::Route;
+pub use security_agreement::{SecurityClient, SecurityMechanism, SecurityServer, SecurityVerify};
+pub use session_id::{SessionId, SessionUuid};
 pub use to::To;
+pub use uri_values::{AlertInfo, CallInfo, ErrorInfo, Geolocation};
+pub use user_to_user::UserToUser;
 pub use via::Via;
 pub(crate) use via::ViaPart;
-
-pub(crate) use crate::grammar::Deviation;
 pub use warning::Warning;
 
 use alloc::string::String;

@@ -149,20 +149,27 @@ impl fmt::Display for Anomaly {
 fn is_single(name: &HeaderName) -> bool {
     matches!(
         name,
-        HeaderName::AuthenticationInfo
+        HeaderName::AnswerMode
+            | HeaderName::AuthenticationInfo
             | HeaderName::ContentDisposition
             | HeaderName::ContentType
             | HeaderName::Date
             | HeaderName::Event
             | HeaderName::Expires
             | HeaderName::FlowTimer
+            | HeaderName::GeolocationError
+            | HeaderName::GeolocationRouting
             | HeaderName::Join
             | HeaderName::MaxBreadth
             | HeaderName::MimeVersion
             | HeaderName::MinExpires
             | HeaderName::MinSe
             | HeaderName::Organization
+            | HeaderName::PCalledPartyId
+            | HeaderName::PChargingVector
             | HeaderName::Priority
+            | HeaderName::PrivAnswerMode
+            | HeaderName::Privacy
             | HeaderName::RAck
             | HeaderName::RSeq
             | HeaderName::ReferSub

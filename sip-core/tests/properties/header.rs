@@ -3,10 +3,14 @@
 use std::fmt::Debug;
 
 use blether_sip_core::{
-    Allow, AuthenticationInfo, Authorization, CSeq, CallId, Contact, ContentLength, ContentType, Date, Expires, From,
-    Headers, MaxForwards, MinExpires, NameAddr, ProxyAuthenticate, ProxyAuthenticationInfo, ProxyAuthorization,
-    ProxyRequire, Reason, RecordRoute, Require, RetryAfter, Route, Server, Supported, To, TypedHeader, Unsupported,
-    UserAgent, Via, Warning, WwwAuthenticate,
+    AcceptContact, AcceptResourcePriority, AlertInfo, Allow, AnswerMode, AuthenticationInfo, Authorization, CSeq,
+    CallId, CallInfo, Contact, ContentLength, ContentType, Date, Diversion, ErrorInfo, Expires, FeatureCaps, From,
+    Geolocation, GeolocationError, GeolocationRouting, Headers, HistoryInfo, Identity, MaxForwards, MinExpires,
+    NameAddr, PAccessNetworkInfo, PAssertedIdentity, PAssociatedUri, PCalledPartyId, PChargingVector,
+    PPreferredIdentity, PrivAnswerMode, Privacy, ProxyAuthenticate, ProxyAuthenticationInfo, ProxyAuthorization,
+    ProxyRequire, Reason, RecordRoute, RejectContact, RequestDisposition, Require, ResourcePriority, RetryAfter, Route,
+    SecurityClient, SecurityServer, SecurityVerify, Server, SessionId, Supported, To, TypedHeader, Unsupported,
+    UserAgent, UserToUser, Via, Warning, WwwAuthenticate,
 };
 
 /// A typed header: the name of its type, what to do with a value of it, and with the headers of a message.
@@ -28,6 +32,10 @@ pub(crate) const HEADERS: &[Header] = headers! {
     Allow Authorization CSeq CallId Contact ContentLength ContentType Date Expires From MaxForwards MinExpires
     ProxyAuthenticate ProxyAuthorization ProxyRequire Reason RecordRoute Require RetryAfter Route Server Supported To
     Unsupported UserAgent Via Warning WwwAuthenticate AuthenticationInfo ProxyAuthenticationInfo
+    AcceptContact RejectContact AcceptResourcePriority ResourcePriority AlertInfo CallInfo ErrorInfo Geolocation
+    AnswerMode PrivAnswerMode Diversion FeatureCaps GeolocationError GeolocationRouting HistoryInfo Identity
+    PAccessNetworkInfo PAssertedIdentity PPreferredIdentity PAssociatedUri PCalledPartyId PChargingVector Privacy
+    RequestDisposition SecurityClient SecurityServer SecurityVerify SessionId UserToUser
 };
 
 /// The first byte says which header, the rest is its value.

@@ -66,8 +66,14 @@
 //! | RFC | what of it | what is absent |
 //! | --- | --- | --- |
 //! | 3261 | §7 messages, §8.2.6 responses, §18.3 framing in datagrams, §19.1 URIs, §20 and §25 headers and grammar | typed values for the headers not exported here (they are read as text), multipart bodies; streams are framed by `sip-transport` |
+//! | 3262 | RSeq, RAck | sending again is `session-core`'s |
 //! | 3326 | the Reason header | |
+//! | 3327, 3608 | Path, Service-Route | |
+//! | 3515, 3891, 3892, 3911, 4488, 4538 | Refer-To, Replaces, Referred-By, Join, Refer-Sub, Target-Dialog | the dialogs that they name, and what proves a Referred-By |
 //! | 3581 | `rport` in a Via | where a response goes is `transaction-core`'s |
+//! | 3903, 6665 | SIP-ETag, SIP-If-Match, Event, Allow-Events, Subscription-State | subscriptions |
+//! | 4028 | Session-Expires, Min-SE | the timer |
+//! | 5393, 5626, 6086 | Max-Breadth, Flow-Timer, Info-Package, Recv-Info | |
 //! | 8866, 3264 | [`sdp`] | see there |
 //! | 7616, 8760 | [`digest`] | see there |
 
@@ -99,10 +105,12 @@ pub use byte_str::ByteStr;
 #[cfg(feature = "std")]
 pub use header::Date;
 pub use header::{
-    Allow, Authorization, CSeq, CallId, Contact, ContentLength, ContentType, Expires, From, HeaderError, HeaderName,
-    MaxForwards, MinExpires, NameAddr, ProxyAuthenticate, ProxyAuthorization, ProxyRequire, Reason, RecordRoute,
-    Repetition, Require, RetryAfter, Route, Server, Supported, To, TypedHeader, Unsupported, UserAgent, Via, Warning,
-    WwwAuthenticate,
+    Accept, AcceptEncoding, AcceptLanguage, Allow, AllowEvents, Authorization, CSeq, CallId, Contact, ContentLength,
+    ContentType, Event, Expires, FlowTimer, From, HeaderError, HeaderName, InfoPackage, Join, MaxBreadth, MaxForwards,
+    MinExpires, MinSe, NameAddr, Path, ProxyAuthenticate, ProxyAuthorization, ProxyRequire, RAck, RSeq, Reason,
+    RecordRoute, RecvInfo, ReferSub, ReferTo, ReferredBy, Refresher, Repetition, Replaces, ReplyTo, Require,
+    RetryAfter, Route, Server, ServiceRoute, SessionExpires, SipEtag, SipIfMatch, SubscriptionState, Substate,
+    Supported, TargetDialog, TerminationReason, To, TypedHeader, Unsupported, UserAgent, Via, Warning, WwwAuthenticate,
 };
 pub use headers::{Headers, InvalidHeader};
 pub use host::Host;

@@ -4,27 +4,52 @@
 macro_rules! for_each_header {
     ($call:ident) => {
         $call! {
+            Accept
+            AcceptEncoding
+            AcceptLanguage
             Allow
+            AllowEvents
             Authorization
             CSeq
             CallId
             Contact
             ContentLength
             ContentType
+            Event
             Expires
+            FlowTimer
             From
+            InfoPackage
+            Join
+            MaxBreadth
             MaxForwards
             MinExpires
+            MinSe
+            Path
             ProxyAuthenticate
             ProxyAuthorization
             ProxyRequire
+            RAck
+            RSeq
             Reason
             RecordRoute
+            RecvInfo
+            ReferSub
+            ReferTo
+            ReferredBy
+            Replaces
+            ReplyTo
             Require
             RetryAfter
             Route
             Server
+            ServiceRoute
+            SessionExpires
+            SipEtag
+            SipIfMatch
+            SubscriptionState
             Supported
+            TargetDialog
             To
             Unsupported
             UserAgent
@@ -36,7 +61,11 @@ macro_rules! for_each_header {
 }
 pub(crate) use for_each_header;
 
+mod accept;
+mod accept_encoding;
+mod accept_language;
 mod allow;
+mod allow_events;
 mod auth;
 mod call_id;
 mod contact;
@@ -45,18 +74,36 @@ mod content_type;
 mod cseq;
 #[cfg(feature = "std")]
 mod date;
+mod entity_tag;
+mod event;
 mod expires;
+mod flow_timer;
 mod from;
+mod info_package;
+mod max_breadth;
 mod max_forwards;
 mod min_expires;
+mod min_se;
 mod name;
 mod name_addr;
+mod named_dialog;
 mod option_tags;
+mod path;
 mod product;
+mod rack;
+mod ranges;
 mod reason;
 mod record_route;
+mod refer_sub;
+mod refer_to;
+mod referred_by;
+mod reply_to;
 mod retry_after;
 mod route;
+mod rseq;
+mod service_route;
+mod session_expires;
+mod subscription_state;
 mod text_form;
 mod to;
 mod via;
@@ -90,6 +137,27 @@ pub use via::Via;
 pub(crate) use via::ViaPart;
 
 pub(crate) use crate::grammar::Deviation;
+pub use accept::Accept;
+pub use accept_encoding::AcceptEncoding;
+pub use accept_language::AcceptLanguage;
+pub use allow_events::AllowEvents;
+pub use entity_tag::{SipEtag, SipIfMatch};
+pub use event::Event;
+pub use flow_timer::FlowTimer;
+pub use info_package::{InfoPackage, RecvInfo};
+pub use max_breadth::MaxBreadth;
+pub use min_se::MinSe;
+pub use named_dialog::{Join, Replaces, TargetDialog};
+pub use path::Path;
+pub use rack::RAck;
+pub use refer_sub::ReferSub;
+pub use refer_to::ReferTo;
+pub use referred_by::ReferredBy;
+pub use reply_to::ReplyTo;
+pub use rseq::RSeq;
+pub use service_route::ServiceRoute;
+pub use session_expires::{Refresher, SessionExpires};
+pub use subscription_state::{SubscriptionState, Substate, TerminationReason};
 pub use warning::Warning;
 
 use alloc::string::String;

@@ -128,6 +128,7 @@ fn is_single(name: &HeaderName) -> bool {
             | HeaderName::Event
             | HeaderName::Expires
             | HeaderName::FlowTimer
+            | HeaderName::InfoPackage
             | HeaderName::Join
             | HeaderName::MaxBreadth
             | HeaderName::MimeVersion
@@ -267,7 +268,12 @@ fn value(headers: &Headers, row: &Row, name: &HeaderName, number: usize, report:
     let value = headers.value(row);
     let is_list = matches!(
         name,
-        HeaderName::Via | HeaderName::Route | HeaderName::RecordRoute | HeaderName::Contact | HeaderName::Path
+        HeaderName::Via
+            | HeaderName::Route
+            | HeaderName::RecordRoute
+            | HeaderName::Contact
+            | HeaderName::Path
+            | HeaderName::ServiceRoute
     );
     if is_list && has_empty_items(value) {
         report.row(name, number, AnomalyKind::EmptyListItem);
@@ -298,7 +304,11 @@ fn value(headers: &Headers, row: &Row, name: &HeaderName, number: usize, report:
                 }
             }
         }
-        HeaderName::Route | HeaderName::RecordRoute | HeaderName::Contact | HeaderName::Path => {
+        HeaderName::Route
+        | HeaderName::RecordRoute
+        | HeaderName::Contact
+        | HeaderName::Path
+        | HeaderName::ServiceRoute => {
             let addresses = grammar::list(value).filter_map(|item| AddressPart::read(item, HeaderName::Contact).ok());
             for address in addresses {
                 address.deviations(&mut |deviation| report.row(name, number, deviation.into()));

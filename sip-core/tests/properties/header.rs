@@ -3,9 +3,12 @@
 use std::fmt::Debug;
 
 use blether_sip_core::{
-    Allow, Authorization, CSeq, CallId, Contact, ContentLength, ContentType, Date, Expires, From, Headers, MaxForwards,
-    MinExpires, NameAddr, ProxyAuthenticate, ProxyAuthorization, ProxyRequire, Reason, RecordRoute, Require,
-    RetryAfter, Route, Server, Supported, To, TypedHeader, Unsupported, UserAgent, Via, Warning, WwwAuthenticate,
+    Accept, AcceptEncoding, AcceptLanguage, Allow, AllowEvents, Authorization, CSeq, CallId, Contact, ContentLength,
+    ContentType, Date, Event, Expires, FlowTimer, From, Headers, InfoPackage, Join, MaxBreadth, MaxForwards,
+    MinExpires, MinSe, NameAddr, Path, ProxyAuthenticate, ProxyAuthorization, ProxyRequire, RAck, RSeq, Reason,
+    RecordRoute, RecvInfo, ReferSub, ReferTo, ReferredBy, Replaces, ReplyTo, Require, RetryAfter, Route, Server,
+    ServiceRoute, SessionExpires, SipEtag, SipIfMatch, SubscriptionState, Supported, TargetDialog, To, TypedHeader,
+    Unsupported, UserAgent, Via, Warning, WwwAuthenticate,
 };
 
 /// A typed header: the name of its type, what to do with a value of it, and with the headers of a message.
@@ -27,6 +30,10 @@ pub(crate) const HEADERS: &[Header] = headers! {
     Allow Authorization CSeq CallId Contact ContentLength ContentType Date Expires From MaxForwards MinExpires
     ProxyAuthenticate ProxyAuthorization ProxyRequire Reason RecordRoute Require RetryAfter Route Server Supported To
     Unsupported UserAgent Via Warning WwwAuthenticate
+    Path ServiceRoute ReplyTo RSeq RAck ReferSub Join Replaces TargetDialog Event AllowEvents
+    ReferTo ReferredBy SubscriptionState SipEtag SipIfMatch SessionExpires MinSe FlowTimer MaxBreadth
+    InfoPackage RecvInfo
+    Accept AcceptEncoding AcceptLanguage
 };
 
 /// The first byte says which header, the rest is its value.

@@ -105,12 +105,14 @@ pub use byte_str::ByteStr;
 #[cfg(feature = "std")]
 pub use header::Date;
 pub use header::{
-    Accept, AcceptEncoding, AcceptLanguage, Allow, AllowEvents, Authorization, CSeq, CallId, Contact, ContentLength,
-    ContentType, Event, Expires, FlowTimer, From, HeaderError, HeaderName, InfoPackage, Join, MaxBreadth, MaxForwards,
-    MinExpires, MinSe, NameAddr, Path, ProxyAuthenticate, ProxyAuthorization, ProxyRequire, RAck, RSeq, Reason,
-    RecordRoute, RecvInfo, ReferSub, ReferTo, ReferredBy, Refresher, Repetition, Replaces, ReplyTo, Require,
-    RetryAfter, Route, Server, ServiceRoute, SessionExpires, SipEtag, SipIfMatch, SubscriptionState, Substate,
-    Supported, TargetDialog, TerminationReason, To, TypedHeader, Unsupported, UserAgent, Via, Warning, WwwAuthenticate,
+    Accept, AcceptEncoding, AcceptLanguage, Allow, AllowEvents, Authorization, CSeq, CallId, Contact,
+    ContentDisposition, ContentEncoding, ContentLanguage, ContentLength, ContentType, Event, Expires, FlowTimer, From,
+    Handling, HeaderError, HeaderName, InReplyTo, InfoPackage, Join, MaxBreadth, MaxForwards, MimeVersion, MinExpires,
+    MinSe, NameAddr, Organization, Path, Priority, ProxyAuthenticate, ProxyAuthorization, ProxyRequire, RAck, RSeq,
+    Reason, RecordRoute, RecvInfo, ReferSub, ReferTo, ReferredBy, Refresher, Repetition, Replaces, ReplyTo, Require,
+    RetryAfter, Route, Server, ServiceRoute, SessionExpires, SipEtag, SipIfMatch, Subject, SubscriptionState, Substate,
+    Supported, TargetDialog, TerminationReason, Timestamp, To, TypedHeader, Unsupported, UserAgent, Via, Warning,
+    WwwAuthenticate,
 };
 pub use headers::{Headers, InvalidHeader};
 pub use host::Host;

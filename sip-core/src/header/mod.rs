@@ -13,19 +13,26 @@ macro_rules! for_each_header {
             CSeq
             CallId
             Contact
+            ContentDisposition
+            ContentEncoding
+            ContentLanguage
             ContentLength
             ContentType
             Event
             Expires
             FlowTimer
             From
+            InReplyTo
             InfoPackage
             Join
             MaxBreadth
             MaxForwards
+            MimeVersion
             MinExpires
             MinSe
+            Organization
             Path
+            Priority
             ProxyAuthenticate
             ProxyAuthorization
             ProxyRequire
@@ -47,9 +54,11 @@ macro_rules! for_each_header {
             SessionExpires
             SipEtag
             SipIfMatch
+            Subject
             SubscriptionState
             Supported
             TargetDialog
+            Timestamp
             To
             Unsupported
             UserAgent
@@ -69,6 +78,9 @@ mod allow_events;
 mod auth;
 mod call_id;
 mod contact;
+mod content_disposition;
+mod content_encoding;
+mod content_language;
 mod content_length;
 mod content_type;
 mod cseq;
@@ -79,9 +91,11 @@ mod event;
 mod expires;
 mod flow_timer;
 mod from;
+mod in_reply_to;
 mod info_package;
 mod max_breadth;
 mod max_forwards;
+mod mime_version;
 mod min_expires;
 mod min_se;
 mod name;
@@ -89,6 +103,7 @@ mod name_addr;
 mod named_dialog;
 mod option_tags;
 mod path;
+mod priority;
 mod product;
 mod rack;
 mod ranges;
@@ -104,60 +119,69 @@ mod rseq;
 mod service_route;
 mod session_expires;
 mod subscription_state;
+mod text;
 mod text_form;
+mod timestamp;
 mod to;
 mod via;
 mod warning;
-
-pub use allow::Allow;
-pub use auth::{Authorization, ProxyAuthenticate, ProxyAuthorization, WwwAuthenticate};
-pub use call_id::CallId;
-pub use contact::Contact;
-pub use content_length::ContentLength;
-pub use content_type::ContentType;
-pub use cseq::CSeq;
-#[cfg(feature = "std")]
-pub use date::Date;
-pub use expires::Expires;
-pub use from::From;
-pub use max_forwards::MaxForwards;
-pub use min_expires::MinExpires;
-pub use name::HeaderName;
-pub(crate) use name::{Code, KNOWN};
-pub(crate) use name_addr::AddressPart;
-pub use name_addr::NameAddr;
-pub use option_tags::{ProxyRequire, Require, Supported, Unsupported};
-pub use product::{Server, UserAgent};
-pub use reason::Reason;
-pub use record_route::RecordRoute;
-pub use retry_after::RetryAfter;
-pub use route::Route;
-pub use to::To;
-pub use via::Via;
-pub(crate) use via::ViaPart;
 
 pub(crate) use crate::grammar::Deviation;
 pub use accept::Accept;
 pub use accept_encoding::AcceptEncoding;
 pub use accept_language::AcceptLanguage;
+pub use allow::Allow;
 pub use allow_events::AllowEvents;
+pub use auth::{Authorization, ProxyAuthenticate, ProxyAuthorization, WwwAuthenticate};
+pub use call_id::CallId;
+pub use contact::Contact;
+pub use content_disposition::{ContentDisposition, Handling};
+pub use content_encoding::ContentEncoding;
+pub use content_language::ContentLanguage;
+pub use content_length::ContentLength;
+pub use content_type::ContentType;
+pub use cseq::CSeq;
+#[cfg(feature = "std")]
+pub use date::Date;
 pub use entity_tag::{SipEtag, SipIfMatch};
 pub use event::Event;
+pub use expires::Expires;
 pub use flow_timer::FlowTimer;
+pub use from::From;
+pub use in_reply_to::InReplyTo;
 pub use info_package::{InfoPackage, RecvInfo};
 pub use max_breadth::MaxBreadth;
+pub use max_forwards::MaxForwards;
+pub use mime_version::MimeVersion;
+pub use min_expires::MinExpires;
 pub use min_se::MinSe;
+pub use name::HeaderName;
+pub(crate) use name::{Code, KNOWN};
+pub(crate) use name_addr::AddressPart;
+pub use name_addr::NameAddr;
 pub use named_dialog::{Join, Replaces, TargetDialog};
+pub use option_tags::{ProxyRequire, Require, Supported, Unsupported};
 pub use path::Path;
+pub use priority::Priority;
+pub use product::{Server, UserAgent};
 pub use rack::RAck;
+pub use reason::Reason;
+pub use record_route::RecordRoute;
 pub use refer_sub::ReferSub;
 pub use refer_to::ReferTo;
 pub use referred_by::ReferredBy;
 pub use reply_to::ReplyTo;
+pub use retry_after::RetryAfter;
+pub use route::Route;
 pub use rseq::RSeq;
 pub use service_route::ServiceRoute;
 pub use session_expires::{Refresher, SessionExpires};
 pub use subscription_state::{SubscriptionState, Substate, TerminationReason};
+pub use text::{Organization, Subject};
+pub use timestamp::Timestamp;
+pub use to::To;
+pub use via::Via;
+pub(crate) use via::ViaPart;
 pub use warning::Warning;
 
 use alloc::string::String;

@@ -3,12 +3,13 @@
 use std::fmt::Debug;
 
 use blether_sip_core::{
-    Accept, AcceptEncoding, AcceptLanguage, Allow, AllowEvents, Authorization, CSeq, CallId, Contact, ContentLength,
-    ContentType, Date, Event, Expires, FlowTimer, From, Headers, InfoPackage, Join, MaxBreadth, MaxForwards,
-    MinExpires, MinSe, NameAddr, Path, ProxyAuthenticate, ProxyAuthorization, ProxyRequire, RAck, RSeq, Reason,
-    RecordRoute, RecvInfo, ReferSub, ReferTo, ReferredBy, Replaces, ReplyTo, Require, RetryAfter, Route, Server,
-    ServiceRoute, SessionExpires, SipEtag, SipIfMatch, SubscriptionState, Supported, TargetDialog, To, TypedHeader,
-    Unsupported, UserAgent, Via, Warning, WwwAuthenticate,
+    Accept, AcceptEncoding, AcceptLanguage, Allow, AllowEvents, Authorization, CSeq, CallId, Contact,
+    ContentDisposition, ContentEncoding, ContentLanguage, ContentLength, ContentType, Date, Event, Expires, FlowTimer,
+    From, Headers, InReplyTo, InfoPackage, Join, MaxBreadth, MaxForwards, MimeVersion, MinExpires, MinSe, NameAddr,
+    Organization, Path, Priority, ProxyAuthenticate, ProxyAuthorization, ProxyRequire, RAck, RSeq, Reason, RecordRoute,
+    RecvInfo, ReferSub, ReferTo, ReferredBy, Replaces, ReplyTo, Require, RetryAfter, Route, Server, ServiceRoute,
+    SessionExpires, SipEtag, SipIfMatch, Subject, SubscriptionState, Supported, TargetDialog, Timestamp, To,
+    TypedHeader, Unsupported, UserAgent, Via, Warning, WwwAuthenticate,
 };
 
 /// A typed header: the name of its type, what to do with a value of it, and with the headers of a message.
@@ -34,6 +35,8 @@ pub(crate) const HEADERS: &[Header] = headers! {
     ReferTo ReferredBy SubscriptionState SipEtag SipIfMatch SessionExpires MinSe FlowTimer MaxBreadth
     InfoPackage RecvInfo
     Accept AcceptEncoding AcceptLanguage
+    ContentDisposition ContentEncoding ContentLanguage MimeVersion InReplyTo Organization Subject Priority
+    Timestamp
 };
 
 /// The first byte says which header, the rest is its value.

@@ -14,6 +14,16 @@ use crate::{ByteStr, grammar};
 /// (with their `%` escapes) in a URI. Of a name that stands there twice, which RFC 3261 forbids, the first counts.
 ///
 /// Parameters that were received are looked for in the text that came; a list is made when they are changed.
+///
+/// ```
+/// use blether_sip_core::NameAddr;
+///
+/// let mut address: NameAddr = "<sip:a@b>;tag=1;x".parse()?;
+/// assert_eq!((address.params.get("TAG"), address.params.get("x")), (Some(Some("1")), Some(None)));
+/// address.params.set("text", Some("two words"));
+/// assert_eq!(address.params.to_string(), ";tag=1;x;text=\"two words\"");
+/// # Ok::<(), blether_sip_core::HeaderError>(())
+/// ```
 #[derive(Clone)]
 pub struct Params(Repr);
 

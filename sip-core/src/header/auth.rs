@@ -33,12 +33,46 @@ macro_rules! authentication_headers {
 
 authentication_headers! {
     /// A challenge of a user agent server or registrar, in a 401 (RFC 3261 §20.44).
+    ///
+    /// ```
+    /// use blether_sip_core::WwwAuthenticate;
+    ///
+    /// let header: WwwAuthenticate = r#"Digest realm="atlanta.com", nonce="84f1c1ae6cbe5ua9c8e88d""#.parse()?;
+    /// assert_eq!(header.0.realm, "atlanta.com");
+    /// # Ok::<(), blether_sip_core::HeaderError>(())
+    /// ```
     WwwAuthenticate(Challenge) needs "a realm and a nonce"
     /// A challenge of a proxy, in a 407 (RFC 3261 §20.27).
+    ///
+    /// ```
+    /// use blether_sip_core::ProxyAuthenticate;
+    ///
+    /// let header: ProxyAuthenticate = r#"Digest realm="atlanta.com", nonce="84f1c1ae6cbe5ua9c8e88d""#.parse()?;
+    /// assert_eq!(header.0.realm, "atlanta.com");
+    /// # Ok::<(), blether_sip_core::HeaderError>(())
+    /// ```
     ProxyAuthenticate(Challenge) needs "a realm and a nonce"
     /// Credentials for a user agent server or registrar (RFC 3261 §20.7).
+    ///
+    /// ```
+    /// use blether_sip_core::Authorization;
+    ///
+    /// let text = r#"Digest username="bob", realm="biloxi.com", nonce="ea9c8e88", uri="sip:biloxi.com", response="245f""#;
+    /// let header: Authorization = text.parse()?;
+    /// assert_eq!(header.0.username, "bob");
+    /// # Ok::<(), blether_sip_core::HeaderError>(())
+    /// ```
     Authorization(Credentials) needs "username, realm, nonce, uri and response"
     /// Credentials for a proxy (RFC 3261 §20.28).
+    ///
+    /// ```
+    /// use blether_sip_core::ProxyAuthorization;
+    ///
+    /// let text = r#"Digest username="bob", realm="biloxi.com", nonce="ea9c8e88", uri="sip:biloxi.com", response="245f""#;
+    /// let header: ProxyAuthorization = text.parse()?;
+    /// assert_eq!(header.0.username, "bob");
+    /// # Ok::<(), blether_sip_core::HeaderError>(())
+    /// ```
     ProxyAuthorization(Credentials) needs "username, realm, nonce, uri and response"
 }
 

@@ -11,6 +11,15 @@ use crate::ByteStr;
 use crate::grammar::{self, Parsed};
 
 /// When a message was first sent, to the second, in GMT (RFC 3261 §20.17). Years 1970 to 9999.
+///
+/// ```
+/// use blether_sip_core::Date;
+/// use std::time::{Duration, SystemTime};
+///
+/// let date: Date = "Sat, 13 Nov 2010 23:29:00 GMT".parse()?;
+/// assert_eq!(date.0, SystemTime::UNIX_EPOCH + Duration::from_secs(1_289_690_940));
+/// # Ok::<(), blether_sip_core::HeaderError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Date(pub SystemTime);
 

@@ -190,6 +190,13 @@ use crate::ByteStr;
 use crate::grammar::Stop;
 
 /// How often a header may stand in a message, and what one value of its type stands for (RFC 3261 §7.3.1).
+///
+/// ```
+/// use blether_sip_core::{CSeq, Repetition, Supported, TypedHeader, Via};
+///
+/// assert_eq!(CSeq::REPETITION, Repetition::Once);
+/// assert_eq!((Via::REPETITION, Supported::REPETITION), (Repetition::Values, Repetition::Whole));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Repetition {
     /// At most one row, one value: From, CSeq.
@@ -206,6 +213,34 @@ pub enum Repetition {
 ///
 /// Whatever a value holds, [`TypedHeader::write`] writes one line that does not end the header early:
 /// [`Headers`](crate::Headers) takes out every control character that an implementation leaves in.
+///
+/// ```
+/// use blether_sip_core::{ByteStr, HeaderError, HeaderName, Headers, TypedHeader};
+///
+/// /// A header of one's own: whether a call is recorded.
+/// struct Recorded(bool);
+///
+/// impl TypedHeader for Recorded {
+///     const NAME: HeaderName = HeaderName::Extension(ByteStr::from_static("X-Recorded"));
+///
+///     fn parse_value(value: ByteStr) -> Result<Self, HeaderError> {
+///         match value.trim() {
+///             "yes" => Ok(Recorded(true)),
+///             "no" => Ok(Recorded(false)),
+///             _ => Err(HeaderError::malformed(Self::NAME, "yes or no")),
+///         }
+///     }
+///
+///     fn write(&self, out: &mut String) {
+///         out.push_str(if self.0 { "yes" } else { "no" });
+///     }
+/// }
+///
+/// let mut headers = Headers::new();
+/// headers.set(Recorded(true));
+/// assert!(headers.get::<Recorded>()?.is_some_and(|recorded| recorded.0));
+/// # Ok::<(), blether_sip_core::HeaderError>(())
+/// ```
 pub trait TypedHeader: Sized {
     /// The header's name.
     const NAME: HeaderName;
@@ -225,6 +260,15 @@ pub trait TypedHeader: Sized {
 }
 
 /// A header that does not say what its RFC lets it say.
+///
+/// ```
+/// use blether_sip_core::{HeaderError, HeaderName, MaxForwards};
+///
+/// let error = "70 x".parse::<MaxForwards>().unwrap_err();
+/// assert_eq!((error.header(), error.column()), (&HeaderName::MaxForwards, Some(4)));
+/// assert_eq!(error.to_string(), "Bad Max-Forwards header: expected a number from 0 to 255 at column 4");
+/// assert!(matches!(error, HeaderError::Malformed { .. }));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderError {
     /// The value does not follow the header's grammar.

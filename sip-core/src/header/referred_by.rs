@@ -2,7 +2,7 @@ use alloc::string::String;
 
 use super::{HeaderError, HeaderName, NameAddr, TypedHeader};
 use crate::host::HostPart;
-use crate::{ByteStr, Uri, grammar};
+use crate::{ByteStr, grammar};
 
 /// Who has referred the sender to the recipient (RFC 3892 §3).
 ///
@@ -23,8 +23,8 @@ pub struct ReferredBy {
 impl ReferredBy {
     /// A referrer whose statement nothing proves.
     #[must_use]
-    pub fn new(uri: impl Into<Uri>) -> Self {
-        ReferredBy { address: NameAddr::new(uri), cid: None }
+    pub fn new(address: NameAddr) -> Self {
+        ReferredBy { address, cid: None }
     }
 
     /// The same with the Content-ID, without angle brackets, of the body part that proves it; `None` if it is no
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn no_cid_is_made_that_is_no_message_id() {
-        let mut made = ReferredBy::new("sip:a@b".parse::<Uri>().unwrap());
+        let mut made = ReferredBy::new("sip:a@b".parse().unwrap());
         made.address.params.set("CID", Some("x"));
         assert_eq!(made.to_string(), "<sip:a@b>");
         assert_eq!(made.clone().with_cid("a\"b@c"), None);

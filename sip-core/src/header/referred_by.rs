@@ -65,13 +65,11 @@ impl TypedHeader for ReferredBy {
     }
 
     fn write(&self, out: &mut String) {
-        let Some(cid) = &self.cid else {
-            let mut address = self.address.clone();
-            address.params.take("cid");
-            return address.write(out);
-        };
         let mut address = self.address.clone();
-        address.params.set_quoted("cid", cid);
+        address.params.remove("cid");
+        if let Some(cid) = &self.cid {
+            address.params.set_quoted("cid", cid);
+        }
         address.write(out);
     }
 }

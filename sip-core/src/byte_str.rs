@@ -11,6 +11,14 @@ use bytes::Bytes;
 ///
 /// Everything that the parser hands out is such a slice of the datagram it was given, so one kept
 /// `ByteStr` keeps that whole datagram in memory; [`ByteStr::detached`] makes a copy that does not.
+///
+/// ```
+/// use blether_sip_core::ByteStr;
+/// use bytes::Bytes;
+///
+/// let text = ByteStr::from_utf8(Bytes::from_static(b"sip:bob@biloxi.com")).unwrap();
+/// assert!(text.starts_with("sip:") && text == "sip:bob@biloxi.com");
+/// ```
 #[derive(Clone, Default)]
 pub struct ByteStr(Bytes);
 

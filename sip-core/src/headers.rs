@@ -15,6 +15,18 @@ use crate::{ByteStr, HeaderError, HeaderName, Limits, Repetition, TypedHeader, c
 /// Headers that were received are ranges of the received bytes and are written back as they came, with their
 /// case, compact names, white space and folding; those that were set are written as `Name: value`. Values are
 /// read without folding: a line break with the white space around it reads as one space.
+///
+/// ```
+/// use blether_sip_core::{Expires, HeaderName, Headers, Supported};
+///
+/// let mut headers = Headers::new();
+/// headers.push_raw(&HeaderName::Supported, "path")?;
+/// headers.push_raw(&HeaderName::Supported, "timer, 100rel")?;
+/// headers.set(Expires(60));
+/// assert_eq!(headers.get::<Supported>()?.unwrap().0.len(), 3);
+/// assert_eq!(headers.raw(&HeaderName::Expires), Some("60"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Headers {
     /// The datagram that rows are ranges of, from its start line on; not all of it need be UTF-8.
     received: ByteStr,
@@ -55,6 +67,13 @@ pub(crate) enum Place {
 }
 
 /// A name or a value that cannot stand in a header.
+///
+/// ```
+/// use blether_sip_core::{HeaderName, Headers, InvalidHeader};
+///
+/// let refused = Headers::new().push_raw(&HeaderName::Subject, "Hello\r\nVia: SIP/2.0/UDP evil.example");
+/// assert!(matches!(refused, Err(InvalidHeader::Value { .. })));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidHeader {
     /// The value has a line break or a NUL, which would end or hide the header.

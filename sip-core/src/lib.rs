@@ -84,6 +84,12 @@
 //! | 7315 | P-Access-Network-Info, P-Associated-URI, P-Called-Party-ID, P-Charging-Vector | the others |
 //! | 7462 | alert URNs in Alert-Info | |
 //! | 8224 | the Identity header | PASSporTs are text: they are neither signed nor verified |
+//! | 3262 | RSeq, RAck | sending again is `session-core`'s |
+//! | 3327, 3608 | Path, Service-Route | |
+//! | 3515, 3891, 3892, 3911, 4488, 4538 | Refer-To, Replaces, Referred-By, Join, Refer-Sub, Target-Dialog | the dialogs that they name, and what proves a Referred-By |
+//! | 3903, 6665 | SIP-ETag, SIP-If-Match, Event, Allow-Events, Subscription-State | subscriptions |
+//! | 4028 | Session-Expires, Min-SE | the timer |
+//! | 5393, 5626, 6086 | Max-Breadth, Flow-Timer, Info-Package, Recv-Info | |
 //! | 8866, 3264 | [`sdp`] | see there |
 //! | 7615, 7616, 8760, 2069 | [`digest`] | see there |
 
@@ -115,7 +121,20 @@ mod status;
 mod uri;
 
 pub use byte_str::ByteStr;
-    AcceptContact, AcceptResourcePriority, AlertInfo, Allow, AnswerMode, AnsweringMode, AuthenticationInfo, Authorization, CSeq, CallId, CallInfo, Contact, ContentLength, ContentType, Date, Directive, Diversion, DiversionReason, ErrorInfo, Expires, FeatureCaps, From, Geolocation, GeolocationError, GeolocationRouting, HeaderError, HeaderName, HistoryIndex, HistoryInfo, HistoryTarget, Identity, MaxForwards, MinExpires, NameAddr, PAccessNetworkInfo, PAssertedIdentity, PAssociatedUri, PCalledPartyId, PChargingVector, PPreferredIdentity, PrivAnswerMode, Privacy, ProxyAuthenticate, ProxyAuthenticationInfo, ProxyAuthorization, ProxyRequire, Reason, RecordRoute, RejectContact, Repetition, RequestDisposition, Require, ResourcePriority, ResourceValue, RetryAfter, Route, SecurityClient, SecurityMechanism, SecurityServer, SecurityVerify, Server, SessionId, SessionUuid, Supported, To, TypedHeader, Unsupported, UserAgent, UserToUser, Via, Warning, WwwAuthenticate, caller_preferences::CallerPreferences, cfg, feature, header::, header::Date, pub, std, use,
+pub use header::{
+    Accept, AcceptContact, AcceptEncoding, AcceptLanguage, AcceptResourcePriority, AlertInfo, Allow, AllowEvents,
+    AnswerMode, AnsweringMode, AuthenticationInfo, Authorization, CSeq, CallId, CallInfo, Contact, ContentDisposition,
+    ContentEncoding, ContentLanguage, ContentLength, ContentType, Date, Directive, Diversion, DiversionReason,
+    ErrorInfo, Event, Expires, FeatureCaps, FlowTimer, From, Geolocation, GeolocationError, GeolocationRouting,
+    Handling, HeaderError, HeaderName, HistoryIndex, HistoryInfo, HistoryTarget, Identity, InReplyTo, InfoPackage,
+    Join, MaxBreadth, MaxForwards, MimeVersion, MinExpires, MinSe, NameAddr, Organization, PAccessNetworkInfo,
+    PAssertedIdentity, PAssociatedUri, PCalledPartyId, PChargingVector, PPreferredIdentity, Path, Priority,
+    PrivAnswerMode, Privacy, ProxyAuthenticate, ProxyAuthenticationInfo, ProxyAuthorization, ProxyRequire, RAck, RSeq,
+    Reason, RecordRoute, RecvInfo, ReferSub, ReferTo, ReferredBy, Refresher, RejectContact, Repetition, Replaces,
+    ReplyTo, RequestDisposition, Require, ResourcePriority, ResourceValue, RetryAfter, Route, SecurityClient,
+    SecurityMechanism, SecurityServer, SecurityVerify, Server, ServiceRoute, SessionExpires, SessionId, SessionUuid,
+    SipEtag, SipIfMatch, Subject, SubscriptionState, Substate, Supported, TargetDialog, TerminationReason, Timestamp,
+    To, TypedHeader, Unsupported, UserAgent, UserToUser, Via, Warning, WwwAuthenticate,
 };
 pub use headers::{Headers, InvalidHeader};
 pub use host::Host;

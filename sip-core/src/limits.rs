@@ -1,6 +1,14 @@
 /// The most that a message from a stranger may bring; what is over is an error, never cut short.
 ///
 /// Work and memory to parse a message grow linearly with its length, so these limits bound both.
+///
+/// ```
+/// use blether_sip_core::{Limits, Message};
+/// use bytes::Bytes;
+///
+/// let limits = Limits { max_message: 1_300, ..Limits::default() };
+/// assert!(Message::parse(Bytes::from(vec![b'A'; 1_301]), &limits).is_err());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of a whole message. 65,535: the longest UDP datagram. Over it: 513 Message Too Large.

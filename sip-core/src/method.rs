@@ -8,6 +8,13 @@ use crate::grammar;
 macro_rules! methods {
     ($($(#[$doc:meta])* $variant:ident $name:literal)*) => {
         /// What a request asks for (RFC 3261 §7.1); compared case-sensitively, as methods are.
+        ///
+        /// ```
+        /// use blether_sip_core::Method;
+        ///
+        /// assert_eq!("INVITE".parse(), Ok(Method::Invite));
+        /// assert_eq!("invite".parse(), Ok(Method::Extension("invite".into())));
+        /// ```
         #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[non_exhaustive]
         pub enum Method {

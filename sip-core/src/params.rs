@@ -14,6 +14,16 @@ use crate::{ByteStr, grammar};
 /// (with their `%` escapes) in a URI. Of a name that stands there twice, which RFC 3261 forbids, the first counts.
 ///
 /// Parameters that were received are looked for in the text that came; a list is made when they are changed.
+///
+/// ```
+/// use blether_sip_core::NameAddr;
+///
+/// let mut address: NameAddr = "<sip:a@b>;tag=1;x".parse()?;
+/// assert_eq!((address.params.get("TAG"), address.params.get("x")), (Some(Some("1")), Some(None)));
+/// address.params.set("text", Some("two words"));
+/// assert_eq!(address.params.to_string(), ";tag=1;x;text=\"two words\"");
+/// # Ok::<(), blether_sip_core::HeaderError>(())
+/// ```
 #[derive(Clone)]
 pub struct Params(Repr);
 
@@ -207,6 +217,24 @@ impl Params {
         true
     }
 
+    /// Takes the parameter `name` out, for a header that has a field for it; what [`Params::get`] said of it.
+    pub(crate) fn take(&mut self, name: &str) -> Option<Option<ByteStr>> {
+        let value = self.has(name).then(|| self.value_shared(name));
+        self.remove(name);
+        value
+    }
+
+    /// Those before the parameter `name`, its value, and those behind it; `None` if it is absent.
+    pub(crate) fn split_at(&self, name: &str) -> Option<(Params, Option<ByteStr>, Params)> {
+        let mut before = self.clone();
+        let mut behind = before.change(|list| {
+            let at = list.iter().position(|param| param.name.eq_ignore_ascii_case(name))?;
+            Some(list.split_off(at))
+        })?;
+        let named = behind.remove(0);
+        Some((before, named.value, Params(Repr::List(behind))))
+    }
+
     /// The parameters in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
         self.entries().map(|Entry { name, value, .. }| (name, value))
@@ -220,7 +248,13 @@ impl Params {
 
     /// Writes them as parameters of a header value: what is not one word is quoted.
     pub(crate) fn write(&self, out: &mut alloc::string::String) {
-        for Entry { name, value, quoted } in self.entries() {
+        self.write_without(out, &[]);
+    }
+
+    /// [`Params::write`] but for the names that the header has fields for.
+    pub(crate) fn write_without(&self, out: &mut alloc::string::String, fields: &[&str]) {
+        let others = |entry: &Entry<'_>| !fields.iter().any(|field| entry.is(field));
+        for Entry { name, value, quoted } in self.entries().filter(others) {
             out.push(';');
             grammar::write_token(out, name, "x");
             let Some(value) = value else { continue };
@@ -320,6 +354,18 @@ mod tests {
         written.set("empty", Some(""));
         written.set("b ad", None);
         assert_eq!(written.to_string(), ";text=\"say \\\"hi\\\"; go  \";empty=\"\";bad");
+    }
+
+    #[test]
+    fn a_parameter_with_a_field_of_its_own_is_taken_out() {
+        let mut taken = params(";a=1;q=\"2\";b;Q=3");
+        let (before, q, behind) = taken.split_at("Q").unwrap();
+        assert_eq!((before.to_string(), q.as_deref(), behind.to_string()), (";a=1".into(), Some("2"), ";b;Q=3".into()));
+        assert_eq!(
+            (taken.take("q"), taken.take("q"), taken.to_string()),
+            (Some(Some("2".into())), None, ";a=1;b".into())
+        );
+        assert_eq!((taken.take("b"), taken.split_at("b")), (Some(None), None));
     }
 
     #[test]

@@ -1,6 +1,12 @@
 use core::fmt;
 
 /// The first digit of a status code (RFC 3261 §7.2).
+///
+/// ```
+/// use blether_sip_core::{StatusClass, StatusCode};
+///
+/// assert_eq!(StatusCode::RINGING.class(), StatusClass::Provisional);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum StatusClass {
     /// 1xx: the request is being processed.
@@ -18,6 +24,14 @@ pub enum StatusClass {
 }
 
 /// A status code between 100 and 699 (RFC 3261 §21).
+///
+/// ```
+/// use blether_sip_core::{StatusClass, StatusCode};
+///
+/// let busy = StatusCode::new(486).unwrap();
+/// assert_eq!((busy, busy.class(), busy.reason()), (StatusCode::BUSY_HERE, StatusClass::ClientError, "Busy Here"));
+/// assert_eq!(StatusCode::new(700), None);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StatusCode(u16);
 

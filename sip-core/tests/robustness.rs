@@ -11,10 +11,13 @@ use std::sync::LazyLock;
 use blether_sip_core::digest::{Algorithm, Challenge, Credentials, DigestRequest, Secret};
 use blether_sip_core::sdp::{Connection, Direction, MediaDescription, Origin, SessionDescription};
 use blether_sip_core::{
-    Allow, Authorization, ByteStr, CSeq, CallId, Contact, ContentLength, Date, Expires, From, HeaderName, Host, Limits,
-    MaxForwards, Message, Method, MinExpires, NameAddr, Params, ProxyAuthenticate, ProxyAuthorization, ProxyRequire,
-    Reason, RecordRoute, Request, Require, Response, RetryAfter, Route, Server, SipUri, StatusCode, Supported, To,
-    TypedHeader, Unsupported, Uri, UserAgent, Via, Warning, WwwAuthenticate,
+    Accept, Allow, AllowEvents, Authorization, ByteStr, CSeq, CallId, Contact, ContentDisposition, ContentLength,
+    ContentType, Date, Event, Expires, FlowTimer, From, Handling, HeaderName, Host, InfoPackage, Join, Limits,
+    MaxBreadth, MaxForwards, Message, Method, MimeVersion, MinExpires, MinSe, NameAddr, Organization, Params, Path,
+    Priority, ProxyAuthenticate, ProxyAuthorization, ProxyRequire, RAck, RSeq, Reason, RecordRoute, RecvInfo, ReferSub,
+    ReferTo, ReferredBy, Refresher, Replaces, ReplyTo, Request, Require, Response, RetryAfter, Route, Server,
+    ServiceRoute, SessionExpires, SipUri, StatusCode, Subject, SubscriptionState, Substate, Supported, TargetDialog,
+    TerminationReason, Timestamp, To, TypedHeader, Unsupported, Uri, UserAgent, Via, Warning, WwwAuthenticate,
 };
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -288,6 +291,79 @@ proptest! {
             return Ok(()); // a Call-ID of nothing is what no builder takes
         }
         is_sound(CallId(text));
+    }
+
+    #[test]
+    fn dialogs_and_events_that_are_made(
+        words in prop::collection::vec(any::<String>(), 3), flag in any::<bool>(), seconds in any::<u32>(), params in params(),
+        address in address(),
+    ) {
+        let [a, b, c] = [0, 1, 2].map(|index: usize| words[index].as_str());
+        let replaces = Replaces { early_only: flag, params: params.clone(), ..Replaces::new(a, b, c) };
+        is_sound(replaces.clone());
+        is_sound(Join { params: params.clone(), ..Join::new(a, b, c) });
+        is_sound(TargetDialog { params: params.clone(), ..TargetDialog::new(a, b, c) });
+        if let Uri::Sip(uri) = &address.uri {
+            let refer_to = ReferTo::replacing(uri.clone(), &replaces);
+            prop_assert!(refer_to.replaces().unwrap().is_ok());
+            is_sound(refer_to);
+        }
+        is_sound(ReferredBy::new(address.clone()));
+        is_sound(ReferTo(address.clone()));
+        is_sound(Path(address.clone()));
+        is_sound(ServiceRoute(address.clone()));
+        is_sound(ReplyTo(address));
+        is_sound(ReferSub { subscribe: flag, params: params.clone() });
+        is_sound(Event { id: flag.then(|| b.into()), params: params.clone(), ..Event::new(a) });
+        is_sound(AllowEvents::new(words.iter().map(String::as_str)).unwrap());
+        let expires = flag.then_some(seconds);
+        for state in [
+            Substate::Active { expires },
+            Substate::Pending { expires },
+            Substate::Terminated { reason: Some(TerminationReason::Other(a.into())), retry_after: expires },
+            Substate::Terminated { reason: None, retry_after: expires },
+            Substate::Other(format!("x{b}").into()),
+        ] {
+            is_sound(SubscriptionState { state, params: params.clone() });
+        }
+    }
+
+    #[test]
+    fn timers_and_bodies_that_are_made(
+        words in prop::collection::vec(any::<String>(), 2), seconds in any::<u32>(), nanoseconds in any::<u64>(), params in params(),
+        method in method(),
+    ) {
+        let [a, b] = [0, 1].map(|index: usize| words[index].as_str());
+        let (mut expires, mut min) = (SessionExpires::new(seconds), MinSe::new(seconds));
+        expires.refresher = Some(Refresher::Uas);
+        expires.params = params.clone();
+        min.params = params.clone();
+        is_sound(expires);
+        is_sound(min);
+        is_sound(FlowTimer(seconds));
+        is_sound(MaxBreadth(seconds));
+        is_sound(MimeVersion { major: seconds, minor: 0 });
+        let rseq = RSeq(std::num::NonZeroU32::new(seconds).unwrap_or(std::num::NonZeroU32::MIN));
+        is_sound(rseq);
+        is_sound(RAck { rseq, cseq: CSeq { number: seconds, method } });
+        let delay = Duration::from_nanos(nanoseconds);
+        let timestamp = Timestamp::new(Duration::from_secs(nanoseconds)).with_delay(delay);
+        prop_assert_eq!(timestamp.delay(), Some(delay));
+        is_sound(timestamp);
+        let package = InfoPackage { params: params.clone(), ..InfoPackage::new(a) };
+        is_sound(RecvInfo(vec![package.clone(), InfoPackage::new(b)]));
+        is_sound(package);
+        is_sound(ContentDisposition {
+            handling: Some(Handling::Other(b.into())), params: params.clone(), ..ContentDisposition::new(a)
+        });
+        let mut media_type = ContentType::sdp();
+        media_type.params = params;
+        let accept = Accept::new([media_type.clone(), media_type.clone()]);
+        prop_assert!(accept.accepts(&media_type));
+        is_sound(accept);
+        is_sound(Subject(a.into()));
+        is_sound(Organization(b.into()));
+        is_sound(Priority::Other(a.into()));
     }
 
     #[test]

@@ -77,9 +77,9 @@ fn each_typed_header_is_a_target_and_has_a_seed() {
     let mut seen = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
         let source = std::fs::read_to_string(entry.unwrap().path()).unwrap_or_default();
-        for after in source.split("impl TypedHeader for ").skip(1) {
+        for after in source.split("\nimpl TypedHeader for ").skip(1) {
             let name: String = after.chars().take_while(|c| c.is_ascii_alphanumeric()).collect();
-            // One that a macro makes, `$name`, is not to be seen here.
+            // One that a macro makes, or that a doc comment shows, is not to be seen here.
             assert!(name.is_empty() || HEADERS.iter().any(|header| header.name == name), "{name} is not fuzzed");
             seen += usize::from(!name.is_empty());
         }

@@ -5,6 +5,14 @@ use super::{HeaderError, HeaderName, Repetition, TypedHeader};
 use crate::{ByteStr, Method, grammar};
 
 /// The methods that a user agent takes (RFC 3261 §20.5).
+///
+/// ```
+/// use blether_sip_core::{Allow, Method};
+///
+/// let allow: Allow = "INVITE, ACK, BYE".parse()?;
+/// assert!(allow.0.contains(&Method::Bye));
+/// # Ok::<(), blether_sip_core::HeaderError>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Allow(pub Vec<Method>);
 

@@ -5,6 +5,14 @@ use crate::ByteStr;
 use crate::class::{self, GRAPHIC};
 
 /// What all messages of a call or of a user agent's registrations share (RFC 3261 §20.8); compared with case.
+///
+/// ```
+/// use blether_sip_core::CallId;
+///
+/// let call_id: CallId = "f81d4fae-7dec-11d0-a765-00a0c91e6bf6@biloxi.com".parse()?;
+/// assert_ne!(call_id, CallId("F81D4FAE-7DEC-11D0-A765-00A0C91E6BF6@biloxi.com".into()));
+/// # Ok::<(), blether_sip_core::HeaderError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CallId(pub ByteStr);
 

@@ -5,6 +5,15 @@ use super::{HeaderError, HeaderName, NameAddr, Repetition, TypedHeader};
 use crate::{ByteStr, grammar};
 
 /// Where a user agent can be reached, or all its addresses at once in a REGISTER (RFC 3261 §20.10).
+///
+/// ```
+/// use blether_sip_core::Contact;
+///
+/// let contact: Contact = "<sip:bob@192.0.2.4>;expires=60;q=0.7".parse()?;
+/// assert_eq!((contact.expires(), contact.q()), (Some(60), 700));
+/// assert_eq!("*".parse::<Contact>()?.address(), None);
+/// # Ok::<(), blether_sip_core::HeaderError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[expect(
     clippy::large_enum_variant,

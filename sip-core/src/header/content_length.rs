@@ -4,6 +4,12 @@ use super::{HeaderError, HeaderName, TypedHeader};
 use crate::{ByteStr, grammar};
 
 /// The length of the body in bytes (RFC 3261 §20.14). Messages keep it right by themselves.
+///
+/// ```
+/// use blether_sip_core::ContentLength;
+///
+/// assert_eq!("349".parse(), Ok(ContentLength(349)));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ContentLength(pub usize);
 

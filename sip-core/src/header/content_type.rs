@@ -6,6 +6,14 @@ use crate::grammar::{self, Parsed};
 use crate::{ByteStr, Params};
 
 /// What the body is: a media type with its parameters (RFC 3261 §20.15).
+///
+/// ```
+/// use blether_sip_core::ContentType;
+///
+/// let html: ContentType = "Text/HTML;charset=ISO-8859-4".parse()?;
+/// assert_eq!((html.essence(), html.params.value("charset")), ("text/html", Some("ISO-8859-4")));
+/// # Ok::<(), blether_sip_core::HeaderError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ContentType {
     essence: ByteStr,

@@ -4,6 +4,14 @@ use super::{HeaderError, HeaderName, TypedHeader};
 use crate::{ByteStr, Method, class, grammar};
 
 /// The order of a request within its dialog, and its method (RFC 3261 §20.16).
+///
+/// ```
+/// use blether_sip_core::{CSeq, Method};
+///
+/// let cseq: CSeq = "4711 INVITE".parse()?;
+/// assert_eq!(cseq, CSeq { number: 4711, method: Method::Invite });
+/// # Ok::<(), blether_sip_core::HeaderError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CSeq {
     /// The sequence number, below 2³¹ (RFC 3261 §8.1.1.5).

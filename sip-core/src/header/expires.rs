@@ -7,6 +7,12 @@ use crate::{ByteStr, grammar};
 /// After how many seconds a message or its content is out of date (RFC 3261 §20.19).
 ///
 /// More than 32 bits can say reads as 4,294,967,295.
+///
+/// ```
+/// use blether_sip_core::Expires;
+///
+/// assert_eq!("3600".parse(), Ok(Expires(3600)));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Expires(pub u32);
 

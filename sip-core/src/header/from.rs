@@ -4,6 +4,14 @@ use super::{HeaderError, HeaderName, NameAddr, TypedHeader};
 use crate::ByteStr;
 
 /// Who sends a request, with the tag of its side of the dialog (RFC 3261 §20.20).
+///
+/// ```
+/// use blether_sip_core::From;
+///
+/// let from: From = "\"A. G. Bell\" <sip:agb@bell-telephone.com>;tag=a48s".parse()?;
+/// assert_eq!((from.0.display_name.as_deref(), from.0.tag()), (Some("A. G. Bell"), Some("a48s")));
+/// # Ok::<(), blether_sip_core::HeaderError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct From(pub NameAddr);
 

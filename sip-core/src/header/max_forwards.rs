@@ -4,6 +4,13 @@ use super::{HeaderError, HeaderName, TypedHeader};
 use crate::{ByteStr, grammar};
 
 /// How many more proxies a request may pass, 0 to 255 (RFC 3261 §20.22).
+///
+/// ```
+/// use blether_sip_core::MaxForwards;
+///
+/// assert_eq!("6".parse(), Ok(MaxForwards(6)));
+/// assert_eq!(MaxForwards::INITIAL.to_string(), "70");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MaxForwards(pub u8);
 

@@ -7,6 +7,12 @@ use crate::{ByteStr, grammar};
 /// The shortest expiry in seconds that a registrar takes, sent with a 423 (RFC 3261 §20.23).
 ///
 /// More than 32 bits can say reads as 4,294,967,295.
+///
+/// ```
+/// use blether_sip_core::MinExpires;
+///
+/// assert_eq!("60".parse(), Ok(MinExpires(60)));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MinExpires(pub u32);
 

@@ -4,10 +4,14 @@
 macro_rules! for_each_header {
     ($call:ident) => {
         $call! {
+            Accept
             AcceptContact
+            AcceptEncoding
+            AcceptLanguage
             AcceptResourcePriority
             AlertInfo
             Allow
+            AllowEvents
             AnswerMode
             AuthenticationInfo
             Authorization
@@ -15,36 +19,58 @@ macro_rules! for_each_header {
             CallId
             CallInfo
             Contact
+            ContentDisposition
+            ContentEncoding
+            ContentLanguage
             ContentLength
             ContentType
             Date
             Diversion
             ErrorInfo
+            Event
             Expires
             FeatureCaps
+            FlowTimer
             From
             Geolocation
             GeolocationError
             GeolocationRouting
             HistoryInfo
             Identity
+            InReplyTo
+            InfoPackage
+            Join
+            MaxBreadth
             MaxForwards
+            MimeVersion
             MinExpires
+            MinSe
+            Organization
             PAccessNetworkInfo
             PAssertedIdentity
             PAssociatedUri
             PCalledPartyId
             PChargingVector
             PPreferredIdentity
+            Path
+            Priority
             PrivAnswerMode
             Privacy
             ProxyAuthenticate
             ProxyAuthenticationInfo
             ProxyAuthorization
             ProxyRequire
+            RAck
+            RSeq
             Reason
             RecordRoute
+            RecvInfo
+            ReferSub
+            ReferTo
+            ReferredBy
             RejectContact
+            Replaces
+            ReplyTo
             RequestDisposition
             Require
             ResourcePriority
@@ -54,8 +80,16 @@ macro_rules! for_each_header {
             SecurityServer
             SecurityVerify
             Server
+            ServiceRoute
+            SessionExpires
             SessionId
+            SipEtag
+            SipIfMatch
+            Subject
+            SubscriptionState
             Supported
+            TargetDialog
+            Timestamp
             To
             Unsupported
             UserAgent
@@ -68,46 +102,76 @@ macro_rules! for_each_header {
 }
 pub(crate) use for_each_header;
 
+mod accept;
 mod accept_contact;
+mod accept_encoding;
+mod accept_language;
 mod allow;
+mod allow_events;
 mod answer_mode;
 mod asserted_identity;
 mod auth;
 mod authentication_info;
 mod call_id;
 mod contact;
+mod content_disposition;
+mod content_encoding;
+mod content_language;
 mod content_length;
 mod content_type;
 mod cseq;
 mod date;
 mod diversion;
 mod embedded;
+mod entity_tag;
+mod event;
 mod expires;
 mod feature_caps;
+mod flow_timer;
 mod from;
 mod geolocation;
 mod history_info;
 mod identity;
+mod in_reply_to;
+mod info_package;
+mod max_breadth;
 mod max_forwards;
+mod mime_version;
 mod min_expires;
+mod min_se;
 mod name;
 mod name_addr;
+mod named_dialog;
 mod option_tags;
 mod p_access_network_info;
 mod p_associated_uri;
 mod p_called_party_id;
 mod p_charging_vector;
+mod path;
+mod priority;
 mod privacy;
 mod product;
+mod rack;
+mod ranges;
 mod reason;
 mod record_route;
+mod refer_sub;
+mod refer_to;
+mod referred_by;
+mod reply_to;
 mod request_disposition;
 mod resource_priority;
 mod retry_after;
 mod route;
+mod rseq;
 mod security_agreement;
+mod service_route;
+mod session_expires;
 mod session_id;
+mod subscription_state;
+mod text;
 mod text_form;
+mod timestamp;
 mod to;
 mod uri_values;
 mod user_to_user;
@@ -115,46 +179,75 @@ mod via;
 mod warning;
 
 pub(crate) use crate::grammar::Deviation;
+pub use accept::Accept;
 pub use accept_contact::{AcceptContact, RejectContact};
+pub use accept_encoding::AcceptEncoding;
+pub use accept_language::AcceptLanguage;
 pub use allow::Allow;
+pub use allow_events::AllowEvents;
 pub use answer_mode::{AnswerMode, AnsweringMode, PrivAnswerMode};
 pub use asserted_identity::{PAssertedIdentity, PPreferredIdentity};
 pub use auth::{Authorization, ProxyAuthenticate, ProxyAuthorization, WwwAuthenticate};
 pub use authentication_info::{AuthenticationInfo, ProxyAuthenticationInfo};
 pub use call_id::CallId;
 pub use contact::Contact;
+pub use content_disposition::{ContentDisposition, Handling};
+pub use content_encoding::ContentEncoding;
+pub use content_language::ContentLanguage;
 pub use content_length::ContentLength;
 pub use content_type::ContentType;
 pub use cseq::CSeq;
 pub use date::Date;
 pub use diversion::{Diversion, DiversionReason};
+pub use entity_tag::{SipEtag, SipIfMatch};
+pub use event::Event;
 pub use expires::Expires;
 pub use feature_caps::FeatureCaps;
+pub use flow_timer::FlowTimer;
 pub use from::From;
 pub use geolocation::{GeolocationError, GeolocationRouting};
 pub use history_info::{HistoryIndex, HistoryInfo, HistoryTarget};
 pub use identity::Identity;
+pub use in_reply_to::InReplyTo;
+pub use info_package::{InfoPackage, RecvInfo};
+pub use max_breadth::MaxBreadth;
 pub use max_forwards::MaxForwards;
+pub use mime_version::MimeVersion;
 pub use min_expires::MinExpires;
+pub use min_se::MinSe;
 pub use name::HeaderName;
 pub(crate) use name::{Code, KNOWN};
 pub(crate) use name_addr::AddressPart;
 pub use name_addr::NameAddr;
+pub use named_dialog::{Join, Replaces, TargetDialog};
 pub use option_tags::{ProxyRequire, Require, Supported, Unsupported};
 pub use p_access_network_info::PAccessNetworkInfo;
 pub use p_associated_uri::PAssociatedUri;
 pub use p_called_party_id::PCalledPartyId;
 pub use p_charging_vector::PChargingVector;
+pub use path::Path;
+pub use priority::Priority;
 pub use privacy::Privacy;
 pub use product::{Server, UserAgent};
+pub use rack::RAck;
 pub use reason::Reason;
 pub use record_route::RecordRoute;
+pub use refer_sub::ReferSub;
+pub use refer_to::ReferTo;
+pub use referred_by::ReferredBy;
+pub use reply_to::ReplyTo;
 pub use request_disposition::{Directive, RequestDisposition};
 pub use resource_priority::{AcceptResourcePriority, ResourcePriority, ResourceValue};
 pub use retry_after::RetryAfter;
 pub use route::Route;
+pub use rseq::RSeq;
 pub use security_agreement::{SecurityClient, SecurityMechanism, SecurityServer, SecurityVerify};
+pub use service_route::ServiceRoute;
+pub use session_expires::{Refresher, SessionExpires};
 pub use session_id::{SessionId, SessionUuid};
+pub use subscription_state::{SubscriptionState, Substate, TerminationReason};
+pub use text::{Organization, Subject};
+pub use timestamp::Timestamp;
 pub use to::To;
 pub use uri_values::{AlertInfo, CallInfo, ErrorInfo, Geolocation};
 pub use user_to_user::UserToUser;
@@ -168,6 +261,13 @@ use crate::ByteStr;
 use crate::grammar::Stop;
 
 /// How often a header may stand in a message, and what one value of its type stands for (RFC 3261 §7.3.1).
+///
+/// ```
+/// use blether_sip_core::{CSeq, Repetition, Supported, TypedHeader, Via};
+///
+/// assert_eq!(CSeq::REPETITION, Repetition::Once);
+/// assert_eq!((Via::REPETITION, Supported::REPETITION), (Repetition::Values, Repetition::Whole));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Repetition {
     /// At most one row, one value: From, CSeq.
@@ -184,6 +284,34 @@ pub enum Repetition {
 ///
 /// Whatever a value holds, [`TypedHeader::write`] writes one line that does not end the header early:
 /// [`Headers`](crate::Headers) takes out every control character that an implementation leaves in.
+///
+/// ```
+/// use blether_sip_core::{ByteStr, HeaderError, HeaderName, Headers, TypedHeader};
+///
+/// /// A header of one's own: whether a call is recorded.
+/// struct Recorded(bool);
+///
+/// impl TypedHeader for Recorded {
+///     const NAME: HeaderName = HeaderName::Extension(ByteStr::from_static("X-Recorded"));
+///
+///     fn parse_value(value: ByteStr) -> Result<Self, HeaderError> {
+///         match value.trim() {
+///             "yes" => Ok(Recorded(true)),
+///             "no" => Ok(Recorded(false)),
+///             _ => Err(HeaderError::malformed(Self::NAME, "yes or no")),
+///         }
+///     }
+///
+///     fn write(&self, out: &mut String) {
+///         out.push_str(if self.0 { "yes" } else { "no" });
+///     }
+/// }
+///
+/// let mut headers = Headers::new();
+/// headers.set(Recorded(true));
+/// assert!(headers.get::<Recorded>()?.is_some_and(|recorded| recorded.0));
+/// # Ok::<(), blether_sip_core::HeaderError>(())
+/// ```
 pub trait TypedHeader: Sized {
     /// The header's name.
     const NAME: HeaderName;
@@ -203,6 +331,15 @@ pub trait TypedHeader: Sized {
 }
 
 /// A header that does not say what its RFC lets it say.
+///
+/// ```
+/// use blether_sip_core::{HeaderError, HeaderName, MaxForwards};
+///
+/// let error = "70 x".parse::<MaxForwards>().unwrap_err();
+/// assert_eq!((error.header(), error.column()), (&HeaderName::MaxForwards, Some(4)));
+/// assert_eq!(error.to_string(), "Bad Max-Forwards header: expected a number from 0 to 255 at column 4");
+/// assert!(matches!(error, HeaderError::Malformed { .. }));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderError {
     /// The value does not follow the header's grammar.

@@ -7,6 +7,13 @@ use crate::{ByteStr, grammar};
 macro_rules! header_names {
     ($($variant:ident $name:literal $($compact:literal)?)*) => {
         /// The name of a header; compared without case, and a compact form is its long form (RFC 3261 §7.3.3).
+        ///
+        /// ```
+        /// use blether_sip_core::HeaderName;
+        ///
+        /// assert_eq!("i".parse(), Ok(HeaderName::CallId));
+        /// assert_eq!("CALL-ID".parse::<HeaderName>().unwrap().as_str(), "Call-ID");
+        /// ```
         #[derive(Clone)]
         #[non_exhaustive]
         pub enum HeaderName {

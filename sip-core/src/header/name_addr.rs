@@ -12,6 +12,15 @@ use crate::{ByteStr, Params, Uri};
 
 /// An address with an optional name to show and the header's parameters: `"Alice" <sip:alice@atlanta.com>;tag=1`
 /// (RFC 3261 §20.10, §25.1: `name-addr` and `addr-spec`).
+///
+/// ```
+/// use blether_sip_core::NameAddr;
+///
+/// let alice: NameAddr = "Alice <sip:alice@atlanta.com;transport=tcp>;tag=1928301774".parse()?;
+/// assert_eq!((alice.display_name.as_deref(), alice.tag()), (Some("Alice"), Some("1928301774")));
+/// assert_eq!(NameAddr::new(alice.uri).to_string(), "<sip:alice@atlanta.com;transport=tcp>");
+/// # Ok::<(), blether_sip_core::HeaderError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct NameAddr {
     /// What to show to a person, without quotes and backslashes.

@@ -51,12 +51,40 @@ macro_rules! option_tags {
 
 option_tags! {
     /// The extensions that a user agent understands (RFC 3261 §20.37).
+    ///
+    /// ```
+    /// use blether_sip_core::Supported;
+    ///
+    /// assert!("100rel, path".parse::<Supported>()?.contains("100rel"));
+    /// # Ok::<(), blether_sip_core::HeaderError>(())
+    /// ```
     Supported
     /// The extensions that the user agent server must understand (RFC 3261 §20.32).
+    ///
+    /// ```
+    /// use blether_sip_core::Require;
+    ///
+    /// assert!("100rel".parse::<Require>()?.contains("100rel"));
+    /// # Ok::<(), blether_sip_core::HeaderError>(())
+    /// ```
     Require
     /// The extensions of a Require that the server did not understand, sent with a 420 (RFC 3261 §20.40).
+    ///
+    /// ```
+    /// use blether_sip_core::Unsupported;
+    ///
+    /// assert!("foo".parse::<Unsupported>()?.contains("foo"));
+    /// # Ok::<(), blether_sip_core::HeaderError>(())
+    /// ```
     Unsupported
     /// The extensions that every proxy on the way must understand (RFC 3261 §20.29).
+    ///
+    /// ```
+    /// use blether_sip_core::ProxyRequire;
+    ///
+    /// assert!("sec-agree".parse::<ProxyRequire>()?.contains("sec-agree"));
+    /// # Ok::<(), blether_sip_core::HeaderError>(())
+    /// ```
     ProxyRequire
 }
 

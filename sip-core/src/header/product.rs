@@ -28,8 +28,20 @@ macro_rules! product {
 
 product! {
     /// What software the client is, for people (RFC 3261 §20.41).
+    ///
+    /// ```
+    /// use blether_sip_core::UserAgent;
+    ///
+    /// assert_eq!("Softphone Beta1.5".parse(), Ok(UserAgent("Softphone Beta1.5".into())));
+    /// ```
     UserAgent
     /// What software the server is, for people (RFC 3261 §20.35).
+    ///
+    /// ```
+    /// use blether_sip_core::Server;
+    ///
+    /// assert_eq!("HomeServer v2".parse(), Ok(Server("HomeServer v2".into())));
+    /// ```
     Server
 }
 

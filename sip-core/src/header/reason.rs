@@ -6,6 +6,15 @@ use crate::grammar::{self, Parsed};
 use crate::{ByteStr, Params, StatusCode};
 
 /// Why a request was sent (RFC 3326): `SIP;cause=200;text="Call completed elsewhere"`.
+///
+/// ```
+/// use blether_sip_core::{Reason, StatusCode};
+///
+/// let reason: Reason = "Q.850;cause=16;text=\"Terminated\"".parse()?;
+/// assert_eq!((reason.cause(), reason.text()), (Some(16), Some("Terminated")));
+/// assert_eq!(Reason::sip(StatusCode::OK, "Call completed elsewhere").cause(), Some(200));
+/// # Ok::<(), blether_sip_core::HeaderError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Reason {
     /// Whose cause codes these are: `SIP` or `Q.850`.

@@ -9,6 +9,14 @@ use crate::grammar::{self, Parsed};
 use crate::{ByteStr, Params};
 
 /// When to try again (RFC 3261 §20.33).
+///
+/// ```
+/// use blether_sip_core::RetryAfter;
+///
+/// let later: RetryAfter = "120 (I'm in a meeting)".parse()?;
+/// assert_eq!((later.seconds, later.comment.as_deref()), (120, Some("I'm in a meeting")));
+/// # Ok::<(), blether_sip_core::HeaderError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RetryAfter {
     /// After how many seconds.

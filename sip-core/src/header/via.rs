@@ -9,6 +9,15 @@ use crate::host::HostPart;
 use crate::{ByteStr, Host, Params};
 
 /// One hop that a request has passed and its response has to pass (RFC 3261 §20.42).
+///
+/// ```
+/// use blether_sip_core::Via;
+///
+/// let via: Via = "SIP/2.0/UDP erlang.bell-telephone.com:5060;branch=z9hG4bK87asdks7;received=192.0.2.4".parse()?;
+/// assert_eq!((&*via.transport, via.port, via.branch()), ("UDP", Some(5060), Some("z9hG4bK87asdks7")));
+/// assert_eq!(via.received(), "192.0.2.4".parse().ok());
+/// # Ok::<(), blether_sip_core::HeaderError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Via {
     /// The transport as written, usually in capitals: `UDP`, `TCP`, `TLS`, `WS`, `WSS`.

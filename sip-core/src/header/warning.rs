@@ -9,6 +9,14 @@ use crate::grammar::{self, Parsed};
 use crate::{ByteStr, StatusCode};
 
 /// More about a status, mostly about session descriptions (RFC 3261 §20.43): `399 host "text"`.
+///
+/// ```
+/// use blether_sip_core::Warning;
+///
+/// let warning: Warning = "370 devnull \"Choose a bigger pipe\"".parse()?;
+/// assert_eq!((warning.code, &*warning.text), (370, "Choose a bigger pipe"));
+/// # Ok::<(), blether_sip_core::HeaderError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Warning {
     /// Three digits, 300 to 399 in all that are defined.

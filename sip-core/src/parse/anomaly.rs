@@ -159,6 +159,7 @@ fn is_single(name: &HeaderName) -> bool {
             | HeaderName::FlowTimer
             | HeaderName::GeolocationError
             | HeaderName::GeolocationRouting
+            | HeaderName::InfoPackage
             | HeaderName::Join
             | HeaderName::MaxBreadth
             | HeaderName::MimeVersion
@@ -326,7 +327,12 @@ fn value(headers: &Headers, row: &Row, name: &HeaderName, number: usize, report:
     let value = headers.value(row);
     let is_list = matches!(
         name,
-        HeaderName::Via | HeaderName::Route | HeaderName::RecordRoute | HeaderName::Contact | HeaderName::Path
+        HeaderName::Via
+            | HeaderName::Route
+            | HeaderName::RecordRoute
+            | HeaderName::Contact
+            | HeaderName::Path
+            | HeaderName::ServiceRoute
     );
     if is_list && has_empty_items(value) {
         report.row(name, number, AnomalyKind::EmptyListItem);
@@ -357,7 +363,11 @@ fn value(headers: &Headers, row: &Row, name: &HeaderName, number: usize, report:
                 }
             }
         }
-        HeaderName::Route | HeaderName::RecordRoute | HeaderName::Contact | HeaderName::Path => {
+        HeaderName::Route
+        | HeaderName::RecordRoute
+        | HeaderName::Contact
+        | HeaderName::Path
+        | HeaderName::ServiceRoute => {
             let addresses = grammar::list(value).filter_map(|item| AddressPart::read(item, HeaderName::Contact).ok());
             for address in addresses {
                 address.deviations(&mut |deviation| report.row(name, number, deviation.into()));

@@ -3,14 +3,17 @@
 use std::fmt::Debug;
 
 use blether_sip_core::{
-    AcceptContact, AcceptResourcePriority, AlertInfo, Allow, AnswerMode, AuthenticationInfo, Authorization, CSeq,
-    CallId, CallInfo, Contact, ContentLength, ContentType, Date, Diversion, ErrorInfo, Expires, FeatureCaps, From,
-    Geolocation, GeolocationError, GeolocationRouting, Headers, HistoryInfo, Identity, MaxForwards, MinExpires,
-    NameAddr, PAccessNetworkInfo, PAssertedIdentity, PAssociatedUri, PCalledPartyId, PChargingVector,
-    PPreferredIdentity, PrivAnswerMode, Privacy, ProxyAuthenticate, ProxyAuthenticationInfo, ProxyAuthorization,
-    ProxyRequire, Reason, RecordRoute, RejectContact, RequestDisposition, Require, ResourcePriority, RetryAfter, Route,
-    SecurityClient, SecurityServer, SecurityVerify, Server, SessionId, Supported, To, TypedHeader, Unsupported,
-    UserAgent, UserToUser, Via, Warning, WwwAuthenticate,
+    Accept, AcceptContact, AcceptEncoding, AcceptLanguage, AcceptResourcePriority, AlertInfo, Allow, AllowEvents,
+    AnswerMode, AuthenticationInfo, Authorization, CSeq, CallId, CallInfo, Contact, ContentDisposition,
+    ContentEncoding, ContentLanguage, ContentLength, ContentType, Date, Diversion, ErrorInfo, Event, Expires,
+    FeatureCaps, FlowTimer, From, Geolocation, GeolocationError, GeolocationRouting, Headers, HistoryInfo, Identity,
+    InReplyTo, InfoPackage, Join, MaxBreadth, MaxForwards, MimeVersion, MinExpires, MinSe, NameAddr, Organization,
+    PAccessNetworkInfo, PAssertedIdentity, PAssociatedUri, PCalledPartyId, PChargingVector, PPreferredIdentity, Path,
+    Priority, PrivAnswerMode, Privacy, ProxyAuthenticate, ProxyAuthenticationInfo, ProxyAuthorization, ProxyRequire,
+    RAck, RSeq, Reason, RecordRoute, RecvInfo, ReferSub, ReferTo, ReferredBy, RejectContact, Replaces, ReplyTo,
+    RequestDisposition, Require, ResourcePriority, RetryAfter, Route, SecurityClient, SecurityServer, SecurityVerify,
+    Server, ServiceRoute, SessionExpires, SessionId, SipEtag, SipIfMatch, Subject, SubscriptionState, Supported,
+    TargetDialog, Timestamp, To, TypedHeader, Unsupported, UserAgent, UserToUser, Via, Warning, WwwAuthenticate,
 };
 
 /// A typed header: the name of its type, what to do with a value of it, and with the headers of a message.
@@ -36,6 +39,12 @@ pub(crate) const HEADERS: &[Header] = headers! {
     AnswerMode PrivAnswerMode Diversion FeatureCaps GeolocationError GeolocationRouting HistoryInfo Identity
     PAccessNetworkInfo PAssertedIdentity PPreferredIdentity PAssociatedUri PCalledPartyId PChargingVector Privacy
     RequestDisposition SecurityClient SecurityServer SecurityVerify SessionId UserToUser
+    Path ServiceRoute ReplyTo RSeq RAck ReferSub Join Replaces TargetDialog Event AllowEvents
+    ReferTo ReferredBy SubscriptionState SipEtag SipIfMatch SessionExpires MinSe FlowTimer MaxBreadth
+    InfoPackage RecvInfo
+    Accept AcceptEncoding AcceptLanguage
+    ContentDisposition ContentEncoding ContentLanguage MimeVersion InReplyTo Organization Subject Priority
+    Timestamp
 };
 
 /// The first byte says which header, the rest is its value.

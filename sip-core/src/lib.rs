@@ -121,6 +121,7 @@ mod status;
 mod uri;
 
 pub use byte_str::ByteStr;
+pub use caller_preferences::CallerPreferences;
 pub use header::{
     Accept, AcceptContact, AcceptEncoding, AcceptLanguage, AcceptResourcePriority, AlertInfo, Allow, AllowEvents,
     AnswerMode, AnsweringMode, AuthenticationInfo, Authorization, CSeq, CallId, CallInfo, Contact, ContentDisposition,

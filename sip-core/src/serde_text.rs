@@ -51,7 +51,7 @@ where
 }
 
 serde_as_text!(crate::NameAddr, crate::SipUri, crate::Uri, crate::Method, crate::HeaderName, crate::TelUri);
-serde_as_text!(crate::body::Disposition, crate::body::MessageSummary, crate::body::SipFragment);
+serde_as_text!(crate::body::MessageSummary, crate::body::SipFragment);
 serde_as_text!(crate::HistoryIndex, crate::ResourceValue, crate::SessionUuid);
 
 #[cfg(test)]

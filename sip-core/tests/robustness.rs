@@ -6,6 +6,8 @@
 mod properties;
 mod seed_files;
 
+use std::time::Duration;
+
 use std::sync::LazyLock;
 
 use blether_sip_core::digest::{Algorithm, Challenge, Credentials, DigestRequest, Secret};

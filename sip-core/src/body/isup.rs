@@ -1,7 +1,8 @@
 use bytes::Bytes;
 
-use super::{Disposition, Handling, Part};
+use super::Part;
 use crate::{ByteStr, ContentType};
+use crate::{ContentDisposition, Handling};
 
 /// An ISUP message in a body: `application/ISUP` (RFC 3204 §2), kept as bytes.
 ///
@@ -43,7 +44,7 @@ impl Isup {
         if let Some(base) = &self.base {
             content_type.params.set("base", Some(base));
         }
-        let disposition = Disposition::new("signal").with_handling(Handling::Optional);
+        let disposition = ContentDisposition::new("signal").with_handling(Handling::Optional);
         Part::new(content_type, self.message.clone()).with_disposition(&disposition)
     }
 }

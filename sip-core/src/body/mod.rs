@@ -25,7 +25,6 @@
 pub mod conference;
 #[cfg(feature = "xml")]
 pub mod dialog_info;
-mod disposition;
 mod isup;
 mod multipart;
 mod part;
@@ -40,7 +39,6 @@ mod summary;
 #[cfg(feature = "xml")]
 pub mod xml;
 
-pub use disposition::{Disposition, Handling};
 pub use isup::Isup;
 pub use multipart::{Multipart, MultipartError, MultipartLimits};
 pub use part::Part;

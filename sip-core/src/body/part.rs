@@ -3,20 +3,22 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::{Disposition, Handling, Multipart, MultipartError, MultipartLimits};
+use super::{Multipart, MultipartError, MultipartLimits};
 use crate::{ByteStr, ContentType, HeaderName, Headers, InvalidHeader, Message, Request, Response, grammar};
+use crate::{ContentDisposition, Handling};
 
 /// A body with the headers that say what it is: that of a message, or one of a [`Multipart`] (RFC 5621 §3).
 ///
 /// Header and content are slices of what was received. A part that is not changed is written as it came.
 ///
 /// ```
-/// use blether_sip_core::body::{Disposition, Handling, Multipart, Part};
+/// use blether_sip_core::body::{Multipart, Part};
+/// use blether_sip_core::{ContentDisposition, Handling};
 /// use blether_sip_core::ContentType;
 ///
 /// let offer = Part::new(ContentType::sdp(), "v=0\r\n");
 /// let isup = Part::new("application/isup;version=ansi".parse()?, &b"\x01\x00"[..])
-///     .with_disposition(&Disposition::new("signal").with_handling(Handling::Optional));
+///     .with_disposition(&ContentDisposition::new("signal").with_handling(Handling::Optional));
 /// let both = Multipart::new("mixed", offer).with(isup);
 /// let (content_type, body) = both.write();
 /// let read = Multipart::parse(&content_type, body)?;
@@ -62,7 +64,7 @@ impl Part {
 
     /// The same with a Content-Disposition.
     #[must_use]
-    pub fn with_disposition(mut self, disposition: &Disposition) -> Self {
+    pub fn with_disposition(mut self, disposition: &ContentDisposition) -> Self {
         let mut value = String::new();
         grammar::write_text(&mut value, &alloc::format!("{disposition}"));
         self.raw = None;
@@ -143,9 +145,9 @@ impl Part {
     /// What is to be done with it. If that is not said or cannot be read, `session` for a session description and `render` for all else, and it is
     /// required (RFC 3261 §20.11).
     #[must_use]
-    pub fn disposition(&self) -> Disposition {
+    pub fn disposition(&self) -> ContentDisposition {
         let said = self.headers.raw(&HeaderName::ContentDisposition).and_then(|value| value.parse().ok());
-        said.unwrap_or_else(|| Disposition::new(if self.is("application/sdp") { "session" } else { "render" }))
+        said.unwrap_or_else(|| ContentDisposition::new(if self.is("application/sdp") { "session" } else { "render" }))
     }
 
     fn multipart_type(&self) -> Option<ContentType> {
@@ -212,14 +214,14 @@ impl Part {
         is_known: &dyn Fn(&Part) -> bool,
         limits: &MultipartLimits,
     ) -> Result<Option<Part>, MultipartError> {
-        if self.body.is_empty() || self.disposition().handling() == Handling::Optional {
+        if self.body.is_empty() || !self.disposition().is_required() {
             return Ok(None);
         }
         let Some(inner) = self.parts(limits)? else { return Ok((!is_known(self)).then(|| self.clone())) };
         let limits = limits.deeper()?;
         if self.is("multipart/alternative") {
             for part in inner.parts() {
-                let required = Disposition::new("render").with_handling(Handling::Required);
+                let required = ContentDisposition::new("render").with_handling(Handling::Required);
                 if part.clone().with_disposition(&required).unsupported(is_known, &limits)?.is_none() {
                     return Ok(None);
                 }

@@ -31,9 +31,8 @@ pub struct ContentDisposition {
 /// ```
 /// use blether_sip_core::{ContentDisposition, Handling};
 ///
-/// let mut disposition = ContentDisposition::new("icon");
-/// assert!(disposition.is_required());
-/// disposition.handling = Some(Handling::Optional);
+/// assert!(ContentDisposition::new("icon").is_required());
+/// let disposition = ContentDisposition::new("icon").with_handling(Handling::Optional);
 /// assert_eq!(disposition.to_string(), "icon;handling=optional");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -51,6 +50,12 @@ impl ContentDisposition {
     #[must_use]
     pub fn new(disposition: &str) -> Self {
         ContentDisposition { disposition: disposition.into(), handling: None, params: Params::new() }
+    }
+
+    /// The same with this handling, which RFC 5621 §8.2 wants in parts of a multipart body.
+    #[must_use]
+    pub fn with_handling(self, handling: Handling) -> Self {
+        ContentDisposition { handling: Some(handling), ..self }
     }
 
     /// Whether it is this disposition; compared without case.

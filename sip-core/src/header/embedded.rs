@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
 
-use super::{HeaderName, Repetition, TypedHeader};
+use super::{HeaderError, HeaderName, Repetition, TypedHeader};
 use crate::class::{self, URI_HEADER};
 use crate::{SipUri, grammar};
 
@@ -16,6 +16,13 @@ fn named<'a>(uri: &'a SipUri, name: &HeaderName, is_wanted: bool) -> impl Iterat
         !header.is_empty()
             && (written.and_then(|written| HeaderName::parse(&written)).as_ref() == Some(name)) == is_wanted
     })
+}
+
+/// The first value that the header `H` has there; `None` if it has none, `Some` of an error if it cannot be read.
+pub(super) fn first<H: TypedHeader>(uri: &SipUri) -> Option<Result<H, HeaderError>> {
+    let (_, value) = named(uri, &H::NAME, true).next()?.split_once('=')?;
+    let malformed = HeaderError::malformed(H::NAME, "UTF-8 with whole escapes");
+    Some(unescaped(value).ok_or(malformed).and_then(|value| H::parse_value(value.into())))
 }
 
 /// The values of the header `H` that can be read.

@@ -1,8 +1,7 @@
-use alloc::string::{String, ToString};
+use alloc::string::String;
 
-use super::{HeaderError, HeaderName, NameAddr, Replaces, TypedHeader};
-use crate::uri::embedded;
-use crate::{ByteStr, Method, SipUri, Uri};
+use super::{HeaderError, HeaderName, NameAddr, Replaces, TypedHeader, embedded};
+use crate::{ByteStr, Method, SipUri};
 
 /// What the recipient of a REFER is to send a request to (RFC 3515 §2.1).
 ///
@@ -27,15 +26,14 @@ impl ReferTo {
     /// (RFC 5589 §7.3). Any Replaces that the URI brings goes.
     #[must_use]
     pub fn replacing(mut uri: SipUri, replaces: &Replaces) -> Self {
-        embedded::set_header(&mut uri, &HeaderName::Replaces, &replaces.to_string());
+        embedded::set(&mut uri, core::slice::from_ref(replaces));
         ReferTo(NameAddr::new(uri))
     }
 
     /// The request to send: what the `method` parameter of the URI says, or INVITE (RFC 3261 §19.1.1).
     #[must_use]
     pub fn method(&self) -> Method {
-        let named = self.0.uri.as_sip().and_then(|uri| uri.params.value_shared("method"));
-        named.and_then(|name| Method::read(&name, &name)).unwrap_or(Method::Invite)
+        self.0.uri.as_sip().and_then(SipUri::method).unwrap_or(Method::Invite)
     }
 
     /// The Replaces header that the URI brings for the request; `None` if there is none.
@@ -45,11 +43,7 @@ impl ReferTo {
     /// [`HeaderError::Malformed`], as of the header itself.
     #[must_use]
     pub fn replaces(&self) -> Option<Result<Replaces, HeaderError>> {
-        let value = match &self.0.uri {
-            Uri::Sip(uri) => embedded::header(uri, &HeaderName::Replaces)?,
-            Uri::Other(_) => return None,
-        };
-        Some(Replaces::parse_value(value.as_ref().into()))
+        self.0.uri.as_sip().and_then(embedded::first)
     }
 }
 

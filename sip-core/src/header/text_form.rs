@@ -34,5 +34,3 @@ macro_rules! text_forms {
 }
 
 for_each_header!(text_forms);
-#[cfg(feature = "std")]
-text_forms!(Date);

@@ -190,7 +190,7 @@ fn name(bytes: &[u8], row: &Row) -> HeaderName {
 pub(crate) fn start_line_of(line: &Bytes) -> Result<FragmentLine, ParseErrorKind> {
     let recognised = recognise(line).ok_or(ParseErrorKind::NotSip)?;
     let start = match &recognised {
-        Recognised::Request { method, uri, version } => start_line::request(line, method, uri, *version)?,
+        Recognised::Request { method, uri, version } => start_line::request(line, line, method, uri, *version)?,
         Recognised::Response => start_line::response(line, line)?,
     };
     let text = |range: &core::ops::Range<u32>| {

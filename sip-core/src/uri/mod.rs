@@ -1,7 +1,6 @@
 //! SIP, SIPS and other URIs (RFC 3261 §19.1).
 
 mod address_of_record;
-pub(crate) mod embedded;
 mod equivalence;
 mod escape;
 mod known_params;

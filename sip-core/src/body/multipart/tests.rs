@@ -1,5 +1,6 @@
 use super::*;
-use crate::body::{Disposition, Handling, Isup};
+use crate::body::Isup;
+use crate::{ContentDisposition, Handling};
 use crate::{HeaderName, Message};
 
 fn parse(boundary: &str, body: &str) -> Result<Multipart, MultipartError> {
@@ -125,12 +126,13 @@ fn of_alternatives_the_last_is_found() {
 fn what_is_required_and_not_known_is_unsupported() {
     let limits = MultipartLimits::default();
     let strange = |handling| {
-        Part::new("x/y".parse().unwrap(), "?").with_disposition(&Disposition::new("render").with_handling(handling))
+        Part::new("x/y".parse().unwrap(), "?")
+            .with_disposition(&ContentDisposition::new("render").with_handling(handling))
     };
     let sdp = || Part::new(ContentType::sdp(), "v=0\r\n");
     let whole = |multipart: Multipart, handling| {
         let (content_type, body) = multipart.write();
-        Part::new(content_type, body).with_disposition(&Disposition::new("render").with_handling(handling))
+        Part::new(content_type, body).with_disposition(&ContentDisposition::new("render").with_handling(handling))
     };
     let unsupported = |part: &Part| part.unsupported(&|part| part.is("application/sdp"), &limits).unwrap().is_some();
     for (inner, outer, subtype, expected) in [
@@ -140,7 +142,7 @@ fn what_is_required_and_not_known_is_unsupported() {
         (Handling::Required, Handling::Required, "alternative", false),
         (Handling::Required, Handling::Required, "related", true),
     ] {
-        let part = whole(Multipart::new(subtype, sdp()).with(strange(inner)), outer);
+        let part = whole(Multipart::new(subtype, sdp()).with(strange(inner.clone())), outer.clone());
         assert_eq!(unsupported(&part), expected, "{inner:?} in {outer:?} {subtype}");
     }
     assert!(unsupported(&whole(Multipart::new("alternative", strange(Handling::Optional)), Handling::Required)));
@@ -154,9 +156,9 @@ fn the_invite_of_rfc_3204_has_an_offer_and_isup() {
     let Ok(message) = Message::parse(Bytes::from_static(data), &Limits::default()) else { panic!("no message") };
     let body = Part::of(&message);
     let offer = body.find("application/sdp").unwrap().unwrap();
-    assert!(offer.body().starts_with(b"v=0\r\no=jpeterson") && offer.disposition().kind() == "session");
+    assert!(offer.body().starts_with(b"v=0\r\no=jpeterson") && offer.disposition().is("session"));
     let part = body.find("application/isup").unwrap().unwrap();
-    assert_eq!(part.disposition().handling(), Handling::Optional);
+    assert_eq!(part.disposition().handling, Some(Handling::Optional));
     let isup = Isup::from_part(&part).unwrap();
     assert_eq!((isup.version.as_str(), isup.base.as_deref(), isup.message.len()), ("nxv3", Some("etsi121"), 60));
     let parts = body.parts(&MultipartLimits::default()).unwrap().unwrap();

@@ -5,7 +5,8 @@
 //! what was changed since is written anew. Lines may come in any order within their section, and `s=` and `t=` may be
 //! missing, as phones that do so are otherwise sound; `v=0` first and one `o=` must be there.
 //!
-//! Free text in another charset than UTF-8 (`a=charset`) is refused. Attributes other than the ones with an accessor are text.
+//! Free text in another charset than UTF-8 (`a=charset`) is refused. Attributes have types in [`attribute`]; those that it does not know are
+//! kept as text.
 //!
 //! ```
 //! use blether_sip_core::sdp::{Direction, SessionDescription};
@@ -24,18 +25,25 @@
 //! # Ok::<(), blether_sip_core::sdp::SdpError>(())
 //! ```
 
+pub mod attribute;
+mod bandwidth;
 mod builder;
 mod field;
+mod lines;
 mod media;
 mod section;
 mod session;
 mod static_payload;
+mod time;
+mod typed;
 
+pub use bandwidth::Bandwidth;
 pub use builder::{MediaBuilder, SessionBuilder};
 pub use field::{Connection, Direction, Origin, RtpMap};
 pub use media::MediaDescription;
 pub use section::Attribute;
 pub use session::SessionDescription;
+pub use time::{Repeat, TimeDescription, ZoneAdjustment};
 
 /// How much of a stranger's description is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,6 +118,14 @@ pub enum SdpError {
         key: char,
         /// Where.
         line: usize,
+    },
+    /// The value of an attribute is not what its grammar says.
+    #[error("malformed {name} attribute: expected {expected}")]
+    BadAttribute {
+        /// The attribute's name.
+        name: &'static str,
+        /// What should have stood there.
+        expected: &'static str,
     },
     /// A line that may be there once is there again.
     #[error("line {line}: second {key}= line")]

@@ -68,7 +68,7 @@
 //! | 3261 | §7 messages, §8.2.6 responses, §18.3 framing in datagrams, §19.1 URIs, §20 and §25 headers and grammar | typed values for the headers not exported here (they are read as text), multipart bodies; streams are framed by `sip-transport` |
 //! | 3326 | the Reason header | |
 //! | 3581 | `rport` in a Via | where a response goes is `transaction-core`'s |
-//! | 8866, 3264 | [`sdp`] | see there |
+//! | 8866, 3264 | [`sdp`]: all lines, and the attributes of [`sdp::attribute`] (RFC 3605, 4568, 4585, 5576, 5888, 8122, 8285, 8839, 8851, 8853, T.38, …) | `imageattr` and `silenceSupp` are text |
 //! | 7616, 8760 | [`digest`] | see there |
 
 #![cfg_attr(not(any(test, feature = "std")), no_std)]

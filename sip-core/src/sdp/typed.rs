@@ -9,11 +9,18 @@ use super::{MediaDescription, SdpError, SessionDescription};
 impl Section {
     /// What each attribute of the type reads as.
     pub(super) fn read<T: SdpAttribute>(&self) -> impl Iterator<Item = Result<T, SdpError>> {
-        self.lines.iter().filter_map(|line| {
-            let attribute = line.attribute().filter(|attribute| T::is_named(attribute.name))?;
-            let value = attribute.value.map(|value| line.text.share(value)).unwrap_or_default();
-            Some(T::parse_value(value))
-        })
+        self.lines.iter().filter_map(read)
+    }
+
+    fn replace_one<T: SdpAttribute>(&mut self, attribute: &T, is_it: impl Fn(&T) -> bool) -> bool {
+        let found = self.lines.iter_mut().find(|line| matches!(read(line), Some(Ok(read)) if is_it(&read)));
+        found.map(|line| *line = line_of(attribute)).is_some()
+    }
+
+    fn retain<T: SdpAttribute>(&mut self, mut keep: impl FnMut(&T) -> bool) -> usize {
+        let before = self.lines.len();
+        self.lines.retain(|line| !matches!(read(line), Some(Ok(read)) if !keep(&read)));
+        before - self.lines.len()
     }
 
     fn set<T: SdpAttribute>(&mut self, attribute: &T) {
@@ -23,6 +30,13 @@ impl Section {
     fn remove<T: SdpAttribute>(&mut self) -> usize {
         self.remove_attributes(|attribute| T::is_named(attribute.name))
     }
+}
+
+/// What a line reads as, if it is an attribute of the type.
+fn read<T: SdpAttribute>(line: &Line) -> Option<Result<T, SdpError>> {
+    let attribute = line.attribute().filter(|attribute| T::is_named(attribute.name))?;
+    let value = attribute.value.map(|value| line.text.share(value)).unwrap_or_default();
+    Some(T::parse_value(value))
 }
 
 /// The line of an attribute. Those of this crate write nothing that would break it; others may.
@@ -69,6 +83,20 @@ macro_rules! typed_attributes {
             pub fn set<T: SdpAttribute>(&mut self, attribute: &T) {
                 self.section.set(attribute);
                 $after(self);
+            }
+
+            /// Puts an attribute in place of the first of its type for which `is_it` says so; the others stay. Says whether there was one.
+            pub fn replace<T: SdpAttribute>(&mut self, attribute: &T, is_it: impl Fn(&T) -> bool) -> bool {
+                let replaced = self.section.replace_one(attribute, is_it);
+                $after(self);
+                replaced
+            }
+
+            /// Removes the attributes of a type for which `keep` says no, and tells how many that were. Those that are malformed stay.
+            pub fn retain<T: SdpAttribute>(&mut self, keep: impl FnMut(&T) -> bool) -> usize {
+                let removed = self.section.retain(keep);
+                $after(self);
+                removed
             }
 
             /// Adds an attribute at the end.

@@ -6,7 +6,7 @@
 mod digest;
 pub(crate) mod header;
 pub(crate) mod message;
-mod sdp;
+pub(crate) mod sdp;
 mod uri;
 
 /// What a fuzz target is called, and what it does.

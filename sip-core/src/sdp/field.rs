@@ -12,6 +12,15 @@ use crate::ByteStr;
 use crate::grammar::is_wsp;
 
 /// Who made the description, and which version of it this is: the `o=` line (RFC 8866 §5.2).
+///
+/// ```
+/// use blether_sip_core::sdp::Origin;
+///
+/// let mut origin: Origin = "jdoe 3724394400 3724394405 IN IP4 198.51.100.1".parse()?;
+/// origin.session_version += 1;
+/// assert_eq!(origin.to_string(), "jdoe 3724394400 3724394406 IN IP4 198.51.100.1");
+/// # Ok::<(), blether_sip_core::sdp::SdpError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Origin {
     /// Log-in name at the originating host; `-` for none.
@@ -77,6 +86,14 @@ impl fmt::Display for Origin {
 }
 
 /// Where media is to be sent: a `c=` line (RFC 8866 §5.7).
+///
+/// ```
+/// use blether_sip_core::sdp::Connection;
+///
+/// let group: Connection = "IN IP4 233.252.0.1/127".parse()?;
+/// assert_eq!((group.ip(), group.multicast()), ("233.252.0.1".parse().ok(), (Some(127), None)));
+/// # Ok::<(), blether_sip_core::sdp::SdpError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Connection {
     /// `IN`.
@@ -150,6 +167,14 @@ impl fmt::Display for Connection {
 }
 
 /// Which way media flows, seen from whoever made the description (RFC 8866 §6.7, RFC 3264 §5.1).
+///
+/// ```
+/// use blether_sip_core::sdp::Direction;
+///
+/// let direction: Direction = "sendonly".parse()?;
+/// assert_eq!(direction.reversed(), Direction::RecvOnly);
+/// # Ok::<(), blether_sip_core::sdp::SdpError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Direction {
     /// `sendrecv`: both ways. What is meant when nothing is said.
@@ -224,6 +249,14 @@ impl fmt::Display for Direction {
 }
 
 /// What a payload type stands for: the value of `a=rtpmap` (RFC 8866 §6.6).
+///
+/// ```
+/// use blether_sip_core::sdp::RtpMap;
+///
+/// let opus: RtpMap = "opus/48000/2".parse()?;
+/// assert!(opus.is_same_encoding(&"OPUS/48000/2".parse()?));
+/// # Ok::<(), blether_sip_core::sdp::SdpError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RtpMap {
     /// Name of the encoding, a media subtype; compare it without regard to case.

@@ -14,6 +14,17 @@ use super::{Connection, Direction, MediaBuilder, RtpMap, SdpError};
 use crate::ByteStr;
 
 /// One stream of a description. The public fields are those of its `m=` line; changing one rewrites that line alone.
+///
+/// ```
+/// use blether_sip_core::sdp::{Direction, MediaDescription};
+///
+/// let mut audio = MediaDescription::builder("audio", 49170, "RTP/AVP").rtpmap(96, "opus", 48_000, 2).build()?;
+/// audio.set_direction(Direction::SendOnly);
+/// assert_eq!(&*audio.rtpmap(96).unwrap().encoding, "opus");
+/// audio.port = 0; // refused
+/// assert_eq!(audio.rtp_address(), None);
+/// # Ok::<(), blether_sip_core::sdp::SdpError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MediaDescription {
     /// `audio`, `video`, `text`, `image`, `application`, `message`, …

@@ -46,6 +46,14 @@ pub use session::SessionDescription;
 pub use time::{Repeat, TimeDescription, ZoneAdjustment};
 
 /// How much of a stranger's description is read.
+///
+/// ```
+/// use blether_sip_core::sdp::{SdpError, SdpLimits, SessionDescription};
+///
+/// let limits = SdpLimits { max_media: 1, ..SdpLimits::default() };
+/// let text = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\nm=audio 1 RTP/AVP 0\r\nm=video 1 RTP/AVP 31\r\n";
+/// assert_eq!(SessionDescription::parse_within(text, &limits), Err(SdpError::TooManyMedia { limit: 1 }));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SdpLimits {
     /// Bytes in all. Default 65 535: no UDP datagram brings more.
@@ -65,6 +73,14 @@ impl Default for SdpLimits {
 }
 
 /// Why text is not a session description, or a value cannot go into one. Line numbers start at 1.
+///
+/// ```
+/// use blether_sip_core::sdp::{SdpError, SessionDescription};
+///
+/// let error = SessionDescription::parse("v=0\r\no=nobody\r\n").unwrap_err();
+/// assert_eq!(error, SdpError::BadField { key: 'o', line: 2 });
+/// assert_eq!(error.to_string(), "line 2: malformed o= line");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SdpError {

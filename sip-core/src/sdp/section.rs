@@ -9,6 +9,14 @@ use super::field::{Connection, Direction};
 use crate::ByteStr;
 
 /// An `a=` line (RFC 8866 §5.13).
+///
+/// ```
+/// use blether_sip_core::sdp::MediaDescription;
+///
+/// let audio = MediaDescription::builder("audio", 4000, "RTP/AVP").format("0").attribute("x-seat", Some("3")).build()?;
+/// assert_eq!(audio.attribute("x-seat").unwrap().value, Some("3"));
+/// # Ok::<(), blether_sip_core::sdp::SdpError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attribute<'a> {
     /// Case-sensitive.

@@ -13,6 +13,16 @@ use crate::ByteStr;
 /// A session description: what the session is, and its streams.
 ///
 /// `to_string` gives back what was parsed, but for what was changed.
+///
+/// ```
+/// use blether_sip_core::sdp::SessionDescription;
+///
+/// let text = "v=0\no=- 1 1 IN IP4 192.0.2.1\ns=-\nt=0 0\na=x-kept: as it is \nm=audio 4000 RTP/AVP 0\n";
+/// let mut description: SessionDescription = text.parse()?;
+/// description.media[0].port = 5000;
+/// assert_eq!(description.to_string().replace("m=audio 5000", "m=audio 4000"), text);
+/// # Ok::<(), blether_sip_core::sdp::SdpError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionDescription {
     /// The `o=` line. Changing a field rewrites that line alone.

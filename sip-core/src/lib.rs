@@ -90,7 +90,7 @@
 //! | 3903, 6665 | SIP-ETag, SIP-If-Match, Event, Allow-Events, Subscription-State | subscriptions |
 //! | 4028 | Session-Expires, Min-SE | the timer |
 //! | 5393, 5626, 6086 | Max-Breadth, Flow-Timer, Info-Package, Recv-Info | |
-//! | 8866, 3264 | [`sdp`] | see there |
+//! | 8866, 3264 | [`sdp`]: all lines, and the attributes of [`sdp::attribute`] (RFC 3605, 4568, 4585, 5576, 5888, 8122, 8285, 8839, 8851, 8853, T.38, …) | `imageattr` and `silenceSupp` are text |
 //! | 7615, 7616, 8760, 2069 | [`digest`] | see there |
 
 #![cfg_attr(not(any(test, feature = "std")), no_std)]

@@ -53,6 +53,9 @@ where
 serde_as_text!(crate::NameAddr, crate::SipUri, crate::Uri, crate::Method, crate::HeaderName, crate::TelUri);
 serde_as_text!(crate::body::MessageSummary, crate::body::SipFragment);
 serde_as_text!(crate::HistoryIndex, crate::ResourceValue, crate::SessionUuid);
+serde_as_text!(crate::sdp::Bandwidth, crate::sdp::Connection, crate::sdp::Direction, crate::sdp::Origin);
+serde_as_text!(crate::sdp::Repeat, crate::sdp::RtpMap, crate::sdp::SessionDescription);
+serde_as_text!(crate::sdp::attribute::TelephoneEvents);
 
 #[cfg(test)]
 mod tests {

@@ -1,8 +1,13 @@
-//! Messages made to be expensive: the work must not grow faster than their length.
+//! Messages and session descriptions made to be expensive: the work must not grow faster than their length.
 //!
 //! Each is read with limits that let all of it through. One that took quadratic time would need minutes where all take seconds.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its input has failed")]
 
+use blether_sip_core::sdp::attribute::{
+    Candidate, Content, Crypto, Fingerprint, Fmtp, Group, IceOptions, Mid, RemoteCandidates, Rid, Simulcast,
+    SourceFilter, Ssrc, SsrcGroup,
+};
+use blether_sip_core::sdp::{SdpLimits, SessionDescription};
 use blether_sip_core::{
     Allow, Contact, HeaderName, Host, Limits, Message, Route, SipUri, Supported, Uri, Via, Warning,
 };
@@ -105,5 +110,67 @@ fn one_endless_uri_takes_linear_time() {
                 assert!(sip.to_tel().is_some_and(|back| back.equivalent(tel)), "{start} {repeated}");
             }
         }
+    }
+}
+
+/// Reads a description whose stream ends in the text, its attributes by their types, and changes one of each type.
+fn check_description(start: &str, repeated: &str) {
+    macro_rules! types {
+        ($media:ident: $($name:ident)*) => {
+            $(if let Some(first) = $media.all::<$name>().last() {
+                $media.set(&first);
+            })*
+        };
+    }
+    let limits =
+        SdpLimits { max_size: usize::MAX, max_lines: usize::MAX, max_media: usize::MAX, max_formats: usize::MAX };
+    let tail = repeated.repeat(LENGTH / repeated.len());
+    let text = format!("v=0\r\no=- 1 1 IN IP4 a\r\ns=-\r\nt=0 0\r\nm=audio 1 RTP/AVP 0\r\n{start}{tail}");
+    let Ok(mut description) = SessionDescription::parse_within(&text, &limits) else { return };
+    assert_eq!(description.to_string(), text);
+    let _ = (description.times(), description.bandwidths().count());
+    let Some(media) = description.media.last_mut() else { return };
+    let _ = (media.rtpmap(0), media.fmtp(0), media.connections(), media.bandwidths().count());
+    if let Some(mut fmtp) = media.parameters(96) {
+        let _ = (fmtp.iter().count(), fmtp.telephone_events(), fmtp.remove("a"));
+        fmtp.set("b", Some("1"));
+        assert!(media.replace(&fmtp, |old: &Fmtp| old.format == fmtp.format));
+    }
+    types!(media: Candidate Content Crypto Fingerprint Group IceOptions Mid RemoteCandidates Rid Simulcast SourceFilter Ssrc SsrcGroup);
+    let changed = description.to_string();
+    assert_eq!(SessionDescription::parse_within(&changed, &limits).unwrap().to_string(), changed);
+}
+
+#[test]
+fn endless_session_descriptions_take_linear_time() {
+    for (start, repeated) in [
+        ("a=candidate:1 1 UDP 1 a 9 typ host", " a b"),
+        ("a=candidate:1 1 UDP 1 a 9 typ host", " raddr a"),
+        ("a=content:a", ",a"),
+        ("a=crypto:1 A inline:a", ";inline:a"),
+        ("a=crypto:1 A inline:a", " ;"),
+        ("a=fingerprint:sha-1 00", ":00"),
+        ("a=fmtp:96 a=1", ";a=1"),
+        ("a=fmtp:96 0", ",0"),
+        ("a=group:LS", " a"),
+        ("a=ice-options:a", " a"),
+        ("a=mid:", " "),
+        ("a=remote-candidates:1 a 1", " 1 a 1"),
+        ("a=rid:1 send a", ";a=1"),
+        ("a=rid:1 send pt=1", ",1"),
+        ("a=simulcast:send 1", ";1"),
+        ("a=simulcast:send 1", ",~1"),
+        ("a=source-filter:incl IN IP4 * a", " a"),
+        ("a=ssrc:1 a", ":"),
+        ("a=ssrc-group:FID", " 1"),
+        ("a=x\r\n", "a=mid:a\r\n"),
+        ("a=x\r\n", "b=AS:1\r\n"),
+        ("a=x\r\n", "c=IN IP4 a\r\n"),
+        ("a=x\r\n", "\r\n"),
+        ("m=audio 1 RTP/AVP 0", " 0"),
+        ("", "m=audio 1 RTP/AVP 0\r\n"),
+        ("a=x", "="),
+    ] {
+        check_description(start, repeated);
     }
 }

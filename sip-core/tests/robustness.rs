@@ -6,12 +6,16 @@
 mod properties;
 mod seed_files;
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use std::sync::LazyLock;
-
 use blether_sip_core::digest::{Algorithm, Challenge, Credentials, DigestRequest, Secret};
-use blether_sip_core::sdp::{Connection, Direction, MediaDescription, Origin, SessionDescription};
+use blether_sip_core::sdp::attribute::{
+    Candidate, Content, Crypto, Extmap, FilterMode, Fingerprint, Fmtp, Group, IceOptions, IcePwd, KeyParam, Keywords,
+    Label, Msid, MsidSemantic, PayloadMap, Ptime, RemoteCandidate, RemoteCandidates, Rid, RidDirection, Rtcp,
+    RtcpFeedback, SctpMap, Simulcast, SimulcastStream, SourceFilter, Ssrc,
+};
+use blether_sip_core::sdp::{Connection, Direction, MediaDescription, Origin, RtpMap, SessionDescription};
 use blether_sip_core::{
     Accept, Allow, AllowEvents, Authorization, ByteStr, CSeq, CallId, Contact, ContentDisposition, ContentLength,
     ContentType, Date, Event, Expires, FlowTimer, From, Handling, HeaderName, Host, InfoPackage, Join, Limits,
@@ -26,6 +30,7 @@ use proptest::prelude::*;
 
 use properties::header::{HEADERS, made};
 use properties::message::again;
+use properties::sdp::{self, KINDS};
 use properties::target;
 use seed_files::seed_files;
 
@@ -405,6 +410,69 @@ proptest! {
             prop_assert_eq!(again.media[0].attributes().count(), session.media[0].attributes().count(), "{}", written);
             target("sdp")(written.as_bytes());
         }
+    }
+
+    #[test]
+    fn attribute_values_of_any_text(kind in 0..KINDS.len(), text in any::<String>(), words in "[a-z0-9:;=/,~* -]{0,30}") {
+        properties::sdp::attribute(kind, &text);
+        properties::sdp::attribute(kind, &words);
+    }
+
+    #[test]
+    fn attribute_values_that_were_tampered_with(bytes in mutated("sdp"), kind in 0..KINDS.len()) {
+        // The values of all attributes as those of another.
+        let text = String::from_utf8_lossy(&bytes);
+        for value in text.lines().filter_map(|line| line.strip_prefix("a=")?.split_once(':')) {
+            properties::sdp::attribute(kind, value.1);
+        }
+    }
+
+    #[test]
+    fn attributes_that_are_made(
+        text in any::<String>(), other in any::<String>(), list in texts(), number in any::<u32>(), port in any::<u16>(),
+        ip in any::<std::net::IpAddr>(), maybe in any::<Option<String>>(), digest in prop::collection::vec(any::<u8>(), 0..4),
+    ) {
+        let (text, other) = (ByteStr::from(text.as_str()), ByteStr::from(other.as_str()));
+        let maybe = maybe.as_deref().map(ByteStr::from);
+        let pairs: Vec<_> = list.iter().map(|name| (name.clone(), other.clone())).collect();
+        let foundation = text.clone();
+        sdp::made(&Candidate {
+            foundation, component: port, transport: other.clone(), priority: number, address: text.clone(), port, kind: other.clone(),
+            related_address: maybe.clone(), related_port: Some(port), extensions: pairs.clone(),
+        });
+        let keys = pairs.iter().map(|(method, info)| KeyParam { method: method.clone(), info: info.clone() }).collect();
+        sdp::made(&Crypto { tag: number, suite: text.clone(), keys, session_params: list.clone() });
+        sdp::made(&Fingerprint { hash: text.clone(), digest });
+        let mut fmtp = Fmtp { format: text.clone(), parameters: other.clone() };
+        sdp::made(&fmtp);
+        fmtp.set(&other, maybe.as_deref());
+        sdp::made(&fmtp);
+        sdp::made(&Group { semantics: text.clone(), mids: list.clone() });
+        let connection = Connection { network: text.clone(), address_type: other.clone(), address: text.clone() };
+        sdp::made(&Rtcp { port, connection: Some(connection) });
+        sdp::made(&Rtcp { port, connection: Some(Connection::new(ip)) });
+        sdp::made(&RtcpFeedback { format: text.clone(), kind: other.clone(), parameters: maybe.clone() });
+        sdp::made(&Ssrc { id: number, attribute: text.clone(), value: maybe.clone() });
+        sdp::made(&Msid { stream: text.clone(), track: maybe.clone() });
+        sdp::made(&MsidSemantic { semantic: text.clone(), streams: list.clone() });
+        sdp::made(&Extmap { id: port, direction: Some(Direction::SendOnly), uri: text.clone(), attributes: maybe.clone() });
+        let restrictions = pairs.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect();
+        sdp::made(&Rid { id: text.clone(), direction: RidDirection::Recv, formats: list.clone(), restrictions });
+        let streams: Vec<_> = list.iter().map(|rid| vec![SimulcastStream { rid: rid.clone(), paused: port % 2 == 0 }]).collect();
+        sdp::made(&Simulcast { send: streams.clone(), recv: streams });
+        let (mode, destination) = (FilterMode::Include, other.clone());
+        sdp::made(&SourceFilter { mode, network: text.clone(), address_type: other.clone(), destination, sources: list.clone() });
+        let candidates = list.iter().map(|address| RemoteCandidate { component: port, address: address.clone(), port });
+        sdp::made(&RemoteCandidates(candidates.collect()));
+        sdp::made(&SctpMap { port, protocol: text.clone(), streams: Some(number) });
+        let map = RtpMap { encoding: text.clone(), clock_rate: number, channels: port };
+        sdp::made(&PayloadMap { payload_type: port.to_le_bytes()[0], map });
+        sdp::made(&Ptime(Duration::from_nanos(u64::from(number) * u64::from(port))));
+        sdp::made(&IceOptions(list.clone()));
+        sdp::made(&Content(list));
+        sdp::made(&IcePwd(text.clone()));
+        sdp::made(&Label(text.clone()));
+        sdp::made(&Keywords(text));
     }
 
     #[test]

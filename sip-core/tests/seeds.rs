@@ -1,6 +1,7 @@
 //! Runs each fuzz target on each input that is kept for it: the seeds, and what a fuzzer has found.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its input has failed")]
 
+#[expect(dead_code, reason = "attributes one by one are for the other tests")]
 mod properties;
 mod seed_files;
 

@@ -91,6 +91,16 @@ impl SessionBuilder {
 }
 
 /// Builds one stream. Attributes are written in the order of the calls.
+///
+/// ```
+/// use blether_sip_core::sdp::{MediaDescription, SdpError};
+///
+/// let video = MediaDescription::builder("video", 51372, "RTP/AVP").rtpmap(99, "h263-1998", 90_000, 1).build()?;
+/// assert_eq!(video.formats, ["99"]);
+/// let nothing = MediaDescription::builder("video", 51372, "RTP/AVP").build();
+/// assert_eq!(nothing, Err(SdpError::Unwritable { key: 'm' }));
+/// # Ok::<(), blether_sip_core::sdp::SdpError>(())
+/// ```
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct MediaBuilder {

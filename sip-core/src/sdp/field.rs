@@ -5,10 +5,23 @@ use core::fmt;
 use core::net::IpAddr;
 use core::str::FromStr;
 
+use super::SdpError;
+use super::attribute::words::is_token_char;
+use super::lines::Word;
 use crate::ByteStr;
+use crate::grammar::is_wsp;
 
 /// Who made the description, and which version of it this is: the `o=` line (RFC 8866 §5.2).
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// ```
+/// use blether_sip_core::sdp::Origin;
+///
+/// let mut origin: Origin = "jdoe 3724394400 3724394405 IN IP4 198.51.100.1".parse()?;
+/// origin.session_version += 1;
+/// assert_eq!(origin.to_string(), "jdoe 3724394400 3724394406 IN IP4 198.51.100.1");
+/// # Ok::<(), blether_sip_core::sdp::SdpError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Origin {
     /// Log-in name at the originating host; `-` for none.
     pub username: ByteStr,
@@ -54,15 +67,34 @@ impl Origin {
     }
 }
 
+impl FromStr for Origin {
+    type Err = SdpError;
+
+    /// Reads what follows the `o=`.
+    fn from_str(value: &str) -> Result<Self, SdpError> {
+        Self::parse(value).ok_or(SdpError::BadField { key: 'o', line: 1 })
+    }
+}
+
 impl fmt::Display for Origin {
+    /// Writes what follows the `o=`; what would break the line is left out.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { username, session_id, session_version, network, address_type, address } = self;
-        write!(f, "{username} {session_id} {session_version} {network} {address_type} {address}")
+        write!(f, "{} {session_id} {session_version} ", Word(username, "-"))?;
+        write!(f, "{} {} {}", Word(network, "IN"), Word(address_type, "IP4"), Word(address, "0.0.0.0"))
     }
 }
 
 /// Where media is to be sent: a `c=` line (RFC 8866 §5.7).
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// ```
+/// use blether_sip_core::sdp::Connection;
+///
+/// let group: Connection = "IN IP4 233.252.0.1/127".parse()?;
+/// assert_eq!((group.ip(), group.multicast()), ("233.252.0.1".parse().ok(), (Some(127), None)));
+/// # Ok::<(), blether_sip_core::sdp::SdpError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Connection {
     /// `IN`.
     pub network: ByteStr,
@@ -88,6 +120,14 @@ impl Connection {
         if self.network.eq_ignore_ascii_case("IN") { address.parse().ok() } else { None }
     }
 
+    /// How far multicast reaches, and over how many addresses in a row it goes, where that is said: `/ttl` and `/count` (RFC 8866 §5.7).
+    pub fn multicast(&self) -> (Option<u8>, Option<u32>) {
+        let mut parts = self.address.split('/').skip(1);
+        let (first, second) = (parts.next(), parts.next());
+        let (ttl, count) = if self.address_type.eq_ignore_ascii_case("IP6") { (None, first) } else { (first, second) };
+        (ttl.and_then(number), count.and_then(number))
+    }
+
     /// Whether it is `0.0.0.0` or `::`: hold, in the manner of RFC 2543 (RFC 3264 §8.4).
     pub fn is_unspecified(&self) -> bool {
         self.ip().is_some_and(|ip| ip.is_unspecified())
@@ -109,13 +149,32 @@ fn word(text: &str) -> ByteStr {
     known.map_or_else(|| ByteStr::from(text), ByteStr::from_static)
 }
 
+impl FromStr for Connection {
+    type Err = SdpError;
+
+    /// Reads what follows the `c=`.
+    fn from_str(value: &str) -> Result<Self, SdpError> {
+        Self::parse(value).ok_or(SdpError::BadField { key: 'c', line: 1 })
+    }
+}
+
 impl fmt::Display for Connection {
+    /// Writes what follows the `c=`; what would break the line is left out.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}", self.network, self.address_type, self.address)
+        let Self { network, address_type, address } = self;
+        write!(f, "{} {} {}", Word(network, "IN"), Word(address_type, "IP4"), Word(address, "0.0.0.0"))
     }
 }
 
 /// Which way media flows, seen from whoever made the description (RFC 8866 §6.7, RFC 3264 §5.1).
+///
+/// ```
+/// use blether_sip_core::sdp::Direction;
+///
+/// let direction: Direction = "sendonly".parse()?;
+/// assert_eq!(direction.reversed(), Direction::RecvOnly);
+/// # Ok::<(), blether_sip_core::sdp::SdpError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Direction {
     /// `sendrecv`: both ways. What is meant when nothing is said.
@@ -174,6 +233,15 @@ impl Direction {
     }
 }
 
+impl FromStr for Direction {
+    type Err = SdpError;
+
+    /// Reads the name of the attribute.
+    fn from_str(name: &str) -> Result<Self, SdpError> {
+        Self::from_name(name).ok_or(SdpError::BadField { key: 'a', line: 1 })
+    }
+}
+
 impl fmt::Display for Direction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -181,7 +249,15 @@ impl fmt::Display for Direction {
 }
 
 /// What a payload type stands for: the value of `a=rtpmap` (RFC 8866 §6.6).
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// ```
+/// use blether_sip_core::sdp::RtpMap;
+///
+/// let opus: RtpMap = "opus/48000/2".parse()?;
+/// assert!(opus.is_same_encoding(&"OPUS/48000/2".parse()?));
+/// # Ok::<(), blether_sip_core::sdp::SdpError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RtpMap {
     /// Name of the encoding, a media subtype; compare it without regard to case.
     pub encoding: ByteStr,
@@ -192,6 +268,17 @@ pub struct RtpMap {
 }
 
 impl RtpMap {
+    pub(super) fn read(value: &str) -> Option<Self> {
+        let mut parts = value.trim_matches(is_wsp).split('/');
+        let encoding = parts.next().filter(|encoding| !encoding.is_empty() && encoding.chars().all(is_token_char))?;
+        let clock_rate = number(parts.next()?).filter(|rate| *rate > 0)?;
+        let channels = match parts.next() {
+            None => 1,
+            Some(channels) => number(channels).filter(|count| *count > 0)?,
+        };
+        parts.next().is_none().then(|| Self { encoding: ByteStr::from(encoding), clock_rate, channels })
+    }
+
     /// Whether both name the same encoding with the same clock and channels (RFC 3264 §6.1).
     pub fn is_same_encoding(&self, other: &Self) -> bool {
         self.encoding.eq_ignore_ascii_case(&other.encoding)
@@ -200,21 +287,11 @@ impl RtpMap {
 }
 
 impl FromStr for RtpMap {
-    type Err = super::SdpError;
+    type Err = SdpError;
 
     /// Reads `encoding/clock` or `encoding/clock/channels`.
     fn from_str(value: &str) -> Result<Self, Self::Err> {
-        let mut parts = value.trim().split('/');
-        let parsed = (|| {
-            let encoding = parts.next().filter(|e| !e.is_empty())?;
-            let clock_rate = number(parts.next()?).filter(|rate| *rate > 0)?;
-            let channels = match parts.next() {
-                None => 1,
-                Some(channels) => number(channels).filter(|count| *count > 0)?,
-            };
-            parts.next().is_none().then(|| Self { encoding: ByteStr::from(encoding), clock_rate, channels })
-        })();
-        parsed.ok_or(super::SdpError::BadField { key: 'a', line: 1 })
+        Self::read(value).ok_or(SdpError::BadField { key: 'a', line: 1 })
     }
 }
 

@@ -1,18 +1,30 @@
 //! One stream: an `m=` line and what follows it (RFC 8866 §5.14).
 
-use alloc::format;
 use alloc::vec::Vec;
 use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use super::attribute::{MaxPtime, Ptime};
 use super::field::{is_word, number};
+use super::lines::Word;
 use super::section::{Attribute, Ending, Line, LineWriter, Section};
 use super::static_payload::static_payload;
 use super::{Connection, Direction, MediaBuilder, RtpMap, SdpError};
 use crate::ByteStr;
 
 /// One stream of a description. The public fields are those of its `m=` line; changing one rewrites that line alone.
+///
+/// ```
+/// use blether_sip_core::sdp::{Direction, MediaDescription};
+///
+/// let mut audio = MediaDescription::builder("audio", 49170, "RTP/AVP").rtpmap(96, "opus", 48_000, 2).build()?;
+/// audio.set_direction(Direction::SendOnly);
+/// assert_eq!(&*audio.rtpmap(96).unwrap().encoding, "opus");
+/// audio.port = 0; // refused
+/// assert_eq!(audio.rtp_address(), None);
+/// # Ok::<(), blether_sip_core::sdp::SdpError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MediaDescription {
     /// `audio`, `video`, `text`, `image`, `application`, `message`, …
@@ -27,7 +39,7 @@ pub struct MediaDescription {
     pub formats: Vec<ByteStr>,
     /// The `m=` line as it came.
     source: Option<Line>,
-    section: Section,
+    pub(super) section: Section,
     inherited: Inherited,
 }
 
@@ -82,12 +94,12 @@ impl MediaDescription {
 
     /// How much audio the sender of this description wants in one packet: `a=ptime` (RFC 8866 §6.4).
     pub fn ptime(&self) -> Option<Duration> {
-        self.milliseconds("ptime")
+        self.get::<Ptime>().map(|ptime| ptime.0)
     }
 
     /// The most audio that may be in one packet: `a=maxptime` (RFC 8866 §6.5).
     pub fn max_ptime(&self) -> Option<Duration> {
-        self.milliseconds("maxptime")
+        self.get::<MaxPtime>().map(|ptime| ptime.0)
     }
 
     /// The attributes of this stream, in order.
@@ -126,12 +138,12 @@ impl MediaDescription {
         self.section.set_direction(direction);
     }
 
-    /// Gives this stream a `c=` line of its own.
+    /// Gives this stream a `c=` line of its own, in place of any that it has.
     ///
     /// # Errors
     /// [`SdpError::Unwritable`]: a part is empty or has a space or line end in it.
     pub fn set_connection(&mut self, connection: &Connection) -> Result<(), SdpError> {
-        self.section.set_connection(connection)
+        self.section.set_connections(core::slice::from_ref(connection))
     }
 
     /// Reads the `m=` line, the first of a media section.
@@ -208,14 +220,6 @@ impl MediaDescription {
             (number::<u8>(format)? == payload_type).then(|| rest.trim())
         })
     }
-
-    fn milliseconds(&self, name: &str) -> Option<Duration> {
-        let text = self.attribute(name)?.value?.trim();
-        let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-        let micros = number::<u64>(&format!("{fraction:0<3.3}"))?;
-        let total = number::<u64>(whole)?.checked_mul(1_000)?.checked_add(micros)?;
-        (total > 0).then(|| Duration::from_micros(total))
-    }
 }
 
 /// The fields of an `m=` line, not yet owned.
@@ -243,26 +247,20 @@ impl<'a> MediaLine<'a> {
     }
 }
 
-/// Writes the `m=` line from the fields. They are public, so what would break the line is left out.
+/// Writes the `m=` line from the fields. They are public, so what would break the line is left out, and there is a format whatever they say.
 struct AsLine<'a>(&'a MediaDescription);
 
 impl fmt::Display for AsLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(media) = self;
-        write!(f, "m={} {}", Word(&media.kind), media.port)?;
+        write!(f, "m={} {}", Word(&media.kind, "audio"), media.port)?;
         if let Some(count) = media.port_count {
             write!(f, "/{count}")?;
         }
-        write!(f, " {}", Word(&media.protocol))?;
-        media.formats.iter().try_for_each(|format| write!(f, " {}", Word(format)))
-    }
-}
-
-/// Text without the characters that end a field or a line.
-pub(super) struct Word<'a>(pub(super) &'a str);
-
-impl fmt::Display for Word<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.split([' ', '\t', '\r', '\n', '\0']).try_for_each(|part| f.write_str(part))
+        write!(f, " {}", Word(&media.protocol, "RTP/AVP"))?;
+        if media.formats.is_empty() {
+            f.write_str(" 0")?;
+        }
+        media.formats.iter().try_for_each(|format| write!(f, " {}", Word(format, "0")))
     }
 }

@@ -5,7 +5,8 @@
 //! what was changed since is written anew. Lines may come in any order within their section, and `s=` and `t=` may be
 //! missing, as phones that do so are otherwise sound; `v=0` first and one `o=` must be there.
 //!
-//! Free text in another charset than UTF-8 (`a=charset`) is refused. Attributes other than the ones with an accessor are text.
+//! Free text in another charset than UTF-8 (`a=charset`) is refused. Attributes have types in [`attribute`]; those that it does not know are
+//! kept as text.
 //!
 //! ```
 //! use blether_sip_core::sdp::{Direction, SessionDescription};
@@ -24,20 +25,35 @@
 //! # Ok::<(), blether_sip_core::sdp::SdpError>(())
 //! ```
 
+pub mod attribute;
+mod bandwidth;
 mod builder;
 mod field;
+mod lines;
 mod media;
 mod section;
 mod session;
 mod static_payload;
+mod time;
+mod typed;
 
+pub use bandwidth::Bandwidth;
 pub use builder::{MediaBuilder, SessionBuilder};
 pub use field::{Connection, Direction, Origin, RtpMap};
 pub use media::MediaDescription;
 pub use section::Attribute;
 pub use session::SessionDescription;
+pub use time::{Repeat, TimeDescription, ZoneAdjustment};
 
 /// How much of a stranger's description is read.
+///
+/// ```
+/// use blether_sip_core::sdp::{SdpError, SdpLimits, SessionDescription};
+///
+/// let limits = SdpLimits { max_media: 1, ..SdpLimits::default() };
+/// let text = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\nm=audio 1 RTP/AVP 0\r\nm=video 1 RTP/AVP 31\r\n";
+/// assert_eq!(SessionDescription::parse_within(text, &limits), Err(SdpError::TooManyMedia { limit: 1 }));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SdpLimits {
     /// Bytes in all. Default 65 535: no UDP datagram brings more.
@@ -57,6 +73,14 @@ impl Default for SdpLimits {
 }
 
 /// Why text is not a session description, or a value cannot go into one. Line numbers start at 1.
+///
+/// ```
+/// use blether_sip_core::sdp::{SdpError, SessionDescription};
+///
+/// let error = SessionDescription::parse("v=0\r\no=nobody\r\n").unwrap_err();
+/// assert_eq!(error, SdpError::BadField { key: 'o', line: 2 });
+/// assert_eq!(error.to_string(), "line 2: malformed o= line");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SdpError {
@@ -110,6 +134,14 @@ pub enum SdpError {
         key: char,
         /// Where.
         line: usize,
+    },
+    /// The value of an attribute is not what its grammar says.
+    #[error("malformed {name} attribute: expected {expected}")]
+    BadAttribute {
+        /// The attribute's name.
+        name: &'static str,
+        /// What should have stood there.
+        expected: &'static str,
     },
     /// A line that may be there once is there again.
     #[error("line {line}: second {key}= line")]

@@ -9,6 +9,14 @@ use super::field::{Connection, Direction};
 use crate::ByteStr;
 
 /// An `a=` line (RFC 8866 §5.13).
+///
+/// ```
+/// use blether_sip_core::sdp::MediaDescription;
+///
+/// let audio = MediaDescription::builder("audio", 4000, "RTP/AVP").format("0").attribute("x-seat", Some("3")).build()?;
+/// assert_eq!(audio.attribute("x-seat").unwrap().value, Some("3"));
+/// # Ok::<(), blether_sip_core::sdp::SdpError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attribute<'a> {
     /// Case-sensitive.
@@ -47,7 +55,7 @@ impl Line {
         self.text.split_once('=').map_or("", |(_, value)| value)
     }
 
-    fn attribute(&self) -> Option<Attribute<'_>> {
+    pub(super) fn attribute(&self) -> Option<Attribute<'_>> {
         let text = self.text.strip_prefix("a=")?;
         Some(match text.split_once(':') {
             Some((name, value)) => Attribute { name, value: Some(value) },
@@ -111,16 +119,22 @@ impl Section {
     /// Puts the attribute where the first of its name is, and removes all others of that name.
     pub(super) fn set_attribute(&mut self, name: &str, value: Option<&str>) -> Result<(), SdpError> {
         let line = attribute_line(name, value)?;
-        match self.lines.iter_mut().find(|l| l.attribute().is_some_and(|a| a.name == name)) {
-            Some(first) => *first = line.clone(),
-            None => self.append(line.clone()),
-        }
-        let mut seen = false;
-        self.lines.retain(|l| {
-            let same = l.attribute().is_some_and(|a| a.name == name);
-            !(same && core::mem::replace(&mut seen, true))
-        });
+        self.replace_attributes(line, |found| found == name);
         Ok(())
+    }
+
+    /// Puts a line where the first attribute is whose name is such, or at the end, and removes the others.
+    pub(super) fn replace_attributes(&mut self, line: Line, is_named: impl Fn(&str) -> bool) {
+        let is_one = |line: &Line| line.attribute().is_some_and(|attribute| is_named(attribute.name));
+        let Some(first) = self.lines.iter().position(is_one) else { return self.append(line) };
+        let mut index = 0;
+        self.lines.retain(|line| {
+            index += 1;
+            index - 1 <= first || !is_one(line)
+        });
+        if let Some(place) = self.lines.get_mut(first) {
+            *place = line;
+        }
     }
 
     /// How many were removed.
@@ -132,23 +146,6 @@ impl Section {
 
     pub(super) fn connection(&self) -> Option<Connection> {
         self.value('c').and_then(Connection::parse)
-    }
-
-    /// Replaces the `c=` line, or puts one after the lines that must come before it (RFC 8866 §5).
-    pub(super) fn set_connection(&mut self, connection: &Connection) -> Result<(), SdpError> {
-        if !connection.is_writable() {
-            return Err(SdpError::Unwritable { key: 'c' });
-        }
-        let line = Line::new('c', connection);
-        match self.lines.iter_mut().find(|line| line.key() == Some('c')) {
-            Some(old) => *old = line,
-            None => {
-                let precedes = |line: &Line| line.key().is_some_and(|key| "vosiuep".contains(key));
-                let at = self.lines.iter().position(|line| !precedes(line)).unwrap_or(self.lines.len());
-                self.lines.insert(at, line);
-            }
-        }
-        Ok(())
     }
 
     /// The direction that this section itself names.
@@ -173,7 +170,7 @@ impl Section {
     }
 
     /// Puts a line at the end, but before blank lines that trail.
-    fn append(&mut self, line: Line) {
+    pub(super) fn append(&mut self, line: Line) {
         let at = self.lines.iter().rposition(|l| !l.text.is_empty()).map_or(0, |last| last + 1);
         self.lines.insert(at, line);
     }

@@ -3,9 +3,9 @@
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
-use core::str;
+use core::str::{self, FromStr};
 
-use super::media::{Inherited, MediaDescription, Word};
+use super::media::{Inherited, MediaDescription};
 use super::section::{Attribute, Ending, Line, LineWriter, Section};
 use super::{Connection, Direction, Origin, SdpError, SdpLimits, SessionBuilder};
 use crate::ByteStr;
@@ -13,6 +13,16 @@ use crate::ByteStr;
 /// A session description: what the session is, and its streams.
 ///
 /// `to_string` gives back what was parsed, but for what was changed.
+///
+/// ```
+/// use blether_sip_core::sdp::SessionDescription;
+///
+/// let text = "v=0\no=- 1 1 IN IP4 192.0.2.1\ns=-\nt=0 0\na=x-kept: as it is \nm=audio 4000 RTP/AVP 0\n";
+/// let mut description: SessionDescription = text.parse()?;
+/// description.media[0].port = 5000;
+/// assert_eq!(description.to_string().replace("m=audio 5000", "m=audio 4000"), text);
+/// # Ok::<(), blether_sip_core::sdp::SdpError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionDescription {
     /// The `o=` line. Changing a field rewrites that line alone.
@@ -20,7 +30,7 @@ pub struct SessionDescription {
     /// The streams, in order: the order matches offer and answer (RFC 3264 §6). A stream added here by hand does not take over
     /// the session's address and direction; [`SessionDescription::push_media`] sees to that.
     pub media: Vec<MediaDescription>,
-    section: Section,
+    pub(super) section: Section,
 }
 
 impl SessionDescription {
@@ -107,7 +117,7 @@ impl SessionDescription {
     /// # Errors
     /// [`SdpError::Unwritable`]: a part is empty or has a space or line end in it.
     pub fn set_connection(&mut self, connection: &Connection) -> Result<(), SdpError> {
-        self.section.set_connection(connection)?;
+        self.section.set_connections(core::slice::from_ref(connection))?;
         self.pass_on();
         Ok(())
     }
@@ -133,9 +143,18 @@ impl SessionDescription {
         Inherited { connection: self.section.connection(), direction: self.section.direction() }
     }
 
-    fn pass_on(&mut self) {
+    pub(super) fn pass_on(&mut self) {
         let inherited = self.inherited();
         self.media.iter_mut().for_each(|media| media.inherit(&inherited));
+    }
+}
+
+impl FromStr for SessionDescription {
+    type Err = SdpError;
+
+    /// Reads a description as [`SessionDescription::parse`] does.
+    fn from_str(text: &str) -> Result<Self, SdpError> {
+        Self::parse(text)
     }
 }
 
@@ -144,23 +163,12 @@ impl fmt::Display for SessionDescription {
         let mut out = LineWriter::new(f);
         for line in &self.section.lines {
             if line.key() == Some('o') && Origin::parse(line.value()).as_ref() != Some(&self.origin) {
-                out.write(OriginLine(&self.origin), line.ending)?;
+                out.write(format_args!("o={}", self.origin), line.ending)?;
             } else {
                 out.write(&line.text, line.ending)?;
             }
         }
         self.media.iter().try_for_each(|media| media.write(&mut out))
-    }
-}
-
-/// Writes the `o=` line from the fields. They are public, so what would break the line is left out.
-struct OriginLine<'a>(&'a Origin);
-
-impl fmt::Display for OriginLine<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let o = self.0;
-        write!(f, "o={} {} {} ", Word(&o.username), o.session_id, o.session_version)?;
-        write!(f, "{} {} {}", Word(&o.network), Word(&o.address_type), Word(&o.address))
     }
 }
 

@@ -277,6 +277,84 @@ fn an_own_address_goes_before_the_attributes() {
     assert!(description.to_string().ends_with("i=title\r\nc=IN IP4 192.0.2.7\r\na=ptime:20\r\n"));
 }
 
+#[test]
+fn lines_go_where_the_grammar_wants_them() {
+    let mut description = parse("v=0\r\no=- 1 1 IN IP4 a\r\ns=-\r\nt=0 0\r\na=x\r\nm=audio 1 RTP/AVP 0\r\na=y\r\n");
+    let here = Connection::new("192.0.2.1".parse().unwrap());
+    let kilobits = |kind: &str, value| Bandwidth { kind: kind.into(), value };
+    description.set_bandwidth(&kilobits("AS", 64));
+    description.set_bandwidth(&kilobits("CT", 128));
+    description.set_bandwidth(&kilobits("as", 65));
+    description.set_connection(&here).unwrap();
+    description.set_emails(["a@b.example", "Jane <c@b.example>"]).unwrap();
+    description.set_uri(Some("http://b.example/")).unwrap();
+    description.set_information(Some("one")).unwrap();
+    description.set_name("two").unwrap();
+    let repeat = "7d 1h 0 25h".parse().unwrap();
+    let hour = ZoneAdjustment { at: 3_730_928_400, offset: -3_600 };
+    let time = TimeDescription { start: 3_724_394_400, stop: 0, repeats: vec![repeat], adjustments: vec![hour] };
+    description.set_times(&[time.clone(), TimeDescription::default()]).unwrap();
+    let audio = &mut description.media[0];
+    audio.set_bandwidth(&kilobits("TIAS", 9));
+    audio.set_connections(&[here.clone(), here]).unwrap();
+    audio.set_information(Some("three")).unwrap();
+    let text = "v=0\r\no=- 1 1 IN IP4 a\r\ns=two\r\ni=one\r\nu=http://b.example/\r\ne=a@b.example\r\n\
+                e=Jane <c@b.example>\r\nc=IN IP4 192.0.2.1\r\nb=as:65\r\nb=CT:128\r\n\
+                t=3724394400 0\r\nr=604800 3600 0 90000\r\nz=3730928400 -3600\r\nt=0 0\r\na=x\r\n\
+                m=audio 1 RTP/AVP 0\r\ni=three\r\nc=IN IP4 192.0.2.1\r\nc=IN IP4 192.0.2.1\r\nb=TIAS:9\r\na=y\r\n";
+    assert_eq!(description.to_string(), text);
+    assert_eq!(description.times(), [time, TimeDescription::default()]);
+    assert_eq!((description.lines('b').count(), description.media[0].connections().len()), (2, 2));
+
+    assert_eq!(description.set_uri(Some("two words")), Err(SdpError::Unwritable { key: 'u' }));
+    assert_eq!(description.set_emails(["a", ""]), Err(SdpError::Unwritable { key: 'e' }));
+    assert_eq!(description.set_name("a\nb"), Err(SdpError::Unwritable { key: 's' }));
+    let bad = TimeDescription { start: 1, ..TimeDescription::default() };
+    assert_eq!(description.set_times(&[bad]), Err(SdpError::Unwritable { key: 't' }));
+    assert_eq!(description.to_string(), text, "what is refused changes nothing");
+    description.set_times(&[]).unwrap();
+    assert_eq!((description.times(), description.remove_bandwidth("ct")), (vec![TimeDescription::default()], 1));
+}
+
+#[test]
+fn attributes_are_read_by_their_type() {
+    use super::attribute::*;
+
+    let mut media = audio("a=mid:a b\r\na=mid:x\r\na=rtcp-mux \r\na=ssrc:1 cname:a\r\na=MID:y\r\na=ssrc:2 cname:b\r\n");
+    assert_eq!(media.get::<Mid>(), Some(Mid("x".into())), "one that is malformed is passed over");
+    let refused = SdpError::BadAttribute { name: "mid", expected: "a token" };
+    assert_eq!(media.read_all::<Mid>().collect::<Vec<_>>(), [Err(refused), Ok(Mid("x".into()))]);
+    assert!(media.has::<RtcpMux>() && !media.has::<RtcpRsize>());
+    assert!(media.replace(&Ssrc { id: 3, attribute: "cname".into(), value: None }, |ssrc: &Ssrc| ssrc.id == 2));
+    assert_eq!(media.retain(|ssrc: &Ssrc| ssrc.id != 1), 1);
+    media.set(&Mid("z".into()));
+    media.add(&IceOptions(vec!["trickle".into()]));
+    assert_eq!(media.remove::<RtcpMux>(), 1);
+    let lines: Vec<&str> = media.lines('a').collect();
+    assert_eq!(lines, ["mid:z", "MID:y", "ssrc:3 cname", "ice-options:trickle"]);
+}
+
+#[test]
+fn an_attribute_of_another_crate_cannot_break_its_line() {
+    struct Evil;
+
+    impl attribute::SdpAttribute for Evil {
+        const NAME: &'static str = "e vil:\r\n";
+
+        fn parse_value(_: crate::ByteStr) -> Result<Self, SdpError> {
+            Ok(Evil)
+        }
+
+        fn write(&self, out: &mut String) {
+            out.push_str("x\r\nm=video 1 RTP/AVP 31\0");
+        }
+    }
+
+    let mut media = audio("");
+    media.add(&Evil);
+    assert_eq!(media.lines('a').collect::<Vec<_>>(), ["evil:x  m=video 1 RTP/AVP 31 "]);
+}
+
 proptest! {
     #[test]
     fn what_is_read_is_written_as_it_was(tail in "([a-z]=[ -~]{0,20}(\r\n|\n)){0,12}") {

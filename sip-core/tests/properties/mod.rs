@@ -7,7 +7,7 @@ mod digest;
 pub(crate) mod header;
 pub(crate) mod message;
 mod multipart;
-mod sdp;
+pub(crate) mod sdp;
 mod uri;
 mod xml;
 

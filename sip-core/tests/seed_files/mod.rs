@@ -1,4 +1,5 @@
-//! The inputs that are kept: `tests/seeds/` has a folder for each fuzz target, and messages are also those of the RFCs.
+//! The inputs that are kept: `tests/seeds/` has a folder for each fuzz target, and messages are also those of the RFCs, session
+//! descriptions those of browsers and phones.
 
 use std::path::Path;
 
@@ -9,11 +10,15 @@ pub(crate) fn seed_files(target: &str) -> Vec<(String, Vec<u8>)> {
     if target == "message" {
         folders.extend([tests.join("rfc4475"), tests.join("rfc5118")]);
     }
+    if target == "sdp" {
+        folders.push(tests.join("sdp"));
+    }
     let mut files = Vec::new();
     for folder in folders {
         for entry in std::fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
-            if path.extension().is_some_and(|extension| extension == "dat" || extension == "seed") {
+            if path.extension().is_some_and(|extension| extension == "dat" || extension == "sdp" || extension == "seed")
+            {
                 files.push((path.display().to_string(), std::fs::read(&path).unwrap()));
             }
         }

@@ -399,6 +399,10 @@ fn malformed(headers: &Headers, row: &Row) -> Option<HeaderError> {
             }
         };
     }
+    // A signature without parameters is of RFC 4474, in whose place RFC 8224 came: valid when it was written, and nothing that we read.
+    if row.name.name()? == &HeaderName::Identity && !headers.value(row).contains(';') {
+        return None;
+    }
     // A header that may stand once and stands twice is reported as that.
     crate::header::for_each_header!(check).filter(|error| !matches!(error, HeaderError::Repeated { .. }))
 }

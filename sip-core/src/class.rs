@@ -37,7 +37,9 @@ pub(crate) const CALL_ID_WORD: u16 = 1 << 14;
 /// What a parameter's value without quotes is made of by the book: `token` and `host`.
 pub(crate) const PLAIN_VALUE: u16 = 1 << 15;
 
-static CLASSES: [u16; 256] = {
+static CLASSES: [u16; 256] = classes();
+
+const fn classes() -> [u16; 256] {
     let mut classes = [0; 256];
     let mut index: u16 = 0;
     while index < 256 {
@@ -49,7 +51,7 @@ static CLASSES: [u16; 256] = {
         index += 1;
     }
     classes
-};
+}
 
 const fn of(byte: u8) -> u16 {
     let alphanumeric = byte.is_ascii_alphanumeric();
@@ -95,16 +97,58 @@ const fn of(byte: u8) -> u16 {
     classes
 }
 
+/// The bytes of [`HOST`] but the dot.
+static LABEL: [bool; 256] = {
+    let (classes, mut label) = (classes(), [false; 256]);
+    let mut index = 0;
+    while index < label.len() {
+        #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+        {
+            label[index] = classes[index] & HOST != 0 && index != b'.' as usize;
+        }
+        index += 1;
+    }
+    label
+};
+
+/// Whether the byte may stand between the dots of a host name.
+#[inline(always)]
+pub(crate) fn is_label(byte: u8) -> bool {
+    LABEL.get(usize::from(byte)) == Some(&true)
+}
+
 /// Whether the byte is in the class.
 #[inline]
 pub(crate) fn is(byte: u8, class: u16) -> bool {
     CLASSES.get(usize::from(byte)).is_some_and(|classes| classes & class != 0)
 }
 
+/// Where the first byte from `at` on is that is not in the class, or the end.
+#[inline(always)]
+pub(crate) fn skip(text: &[u8], at: usize, class: u16) -> usize {
+    let mut at = at;
+    while let Some(byte) = text.get(at)
+        && is(*byte, class)
+    {
+        at += 1;
+    }
+    at
+}
+
+/// Where the first byte from `at` on is that is neither space nor tab, or the end.
+#[inline(always)]
+pub(crate) fn skip_wsp_at(text: &[u8], at: usize) -> usize {
+    let mut at = at;
+    while let Some(b' ' | b'\t') = text.get(at) {
+        at += 1;
+    }
+    at
+}
+
 /// How many bytes at the start of `text` are in the class.
 #[inline]
 pub(crate) fn span(text: &[u8], class: u16) -> usize {
-    text.iter().position(|byte| !is(*byte, class)).unwrap_or(text.len())
+    skip(text, 0, class)
 }
 
 /// Whether all bytes of `text` are in the class.

@@ -208,7 +208,9 @@ pub(crate) fn write_number(out: &mut String, number: u32) {
             break;
         }
     }
-    out.extend(digits.iter().skip(start).map(|digit| char::from(*digit)));
+    for digit in digits.get(start..).unwrap_or_default() {
+        out.push(char::from(*digit));
+    }
 }
 
 /// Writes `text` on one line: control characters become spaces.

@@ -1,3 +1,4 @@
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -5,12 +6,12 @@ use core::ops::Range;
 use bytes::Bytes;
 use memchr::memchr;
 
-use crate::header::{AddressPart, Code, ContentLength, ContentType, KNOWN, To};
-use crate::headers::{Row, narrow, written};
+use crate::header::{AddressPart, Code, ContentLength, ContentType, To};
+use crate::headers::{Place, Row, narrow, written};
 use crate::lazy::Lazy;
 use crate::{
     Anomaly, ByteStr, CSeq, CallId, HeaderError, HeaderName, Headers, Host, MaxForwards, Method, NameAddr, Params,
-    TypedHeader, Uri, Via, class, grammar,
+    TypedHeader, Uri, Via, grammar, ordinary,
 };
 
 /// The headers and the body of a message, whose mandatory headers were checked and become values when asked for.
@@ -20,8 +21,10 @@ pub(crate) struct Core {
     body: Bytes,
     /// The topmost Via; `None` if the message has none.
     via: Lazy<Option<Via>>,
-    from: Lazy<NameAddr>,
-    to: Lazy<NameAddr>,
+    from: Lazy<Box<NameAddr>>,
+    to: Lazy<Box<NameAddr>>,
+    from_tag: Tag,
+    to_tag: Tag,
     call_id: Lazy<ByteStr>,
     cseq: CSeq,
     /// How many bytes of line breaks came before the message.
@@ -68,98 +71,182 @@ pub(crate) struct Checked {
     pub(crate) cseq: CSeq,
     pub(crate) has_via: bool,
     pub(crate) content_length: Option<usize>,
+    from_tag: Tag,
+    to_tag: Tag,
 }
 
-/// Where the headers stand that have a code.
+/// The headers that are checked, in the order in which their errors count.
+#[derive(Clone, Copy)]
+#[repr(u8)]
+enum Slot {
+    ContentLength,
+    Via,
+    CallId,
+    CSeq,
+    From,
+    To,
+    MaxForwards,
+    /// All others.
+    Other,
+}
+
+const SLOTS: usize = Slot::Other as usize + 1;
+
+/// The slots of all codes.
+static SLOT_OF: [Slot; 256] = {
+    let mut slots = [Slot::Other; 256];
+    #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+    {
+        slots[Code::CONTENT_LENGTH.index()] = Slot::ContentLength;
+        slots[Code::VIA.index()] = Slot::Via;
+        slots[Code::CALL_ID.index()] = Slot::CallId;
+        slots[Code::CSEQ.index()] = Slot::CSeq;
+        slots[Code::FROM.index()] = Slot::From;
+        slots[Code::TO.index()] = Slot::To;
+        slots[Code::MAX_FORWARDS.index()] = Slot::MaxForwards;
+    }
+    slots
+};
+
+/// Where the headers stand that are checked.
+#[derive(Default)]
+pub(crate) struct Marks {
+    /// The row of the first, counted from 1.
+    first: [u32; SLOTS],
+    /// A bit for each that stands again.
+    repeated: u8,
+}
+
+impl Marks {
+    /// Notes the row that is counted as `count`.
+    #[inline(always)]
+    pub(crate) fn note(&mut self, name: Code, count: u32) {
+        let slot = SLOT_OF.get(name.index()).copied().unwrap_or(Slot::Other) as usize;
+        if let Some(first) = self.first.get_mut(slot) {
+            self.repeated |= u8::from(*first != 0) << slot;
+            *first = if *first == 0 { count } else { *first };
+        }
+    }
+}
+
+/// The headers that are checked.
 struct Index<'a> {
     headers: &'a Headers,
-    /// The start of the message, if all rows are as they were received and it is UTF-8.
-    text: Option<&'a str>,
-    /// The row of the first, counted from 1.
-    first: [u32; KNOWN],
-    repeated: [bool; KNOWN],
+    marks: &'a Marks,
 }
 
 impl<'a> Index<'a> {
-    fn new(headers: &'a Headers, text: Option<&'a str>) -> Self {
-        let mut index = Index { headers, text, first: [0; KNOWN], repeated: [false; KNOWN] };
-        for (row, count) in headers.rows().iter().zip(1..) {
-            let code = row.name.index();
-            match index.first.get_mut(code) {
-                Some(first @ 0) => *first = count,
-                Some(_) => {
-                    if let Some(repeated) = index.repeated.get_mut(code) {
-                        *repeated = true;
-                    }
-                }
-                None => {}
-            }
-        }
-        index
-    }
-
     #[inline]
-    fn row(&self, code: Code) -> Option<&'a Row> {
-        let first = *self.first.get(code.index())?;
+    fn row(&self, slot: Slot) -> Option<&'a Row> {
+        let first = *self.marks.first.get(slot as usize)?;
         self.headers.rows().get((first as usize).checked_sub(1)?)
     }
 
-    /// The value of a header that may stand once.
     #[inline]
-    fn once(&self, name: &'static HeaderName) -> Result<Option<&'a str>, HeaderError> {
-        let code = name.code();
-        if self.repeated.get(code.index()) == Some(&true) {
+    fn is_repeated(&self, slot: Slot) -> bool {
+        self.marks.repeated >> slot as u8 & 1 != 0
+    }
+
+    /// The row of a header that may stand once.
+    #[inline]
+    fn once(&self, slot: Slot, name: &HeaderName) -> Result<Option<&'a Row>, HeaderError> {
+        if self.is_repeated(slot) {
             return Err(HeaderError::Repeated { header: name.clone() });
         }
-        Ok(self.row(code).map(|row| self.value(row)))
+        Ok(self.row(slot))
     }
 
-    /// The value of a header that must stand once.
+    /// The row of a header that must stand once.
     #[inline]
-    fn mandatory(&self, name: &'static HeaderName) -> Result<&'a str, MandatoryError> {
-        self.once(name)?.ok_or_else(|| MandatoryError::Missing(name.clone()))
+    fn mandatory(&self, slot: Slot, name: &HeaderName) -> Result<&'a Row, MandatoryError> {
+        self.once(slot, name)?.ok_or_else(|| MandatoryError::Missing(name.clone()))
     }
 
+    /// Checks the first of the Vias, if there is one; [`HeaderError::TooManyValues`] if there are more than the limits allow.
+    fn check_via(&self) -> Result<bool, HeaderError> {
+        let Some(row) = self.row(Slot::Via) else { return Ok(false) };
+        let value = self.headers.value_bytes(row);
+        let is_alone = !self.is_repeated(Slot::Via);
+        if let Some(end) = ordinary::hop_end(value, 0) {
+            if !is_alone || end < value.len() {
+                self.headers.check_length(&HeaderName::Via)?;
+            }
+            return Ok(true);
+        }
+        if !is_alone || memchr(b',', value).is_some() {
+            self.headers.check_length(&HeaderName::Via)?;
+        }
+        self.headers.first_value(&HeaderName::Via).map_or(Ok(false), |via| Via::check(via).map(|()| true))
+    }
+
+    /// Checks a mandatory address; where its tag stands in what was received, if that is known.
     #[inline]
-    fn value(&self, row: &Row) -> &'a str {
-        match self.text {
-            Some(text) => text.get(row.value as usize..row.value_end as usize).unwrap_or_default(),
-            None => self.headers.value(row),
+    fn check_address(&self, slot: Slot, name: &HeaderName) -> Result<Tag, MandatoryError> {
+        let row = self.mandatory(slot, name)?;
+        if let Some(tag) = ordinary::tag_in_address(self.headers.value_bytes(row)) {
+            return Ok(match (row.place, tag) {
+                (Place::Received, Some((start, end))) => Tag::At(row.value + start..row.value + end),
+                (Place::Received, None) => Tag::None,
+                _ => Tag::Unknown,
+            });
         }
+        AddressPart::read(self.headers.value(row), name.clone())?;
+        Ok(Tag::Unknown)
     }
+}
 
-    /// The first of the values of a list header; [`HeaderError::TooManyValues`] if there are more than the limits allow.
-    fn first_item(&self, name: &'static HeaderName) -> Result<Option<&'a str>, HeaderError> {
-        let code = name.code();
-        let Some(row) = self.row(code) else { return Ok(None) };
-        let value = self.value(row);
-        if self.repeated.get(code.index()) == Some(&true) || memchr(b',', value.as_bytes()).is_some() {
-            self.headers.check_length(name)?;
-            return Ok(self.headers.first_value(name));
-        }
-        Ok(Some(class::trim_wsp(value)).filter(|item| !item.is_empty()))
-    }
+/// Where the tag of a mandatory address stands.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Tag {
+    /// Wherever it is found.
+    #[default]
+    Unknown,
+    None,
+    /// A part of what was received.
+    At(Range<u32>),
 }
 
 impl Checked {
     /// Checks the mandatory headers, and that those which may stand once do. A Via may be missing.
     ///
-    /// `text` is the start of the message, if all rows are as they were received and it is UTF-8.
-    pub(crate) fn new(headers: &Headers, text: Option<&str>) -> Result<Checked, MandatoryError> {
-        let index = Index::new(headers, text);
-        let content_length = index.once(&HeaderName::ContentLength)?.map(ContentLength::read).transpose()?;
-        let via = index.first_item(&HeaderName::Via)?;
-        via.map(Via::check).transpose()?;
-        CallId::read(index.mandatory(&HeaderName::CallId)?)?;
-        let cseq = index.mandatory(&HeaderName::CSeq)?;
-        let (number, method) = CSeq::read(cseq)?;
-        let extension = || Method::Extension(headers.received().share(method));
-        let cseq = CSeq { number, method: Method::known(method).unwrap_or_else(extension) };
-        AddressPart::read(index.mandatory(&HeaderName::From)?, HeaderName::From)?;
-        AddressPart::read(index.mandatory(&HeaderName::To)?, HeaderName::To)?;
-        index.once(&HeaderName::MaxForwards)?.map(MaxForwards::read).transpose()?;
-        let content_length = content_length.map(|ContentLength(length)| length);
-        Ok(Checked { cseq, has_via: via.is_some(), content_length })
+    /// `marks` are of the rows of these headers.
+    pub(crate) fn new(headers: &Headers, marks: &Marks) -> Result<Checked, MandatoryError> {
+        let index = Index { headers, marks };
+        let content_length = match index.once(Slot::ContentLength, &HeaderName::ContentLength)? {
+            None => None,
+            Some(row) => Some(match ordinary::whole_number(headers.value_bytes(row)) {
+                Some(length) => length as usize,
+                None => ContentLength::read(headers.value(row))?.0,
+            }),
+        };
+        let has_via = index.check_via()?;
+        let call_id = index.mandatory(Slot::CallId, &HeaderName::CallId)?;
+        if !CallId::is_one(headers.value_bytes(call_id)) {
+            CallId::read(headers.value(call_id))?;
+        }
+        let cseq = index.mandatory(Slot::CSeq, &HeaderName::CSeq)?;
+        let cseq = match ordinary::cseq(headers.value_bytes(cseq)) {
+            Some((number, start)) => {
+                let method = headers.value_bytes(cseq).get(start..).unwrap_or_default();
+                CSeq {
+                    number,
+                    method: Method::known_bytes(method).unwrap_or_else(|| headers.extension_method(cseq, method)),
+                }
+            }
+            None => {
+                let (number, method) = CSeq::read(headers.value(cseq))?;
+                let extension = || headers.extension_method(cseq, method.as_bytes());
+                CSeq { number, method: Method::known(method).unwrap_or_else(extension) }
+            }
+        };
+        let from_tag = index.check_address(Slot::From, &HeaderName::From)?;
+        let to_tag = index.check_address(Slot::To, &HeaderName::To)?;
+        if let Some(row) = index.once(Slot::MaxForwards, &HeaderName::MaxForwards)?
+            && ordinary::whole_number(headers.value_bytes(row)).is_none_or(|hops| hops > u32::from(u8::MAX))
+        {
+            MaxForwards::read(headers.value(row))?;
+        }
+        Ok(Checked { cseq, has_via, content_length, from_tag, to_tag })
     }
 }
 
@@ -167,22 +254,38 @@ impl Core {
     /// A message of headers that were checked, and of a body that is this range of what was received
     /// after line breaks of so many bytes.
     #[inline]
-    pub(crate) fn received(headers: Headers, cseq: CSeq, before: usize, body: Range<usize>) -> Core {
+    pub(crate) fn received(headers: Headers, checked: Checked, before: usize, body: Range<usize>) -> Core {
         let end = narrow(body.end);
         let body = if body.is_empty() { Bytes::new() } else { headers.received().bytes().slice(body) };
-        Core { before: narrow(before), end, untouched: true, ..Core::of(headers, cseq, body) }
+        let Checked { cseq, from_tag, to_tag, .. } = checked;
+        let tags = (from_tag, to_tag);
+        Core { before: narrow(before), end, untouched: true, ..Core::of(headers, cseq, tags, body) }
     }
 
     #[inline]
-    fn of(headers: Headers, cseq: CSeq, body: Bytes) -> Core {
-        let (via, from, to, call_id) = (Lazy::new(), Lazy::new(), Lazy::new(), Lazy::new());
-        Core { headers, body, via, from, to, call_id, cseq, before: 0, end: 0, untouched: false }
+    fn of(headers: Headers, cseq: CSeq, (from_tag, to_tag): (Tag, Tag), body: Bytes) -> Core {
+        Core {
+            headers,
+            body,
+            via: Lazy::new(),
+            from: Lazy::new(),
+            to: Lazy::new(),
+            from_tag,
+            to_tag,
+            call_id: Lazy::new(),
+            cseq,
+            before: 0,
+            end: 0,
+            untouched: false,
+        }
     }
 
     /// A message that was built, if its mandatory headers are right.
     pub(crate) fn built(headers: Headers) -> Result<Core, MandatoryError> {
-        let Checked { cseq, .. } = Checked::new(&headers, None)?;
-        let mut core = Core::of(headers, cseq, Bytes::new());
+        let mut marks = Marks::default();
+        headers.rows().iter().zip(1..).for_each(|(row, count)| marks.note(row.name, count));
+        let Checked { cseq, from_tag, to_tag, .. } = Checked::new(&headers, &marks)?;
+        let mut core = Core::of(headers, cseq, (from_tag, to_tag), Bytes::new());
         core.write_content_length();
         Ok(core)
     }
@@ -191,7 +294,8 @@ impl Core {
     pub(crate) fn for_response(&self, more: &Headers, keep: impl Fn(&HeaderName) -> bool) -> Core {
         let mut headers = self.headers.only(keep);
         headers.append(more);
-        let mut core = Core::of(headers, self.cseq.clone(), Bytes::new());
+        let tags = (self.from_tag.clone(), self.to_tag.clone());
+        let mut core = Core::of(headers, self.cseq.clone(), tags, Bytes::new());
         core.write_content_length();
         core
     }
@@ -206,8 +310,17 @@ impl Core {
 
     /// The topmost Via; one that is malformed, which was below the top before, reads as none.
     fn top_via(&self) -> Option<&Via> {
-        let read = |value: &str, whole: &ByteStr| Via::read(grammar::list(value).next()?, whole).ok();
-        self.via.get_or_make(|| self.headers.read_first(&HeaderName::Via, read)).as_ref()
+        self.via
+            .get_or_make(|| {
+                if let Some(row) = self.headers.first_row(&HeaderName::Via).filter(|row| row.place == Place::Received)
+                    && let Some((hop, _)) = ordinary::hop(self.headers.value_bytes(row), 0)
+                {
+                    return Some(hop.to_via(self.headers.received(), row.value as usize));
+                }
+                let read = |value: &str, whole: &ByteStr| Via::read(grammar::list(value).next()?, whole).ok();
+                self.headers.read_first(&HeaderName::Via, read)
+            })
+            .as_ref()
     }
 
     pub(crate) fn has_via(&self) -> bool {
@@ -215,29 +328,40 @@ impl Core {
     }
 
     pub(crate) fn from(&self) -> &NameAddr {
-        self.from.get_or_make(|| self.address(HeaderName::From))
+        self.from.get_or_make(|| Box::new(self.address(HeaderName::From)))
     }
 
     pub(crate) fn to(&self) -> &NameAddr {
-        self.to.get_or_make(|| self.address(HeaderName::To))
+        self.to.get_or_make(|| Box::new(self.address(HeaderName::To)))
     }
 
     /// The tag of a mandatory address, without making a value of the rest. One in quotes with backslashes is a value.
-    fn tag<'a>(&'a self, name: &HeaderName, address: impl FnOnce() -> &'a NameAddr) -> Option<&'a str> {
-        let tag = AddressPart::tag_of(self.headers.raw(name)?)?;
-        if tag.contains('\\') { address().tag() } else { Some(tag) }
+    fn tag<'a>(&'a self, tag: &Tag, name: &HeaderName, address: impl FnOnce() -> &'a NameAddr) -> Option<&'a str> {
+        match tag {
+            Tag::None => None,
+            Tag::At(range) => Some(self.received_text(range.clone())),
+            Tag::Unknown => {
+                let tag = AddressPart::tag_of(self.headers.raw(name)?)?;
+                if tag.contains('\\') { address().tag() } else { Some(tag) }
+            }
+        }
     }
 
     pub(crate) fn tag_of_from(&self) -> Option<&str> {
-        self.tag(&HeaderName::From, || self.from())
+        self.tag(&self.from_tag, &HeaderName::From, || self.from())
     }
 
     pub(crate) fn tag_of_to(&self) -> Option<&str> {
-        self.tag(&HeaderName::To, || self.to())
+        self.tag(&self.to_tag, &HeaderName::To, || self.to())
     }
 
     /// A mandatory address, which was found to be valid when it was received or set.
     fn address(&self, name: HeaderName) -> NameAddr {
+        if let Some(row) = self.headers.first_row(&name).filter(|row| row.place == Place::Received)
+            && let Some(address) = ordinary::address(self.headers.value_bytes(row))
+        {
+            return address.to_address(self.headers.received(), row.value as usize);
+        }
         let read = |value: &str, whole: &ByteStr| {
             AddressPart::read(value, HeaderName::From).ok().map(|part| part.to_address(whole))
         };
@@ -246,6 +370,11 @@ impl Core {
 
     pub(crate) fn call_id(&self) -> &ByteStr {
         self.call_id.get_or_make(|| {
+            if let Some(row) = self.headers.first_row(&HeaderName::CallId).filter(|row| row.place == Place::Received)
+                && CallId::is_one(self.headers.value_bytes(row))
+            {
+                return self.headers.received().part(row.value as usize..row.value_end as usize);
+            }
             let read = |value: &str, whole: &ByteStr| CallId::read(value).map(|id| whole.share(id)).ok();
             self.headers.read(&HeaderName::CallId, read).flatten().unwrap_or_default()
         })
@@ -363,7 +492,7 @@ impl Core {
             return;
         }
         self.edit().set_text(&HeaderName::To, &value);
-        self.to = Lazy::new();
+        (self.to, self.to_tag) = (Lazy::new(), Tag::Unknown);
     }
 
     /// Sets one of From, To, Call-ID and CSeq, if it reads as one.
@@ -383,6 +512,7 @@ impl Core {
         if valid {
             self.edit().set_text(name, &value);
             (self.from, self.to, self.call_id) = (Lazy::new(), Lazy::new(), Lazy::new());
+            (self.from_tag, self.to_tag) = (Tag::Unknown, Tag::Unknown);
         }
     }
 

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::{Core, HeadersMut, RequestBuilder};
 use crate::headers::narrow;
 use crate::lazy::Lazy;
-use crate::{Anomaly, ByteStr, CSeq, HeaderName, Headers, MaxForwards, Method, NameAddr, SipUri, Uri, Via};
+use crate::{Anomaly, ByteStr, CSeq, HeaderName, Headers, MaxForwards, Method, NameAddr, SipUri, Uri, Via, ordinary};
 
 /// A request (RFC 3261 §7.1) whose mandatory headers are there and valid.
 ///
@@ -77,6 +77,13 @@ impl Request {
         match uri {
             RequestUri::Set(uri) => uri,
             RequestUri::Received { range, value, .. } => value.get_or_make(|| {
+                let (start, end) = (range.start as usize, range.end as usize);
+                let bytes = core.headers().received().as_bytes().get(start..end).unwrap_or_default();
+                if let Some((uri, length)) = ordinary::uri(bytes, 0)
+                    && length == bytes.len()
+                {
+                    return uri.to_uri(core.headers().received(), start);
+                }
                 let text = core.received_part(range.clone());
                 Uri::parse(&text).unwrap_or(Uri::Other(text))
             }),
@@ -149,8 +156,12 @@ impl Request {
     /// How many more proxies the request may pass; `None` if it does not say (RFC 3261 §16.3, step 3).
     #[must_use]
     pub fn max_forwards(&self) -> Option<u8> {
-        let value = self.parts.core.headers().raw(&HeaderName::MaxForwards)?;
-        MaxForwards::read(value).ok().map(|MaxForwards(hops)| hops)
+        let headers = self.parts.core.headers();
+        let row = headers.first_row(&HeaderName::MaxForwards)?;
+        if let Some(hops) = ordinary::whole_number(headers.value_bytes(row)).and_then(|hops| u8::try_from(hops).ok()) {
+            return Some(hops);
+        }
+        MaxForwards::read(headers.value(row)).ok().map(|MaxForwards(hops)| hops)
     }
 
     /// The headers.

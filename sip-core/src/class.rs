@@ -145,6 +145,27 @@ pub(crate) fn skip_wsp_at(text: &[u8], at: usize) -> usize {
     at
 }
 
+/// The lowest bit that is set is the highest of the first byte under a space, if there is one.
+#[inline(always)]
+pub(crate) const fn under_space(word: u64) -> u64 {
+    const SPACES: u64 = u64::from_le_bytes([b' '; 8]);
+    const HIGHEST: u64 = u64::from_le_bytes([0x80; 8]);
+    word.wrapping_sub(SPACES) & !word & HIGHEST
+}
+
+/// Whether there is a control character of ASCII among the bytes.
+#[inline]
+pub(crate) fn has_control(text: &[u8]) -> bool {
+    const LOWEST: u64 = u64::from_le_bytes([1; 8]);
+    const DELETES: u64 = u64::from_le_bytes([0x7f; 8]);
+    // A DEL, and nothing else, becomes 0.
+    let deletes = |word: u64| (word ^ DELETES).wrapping_sub(LOWEST) & !(word ^ DELETES) & (LOWEST << 7);
+    let (words, rest) = text.as_chunks::<8>();
+    let is_one = |word: u64| under_space(word) | deletes(word);
+    words.iter().fold(0, |found, word| found | is_one(u64::from_le_bytes(*word))) != 0
+        || rest.iter().any(u8::is_ascii_control)
+}
+
 /// How many bytes at the start of `text` are in the class.
 #[inline]
 pub(crate) fn span(text: &[u8], class: u16) -> usize {
@@ -194,6 +215,13 @@ mod tests {
         assert_eq!(split("\u{e9}=1", PARAM_NAME), ("\u{e9}", "=1"));
         assert_eq!((span(b"", TOKEN), all(b"", TOKEN)), (0, true));
         assert!(all(b"192", DIGIT) && !all(b"19a", DIGIT) && !all("\u{e9}".as_bytes(), GRAPHIC));
+        for byte in 0..=255_u8 {
+            for at in 0..20 {
+                let mut text = [b' '; 20];
+                text[at] = byte;
+                assert_eq!(has_control(&text), byte.is_ascii_control(), "{byte} at {at}");
+            }
+        }
         assert_eq!((skip_wsp(" \t a "), trim_wsp("\t a b \t")), ("a ", "a b"));
     }
 }

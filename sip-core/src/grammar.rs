@@ -197,20 +197,40 @@ pub(crate) fn write_token(out: &mut String, text: &str, otherwise: &str) {
     }
 }
 
+/// The numbers under 1,000 with three digits each.
+static THOUSAND: &str = {
+    const DIGITS: [u8; 3_000] = {
+        let (mut digits, mut number) = ([b'0'; 3_000], 0);
+        while number < 1_000 {
+            #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+            #[expect(clippy::cast_possible_truncation, reason = "a digit")]
+            {
+                digits[3 * number] += (number / 100) as u8;
+                digits[3 * number + 1] += (number / 10 % 10) as u8;
+                digits[3 * number + 2] += (number % 10) as u8;
+            }
+            number += 1;
+        }
+        digits
+    };
+    match core::str::from_utf8(&DIGITS) {
+        Ok(text) => text,
+        Err(_) => panic!("digits are ASCII"),
+    }
+};
+
 /// Writes a number in decimal digits.
 pub(crate) fn write_number(out: &mut String, number: u32) {
-    let mut digits = [b'0'; 10];
-    let (mut left, mut start) = (number, digits.len());
-    while let Some(digit) = start.checked_sub(1).and_then(|at| digits.get_mut(at)) {
-        *digit = b'0' + (left % 10) as u8;
-        (left, start) = (left / 10, start - 1);
-        if left == 0 {
-            break;
-        }
+    if number >= 1_000 {
+        write_number(out, number / 1_000);
     }
-    for digit in digits.get(start..).unwrap_or_default() {
-        out.push(char::from(*digit));
-    }
+    let end = (number % 1_000) as usize * 3 + 3;
+    let digits = match number {
+        0..10 => 1,
+        10..100 => 2,
+        _ => 3,
+    };
+    out.push_str(THOUSAND.get(end - digits..end).unwrap_or_default());
 }
 
 /// Writes `text` on one line: control characters become spaces.
@@ -439,6 +459,18 @@ mod tests {
     fn a_quoted_string_that_does_not_end_is_none() {
         for text in ["\"", "\"abc", "\"abc\\\"", "\"\\", "abc\""] {
             assert!(quoted_string(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_written_in_as_many_digits_as_it_has() {
+        let powers = (0..10).map(|power| 10_u32.pow(power));
+        for number in
+            powers.flat_map(|power| [power - 1, power, power + 1, power * 2 + 7]).chain([0, 5_060, 70_009, u32::MAX])
+        {
+            let mut written = String::new();
+            write_number(&mut written, number);
+            assert_eq!(written, number.to_string());
         }
     }
 

@@ -265,6 +265,9 @@ impl Headers {
     }
 
     fn value_shared(&self, row: &Row) -> ByteStr {
+        if row.plain && row.place == Place::Received {
+            return self.received.part(range(row.value, row.value_end));
+        }
         self.share(row, self.value(row))
     }
 
@@ -308,6 +311,10 @@ impl Headers {
                 self.check_length(&name)?;
                 let mut values = Vec::new();
                 for row in rows {
+                    if let Some(value) = self.only_item(row) {
+                        values.push(H::parse_value(value)?);
+                        continue;
+                    }
                     for item in grammar::list(self.value(row)) {
                         values.push(H::parse_value(self.share(row, item))?);
                     }
@@ -352,13 +359,17 @@ impl Headers {
     /// The first value of a list header as text: the topmost Via.
     pub(crate) fn first_item(&self, name: &HeaderName) -> Option<ByteStr> {
         self.rows_of(name).find_map(|row| {
-            let value = self.value_bytes(row);
-            // Without a comma it is the one value, and what is plain is text.
-            if row.plain && row.place == Place::Received && !value.is_empty() && memchr::memchr(b',', value).is_none() {
-                return Some(self.received.part(range(row.value, row.value_end)));
-            }
-            grammar::list(self.value(row)).next().map(|item| self.share(row, item))
+            self.only_item(row).or_else(|| grammar::list(self.value(row)).next().map(|item| self.share(row, item)))
         })
+    }
+
+    /// The value of a row of a list that has one and is printable ASCII as it was received.
+    #[inline]
+    fn only_item(&self, row: &Row) -> Option<ByteStr> {
+        let value = self.value_bytes(row);
+        let is_one =
+            row.plain && row.place == Place::Received && !value.is_empty() && memchr::memchr(b',', value).is_none();
+        is_one.then(|| self.received.part(range(row.value, row.value_end)))
     }
 
     /// [`Headers::first_item`], borrowed.
@@ -695,10 +706,9 @@ pub(crate) fn one_line(mut value: String) -> ByteStr {
 fn make_one_line(text: &mut String, start: usize) {
     let value = text.get(start..).unwrap_or_default();
     let trimmed = class::trim_wsp(value);
-    // All bytes are looked at, so that several are at once; a tab is rare.
-    let is_plain = !value.bytes().fold(false, |found, byte| found | byte.is_ascii_control());
-    if (is_plain || !value.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t')) && trimmed.len() == value.len()
-    {
+    // A tab is rare.
+    let is_clean = || !value.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t');
+    if trimmed.len() == value.len() && (!class::has_control(value.as_bytes()) || is_clean()) {
         return;
     }
     let mut line = String::with_capacity(value.len());

@@ -9,9 +9,10 @@ use memchr::memchr;
 use crate::header::{AddressPart, Code, ContentLength, ContentType, To};
 use crate::headers::{Place, Row, narrow, written};
 use crate::lazy::Lazy;
+use crate::ordinary::{self, HopSpans, Span};
 use crate::{
     Anomaly, ByteStr, CSeq, CallId, HeaderError, HeaderName, Headers, Host, MaxForwards, Method, NameAddr, Params,
-    TypedHeader, Uri, Via, grammar, ordinary,
+    TypedHeader, Uri, Via, grammar,
 };
 
 /// The headers and the body of a message, whose mandatory headers were checked and become values when asked for.
@@ -19,6 +20,8 @@ use crate::{
 pub(crate) struct Core {
     headers: Headers,
     body: Bytes,
+    /// Where the topmost Via stands, if it was received.
+    hop: Hop,
     /// The topmost Via; `None` if the message has none.
     via: Lazy<Option<Via>>,
     from: Lazy<Box<NameAddr>>,
@@ -69,7 +72,7 @@ pub(crate) fn is_mandatory(name: &HeaderName) -> bool {
 /// Headers whose mandatory ones are there, once where they may stand once, and valid.
 pub(crate) struct Checked {
     pub(crate) cseq: CSeq,
-    pub(crate) has_via: bool,
+    pub(crate) hop: Hop,
     pub(crate) content_length: Option<usize>,
     from_tag: Tag,
     to_tag: Tag,
@@ -163,29 +166,30 @@ impl<'a> Index<'a> {
     }
 
     /// Checks the first of the Vias, if there is one; [`HeaderError::TooManyValues`] if there are more than the limits allow.
-    fn check_via(&self) -> Result<bool, HeaderError> {
-        let Some(row) = self.row(Slot::Via) else { return Ok(false) };
+    #[inline(always)]
+    fn check_via(&self) -> Result<Hop, HeaderError> {
+        let Some(row) = self.row(Slot::Via) else { return Ok(Hop::None) };
         let value = self.headers.value_bytes(row);
         let is_alone = !self.is_repeated(Slot::Via);
-        if let Some(end) = ordinary::hop_end(value, 0) {
+        if let Some((hop, end)) = ordinary::hop(value, 0) {
             if !is_alone || end < value.len() {
                 self.headers.check_length(&HeaderName::Via)?;
             }
-            return Ok(true);
+            return Ok(if row.place == Place::Received { Hop::At(row.value, hop) } else { Hop::Unknown });
         }
         if !is_alone || memchr(b',', value).is_some() {
             self.headers.check_length(&HeaderName::Via)?;
         }
-        self.headers.first_value(&HeaderName::Via).map_or(Ok(false), |via| Via::check(via).map(|()| true))
+        self.headers.first_value(&HeaderName::Via).map_or(Ok(Hop::None), |via| Via::check(via).map(|()| Hop::Unknown))
     }
 
     /// Checks a mandatory address; where its tag stands in what was received, if that is known.
-    #[inline]
+    #[inline(always)]
     fn check_address(&self, slot: Slot, name: &HeaderName) -> Result<Tag, MandatoryError> {
         let row = self.mandatory(slot, name)?;
         if let Some(tag) = ordinary::tag_in_address(self.headers.value_bytes(row)) {
             return Ok(match (row.place, tag) {
-                (Place::Received, Some((start, end))) => Tag::At(row.value + start..row.value + end),
+                (Place::Received, Some(tag)) => Tag::At(row.value, tag),
                 (Place::Received, None) => Tag::None,
                 _ => Tag::Unknown,
             });
@@ -195,6 +199,17 @@ impl<'a> Index<'a> {
     }
 }
 
+/// Where the topmost Via stands.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) enum Hop {
+    /// Wherever it is found.
+    #[default]
+    Unknown,
+    None,
+    /// In a value that starts at this place of what was received.
+    At(u32, HopSpans),
+}
+
 /// Where the tag of a mandatory address stands.
 #[derive(Debug, Clone, Default)]
 pub(crate) enum Tag {
@@ -202,14 +217,15 @@ pub(crate) enum Tag {
     #[default]
     Unknown,
     None,
-    /// A part of what was received.
-    At(Range<u32>),
+    /// A part of a value that starts at this place of what was received.
+    At(u32, Span),
 }
 
 impl Checked {
     /// Checks the mandatory headers, and that those which may stand once do. A Via may be missing.
     ///
     /// `marks` are of the rows of these headers.
+    #[inline(always)] // so that what was found is not moved about
     pub(crate) fn new(headers: &Headers, marks: &Marks) -> Result<Checked, MandatoryError> {
         let index = Index { headers, marks };
         let content_length = match index.once(Slot::ContentLength, &HeaderName::ContentLength)? {
@@ -219,7 +235,7 @@ impl Checked {
                 None => ContentLength::read(headers.value(row))?.0,
             }),
         };
-        let has_via = index.check_via()?;
+        let hop = index.check_via()?;
         let call_id = index.mandatory(Slot::CallId, &HeaderName::CallId)?;
         if !CallId::is_one(headers.value_bytes(call_id)) {
             CallId::read(headers.value(call_id))?;
@@ -246,27 +262,28 @@ impl Checked {
         {
             MaxForwards::read(headers.value(row))?;
         }
-        Ok(Checked { cseq, has_via, content_length, from_tag, to_tag })
+        Ok(Checked { cseq, hop, content_length, from_tag, to_tag })
     }
 }
 
 impl Core {
     /// A message of headers that were checked, and of a body that is this range of what was received
     /// after line breaks of so many bytes.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn received(headers: Headers, checked: Checked, before: usize, body: Range<usize>) -> Core {
         let end = narrow(body.end);
         let body = if body.is_empty() { Bytes::new() } else { headers.received().bytes().slice(body) };
-        let Checked { cseq, from_tag, to_tag, .. } = checked;
+        let Checked { cseq, hop, from_tag, to_tag, .. } = checked;
         let tags = (from_tag, to_tag);
-        Core { before: narrow(before), end, untouched: true, ..Core::of(headers, cseq, tags, body) }
+        Core { hop, before: narrow(before), end, untouched: true, ..Core::of(headers, cseq, tags, body) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn of(headers: Headers, cseq: CSeq, (from_tag, to_tag): (Tag, Tag), body: Bytes) -> Core {
         Core {
             headers,
             body,
+            hop: Hop::Unknown,
             via: Lazy::new(),
             from: Lazy::new(),
             to: Lazy::new(),
@@ -295,7 +312,7 @@ impl Core {
         let mut headers = self.headers.only(keep);
         headers.append(more);
         let tags = (self.from_tag.clone(), self.to_tag.clone());
-        let mut core = Core::of(headers, self.cseq.clone(), tags, Bytes::new());
+        let mut core = Core { hop: self.hop, ..Core::of(headers, self.cseq.clone(), tags, Bytes::new()) };
         core.write_content_length();
         core
     }
@@ -312,10 +329,8 @@ impl Core {
     fn top_via(&self) -> Option<&Via> {
         self.via
             .get_or_make(|| {
-                if let Some(row) = self.headers.first_row(&HeaderName::Via).filter(|row| row.place == Place::Received)
-                    && let Some((hop, _)) = ordinary::hop(self.headers.value_bytes(row), 0)
-                {
-                    return Some(hop.to_via(self.headers.received(), row.value as usize));
+                if let Hop::At(value, hop) = self.hop {
+                    return Some(hop.to_via(self.headers.received(), value as usize));
                 }
                 let read = |value: &str, whole: &ByteStr| Via::read(grammar::list(value).next()?, whole).ok();
                 self.headers.read_first(&HeaderName::Via, read)
@@ -339,7 +354,10 @@ impl Core {
     fn tag<'a>(&'a self, tag: &Tag, name: &HeaderName, address: impl FnOnce() -> &'a NameAddr) -> Option<&'a str> {
         match tag {
             Tag::None => None,
-            Tag::At(range) => Some(self.received_text(range.clone())),
+            Tag::At(value, tag) => {
+                let tag = self.headers.received().as_bytes().get(tag.within(*value as usize))?;
+                core::str::from_utf8(tag).ok()
+            }
             Tag::Unknown => {
                 let tag = AddressPart::tag_of(self.headers.raw(name)?)?;
                 if tag.contains('\\') { address().tag() } else { Some(tag) }
@@ -370,9 +388,8 @@ impl Core {
 
     pub(crate) fn call_id(&self) -> &ByteStr {
         self.call_id.get_or_make(|| {
-            if let Some(row) = self.headers.first_row(&HeaderName::CallId).filter(|row| row.place == Place::Received)
-                && CallId::is_one(self.headers.value_bytes(row))
-            {
+            // That it is one word of ASCII was checked.
+            if let Some(row) = self.headers.first_row(&HeaderName::CallId).filter(|row| row.place == Place::Received) {
                 return self.headers.received().part(row.value as usize..row.value_end as usize);
             }
             let read = |value: &str, whole: &ByteStr| CallId::read(value).map(|id| whole.share(id)).ok();
@@ -464,7 +481,7 @@ impl Core {
 
     /// Lets the topmost Via be read again.
     pub(crate) fn refresh_via(&mut self) {
-        self.via = Lazy::new();
+        (self.hop, self.via) = (Hop::Unknown, Lazy::new());
     }
 
     /// Sets the number of the CSeq; the method stays.

@@ -19,7 +19,7 @@ pub use request_builder::{BuildError, RequestBuilder};
 pub use response::Response;
 pub use response_builder::ResponseBuilder;
 
-pub(crate) use self::inner::{Checked, Core, MandatoryError, Marks};
+pub(crate) use self::inner::{Checked, Core, Hop, MandatoryError, Marks};
 pub(crate) use response::ReasonPhrase;
 
 use crate::{Anomaly, ByteStr, CSeq, Headers, Limits, NameAddr, ParseError, Via};

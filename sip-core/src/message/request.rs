@@ -9,7 +9,8 @@ use bytes::Bytes;
 use super::{Core, HeadersMut, RequestBuilder};
 use crate::headers::narrow;
 use crate::lazy::Lazy;
-use crate::{Anomaly, ByteStr, CSeq, HeaderName, Headers, MaxForwards, Method, NameAddr, SipUri, Uri, Via, ordinary};
+use crate::ordinary::{self, UriSpans};
+use crate::{Anomaly, ByteStr, CSeq, HeaderName, Headers, MaxForwards, Method, NameAddr, SipUri, Uri, Via};
 
 /// A request (RFC 3261 §7.1) whose mandatory headers are there and valid.
 ///
@@ -32,6 +33,8 @@ enum RequestUri {
     Received {
         line_len: u32,
         range: Range<u32>,
+        /// Its parts, in what was received, if it is in the usual form.
+        spans: Option<UriSpans>,
         value: Lazy<Uri>,
     },
     Set(Uri),
@@ -45,8 +48,8 @@ impl Request {
 
     /// A request that was received, with a request line of this length and a valid URI in it.
     #[inline]
-    pub(crate) fn received(uri: Range<u32>, line_len: usize, core: Core) -> Self {
-        let uri = RequestUri::Received { line_len: narrow(line_len), range: uri, value: Lazy::new() };
+    pub(crate) fn received(uri: Range<u32>, spans: Option<UriSpans>, line_len: usize, core: Core) -> Self {
+        let uri = RequestUri::Received { line_len: narrow(line_len), range: uri, spans, value: Lazy::new() };
         Request { parts: Arc::new(Parts { uri, core }) }
     }
 
@@ -76,13 +79,9 @@ impl Request {
         let Parts { uri, core, .. } = &*self.parts;
         match uri {
             RequestUri::Set(uri) => uri,
-            RequestUri::Received { range, value, .. } => value.get_or_make(|| {
-                let (start, end) = (range.start as usize, range.end as usize);
-                let bytes = core.headers().received().as_bytes().get(start..end).unwrap_or_default();
-                if let Some((uri, length)) = ordinary::uri(bytes, 0)
-                    && length == bytes.len()
-                {
-                    return uri.to_uri(core.headers().received(), start);
+            RequestUri::Received { range, spans, value, .. } => value.get_or_make(|| {
+                if let Some(spans) = spans {
+                    return spans.to_uri(core.headers().received(), 0);
                 }
                 let text = core.received_part(range.clone());
                 Uri::parse(&text).unwrap_or(Uri::Other(text))

@@ -79,14 +79,13 @@ fn is_as_the_rules_read(text: &str) -> bool {
     if let Some(address) = address(bytes) {
         let part = AddressPart::read(text, HeaderName::From).unwrap_or_else(|error| panic!("{text:?}: {error}"));
         assert_eq!(part.to_address(&whole), address.to_address(&whole, 0), "{text:?}");
-        assert_eq!(AddressPart::tag_of(text), address.tag.clone().map(|tag| &text[tag]), "{text:?}");
+        assert_eq!(AddressPart::tag_of(text), address.tag.map(|tag| &text[tag.within(0)]), "{text:?}");
         assert_eq!(
             From::parse_value(whole.clone()).unwrap().0.tag(),
-            address.tag.clone().map(|tag| &text[tag]),
+            address.tag.map(|tag| &text[tag.within(0)]),
             "{text:?}"
         );
-        let tag = address.tag.map(|tag| (tag.start as u32, tag.end as u32));
-        assert_eq!(tag_in_address(bytes), Some(tag), "{text:?}");
+        assert_eq!(tag_in_address(bytes), Some(address.tag), "{text:?}");
         taken = true;
     }
     if let Some((uri, _)) = uri(bytes, 0).filter(|(_, end)| *end == bytes.len()) {

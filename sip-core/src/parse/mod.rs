@@ -20,17 +20,20 @@ use self::rows::{Found, next_row};
 use self::start_line::{Recognised, StartLine, recognise};
 use crate::header::Code;
 use crate::headers::{Row, narrow};
-use crate::message::{Checked, Core, Marks};
-use crate::{ByteStr, HeaderName, Headers, Limits, Message, Method, Request, Response, ordinary};
+use crate::message::{Checked, Core, Hop, Marks};
+use crate::ordinary::{self, UriSpans};
+use crate::{ByteStr, HeaderName, Headers, Limits, Message, Method, Request, Response};
 
 /// Reads one message; see [`Message::parse`].
 pub(crate) fn message(datagram: Bytes, limits: &Limits) -> Result<Message, ParseError> {
     let received = datagram.len();
     let bytes = without_leading_line_breaks(datagram);
     let before = received - bytes.len();
+    let mut uri_spans = None;
     let (start, line_end, answerable, section) = match ordinary_request(&bytes, limits) {
-        Some((start, line_end)) => {
+        Some((start, uri, line_end)) => {
             let is_ack = bytes.starts_with(b"ACK ");
+            uri_spans = Some(uri);
             (start, line_end, !is_ack, section(&bytes, line_end, limits))
         }
         None => {
@@ -55,23 +58,25 @@ pub(crate) fn message(datagram: Bytes, limits: &Limits) -> Result<Message, Parse
     if !section.plain {
         headers.restore();
     }
-    let checked = match Checked::new(&headers, &section.marks).map_err(ParseErrorKind::from).and_then(|checked| {
-        let body_len = body_len(&headers, section.end, checked.content_length, limits)?;
-        if !checked.has_via {
-            return Err(ParseErrorKind::Missing(HeaderName::Via));
-        }
-        match &start {
-            StartLine::Request { method, .. } if *method != checked.cseq.method => Err(ParseErrorKind::MethodMismatch),
-            _ => Ok((checked, body_len)),
-        }
-    }) {
+    let refused =
+        |headers: &Headers, kind| Err(ParseError::new(kind, answerable.then(|| headers.received().bytes().clone())));
+    let checked = match Checked::new(&headers, &section.marks) {
         Ok(checked) => checked,
-        Err(kind) => return Err(ParseError::new(kind, answerable.then(|| headers.received().bytes().clone()))),
+        Err(error) => return refused(&headers, error.into()),
     };
-    let (checked, body_len) = checked;
+    let body_len = match body_len(&headers, section.end, checked.content_length, limits) {
+        Ok(body_len) => body_len,
+        Err(kind) => return refused(&headers, kind),
+    };
+    if matches!(checked.hop, Hop::None) {
+        return refused(&headers, ParseErrorKind::Missing(HeaderName::Via));
+    }
+    if matches!(&start, StartLine::Request { method, .. } if *method != checked.cseq.method) {
+        return refused(&headers, ParseErrorKind::MethodMismatch);
+    }
     let core = Core::received(headers, checked, before, section.end..section.end + body_len);
     Ok(match start {
-        StartLine::Request { uri, .. } => Message::Request(Request::received(uri, line_end, core)),
+        StartLine::Request { uri, .. } => Message::Request(Request::received(uri, uri_spans, line_end, core)),
         StartLine::Response { status, reason } => Message::Response(Response::received(status, reason, line_end, core)),
     })
 }
@@ -86,13 +91,13 @@ pub(crate) fn strict(datagram: Bytes, limits: &Limits) -> Result<Message, ParseE
 }
 
 /// The request line, with its URI checked, and where the headers start, of a message whose first line is in the usual form.
-fn ordinary_request(bytes: &Bytes, limits: &Limits) -> Option<(StartLine, usize)> {
+fn ordinary_request(bytes: &Bytes, limits: &Limits) -> Option<(StartLine, UriSpans, usize)> {
     let line = ordinary::request_line(bytes)?;
     let fits = bytes.len() <= longest(limits) && line.end - b"\r\n".len() <= limits.max_start_line;
     let method = fits.then(|| bytes.get(line.method.clone())).flatten()?;
     let extension = || Method::Extension(ByteStr::from_utf8(bytes.slice(line.method)).unwrap_or_default());
     let method = Method::known_bytes(method).unwrap_or_else(extension);
-    Some((StartLine::Request { method, uri: narrow(line.uri.start)..narrow(line.uri.end) }, line.end))
+    Some((StartLine::Request { method, uri: narrow(line.uri.start)..narrow(line.uri.end) }, line.uri_spans, line.end))
 }
 
 /// How many bytes a message may have.

@@ -108,7 +108,7 @@ fn end_of_any(bytes: &[u8], at: usize, end: usize) -> Result<Line, usize> {
 }
 
 /// Where the first control character from `at` on is, or the end; if `OR_BEYOND_ASCII`, the first byte that is one or is no
-/// ASCII. Lines are short: two words at once are faster than a search that has to be set up.
+/// ASCII. Lines are short: a few words at once are faster than a search that has to be set up.
 #[inline(always)]
 fn next_control<const OR_BEYOND_ASCII: bool>(bytes: &[u8], at: usize) -> usize {
     const SPACES: u64 = u64::from_le_bytes([b' '; 8]);
@@ -116,18 +116,29 @@ fn next_control<const OR_BEYOND_ASCII: bool>(bytes: &[u8], at: usize) -> usize {
     // The lowest of these bits is that of the first byte that is looked for.
     let stops = |word: &[u8; 8]| {
         let word = u64::from_le_bytes(*word);
-        let under_space = word.wrapping_sub(SPACES);
-        HIGHEST & if OR_BEYOND_ASCII { under_space | word } else { under_space & !word }
+        if OR_BEYOND_ASCII { (word.wrapping_sub(SPACES) | word) & HIGHEST } else { class::under_space(word) }
     };
     let mut at = at;
-    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<16>()) {
-        let [first, second] = chunk.as_chunks().0 else { break };
-        let (first, second) = (stops(first), stops(second));
-        if first | second != 0 {
-            let (bits, before) = if first != 0 { (first, 0) } else { (second, 8) };
+    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<32>()) {
+        let [a, b, c, d] = chunk.as_chunks().0 else { break };
+        let (a, b, c, d) = (stops(a), stops(b), stops(c), stops(d));
+        if a | b | c | d != 0 {
+            let (bits, before) = match (a, b, c) {
+                (0, 0, 0) => (d, 24),
+                (0, 0, _) => (c, 16),
+                (0, _, _) => (b, 8),
+                _ => (a, 0),
+            };
             return at + before + bits.trailing_zeros() as usize / 8;
         }
         at += chunk.len();
+    }
+    while let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        let bits = stops(word);
+        if bits != 0 {
+            return at + bits.trailing_zeros() as usize / 8;
+        }
+        at += word.len();
     }
     let is_stop = |byte: &u8| *byte < b' ' || OR_BEYOND_ASCII && !byte.is_ascii();
     let rest = bytes.get(at..).unwrap_or_default();

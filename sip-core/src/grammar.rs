@@ -197,40 +197,12 @@ pub(crate) fn write_token(out: &mut String, text: &str, otherwise: &str) {
     }
 }
 
-/// The numbers under 1,000 with three digits each.
-static THOUSAND: &str = {
-    const DIGITS: [u8; 3_000] = {
-        let (mut digits, mut number) = ([b'0'; 3_000], 0);
-        while number < 1_000 {
-            #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
-            #[expect(clippy::cast_possible_truncation, reason = "a digit")]
-            {
-                digits[3 * number] += (number / 100) as u8;
-                digits[3 * number + 1] += (number / 10 % 10) as u8;
-                digits[3 * number + 2] += (number % 10) as u8;
-            }
-            number += 1;
-        }
-        digits
-    };
-    match core::str::from_utf8(&DIGITS) {
-        Ok(text) => text,
-        Err(_) => panic!("digits are ASCII"),
-    }
-};
-
 /// Writes a number in decimal digits.
 pub(crate) fn write_number(out: &mut String, number: u32) {
-    if number >= 1_000 {
-        write_number(out, number / 1_000);
+    if number >= 10 {
+        write_number(out, number / 10);
     }
-    let end = (number % 1_000) as usize * 3 + 3;
-    let digits = match number {
-        0..10 => 1,
-        10..100 => 2,
-        _ => 3,
-    };
-    out.push_str(THOUSAND.get(end - digits..end).unwrap_or_default());
+    out.push(char::from(b'0' + (number % 10) as u8));
 }
 
 /// Writes `text` on one line: control characters become spaces.

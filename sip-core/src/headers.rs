@@ -280,7 +280,7 @@ impl Headers {
     pub fn get<H: TypedHeader>(&self) -> Result<Option<H>, HeaderError> {
         match H::REPETITION {
             Repetition::Values => self.first_item(&H::NAME).map(H::parse_value).transpose(),
-            Repetition::Whole => Ok(self.all::<H>()?.into_iter().next()),
+            Repetition::Whole => self.whole(),
             Repetition::Rows => {
                 self.rows_of(&H::NAME).next().map(|row| H::parse_value(self.value_shared(row))).transpose()
             }
@@ -303,7 +303,7 @@ impl Headers {
     /// As [`Headers::get`], for any of the values, and if there are more than the limits allow.
     pub fn all<H: TypedHeader>(&self) -> Result<Vec<H>, HeaderError> {
         let name = H::NAME;
-        let mut rows = self.rows_of(&name);
+        let rows = self.rows_of(&name);
         match H::REPETITION {
             Repetition::Once => self.get::<H>().map(|value| value.into_iter().collect()),
             Repetition::Rows => rows.map(|row| H::parse_value(self.value_shared(row))).collect(),
@@ -321,21 +321,26 @@ impl Headers {
                 }
                 Ok(values)
             }
-            Repetition::Whole => {
-                self.check_length(&name)?;
-                let Some(first) = rows.next() else { return Ok(Vec::new()) };
-                let mut value = self.value_shared(first);
-                if let Some(second) = rows.next() {
-                    let mut joined = String::from(value.as_str());
-                    for row in core::iter::once(second).chain(rows) {
-                        joined.push_str(", ");
-                        joined.push_str(self.value(row));
-                    }
-                    value = joined.into();
-                }
-                Ok(alloc::vec![H::parse_value(value)?])
-            }
+            Repetition::Whole => self.whole().map(|value| value.into_iter().collect()),
         }
+    }
+
+    /// All values of a header that is read as a whole list.
+    fn whole<H: TypedHeader>(&self) -> Result<Option<H>, HeaderError> {
+        let name = H::NAME;
+        let mut rows = self.rows_of(&name);
+        let Some(first) = rows.next() else { return Ok(None) };
+        self.check_length(&name)?;
+        let mut value = self.value_shared(first);
+        if let Some(second) = rows.next() {
+            let mut joined = String::from(value.as_str());
+            for row in core::iter::once(second).chain(rows) {
+                joined.push_str(", ");
+                joined.push_str(self.value(row));
+            }
+            value = joined.into();
+        }
+        H::parse_value(value).map(Some)
     }
 
     /// Fails if the comma-separated header `name` has more values than the limits allow.

@@ -69,6 +69,7 @@ pub(crate) struct RequestLine {
 }
 
 /// The request line that a message starts with.
+#[inline(always)]
 pub(crate) fn request_line(message: &[u8]) -> Option<RequestLine> {
     let method_end = class::skip(message, 0, TOKEN);
     if method_end == 0 || message.get(method_end) != Some(&b' ') {

@@ -30,11 +30,11 @@ pub(crate) fn message(datagram: Bytes, limits: &Limits) -> Result<Message, Parse
     let bytes = without_leading_line_breaks(datagram);
     let before = received - bytes.len();
     let mut uri_spans = None;
-    let (start, line_end, answerable, section) = match ordinary_request(&bytes, limits) {
+    let (start, line_end, answerable) = match ordinary_request(&bytes, limits) {
         Some((start, uri, line_end)) => {
             let is_ack = bytes.starts_with(b"ACK ");
             uri_spans = Some(uri);
-            (start, line_end, !is_ack, section(&bytes, line_end, limits))
+            (start, line_end, !is_ack)
         }
         None => {
             let line_end = memchr(b'\n', &bytes).map_or(bytes.len(), |at| at + 1);
@@ -45,12 +45,12 @@ pub(crate) fn message(datagram: Bytes, limits: &Limits) -> Result<Message, Parse
             };
             let answerable = matches!(&recognised, Recognised::Request { method, .. } if *method != "ACK");
             match start_line(&bytes, line, &recognised, limits) {
-                Ok(start) => (start, line_end, answerable, section(&bytes, line_end, limits)),
+                Ok(start) => (start, line_end, answerable),
                 Err(kind) => return Err(ParseError::new(kind, answerable.then_some(bytes))),
             }
         }
     };
-    let section = match section {
+    let section = match section(&bytes, line_end, limits) {
         Ok(section) => section,
         Err(kind) => return Err(ParseError::new(kind, answerable.then_some(bytes))),
     };
@@ -91,6 +91,7 @@ pub(crate) fn strict(datagram: Bytes, limits: &Limits) -> Result<Message, ParseE
 }
 
 /// The request line, with its URI checked, and where the headers start, of a message whose first line is in the usual form.
+#[inline(always)]
 fn ordinary_request(bytes: &Bytes, limits: &Limits) -> Option<(StartLine, UriSpans, usize)> {
     let line = ordinary::request_line(bytes)?;
     let fits = bytes.len() <= longest(limits) && line.end - b"\r\n".len() <= limits.max_start_line;
@@ -141,6 +142,7 @@ struct Section {
 }
 
 /// Reads the header section that starts at `start`.
+#[inline(always)] // so that what was found is not moved about
 fn section(bytes: &[u8], start: usize, limits: &Limits) -> Result<Section, ParseErrorKind> {
     let section = rows(bytes, start, limits);
     if section.as_ref().is_ok_and(|section| section.end - start <= limits.max_header_section) {
@@ -166,6 +168,7 @@ fn body_start(bytes: &[u8], start: usize) -> Result<usize, ParseErrorKind> {
 /// The length of a header that most are shorter than, in bytes: for a first guess at how many there are.
 const SHORT_ROW: usize = 32;
 
+#[inline(always)]
 fn rows(bytes: &[u8], start: usize, limits: &Limits) -> Result<Section, ParseErrorKind> {
     let guess = bytes.len().saturating_sub(start).min(1_024) / SHORT_ROW;
     let mut rows: Vec<Row> = Vec::with_capacity(guess.min(limits.max_headers));

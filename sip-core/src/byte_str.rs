@@ -3,7 +3,7 @@ use core::borrow::Borrow;
 use core::cmp::Ordering;
 use core::fmt;
 use core::hash::{Hash, Hasher};
-use core::ops::Deref;
+use core::ops::{Deref, Range};
 
 use bytes::Bytes;
 
@@ -79,6 +79,15 @@ impl ByteStr {
     #[must_use]
     pub fn detached(&self) -> Self {
         ByteStr(Bytes::copy_from_slice(&self.0))
+    }
+
+    /// The bytes of a range that is ASCII, sharing their memory.
+    #[inline]
+    pub(crate) fn part(&self, range: Range<usize>) -> ByteStr {
+        if range.is_empty() || range.end > self.0.len() {
+            return ByteStr::default();
+        }
+        ByteStr(self.0.slice(range))
     }
 
     /// `part`, which must have been cut out of this text, as a slice that shares its memory.

@@ -37,7 +37,9 @@ pub(crate) const CALL_ID_WORD: u16 = 1 << 14;
 /// What a parameter's value without quotes is made of by the book: `token` and `host`.
 pub(crate) const PLAIN_VALUE: u16 = 1 << 15;
 
-static CLASSES: [u16; 256] = {
+static CLASSES: [u16; 256] = classes();
+
+const fn classes() -> [u16; 256] {
     let mut classes = [0; 256];
     let mut index: u16 = 0;
     while index < 256 {
@@ -49,7 +51,7 @@ static CLASSES: [u16; 256] = {
         index += 1;
     }
     classes
-};
+}
 
 const fn of(byte: u8) -> u16 {
     let alphanumeric = byte.is_ascii_alphanumeric();
@@ -95,16 +97,79 @@ const fn of(byte: u8) -> u16 {
     classes
 }
 
+/// The bytes of [`HOST`] but the dot.
+static LABEL: [bool; 256] = {
+    let (classes, mut label) = (classes(), [false; 256]);
+    let mut index = 0;
+    while index < label.len() {
+        #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+        {
+            label[index] = classes[index] & HOST != 0 && index != b'.' as usize;
+        }
+        index += 1;
+    }
+    label
+};
+
+/// Whether the byte may stand between the dots of a host name.
+#[inline(always)]
+pub(crate) fn is_label(byte: u8) -> bool {
+    LABEL.get(usize::from(byte)) == Some(&true)
+}
+
 /// Whether the byte is in the class.
 #[inline]
 pub(crate) fn is(byte: u8, class: u16) -> bool {
     CLASSES.get(usize::from(byte)).is_some_and(|classes| classes & class != 0)
 }
 
+/// Where the first byte from `at` on is that is not in the class, or the end.
+#[inline(always)]
+pub(crate) fn skip(text: &[u8], at: usize, class: u16) -> usize {
+    let mut at = at;
+    while let Some(byte) = text.get(at)
+        && is(*byte, class)
+    {
+        at += 1;
+    }
+    at
+}
+
+/// Where the first byte from `at` on is that is neither space nor tab, or the end.
+#[inline(always)]
+pub(crate) fn skip_wsp_at(text: &[u8], at: usize) -> usize {
+    let mut at = at;
+    while let Some(b' ' | b'\t') = text.get(at) {
+        at += 1;
+    }
+    at
+}
+
+/// The lowest bit that is set is the highest of the first byte under a space, if there is one.
+#[inline(always)]
+pub(crate) const fn under_space(word: u64) -> u64 {
+    const SPACES: u64 = u64::from_le_bytes([b' '; 8]);
+    const HIGHEST: u64 = u64::from_le_bytes([0x80; 8]);
+    word.wrapping_sub(SPACES) & !word & HIGHEST
+}
+
+/// Whether there is a control character of ASCII among the bytes.
+#[inline]
+pub(crate) fn has_control(text: &[u8]) -> bool {
+    const LOWEST: u64 = u64::from_le_bytes([1; 8]);
+    const DELETES: u64 = u64::from_le_bytes([0x7f; 8]);
+    // A DEL, and nothing else, becomes 0.
+    let deletes = |word: u64| (word ^ DELETES).wrapping_sub(LOWEST) & !(word ^ DELETES) & (LOWEST << 7);
+    let (words, rest) = text.as_chunks::<8>();
+    let is_one = |word: u64| under_space(word) | deletes(word);
+    words.iter().fold(0, |found, word| found | is_one(u64::from_le_bytes(*word))) != 0
+        || rest.iter().any(u8::is_ascii_control)
+}
+
 /// How many bytes at the start of `text` are in the class.
 #[inline]
 pub(crate) fn span(text: &[u8], class: u16) -> usize {
-    text.iter().position(|byte| !is(*byte, class)).unwrap_or(text.len())
+    skip(text, 0, class)
 }
 
 /// Whether all bytes of `text` are in the class.
@@ -150,6 +215,13 @@ mod tests {
         assert_eq!(split("\u{e9}=1", PARAM_NAME), ("\u{e9}", "=1"));
         assert_eq!((span(b"", TOKEN), all(b"", TOKEN)), (0, true));
         assert!(all(b"192", DIGIT) && !all(b"19a", DIGIT) && !all("\u{e9}".as_bytes(), GRAPHIC));
+        for byte in 0..=255_u8 {
+            for at in 0..20 {
+                let mut text = [b' '; 20];
+                text[at] = byte;
+                assert_eq!(has_control(&text), byte.is_ascii_control(), "{byte} at {at}");
+            }
+        }
         assert_eq!((skip_wsp(" \t a "), trim_wsp("\t a b \t")), ("a ", "a b"));
     }
 }

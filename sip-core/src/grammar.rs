@@ -199,16 +199,10 @@ pub(crate) fn write_token(out: &mut String, text: &str, otherwise: &str) {
 
 /// Writes a number in decimal digits.
 pub(crate) fn write_number(out: &mut String, number: u32) {
-    let mut digits = [b'0'; 10];
-    let (mut left, mut start) = (number, digits.len());
-    while let Some(digit) = start.checked_sub(1).and_then(|at| digits.get_mut(at)) {
-        *digit = b'0' + (left % 10) as u8;
-        (left, start) = (left / 10, start - 1);
-        if left == 0 {
-            break;
-        }
+    if number >= 10 {
+        write_number(out, number / 10);
     }
-    out.extend(digits.iter().skip(start).map(|digit| char::from(*digit)));
+    out.push(char::from(b'0' + (number % 10) as u8));
 }
 
 /// Writes `text` on one line: control characters become spaces.
@@ -447,6 +441,18 @@ mod tests {
     fn a_quoted_string_that_does_not_end_is_none() {
         for text in ["\"", "\"abc", "\"abc\\\"", "\"\\", "abc\""] {
             assert!(quoted_string(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_written_in_as_many_digits_as_it_has() {
+        let powers = (0..10).map(|power| 10_u32.pow(power));
+        for number in
+            powers.flat_map(|power| [power - 1, power, power + 1, power * 2 + 7]).chain([0, 5_060, 70_009, u32::MAX])
+        {
+            let mut written = String::new();
+            write_number(&mut written, number);
+            assert_eq!(written, number.to_string());
         }
     }
 

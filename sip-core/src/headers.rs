@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::header::Code;
 use crate::lazy::Lazy;
-use crate::{ByteStr, HeaderError, HeaderName, Limits, Repetition, TypedHeader, class, grammar};
+use crate::{ByteStr, HeaderError, HeaderName, Limits, Method, Repetition, TypedHeader, class, grammar};
 
 /// The headers of a message, in order (RFC 3261 §7.3).
 ///
@@ -53,6 +53,8 @@ pub(crate) struct Row {
     pub(crate) name_len: u32,
     pub(crate) name: Code,
     pub(crate) place: Place,
+    /// Whether it was found to be one line of printable ASCII.
+    pub(crate) plain: bool,
 }
 
 /// Which text the ranges of a row are of.
@@ -199,7 +201,7 @@ impl Headers {
 
     /// Makes the values of rows that were received readable: those that are folded, and those that are not UTF-8.
     pub(crate) fn restore(&mut self) {
-        for row in &mut self.rows {
+        for row in self.rows.iter_mut().filter(|row| !row.plain) {
             let Some(bytes) = self.received.as_bytes().get(range(row.value, row.value_end)) else { continue };
             let folded = memchr::memchr(b'\n', bytes).is_some();
             if !folded && core::str::from_utf8(bytes).is_ok() {
@@ -228,7 +230,7 @@ impl Headers {
         self.rows.is_empty()
     }
 
-    #[inline]
+    #[inline(always)]
     fn is(&self, row: &Row, wanted: &Wanted<'_>) -> bool {
         row.name == wanted.code
             && (row.name != Code::EXTENSION || self.name_of(row).eq_ignore_ascii_case(wanted.extension.as_bytes()))
@@ -248,6 +250,31 @@ impl Headers {
         row.value(self.received.as_bytes(), &self.written)
     }
 
+    /// The bytes of a value.
+    #[inline]
+    pub(crate) fn value_bytes(&self, row: &Row) -> &[u8] {
+        let text = if row.place == Place::Received { self.received.as_bytes() } else { self.written.as_bytes() };
+        text.get(range(row.value, row.value_end)).unwrap_or_default()
+    }
+
+    /// A method that has no variant, which is the end of the value of `row`.
+    #[cold]
+    pub(crate) fn extension_method(&self, row: &Row, method: &[u8]) -> Method {
+        let end = row.value_end as usize;
+        Method::Extension(match row.place {
+            Place::Received if self.value_bytes(row).ends_with(method) => {
+                self.received.part(end.saturating_sub(method.len())..end)
+            }
+            _ => ByteStr::from_utf8(Bytes::copy_from_slice(method)).unwrap_or_default(),
+        })
+    }
+
+    /// The first row of this name.
+    pub(crate) fn first_row(&self, name: &HeaderName) -> Option<&Row> {
+        let wanted = Wanted::new(name);
+        self.rows.iter().find(|row| self.is(row, &wanted))
+    }
+
     /// The part of a value that `part` is, sharing the memory of the datagram.
     fn share(&self, row: &Row, part: &str) -> ByteStr {
         match row.place {
@@ -257,6 +284,9 @@ impl Headers {
     }
 
     fn value_shared(&self, row: &Row) -> ByteStr {
+        if row.plain && row.place == Place::Received {
+            return self.received.part(range(row.value, row.value_end));
+        }
         self.share(row, self.value(row))
     }
 
@@ -269,7 +299,7 @@ impl Headers {
     pub fn get<H: TypedHeader>(&self) -> Result<Option<H>, HeaderError> {
         match H::REPETITION {
             Repetition::Values => self.first_item(&H::NAME).map(H::parse_value).transpose(),
-            Repetition::Whole => Ok(self.all::<H>()?.into_iter().next()),
+            Repetition::Whole => self.whole(),
             Repetition::Rows => {
                 self.rows_of(&H::NAME).next().map(|row| H::parse_value(self.value_shared(row))).transpose()
             }
@@ -292,7 +322,7 @@ impl Headers {
     /// As [`Headers::get`], for any of the values, and if there are more than the limits allow.
     pub fn all<H: TypedHeader>(&self) -> Result<Vec<H>, HeaderError> {
         let name = H::NAME;
-        let mut rows = self.rows_of(&name);
+        let rows = self.rows_of(&name);
         match H::REPETITION {
             Repetition::Once => self.get::<H>().map(|value| value.into_iter().collect()),
             Repetition::Rows => rows.map(|row| H::parse_value(self.value_shared(row))).collect(),
@@ -300,33 +330,45 @@ impl Headers {
                 self.check_length(&name)?;
                 let mut values = Vec::new();
                 for row in rows {
+                    if let Some(value) = self.only_item(row) {
+                        values.push(H::parse_value(value)?);
+                        continue;
+                    }
                     for item in grammar::list(self.value(row)) {
                         values.push(H::parse_value(self.share(row, item))?);
                     }
                 }
                 Ok(values)
             }
-            Repetition::Whole => {
-                self.check_length(&name)?;
-                let Some(first) = rows.next() else { return Ok(Vec::new()) };
-                let mut value = self.value_shared(first);
-                if let Some(second) = rows.next() {
-                    let mut joined = String::from(value.as_str());
-                    for row in core::iter::once(second).chain(rows) {
-                        joined.push_str(", ");
-                        joined.push_str(self.value(row));
-                    }
-                    value = joined.into();
-                }
-                Ok(alloc::vec![H::parse_value(value)?])
-            }
+            Repetition::Whole => self.whole().map(|value| value.into_iter().collect()),
         }
+    }
+
+    /// All values of a header that is read as a whole list.
+    fn whole<H: TypedHeader>(&self) -> Result<Option<H>, HeaderError> {
+        let name = H::NAME;
+        let mut rows = self.rows_of(&name);
+        let Some(first) = rows.next() else { return Ok(None) };
+        self.check_length(&name)?;
+        let mut value = self.value_shared(first);
+        if let Some(second) = rows.next() {
+            let mut joined = String::from(value.as_str());
+            for row in core::iter::once(second).chain(rows) {
+                joined.push_str(", ");
+                joined.push_str(self.value(row));
+            }
+            value = joined.into();
+        }
+        H::parse_value(value).map(Some)
     }
 
     /// Fails if the comma-separated header `name` has more values than the limits allow.
     pub(crate) fn check_length(&self, name: &HeaderName) -> Result<(), HeaderError> {
         let limit = self.max_list_items;
-        // There are no more values than rows and commas.
+        // A value and its comma have two bytes at least, and there are no more values than rows and commas.
+        if self.rows_of(name).map(|row| self.value_bytes(row).len() / 2 + 1).sum::<usize>() <= limit {
+            return Ok(());
+        }
         let most = |value: &str| 1 + memchr::memchr_iter(b',', value.as_bytes()).count();
         if self.raw_all(name).map(most).sum::<usize>() <= limit {
             return Ok(());
@@ -340,7 +382,18 @@ impl Headers {
 
     /// The first value of a list header as text: the topmost Via.
     pub(crate) fn first_item(&self, name: &HeaderName) -> Option<ByteStr> {
-        self.rows_of(name).find_map(|row| grammar::list(self.value(row)).next().map(|item| self.share(row, item)))
+        self.rows_of(name).find_map(|row| {
+            self.only_item(row).or_else(|| grammar::list(self.value(row)).next().map(|item| self.share(row, item)))
+        })
+    }
+
+    /// The value of a row of a list that has one and is printable ASCII as it was received.
+    #[inline]
+    fn only_item(&self, row: &Row) -> Option<ByteStr> {
+        let value = self.value_bytes(row);
+        let is_one =
+            row.plain && row.place == Place::Received && !value.is_empty() && memchr::memchr(b',', value).is_none();
+        is_one.then(|| self.received.part(range(row.value, row.value_end)))
     }
 
     /// [`Headers::first_item`], borrowed.
@@ -523,6 +576,9 @@ impl Headers {
         let row = self.line(name, write);
         self.replace(at, row);
         let wanted = Wanted::new(name);
+        if !self.rows.iter().skip(at + 1).any(|row| self.is(row, &wanted)) {
+            return;
+        }
         let mut index = 0;
         let mut rows = core::mem::take(&mut self.rows);
         rows.retain(|row| {
@@ -592,6 +648,7 @@ impl Headers {
             name_len: narrow(name.len()),
             name: code,
             place: Place::Written,
+            plain: false,
         }
     }
 
@@ -636,25 +693,20 @@ impl Headers {
 
     /// Writes every row with its end of line.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        let mut copy = |is_written: bool, start: u32, end: u32| {
+            let text = if is_written { self.written.as_bytes() } else { self.received.as_bytes() };
+            out.extend_from_slice(text.get(range(start, end)).unwrap_or_default());
+        };
         // Rows that stand next to each other are copied at once.
-        let mut pending: Option<Row> = None;
+        let (mut is_written, mut start, mut end) = (false, 0, 0);
         for row in &self.rows {
-            match &mut pending {
-                Some(before)
-                    if before.end == row.start && (before.place == Place::Written) == (row.place == Place::Written) =>
-                {
-                    before.end = row.end;
-                }
-                _ => {
-                    if let Some(before) = pending.replace(*row) {
-                        out.extend_from_slice(before.line(self.received.as_bytes(), &self.written));
-                    }
-                }
+            if row.start != end || (row.place == Place::Written) != is_written {
+                copy(is_written, start, end);
+                (is_written, start) = (row.place == Place::Written, row.start);
             }
+            end = row.end;
         }
-        if let Some(last) = pending {
-            out.extend_from_slice(last.line(self.received.as_bytes(), &self.written));
-        }
+        copy(is_written, start, end);
     }
 }
 
@@ -677,9 +729,10 @@ pub(crate) fn one_line(mut value: String) -> ByteStr {
 /// Turns the control characters of `text` from `start` on into spaces, and takes out the white space around it.
 fn make_one_line(text: &mut String, start: usize) {
     let value = text.get(start..).unwrap_or_default();
-    let clean = !value.bytes().fold(false, |found, byte| found | (byte.is_ascii_control() && byte != b'\t'));
     let trimmed = class::trim_wsp(value);
-    if clean && trimmed.len() == value.len() {
+    // A tab is rare.
+    let is_clean = || !value.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t');
+    if trimmed.len() == value.len() && (!class::has_control(value.as_bytes()) || is_clean()) {
         return;
     }
     let mut line = String::with_capacity(value.len());

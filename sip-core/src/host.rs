@@ -1,4 +1,5 @@
-use core::fmt;
+use alloc::string::String;
+use core::fmt::{self, Write};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::ByteStr;
@@ -55,6 +56,22 @@ impl Host {
     pub(crate) fn parse_prefix<'a>(whole: &ByteStr, input: &'a str) -> Parsed<'a, Host> {
         let (rest, host) = HostPart::read(input)?;
         Ok((rest, host.to_host(whole)))
+    }
+
+    /// Appends the host, as it is displayed.
+    pub(crate) fn write(&self, out: &mut String) {
+        match self {
+            Host::Name(name) if is_name(name.as_bytes()) => out.push_str(name),
+            Host::Name(_) => out.push_str("invalid"), // RFC 2606: a name that nothing answers to
+            Host::V4(ip) => {
+                for (octet, dot) in ip.octets().into_iter().zip(["", ".", ".", "."]) {
+                    out.push_str(dot);
+                    grammar::write_number(out, octet.into());
+                }
+            }
+            // Writing to a `String` cannot fail.
+            Host::V6(ip) => drop(write!(out, "[{ip}]")),
+        }
     }
 
     /// A name in lower case and without its final dot; addresses as they are.
@@ -137,27 +154,29 @@ impl<'a> HostPart<'a> {
 /// How many bytes a host at the start of `text` has, and whether they are a `hostname`: labels of at least one character
 /// with dots between, and the last does not start with a digit. All-numeric names are misspelt addresses.
 #[inline]
-fn name_at_start(text: &[u8]) -> (usize, bool) {
-    let (mut length, mut before, mut top, mut valid) = (0, b'.', b'0', true);
-    for byte in text {
-        if !class::is(*byte, HOST) {
-            break;
+pub(crate) fn name_at_start(text: &[u8]) -> (usize, bool) {
+    let (mut start, mut top, mut valid) = (0, 0, true);
+    let length = loop {
+        let mut end = start;
+        while text.get(end).is_some_and(|byte| class::is_label(*byte)) {
+            end += 1;
         }
-        if before == b'.' {
-            if *byte == b'.' {
-                valid = false;
-            }
-            top = *byte;
+        if end > start {
+            top = start;
         }
-        before = *byte;
-        length += 1;
-    }
-    (length, valid && !top.is_ascii_digit() && length <= MAX_NAME)
+        if text.get(end) != Some(&b'.') {
+            break end;
+        }
+        valid &= end > start;
+        start = end + 1;
+    };
+    let starts_well = text.get(top).is_some_and(|byte| !byte.is_ascii_digit());
+    (length, valid && length > 0 && starts_well && length <= MAX_NAME)
 }
 
 /// `IPv4address` at the start of `text`, which no more characters of a host follow, and its length: four numbers under 256
 /// without zeros before them, as the standard library reads it.
-fn ipv4(text: &[u8]) -> Option<(usize, Ipv4Addr)> {
+pub(crate) fn ipv4(text: &[u8]) -> Option<(usize, Ipv4Addr)> {
     let (mut ip, mut dots, mut octet, mut digits, mut length) = (0_u32, 0, 0_u32, 0, 0);
     for byte in text {
         match byte {
@@ -194,8 +213,8 @@ fn without_dot(name: &str) -> &str {
     name.trim_end_matches('.') // of those that were read none has two
 }
 
-fn is_name(name: &str) -> bool {
-    name_at_start(name.as_bytes()) == (name.len(), true)
+fn is_name(name: &[u8]) -> bool {
+    name_at_start(name) == (name.len(), true)
 }
 
 impl From<IpAddr> for Host {
@@ -244,7 +263,7 @@ impl fmt::Display for Host {
     /// Writes the host, an IPv6 address in brackets. Characters that no host has are left out.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Host::Name(name) if is_name(name) => f.write_str(name),
+            Host::Name(name) if is_name(name.as_bytes()) => f.write_str(name),
             Host::Name(_) => f.write_str("invalid"), // RFC 2606: a name that nothing answers to
             Host::V4(ip) => write!(f, "{ip}"),
             Host::V6(ip) => write!(f, "[{ip}]"),

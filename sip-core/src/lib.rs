@@ -112,6 +112,7 @@ mod lazy;
 mod limits;
 mod message;
 mod method;
+mod ordinary;
 mod params;
 mod parse;
 pub mod sdp;

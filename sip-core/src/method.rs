@@ -40,10 +40,15 @@ macro_rules! methods {
             }
 
             pub(crate) fn known(name: &str) -> Option<Method> {
-                Some(match name {
-                    $($name => Method::$variant,)*
-                    _ => return None,
-                })
+                Method::known_bytes(name.as_bytes())
+            }
+
+            #[inline]
+            pub(crate) fn known_bytes(name: &[u8]) -> Option<Method> {
+                $(if name == $name.as_bytes() {
+                    return Some(Method::$variant);
+                })*
+                None
             }
         }
     };

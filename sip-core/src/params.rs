@@ -2,6 +2,7 @@ use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::fmt;
 use core::hash::{Hash, Hasher};
+use core::ops::Range;
 
 use memchr::memchr;
 
@@ -82,21 +83,56 @@ impl<'a> Iterator for Entries<'a> {
     }
 }
 
+/// Where the parts of a parameter stand.
+struct Places {
+    name: Range<usize>,
+    value: Option<Range<usize>>,
+    quoted: bool,
+    /// Where what follows it starts.
+    next: usize,
+}
+
+/// The first parameter from `at` on of a text that was read before.
+#[inline]
+fn cut_at(text: &[u8], at: usize) -> Option<Places> {
+    let at = class::skip_wsp_at(text, at);
+    if text.get(at) != Some(&b';') {
+        return None;
+    }
+    let start = class::skip_wsp_at(text, at + 1);
+    let end = class::skip(text, start, PARAM_NAME);
+    let name = start..end;
+    let equals = class::skip_wsp_at(text, end);
+    if text.get(equals) != Some(&b'=') {
+        return Some(Places { name, value: None, quoted: false, next: end });
+    }
+    let start = class::skip_wsp_at(text, equals + 1);
+    if text.get(start) == Some(&b'"') {
+        let end = start + 1 + memchr(b'"', text.get(start + 1..)?)?;
+        return Some(Places { name, value: Some(start + 1..end), quoted: true, next: end + 1 });
+    }
+    let end = class::skip(text, start, PARAM_VALUE);
+    Some(Places { name, value: Some(start..end).filter(|value| !value.is_empty()), quoted: false, next: end })
+}
+
 /// The first parameter of a text that was read before, and what follows it.
 #[inline]
 fn cut(text: &str) -> Option<(Entry<'_>, &str)> {
-    let text = class::skip_wsp(class::skip_wsp(text).strip_prefix(';')?);
-    let (name, rest) = class::split(text, PARAM_NAME);
-    let Some(value) = class::skip_wsp(rest).strip_prefix('=').map(class::skip_wsp) else {
-        return Some((Entry { name, value: None, quoted: false }, rest));
-    };
-    if let Some(content) = value.strip_prefix('"') {
-        let end = memchr(b'"', content.as_bytes())?;
-        let value = content.get(..end);
-        return Some((Entry { name, value, quoted: true }, content.get(end + 1..)?));
+    let Places { name, value, quoted, next } = cut_at(text.as_bytes(), 0)?;
+    let value = value.and_then(|value| text.get(value));
+    Some((Entry { name: text.get(name)?, value, quoted }, text.get(next..)?))
+}
+
+/// The first parameter `name` of a text that was read before.
+fn find_in<'a>(text: &'a [u8], name: &str) -> Option<Option<&'a str>> {
+    let mut at = 0;
+    while let Some(Places { name: found, value, next, .. }) = cut_at(text, at) {
+        if text.get(found).is_some_and(|found| found.eq_ignore_ascii_case(name.as_bytes())) {
+            return Some(value.and_then(|value| core::str::from_utf8(text.get(value)?).ok()));
+        }
+        at = next;
     }
-    let (value, rest) = class::split(value, PARAM_VALUE);
-    Some((Entry { name, value: Some(value).filter(|value| !value.is_empty()), quoted: false }, rest))
+    None
 }
 
 impl Params {
@@ -154,7 +190,10 @@ impl Params {
     /// The parameter `name`: `None` if absent, `Some(None)` if it has no value.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Option<&str>> {
-        self.find(name).map(|entry| entry.value)
+        match &self.0 {
+            Repr::Text(text) => find_in(text.as_bytes(), name),
+            Repr::List(_) => self.find(name).map(|entry| entry.value),
+        }
     }
 
     /// The value of the parameter `name`; `None` if it is absent or has none.

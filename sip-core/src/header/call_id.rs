@@ -30,6 +30,12 @@ impl TypedHeader for CallId {
 }
 
 impl CallId {
+    /// Whether the bytes are one word and nothing else.
+    #[inline]
+    pub(crate) fn is_one(value: &[u8]) -> bool {
+        !value.is_empty() && class::all(value, GRAPHIC)
+    }
+
     /// The word that a value is, without making it.
     #[inline]
     pub(crate) fn read(value: &str) -> Result<&str, HeaderError> {

@@ -32,9 +32,6 @@ macro_rules! header_names {
             $($variant,)*
         }
 
-        /// How many names have a code of their own.
-        pub(crate) const KNOWN: usize = [$(Number::$variant),*].len();
-
         /// The names by their numbers.
         static BY_CODE: &[HeaderName] = &[$(HeaderName::$variant,)*];
 
@@ -223,6 +220,14 @@ impl Code {
     /// Any name that has no variant.
     pub(crate) const EXTENSION: Code = Code(u8::MAX);
 
+    pub(crate) const CALL_ID: Code = Code(Number::CallId as u8);
+    pub(crate) const CONTENT_LENGTH: Code = Code(Number::ContentLength as u8);
+    pub(crate) const CSEQ: Code = Code(Number::CSeq as u8);
+    pub(crate) const FROM: Code = Code(Number::From as u8);
+    pub(crate) const MAX_FORWARDS: Code = Code(Number::MaxForwards as u8);
+    pub(crate) const TO: Code = Code(Number::To as u8);
+    pub(crate) const VIA: Code = Code(Number::Via as u8);
+
     /// What a name is known by, long or compact, in any case.
     pub(crate) fn of(name: &[u8]) -> Code {
         let mut padded = [0; MAX_KNOWN];
@@ -234,31 +239,42 @@ impl Code {
             _ => return Code::EXTENSION,
         }
         padded.make_ascii_lowercase();
-        find(&words(&padded))
+        let key = words(&padded);
+        find(slot(&key), |known| *known == key)
     }
 
     /// The name at the start of a line: its length and what it is known by. `None` if it is not followed by a colon at
     /// once, if it is not known, or if it cannot be told this fast.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn at_start(line: &[u8]) -> Option<(usize, Code)> {
-        let mut padded = [0; MAX_KNOWN];
-        let head = line.first_chunk::<MAX_KNOWN>().unwrap_or_else(|| {
-            padded.iter_mut().zip(line).for_each(|(byte, from)| *byte = *from);
-            &padded
-        });
-        let [first, second, third, fourth] = head.as_chunks::<8>().0 else { return None };
+        // Most names end within two words, and then what is known has no more of them.
+        let (first, second) = match line.first_chunk::<16>()?.as_chunks::<8>().0 {
+            [first, second] => (u64::from_le_bytes(*first), u64::from_le_bytes(*second)),
+            _ => return None,
+        };
+        if let Some((bits, word)) = before_colon(first) {
+            let code = find(slot(&[word, 0, 0, 0]), |[a, ..]| *a == word);
+            return (code != Code::EXTENSION).then_some((bits as usize / 8, code));
+        }
+        let first = lower(first);
+        if let Some((bits, word)) = before_colon(second) {
+            let code = find(slot(&[first, word, 0, 0]), |[a, b, ..]| *a == first && *b == word);
+            return (code != Code::EXTENSION).then_some((8 + bits as usize / 8, code));
+        }
+        Code::at_start_of_long(line)
+    }
+
+    #[inline(never)]
+    fn at_start_of_long(line: &[u8]) -> Option<(usize, Code)> {
+        let [first, second, third, fourth] = line.first_chunk::<MAX_KNOWN>()?.as_chunks::<8>().0 else { return None };
         let [first, second, third, fourth] = [first, second, third, fourth].map(|word| u64::from_le_bytes(*word));
-        let (length, key) = if let Some((bits, word)) = before_colon(first) {
-            (bits, [word, 0, 0, 0])
-        } else if let Some((bits, word)) = before_colon(second) {
-            (64 + bits, [lower(first), word, 0, 0])
-        } else if let Some((bits, word)) = before_colon(third) {
+        let (length, key) = if let Some((bits, word)) = before_colon(third) {
             (128 + bits, [lower(first), lower(second), word, 0])
         } else {
             let (bits, word) = before_colon(fourth)?;
             (192 + bits, [lower(first), lower(second), lower(third), word])
         };
-        let code = find(&key);
+        let code = find(slot(&key), |known| *known == key);
         (code != Code::EXTENSION).then_some((length as usize / 8, code))
     }
 
@@ -268,8 +284,8 @@ impl Code {
     }
 
     /// The number, from 0.
-    pub(crate) fn index(self) -> usize {
-        usize::from(self.0)
+    pub(crate) const fn index(self) -> usize {
+        self.0 as usize
     }
 }
 
@@ -306,6 +322,7 @@ fn words(name: &[u8; MAX_KNOWN]) -> Key {
 }
 
 /// Where in [`SLOTS`] to look for a name.
+#[inline(always)]
 const fn slot(key: &Key) -> usize {
     let mixed = key[0] ^ key[1].rotate_left(23) ^ key[2].rotate_left(41) ^ key[3].rotate_left(11);
     (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 55) as usize
@@ -313,8 +330,8 @@ const fn slot(key: &Key) -> usize {
 
 const SLOT_COUNT: usize = 512;
 
-/// The keys of [`WRITTEN`], in its order.
-static KEYS: [Key; WRITTEN.len()] = keys();
+/// The keys of [`WRITTEN`] with their codes, in its order.
+static KEYS: [(Key, Code); WRITTEN.len()] = keys();
 
 /// Where in [`KEYS`] the key is that [`slot`] gives this place, or gave it one just before that was taken.
 static SLOTS: [u8; SLOT_COUNT] = slots();
@@ -323,17 +340,18 @@ static SLOTS: [u8; SLOT_COUNT] = slots();
 const FREE: u8 = u8::MAX;
 
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
-const fn keys() -> [Key; WRITTEN.len()] {
-    let mut keys = [[0; MAX_KNOWN / 8]; WRITTEN.len()];
+const fn keys() -> [(Key, Code); WRITTEN.len()] {
+    let mut keys = [([0; MAX_KNOWN / 8], Code::EXTENSION); WRITTEN.len()];
     let mut index = 0;
     while index < WRITTEN.len() {
         let name = WRITTEN[index].0.as_bytes();
         let mut at = 0;
         while at <= name.len() {
             let byte = if at < name.len() { name[at].to_ascii_lowercase() } else { b':' };
-            keys[index][at / 8] |= (byte as u64) << (at % 8 * 8);
+            keys[index].0[at / 8] |= (byte as u64) << (at % 8 * 8);
             at += 1;
         }
+        keys[index].1 = Code(WRITTEN[index].1);
         index += 1;
     }
     keys
@@ -347,7 +365,7 @@ const fn slots() -> [u8; SLOT_COUNT] {
     let mut slots = [FREE; SLOT_COUNT];
     let mut index = 0;
     while index < WRITTEN.len() {
-        let mut place = slot(&keys[index]);
+        let mut place = slot(&keys[index].0);
         while slots[place] != FREE {
             place = (place + 1) % SLOT_COUNT;
         }
@@ -357,16 +375,15 @@ const fn slots() -> [u8; SLOT_COUNT] {
     slots
 }
 
-#[inline]
-fn find(key: &Key) -> Code {
-    let [a, b, c, d] = *key;
-    let mut place = slot(key);
+/// What the name is known by whose place is this slot and whose key is the one that is wanted.
+#[inline(always)]
+fn find(slot: usize, is_wanted: impl Fn(&Key) -> bool) -> Code {
+    let mut place = slot;
     while let Some(index) = SLOTS.get(place % SLOT_COUNT).map(|index| usize::from(*index))
-        && let Some([known_a, known_b, known_c, known_d]) = KEYS.get(index)
+        && let Some((key, code)) = KEYS.get(index)
     {
-        // Word by word: what was just stored in words is slow to be loaded as more than a word.
-        if *known_a == a && *known_b == b && (known_c ^ c) | (known_d ^ d) == 0 {
-            return WRITTEN.get(index).map_or(Code::EXTENSION, |(_, code)| Code(*code));
+        if is_wanted(key) {
+            return *code;
         }
         place += 1;
     }
@@ -521,7 +538,6 @@ mod tests {
             }
             assert_eq!(BY_CODE[usize::from(*code)].code(), Code(*code));
         }
-        assert_eq!(KNOWN, BY_CODE.len());
         for line in [
             "X-Thing: 1",
             "Via : 1",

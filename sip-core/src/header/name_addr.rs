@@ -8,7 +8,7 @@ use super::{HeaderError, HeaderName};
 use crate::class::{self, PARAM_VALUE, skip_wsp, trim_wsp};
 use crate::grammar::{self, Deviation, ParamsPart, Parsed, Stop};
 use crate::uri::UriPart;
-use crate::{ByteStr, Params, Uri};
+use crate::{ByteStr, Params, Uri, ordinary};
 
 /// An address with an optional name to show and the header's parameters: `"Alice" <sip:alice@atlanta.com>;tag=1`
 /// (RFC 3261 §20.10, §25.1: `name-addr` and `addr-spec`).
@@ -60,7 +60,10 @@ impl NameAddr {
 
     /// Reads one value of `header`, which says what it expected if the value is none.
     pub(crate) fn parse_value(value: &ByteStr, header: HeaderName) -> Result<NameAddr, HeaderError> {
-        AddressPart::read(value, header).map(|part| part.to_address(value))
+        match ordinary::address(value.as_bytes()) {
+            Some(address) => Ok(address.to_address(value, 0)),
+            None => AddressPart::read(value, header).map(|part| part.to_address(value)),
+        }
     }
 
     pub(crate) fn write(&self, out: &mut String) {
@@ -68,8 +71,12 @@ impl NameAddr {
             grammar::write_quoted(out, name);
             out.push(' ');
         }
-        // Writing to a `String` cannot fail.
-        let _ = write!(out, "<{}>", self.uri);
+        out.push('<');
+        if !self.uri.as_sip().is_some_and(|uri| uri.write_plain(out)) {
+            // Writing to a `String` cannot fail.
+            let _ = write!(out, "{}", self.uri);
+        }
+        out.push('>');
         self.params.write(out);
     }
 }

@@ -1,12 +1,11 @@
 use alloc::string::{String, ToString};
-use core::fmt::Write;
 use core::net::IpAddr;
 
 use super::{HeaderError, HeaderName, Repetition, TypedHeader};
 use crate::class::{self, TOKEN, skip_wsp};
 use crate::grammar::{self, Deviation, ParamsPart, Parsed};
 use crate::host::HostPart;
-use crate::{ByteStr, Host, Params};
+use crate::{ByteStr, Host, Params, ordinary};
 
 /// One hop that a request has passed and its response has to pass (RFC 3261 §20.42).
 ///
@@ -118,9 +117,8 @@ impl<'a> ViaPart<'a> {
     }
 
     fn to_via(&self, whole: &ByteStr) -> Via {
-        let known = ["UDP", "TCP", "TLS", "WS", "WSS"].into_iter().find(|known| *known == self.transport);
         Via {
-            transport: known.map_or_else(|| whole.share(self.transport), ByteStr::from_static),
+            transport: Via::known_transport(self.transport.as_bytes()).unwrap_or_else(|| whole.share(self.transport)),
             host: self.host.to_host(whole),
             port: self.port,
             params: self.params.to_params(whole),
@@ -154,6 +152,18 @@ impl Via {
         super::whole(value, ViaPart::read).map(drop).map_err(Self::malformed)
     }
 
+    /// A transport that needs no memory of its own.
+    pub(crate) fn known_transport(name: &[u8]) -> Option<ByteStr> {
+        Some(ByteStr::from_static(match name {
+            b"UDP" => "UDP",
+            b"TCP" => "TCP",
+            b"TLS" => "TLS",
+            b"WS" => "WS",
+            b"WSS" => "WSS",
+            _ => return None,
+        }))
+    }
+
     /// Reads one value, which was cut out of `whole`.
     pub(crate) fn read(value: &str, whole: &ByteStr) -> Result<Via, HeaderError> {
         super::whole(value, ViaPart::read).map(|part| part.to_via(whole)).map_err(Self::malformed)
@@ -171,14 +181,17 @@ impl TypedHeader for Via {
     const REPETITION: Repetition = Repetition::Values;
 
     fn parse_value(value: ByteStr) -> Result<Self, HeaderError> {
-        Via::read(&value, &value)
+        match ordinary::hop(value.as_bytes(), 0) {
+            Some((hop, end)) if end == value.as_bytes().len() => Ok(hop.to_via(&value, 0)),
+            _ => Via::read(&value, &value),
+        }
     }
 
     fn write(&self, out: &mut String) {
         out.push_str("SIP/2.0/");
         grammar::write_token(out, &self.transport, "UDP");
-        // Writing to a `String` cannot fail.
-        let _ = write!(out, " {}", self.host);
+        out.push(' ');
+        self.host.write(out);
         if let Some(port) = self.port {
             out.push(':');
             grammar::write_number(out, port.into());

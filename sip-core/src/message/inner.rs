@@ -1,16 +1,17 @@
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
 
 use bytes::Bytes;
-use memchr::memchr;
 
-use crate::header::{AddressPart, Code, ContentLength, ContentType, KNOWN, To};
-use crate::headers::{Row, narrow, written};
+use super::checked::{Checked, Hop, MandatoryError, Marks, Tag};
+use crate::header::{AddressPart, ContentLength, ContentType, To};
+use crate::headers::{Place, narrow, written};
 use crate::lazy::Lazy;
+use crate::ordinary;
 use crate::{
-    Anomaly, ByteStr, CSeq, CallId, HeaderError, HeaderName, Headers, Host, MaxForwards, Method, NameAddr, Params,
-    TypedHeader, Uri, Via, class, grammar,
+    Anomaly, ByteStr, CSeq, CallId, HeaderName, Headers, Host, NameAddr, Params, TypedHeader, Uri, Via, grammar,
 };
 
 /// The headers and the body of a message, whose mandatory headers were checked and become values when asked for.
@@ -18,10 +19,14 @@ use crate::{
 pub(crate) struct Core {
     headers: Headers,
     body: Bytes,
+    /// Where the topmost Via stands, if it was received.
+    hop: Hop,
     /// The topmost Via; `None` if the message has none.
     via: Lazy<Option<Via>>,
-    from: Lazy<NameAddr>,
-    to: Lazy<NameAddr>,
+    from: Lazy<Box<NameAddr>>,
+    to: Lazy<Box<NameAddr>>,
+    from_tag: Tag,
+    to_tag: Tag,
     call_id: Lazy<ByteStr>,
     cseq: CSeq,
     /// How many bytes of line breaks came before the message.
@@ -30,19 +35,6 @@ pub(crate) struct Core {
     end: u32,
     /// Whether nothing was changed since it was received.
     untouched: bool,
-}
-
-/// A mandatory header that is not there or not right.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum MandatoryError {
-    Missing(HeaderName),
-    Invalid(HeaderError),
-}
-
-impl core::convert::From<HeaderError> for MandatoryError {
-    fn from(error: HeaderError) -> Self {
-        MandatoryError::Invalid(error)
-    }
 }
 
 /// What `via()` gives for a message that has none. Its name is one that nothing answers to (RFC 2606 §2).
@@ -63,126 +55,43 @@ pub(crate) fn is_mandatory(name: &HeaderName) -> bool {
     matches!(name, Some(HeaderName::From | HeaderName::To | HeaderName::CallId | HeaderName::CSeq))
 }
 
-/// Headers whose mandatory ones are there, once where they may stand once, and valid.
-pub(crate) struct Checked {
-    pub(crate) cseq: CSeq,
-    pub(crate) has_via: bool,
-    pub(crate) content_length: Option<usize>,
-}
-
-/// Where the headers stand that have a code.
-struct Index<'a> {
-    headers: &'a Headers,
-    /// The start of the message, if all rows are as they were received and it is UTF-8.
-    text: Option<&'a str>,
-    /// The row of the first, counted from 1.
-    first: [u32; KNOWN],
-    repeated: [bool; KNOWN],
-}
-
-impl<'a> Index<'a> {
-    fn new(headers: &'a Headers, text: Option<&'a str>) -> Self {
-        let mut index = Index { headers, text, first: [0; KNOWN], repeated: [false; KNOWN] };
-        for (row, count) in headers.rows().iter().zip(1..) {
-            let code = row.name.index();
-            match index.first.get_mut(code) {
-                Some(first @ 0) => *first = count,
-                Some(_) => {
-                    if let Some(repeated) = index.repeated.get_mut(code) {
-                        *repeated = true;
-                    }
-                }
-                None => {}
-            }
-        }
-        index
-    }
-
-    #[inline]
-    fn row(&self, code: Code) -> Option<&'a Row> {
-        let first = *self.first.get(code.index())?;
-        self.headers.rows().get((first as usize).checked_sub(1)?)
-    }
-
-    /// The value of a header that may stand once.
-    #[inline]
-    fn once(&self, name: &'static HeaderName) -> Result<Option<&'a str>, HeaderError> {
-        let code = name.code();
-        if self.repeated.get(code.index()) == Some(&true) {
-            return Err(HeaderError::Repeated { header: name.clone() });
-        }
-        Ok(self.row(code).map(|row| self.value(row)))
-    }
-
-    /// The value of a header that must stand once.
-    #[inline]
-    fn mandatory(&self, name: &'static HeaderName) -> Result<&'a str, MandatoryError> {
-        self.once(name)?.ok_or_else(|| MandatoryError::Missing(name.clone()))
-    }
-
-    #[inline]
-    fn value(&self, row: &Row) -> &'a str {
-        match self.text {
-            Some(text) => text.get(row.value as usize..row.value_end as usize).unwrap_or_default(),
-            None => self.headers.value(row),
-        }
-    }
-
-    /// The first of the values of a list header; [`HeaderError::TooManyValues`] if there are more than the limits allow.
-    fn first_item(&self, name: &'static HeaderName) -> Result<Option<&'a str>, HeaderError> {
-        let code = name.code();
-        let Some(row) = self.row(code) else { return Ok(None) };
-        let value = self.value(row);
-        if self.repeated.get(code.index()) == Some(&true) || memchr(b',', value.as_bytes()).is_some() {
-            self.headers.check_length(name)?;
-            return Ok(self.headers.first_value(name));
-        }
-        Ok(Some(class::trim_wsp(value)).filter(|item| !item.is_empty()))
-    }
-}
-
-impl Checked {
-    /// Checks the mandatory headers, and that those which may stand once do. A Via may be missing.
-    ///
-    /// `text` is the start of the message, if all rows are as they were received and it is UTF-8.
-    pub(crate) fn new(headers: &Headers, text: Option<&str>) -> Result<Checked, MandatoryError> {
-        let index = Index::new(headers, text);
-        let content_length = index.once(&HeaderName::ContentLength)?.map(ContentLength::read).transpose()?;
-        let via = index.first_item(&HeaderName::Via)?;
-        via.map(Via::check).transpose()?;
-        CallId::read(index.mandatory(&HeaderName::CallId)?)?;
-        let cseq = index.mandatory(&HeaderName::CSeq)?;
-        let (number, method) = CSeq::read(cseq)?;
-        let extension = || Method::Extension(headers.received().share(method));
-        let cseq = CSeq { number, method: Method::known(method).unwrap_or_else(extension) };
-        AddressPart::read(index.mandatory(&HeaderName::From)?, HeaderName::From)?;
-        AddressPart::read(index.mandatory(&HeaderName::To)?, HeaderName::To)?;
-        index.once(&HeaderName::MaxForwards)?.map(MaxForwards::read).transpose()?;
-        let content_length = content_length.map(|ContentLength(length)| length);
-        Ok(Checked { cseq, has_via: via.is_some(), content_length })
-    }
-}
-
 impl Core {
     /// A message of headers that were checked, and of a body that is this range of what was received
     /// after line breaks of so many bytes.
-    #[inline]
-    pub(crate) fn received(headers: Headers, cseq: CSeq, before: usize, body: Range<usize>) -> Core {
+    #[inline(always)]
+    pub(crate) fn received(headers: Headers, checked: Checked, before: usize, body: Range<usize>) -> Core {
         let end = narrow(body.end);
         let body = if body.is_empty() { Bytes::new() } else { headers.received().bytes().slice(body) };
-        Core { before: narrow(before), end, untouched: true, ..Core::of(headers, cseq, body) }
+        let Checked { cseq, hop, from_tag, to_tag, .. } = checked;
+        let tags = (from_tag, to_tag);
+        Core { hop, before: narrow(before), end, untouched: true, ..Core::of(headers, cseq, tags, body) }
     }
 
-    #[inline]
-    fn of(headers: Headers, cseq: CSeq, body: Bytes) -> Core {
-        let (via, from, to, call_id) = (Lazy::new(), Lazy::new(), Lazy::new(), Lazy::new());
-        Core { headers, body, via, from, to, call_id, cseq, before: 0, end: 0, untouched: false }
+    #[inline(always)]
+    fn of(headers: Headers, cseq: CSeq, (from_tag, to_tag): (Tag, Tag), body: Bytes) -> Core {
+        Core {
+            headers,
+            body,
+            hop: Hop::Unknown,
+            via: Lazy::new(),
+            from: Lazy::new(),
+            to: Lazy::new(),
+            from_tag,
+            to_tag,
+            call_id: Lazy::new(),
+            cseq,
+            before: 0,
+            end: 0,
+            untouched: false,
+        }
     }
 
     /// A message that was built, if its mandatory headers are right.
     pub(crate) fn built(headers: Headers) -> Result<Core, MandatoryError> {
-        let Checked { cseq, .. } = Checked::new(&headers, None)?;
-        let mut core = Core::of(headers, cseq, Bytes::new());
+        let mut marks = Marks::default();
+        headers.rows().iter().zip(1..).for_each(|(row, count)| marks.note(row.name, count));
+        let Checked { cseq, from_tag, to_tag, .. } = Checked::new(&headers, &marks)?;
+        let mut core = Core::of(headers, cseq, (from_tag, to_tag), Bytes::new());
         core.write_content_length();
         Ok(core)
     }
@@ -191,7 +100,8 @@ impl Core {
     pub(crate) fn for_response(&self, more: &Headers, keep: impl Fn(&HeaderName) -> bool) -> Core {
         let mut headers = self.headers.only(keep);
         headers.append(more);
-        let mut core = Core::of(headers, self.cseq.clone(), Bytes::new());
+        let tags = (self.from_tag.clone(), self.to_tag.clone());
+        let mut core = Core { hop: self.hop, ..Core::of(headers, self.cseq.clone(), tags, Bytes::new()) };
         core.write_content_length();
         core
     }
@@ -206,8 +116,15 @@ impl Core {
 
     /// The topmost Via; one that is malformed, which was below the top before, reads as none.
     fn top_via(&self) -> Option<&Via> {
-        let read = |value: &str, whole: &ByteStr| Via::read(grammar::list(value).next()?, whole).ok();
-        self.via.get_or_make(|| self.headers.read_first(&HeaderName::Via, read)).as_ref()
+        self.via
+            .get_or_make(|| {
+                if let Hop::At(value, hop) = self.hop {
+                    return Some(hop.to_via(self.headers.received(), value as usize));
+                }
+                let read = |value: &str, whole: &ByteStr| Via::read(grammar::list(value).next()?, whole).ok();
+                self.headers.read_first(&HeaderName::Via, read)
+            })
+            .as_ref()
     }
 
     pub(crate) fn has_via(&self) -> bool {
@@ -215,29 +132,43 @@ impl Core {
     }
 
     pub(crate) fn from(&self) -> &NameAddr {
-        self.from.get_or_make(|| self.address(HeaderName::From))
+        self.from.get_or_make(|| Box::new(self.address(HeaderName::From)))
     }
 
     pub(crate) fn to(&self) -> &NameAddr {
-        self.to.get_or_make(|| self.address(HeaderName::To))
+        self.to.get_or_make(|| Box::new(self.address(HeaderName::To)))
     }
 
     /// The tag of a mandatory address, without making a value of the rest. One in quotes with backslashes is a value.
-    fn tag<'a>(&'a self, name: &HeaderName, address: impl FnOnce() -> &'a NameAddr) -> Option<&'a str> {
-        let tag = AddressPart::tag_of(self.headers.raw(name)?)?;
-        if tag.contains('\\') { address().tag() } else { Some(tag) }
+    fn tag<'a>(&'a self, tag: &Tag, name: &HeaderName, address: impl FnOnce() -> &'a NameAddr) -> Option<&'a str> {
+        match tag {
+            Tag::None => None,
+            Tag::At(value, tag) => {
+                let tag = self.headers.received().as_bytes().get(tag.within(*value as usize))?;
+                core::str::from_utf8(tag).ok()
+            }
+            Tag::Unknown => {
+                let tag = AddressPart::tag_of(self.headers.raw(name)?)?;
+                if tag.contains('\\') { address().tag() } else { Some(tag) }
+            }
+        }
     }
 
     pub(crate) fn tag_of_from(&self) -> Option<&str> {
-        self.tag(&HeaderName::From, || self.from())
+        self.tag(&self.from_tag, &HeaderName::From, || self.from())
     }
 
     pub(crate) fn tag_of_to(&self) -> Option<&str> {
-        self.tag(&HeaderName::To, || self.to())
+        self.tag(&self.to_tag, &HeaderName::To, || self.to())
     }
 
     /// A mandatory address, which was found to be valid when it was received or set.
     fn address(&self, name: HeaderName) -> NameAddr {
+        if let Some(row) = self.headers.first_row(&name).filter(|row| row.place == Place::Received)
+            && let Some(address) = ordinary::address(self.headers.value_bytes(row))
+        {
+            return address.to_address(self.headers.received(), row.value as usize);
+        }
         let read = |value: &str, whole: &ByteStr| {
             AddressPart::read(value, HeaderName::From).ok().map(|part| part.to_address(whole))
         };
@@ -246,6 +177,10 @@ impl Core {
 
     pub(crate) fn call_id(&self) -> &ByteStr {
         self.call_id.get_or_make(|| {
+            // That it is one word of ASCII was checked.
+            if let Some(row) = self.headers.first_row(&HeaderName::CallId).filter(|row| row.place == Place::Received) {
+                return self.headers.received().part(row.value as usize..row.value_end as usize);
+            }
             let read = |value: &str, whole: &ByteStr| CallId::read(value).map(|id| whole.share(id)).ok();
             self.headers.read(&HeaderName::CallId, read).flatten().unwrap_or_default()
         })
@@ -335,7 +270,7 @@ impl Core {
 
     /// Lets the topmost Via be read again.
     pub(crate) fn refresh_via(&mut self) {
-        self.via = Lazy::new();
+        (self.hop, self.via) = (Hop::Unknown, Lazy::new());
     }
 
     /// Sets the number of the CSeq; the method stays.
@@ -363,7 +298,7 @@ impl Core {
             return;
         }
         self.edit().set_text(&HeaderName::To, &value);
-        self.to = Lazy::new();
+        (self.to, self.to_tag) = (Lazy::new(), Tag::Unknown);
     }
 
     /// Sets one of From, To, Call-ID and CSeq, if it reads as one.
@@ -383,6 +318,7 @@ impl Core {
         if valid {
             self.edit().set_text(name, &value);
             (self.from, self.to, self.call_id) = (Lazy::new(), Lazy::new(), Lazy::new());
+            (self.from_tag, self.to_tag) = (Tag::Unknown, Tag::Unknown);
         }
     }
 

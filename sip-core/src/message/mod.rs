@@ -1,5 +1,6 @@
 //! Messages (RFC 3261 §7): what is common to requests and responses, and what is not.
 
+mod checked;
 mod headers_mut;
 mod inner;
 mod request;
@@ -19,7 +20,8 @@ pub use request_builder::{BuildError, RequestBuilder};
 pub use response::Response;
 pub use response_builder::ResponseBuilder;
 
-pub(crate) use self::inner::{Checked, Core, MandatoryError};
+pub(crate) use self::checked::{Checked, Hop, MandatoryError, Marks};
+pub(crate) use self::inner::Core;
 pub(crate) use response::ReasonPhrase;
 
 use crate::{Anomaly, ByteStr, CSeq, Headers, Limits, NameAddr, ParseError, Via};

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::{Core, HeadersMut, RequestBuilder};
 use crate::headers::narrow;
 use crate::lazy::Lazy;
+use crate::ordinary::{self, UriSpans};
 use crate::{Anomaly, ByteStr, CSeq, HeaderName, Headers, MaxForwards, Method, NameAddr, SipUri, Uri, Via};
 
 /// A request (RFC 3261 §7.1) whose mandatory headers are there and valid.
@@ -32,6 +33,8 @@ enum RequestUri {
     Received {
         line_len: u32,
         range: Range<u32>,
+        /// Its parts, in what was received, if it is in the usual form.
+        spans: Option<UriSpans>,
         value: Lazy<Uri>,
     },
     Set(Uri),
@@ -45,8 +48,8 @@ impl Request {
 
     /// A request that was received, with a request line of this length and a valid URI in it.
     #[inline]
-    pub(crate) fn received(uri: Range<u32>, line_len: usize, core: Core) -> Self {
-        let uri = RequestUri::Received { line_len: narrow(line_len), range: uri, value: Lazy::new() };
+    pub(crate) fn received(uri: Range<u32>, spans: Option<UriSpans>, line_len: usize, core: Core) -> Self {
+        let uri = RequestUri::Received { line_len: narrow(line_len), range: uri, spans, value: Lazy::new() };
         Request { parts: Arc::new(Parts { uri, core }) }
     }
 
@@ -76,7 +79,10 @@ impl Request {
         let Parts { uri, core, .. } = &*self.parts;
         match uri {
             RequestUri::Set(uri) => uri,
-            RequestUri::Received { range, value, .. } => value.get_or_make(|| {
+            RequestUri::Received { range, spans, value, .. } => value.get_or_make(|| {
+                if let Some(spans) = spans {
+                    return spans.to_uri(core.headers().received(), 0);
+                }
                 let text = core.received_part(range.clone());
                 Uri::parse(&text).unwrap_or(Uri::Other(text))
             }),
@@ -149,8 +155,12 @@ impl Request {
     /// How many more proxies the request may pass; `None` if it does not say (RFC 3261 §16.3, step 3).
     #[must_use]
     pub fn max_forwards(&self) -> Option<u8> {
-        let value = self.parts.core.headers().raw(&HeaderName::MaxForwards)?;
-        MaxForwards::read(value).ok().map(|MaxForwards(hops)| hops)
+        let headers = self.parts.core.headers();
+        let row = headers.first_row(&HeaderName::MaxForwards)?;
+        if let Some(hops) = ordinary::whole_number(headers.value_bytes(row)).and_then(|hops| u8::try_from(hops).ok()) {
+            return Some(hops);
+        }
+        MaxForwards::read(headers.value(row)).ok().map(|MaxForwards(hops)| hops)
     }
 
     /// The headers.

@@ -20,53 +20,66 @@ use self::rows::{Found, next_row};
 use self::start_line::{Recognised, StartLine, recognise};
 use crate::body::FragmentLine;
 use crate::header::Code;
-use crate::headers::Row;
-use crate::message::{Checked, Core, ReasonPhrase};
-use crate::{HeaderName, Headers, Limits, Message, Method, Request, Response};
+use crate::headers::{Row, narrow};
+use crate::message::{Checked, Core, Hop, Marks, ReasonPhrase};
+use crate::ordinary::{self, UriSpans};
+use crate::{ByteStr, HeaderName, Headers, Limits, Message, Method, Request, Response};
 
 /// Reads one message; see [`Message::parse`].
 pub(crate) fn message(datagram: Bytes, limits: &Limits) -> Result<Message, ParseError> {
     let received = datagram.len();
     let bytes = without_leading_line_breaks(datagram);
     let before = received - bytes.len();
-    let line_end = memchr(b'\n', &bytes).map_or(bytes.len(), |at| at + 1);
-    let line = bytes.get(..line_end).unwrap_or_default();
-    let line = line.strip_suffix(b"\r\n").unwrap_or(line);
-    let Some(recognised) = recognise(line) else {
-        return Err(ParseError::new(ParseErrorKind::NotSip, None));
+    let mut uri_spans = None;
+    let (start, line_end, answerable) = match ordinary_request(&bytes, limits) {
+        Some((start, uri, line_end)) => {
+            let is_ack = bytes.starts_with(b"ACK ");
+            uri_spans = Some(uri);
+            (start, line_end, !is_ack)
+        }
+        None => {
+            let line_end = memchr(b'\n', &bytes).map_or(bytes.len(), |at| at + 1);
+            let line = bytes.get(..line_end).unwrap_or_default();
+            let line = line.strip_suffix(b"\r\n").unwrap_or(line);
+            let Some(recognised) = recognise(line) else {
+                return Err(ParseError::new(ParseErrorKind::NotSip, None));
+            };
+            let answerable = matches!(&recognised, Recognised::Request { method, .. } if *method != "ACK");
+            match start_line(&bytes, line, &recognised, limits) {
+                Ok(start) => (start, line_end, answerable),
+                Err(kind) => return Err(ParseError::new(kind, answerable.then_some(bytes))),
+            }
+        }
     };
-    let answerable = matches!(&recognised, Recognised::Request { method, .. } if *method != "ACK");
-    let (start, section) = match start_and_section(&bytes, line, &recognised, line_end, limits) {
-        Ok(read) => read,
+    let section = match section(&bytes, line_end, limits) {
+        Ok(section) => section,
         Err(kind) => return Err(ParseError::new(kind, answerable.then_some(bytes))),
     };
-    let is_folded = section.lines > section.rows.len() + 1;
     let mut headers = Headers::of(bytes, section.rows, limits.max_list_items);
-    let text = headers.received().as_bytes().get(..section.end).unwrap_or_default();
-    let checked = match core::str::from_utf8(text) {
-        Ok(text) if !is_folded => Checked::new(&headers, Some(text)),
-        _ => {
-            headers.restore();
-            Checked::new(&headers, None)
-        }
-    };
-    let checked = match checked.map_err(ParseErrorKind::from).and_then(|checked| {
-        let body_len = body_len(&headers, section.end, checked.content_length, limits)?;
-        if !checked.has_via {
-            return Err(ParseErrorKind::Missing(HeaderName::Via));
-        }
-        match &start {
-            StartLine::Request { method, .. } if *method != checked.cseq.method => Err(mismatch(method)),
-            _ => Ok((checked.cseq, body_len)),
-        }
-    }) {
+    if !section.plain {
+        headers.restore();
+    }
+    let refused =
+        |headers: &Headers, kind| Err(ParseError::new(kind, answerable.then(|| headers.received().bytes().clone())));
+    let checked = match Checked::new(&headers, &section.marks) {
         Ok(checked) => checked,
-        Err(kind) => return Err(ParseError::new(kind, answerable.then(|| headers.received().bytes().clone()))),
+        Err(error) => return refused(&headers, error.into()),
     };
-    let (cseq, body_len) = checked;
-    let core = Core::received(headers, cseq, before, section.end..section.end + body_len);
+    let body_len = match body_len(&headers, section.end, checked.content_length, limits) {
+        Ok(body_len) => body_len,
+        Err(kind) => return refused(&headers, kind),
+    };
+    if matches!(checked.hop, Hop::None) {
+        return refused(&headers, ParseErrorKind::Missing(HeaderName::Via));
+    }
+    if let StartLine::Request { method, .. } = &start
+        && *method != checked.cseq.method
+    {
+        return refused(&headers, mismatch(method));
+    }
+    let core = Core::received(headers, checked, before, section.end..section.end + body_len);
     Ok(match start {
-        StartLine::Request { uri, .. } => Message::Request(Request::received(uri, line_end, core)),
+        StartLine::Request { uri, .. } => Message::Request(Request::received(uri, uri_spans, line_end, core)),
         StartLine::Response { status, reason } => Message::Response(Response::received(status, reason, line_end, core)),
     })
 }
@@ -89,25 +102,39 @@ fn mismatch(method: &Method) -> ParseErrorKind {
     }
 }
 
-fn start_and_section(
+/// The request line, with its URI checked, and where the headers start, of a message whose first line is in the usual form.
+#[inline(always)]
+fn ordinary_request(bytes: &Bytes, limits: &Limits) -> Option<(StartLine, UriSpans, usize)> {
+    let line = ordinary::request_line(bytes)?;
+    let fits = bytes.len() <= longest(limits) && line.end - b"\r\n".len() <= limits.max_start_line;
+    let method = fits.then(|| bytes.get(line.method.clone())).flatten()?;
+    let extension = || Method::Extension(ByteStr::from_utf8(bytes.slice(line.method)).unwrap_or_default());
+    let method = Method::known_bytes(method).unwrap_or_else(extension);
+    Some((StartLine::Request { method, uri: narrow(line.uri.start)..narrow(line.uri.end) }, line.uri_spans, line.end))
+}
+
+/// How many bytes a message may have.
+fn longest(limits: &Limits) -> usize {
+    limits.max_message.min(usize::try_from(u32::MAX).unwrap_or(usize::MAX))
+}
+
+fn start_line(
     bytes: &Bytes,
     line: &[u8],
     recognised: &Recognised<'_>,
-    line_end: usize,
     limits: &Limits,
-) -> Result<(StartLine, Section), ParseErrorKind> {
-    let limit = limits.max_message.min(usize::try_from(u32::MAX).unwrap_or(usize::MAX));
+) -> Result<StartLine, ParseErrorKind> {
+    let limit = longest(limits);
     if bytes.len() > limit {
         return Err(ParseErrorKind::MessageTooLarge { len: bytes.len(), limit });
     }
     if line.len() > limits.max_start_line {
         return Err(ParseErrorKind::StartLineTooLong { limit: limits.max_start_line });
     }
-    let start = match recognised {
-        Recognised::Request { method, uri, version } => start_line::request(bytes, line, method, uri, *version)?,
-        Recognised::Response => start_line::response(bytes, line)?,
-    };
-    Ok((start, section(bytes, line_end, limits)?))
+    match recognised {
+        Recognised::Request { method, uri, version } => start_line::request(bytes, line, method, uri, *version),
+        Recognised::Response => start_line::response(bytes, line),
+    }
 }
 
 /// Line breaks in front of a message are keep-alives (RFC 3261 §7.5).
@@ -121,11 +148,13 @@ struct Section {
     rows: Vec<Row>,
     /// Where the body starts.
     end: usize,
-    /// How many lines there are, with the empty one.
-    lines: usize,
+    /// Whether all rows are one line of printable ASCII each.
+    plain: bool,
+    marks: Marks,
 }
 
 /// Reads the header section that starts at `start`.
+#[inline(always)] // so that what was found is not moved about
 fn section(bytes: &[u8], start: usize, limits: &Limits) -> Result<Section, ParseErrorKind> {
     let section = rows(bytes, start, limits);
     if section.as_ref().is_ok_and(|section| section.end - start <= limits.max_header_section) {
@@ -151,12 +180,13 @@ fn body_start(bytes: &[u8], start: usize) -> Result<usize, ParseErrorKind> {
 /// The length of a header that most are shorter than, in bytes: for a first guess at how many there are.
 const SHORT_ROW: usize = 32;
 
+#[inline(always)]
 fn rows(bytes: &[u8], start: usize, limits: &Limits) -> Result<Section, ParseErrorKind> {
     let guess = bytes.len().saturating_sub(start).min(1_024) / SHORT_ROW;
     let mut rows: Vec<Row> = Vec::with_capacity(guess.min(limits.max_headers));
-    let (mut at, mut lines) = (start, 1);
+    let (mut at, mut plain, mut marks) = (start, true, Marks::default());
     while let Some(found) = next_row(bytes, at) {
-        let Ok(Found { row, next, lines: more }) = found else {
+        let Ok(Found { row, next, .. }) = found else {
             return Err(ParseErrorKind::HeaderLine { line: rows.len() + 1 });
         };
         if rows.len() >= limits.max_headers {
@@ -166,14 +196,15 @@ fn rows(bytes: &[u8], start: usize, limits: &Limits) -> Result<Section, ParseErr
             let header = name(bytes, &row);
             return Err(ParseErrorKind::HeaderTooLong { header, limit: limits.max_header_value });
         }
+        plain &= row.plain;
         rows.push(row);
-        lines += more;
+        marks.note(row.name, narrow(rows.len()));
         at = next;
     }
     if !bytes.get(at..).is_some_and(|rest| rest.starts_with(b"\r\n")) {
         return Err(ParseErrorKind::NoEmptyLine);
     }
-    Ok(Section { rows, end: at + 2, lines })
+    Ok(Section { rows, end: at + 2, plain, marks })
 }
 
 fn name(bytes: &[u8], row: &Row) -> HeaderName {

@@ -2,42 +2,37 @@
 
 use crate::class::{self, TOKEN, WSP};
 use crate::header::Code;
-use crate::headers::{Place, Row, narrow};
+use crate::headers::{Place, Row};
 
 /// A row, and what there is to know of it besides.
 pub(super) struct Found {
     pub(super) row: Row,
     /// Where the next row starts.
     pub(super) next: usize,
-    /// How many lines it has: more than one if it is folded.
-    pub(super) lines: usize,
 }
 
 /// The row that starts at `at`, or where the next one starts if this is none.
 ///
 /// `None` at the empty line and at the end. A line ends with CR LF and nothing else: a peer that takes a lone CR or LF
 /// for an end of line would see other headers than we do.
-#[inline]
+#[inline(always)]
 pub(super) fn next_row(bytes: &[u8], at: usize) -> Option<Result<Found, usize>> {
     let tail = bytes.get(at..)?;
-    if tail.is_empty() || tail.starts_with(b"\r\n") {
-        return None;
-    }
     let known = Code::at_start(tail).map(|(length, code)| (length, length, code));
     let Some((name_len, colon, code)) = known.or_else(|| name_of(tail)) else {
-        return Some(Err(end_of(bytes, at).map_or_else(|end| end, |(end, _)| end)));
+        if matches!(tail, [] | [b'\r', b'\n', ..]) {
+            return None;
+        }
+        return Some(Err(end_of(bytes, at).map_or_else(|end| end, |line| line.end)));
     };
-    let mut value = at + colon + 1;
-    while matches!(bytes.get(value), Some(b' ' | b'\t')) {
-        value += 1;
-    }
-    let (end, lines) = match end_of(bytes, value) {
-        Ok(found) => found,
+    let mut value = class::skip_wsp_at(bytes, at + colon + 1);
+    let Line { end, lines, plain } = match end_of(bytes, value) {
+        Ok(line) => line,
         Err(next) => return Some(Err(next)),
     };
     // The CR before the last LF is there, and no white space ends in front of `value`.
     let mut value_end = (end - 2).max(value);
-    let is_space = |byte: Option<&u8>| byte.is_some_and(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
+    let is_space = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t' | b'\r' | b'\n'));
     if lines > 1 {
         while value < value_end && is_space(bytes.get(value)) {
             value += 1;
@@ -46,25 +41,47 @@ pub(super) fn next_row(bytes: &[u8], at: usize) -> Option<Result<Found, usize>> 
     while value < value_end && is_space(bytes.get(value_end - 1)) {
         value_end -= 1;
     }
+    #[expect(clippy::cast_possible_truncation, reason = "no message is longer than 32 bits say")]
     let row = Row {
-        start: narrow(at),
-        end: narrow(end),
-        value: narrow(value),
-        value_end: narrow(value_end),
-        name_len: narrow(name_len),
+        start: at as u32,
+        end: end as u32,
+        value: value as u32,
+        value_end: value_end as u32,
+        name_len: name_len as u32,
         name: code,
         place: Place::Received,
+        plain,
     };
-    Some(Ok(Found { row, next: end, lines }))
+    Some(Ok(Found { row, next: end }))
 }
 
-/// Where the line that `at` is in ends, with those that continue it, and how many these are together. If one has a CR or an
-/// LF that is not part of its end, or a NUL that is not behind a backslash, where the last of them ends.
+/// A line with those that continue it.
+struct Line {
+    end: usize,
+    lines: usize,
+    /// Whether it is one line of printable ASCII from there on.
+    plain: bool,
+}
+
+/// The line that `at` is in, with those that continue it. If one has a CR or an LF that is not part of its end, or a NUL that
+/// is not behind a backslash, where the last of them ends.
 #[inline(always)]
-fn end_of(bytes: &[u8], at: usize) -> Result<(usize, usize), usize> {
-    let (mut end, mut lines, mut clean) = (at, 0, true);
+fn end_of(bytes: &[u8], at: usize) -> Result<Line, usize> {
+    let end = next_control::<true>(bytes, at);
+    match bytes.get(end..) {
+        Some([b'\r', b'\n', next, ..]) if !matches!(next, b' ' | b'\t') => {
+            Ok(Line { end: end + 2, lines: 1, plain: true })
+        }
+        _ => end_of_any(bytes, at, end),
+    }
+}
+
+/// [`end_of`] of a line that is not one of printable ASCII alone. `end` is where that ends.
+#[inline(never)]
+fn end_of_any(bytes: &[u8], at: usize, end: usize) -> Result<Line, usize> {
+    let (mut end, mut lines, mut clean) = (end, 0, true);
     loop {
-        end = next_control(bytes, end);
+        end = next_control::<false>(bytes, end);
         match bytes.get(end..) {
             Some([b'\r', b'\n', ..]) => end += 2,
             Some([b'\n', ..]) => (end, clean) = (end + 1, false),
@@ -85,34 +102,47 @@ fn end_of(bytes: &[u8], at: usize) -> Result<(usize, usize), usize> {
         }
         lines += 1;
         if !matches!(bytes.get(end), Some(b' ' | b'\t')) {
-            return if clean { Ok((end, lines)) } else { Err(end) };
+            return if clean { Ok(Line { end, lines, plain: false }) } else { Err(end) };
         }
     }
 }
 
-/// Where the first control character from `at` on is, or the end. Lines are short: a few bytes at once, which the compiler
-/// makes one comparison of, are faster than a search that has to be set up.
-#[inline]
-fn next_control(bytes: &[u8], at: usize) -> usize {
+/// Where the first control character from `at` on is, or the end; if `OR_BEYOND_ASCII`, the first byte that is one or is no
+/// ASCII. Lines are short: a few words at once are faster than a search that has to be set up.
+#[inline(always)]
+fn next_control<const OR_BEYOND_ASCII: bool>(bytes: &[u8], at: usize) -> usize {
     const SPACES: u64 = u64::from_le_bytes([b' '; 8]);
     const HIGHEST: u64 = u64::from_le_bytes([0x80; 8]);
+    // The lowest of these bits is that of the first byte that is looked for.
+    let stops = |word: &[u8; 8]| {
+        let word = u64::from_le_bytes(*word);
+        if OR_BEYOND_ASCII { (word.wrapping_sub(SPACES) | word) & HIGHEST } else { class::under_space(word) }
+    };
     let mut at = at;
-    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<32>())
-        && !chunk.iter().fold(false, |found, byte| found | (*byte < b' '))
-    {
+    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<32>()) {
+        let [a, b, c, d] = chunk.as_chunks().0 else { break };
+        let (a, b, c, d) = (stops(a), stops(b), stops(c), stops(d));
+        if a | b | c | d != 0 {
+            let (bits, before) = match (a, b, c) {
+                (0, 0, 0) => (d, 24),
+                (0, 0, _) => (c, 16),
+                (0, _, _) => (b, 8),
+                _ => (a, 0),
+            };
+            return at + before + bits.trailing_zeros() as usize / 8;
+        }
         at += chunk.len();
     }
     while let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-        let word = u64::from_le_bytes(*word);
-        // The lowest of these bits is that of the first byte under a space.
-        let controls = word.wrapping_sub(SPACES) & !word & HIGHEST;
-        if controls != 0 {
-            return at + controls.trailing_zeros() as usize / 8;
+        let bits = stops(word);
+        if bits != 0 {
+            return at + bits.trailing_zeros() as usize / 8;
         }
-        at += 8;
+        at += word.len();
     }
+    let is_stop = |byte: &u8| *byte < b' ' || OR_BEYOND_ASCII && !byte.is_ascii();
     let rest = bytes.get(at..).unwrap_or_default();
-    at + rest.iter().position(|byte| *byte < b' ').unwrap_or(rest.len())
+    at + rest.iter().position(is_stop).unwrap_or(rest.len())
 }
 
 /// `HCOLON` behind a name: the length of the name, where the colon is, and what the name is known by.
@@ -134,9 +164,13 @@ mod tests {
         core::iter::from_fn(|| {
             let found = next_row(section.as_bytes(), at)?;
             at = found.as_ref().map_or_else(|end| *end, |found| found.next);
-            Some(found.map(|Found { row, lines, .. }| {
+            Some(found.map(|Found { row, .. }| {
                 let name = &section[row.start as usize..][..row.name_len as usize];
-                (name, &section[row.value as usize..row.value_end as usize], lines > 1)
+                (
+                    name,
+                    &section[row.value as usize..row.value_end as usize],
+                    section[row.start as usize..row.end as usize].matches('\n').count() > 1,
+                )
             }))
         })
         .collect()

@@ -10,7 +10,7 @@ use crate::class::{self, DIGIT};
 use crate::headers::narrow;
 use crate::message::ReasonPhrase;
 use crate::uri::UriPart;
-use crate::{ByteStr, Method, StatusCode, grammar};
+use crate::{ByteStr, Method, StatusCode, grammar, ordinary};
 
 /// What the first line of a message says it is, before its parts are checked.
 #[derive(Debug, PartialEq, Eq)]
@@ -76,7 +76,8 @@ pub(super) fn request(
         _ => spaced_uri(method, line)?,
     };
     // RFC 4475 §3.1.2.11
-    if UriPart::read(uri).map_err(ParseErrorKind::RequestUri)?.has_headers() {
+    let is_ordinary = ordinary::uri_end(uri.as_bytes(), 0) == Some(uri.len());
+    if !is_ordinary && UriPart::read(uri).map_err(ParseErrorKind::RequestUri)?.has_headers() {
         return Err(ParseErrorKind::RequestUriHeaders);
     }
     let uri = narrow(start)..narrow(start + uri.len());

@@ -1,5 +1,7 @@
 //! A URI where it stands: read and checked, not yet made into a value.
 
+use alloc::string::String;
+
 use memchr::memchr;
 
 use super::tel_part::TelPart;
@@ -124,6 +126,45 @@ impl<'a> SipPart<'a> {
             params: params.to_params(whole),
             headers: headers.map(|headers| whole.share(headers)),
         }
+    }
+}
+
+impl SipUri {
+    /// Appends the URI as it is displayed, if nothing in it has to be escaped or left out; says whether it did.
+    pub(crate) fn write_plain(&self, out: &mut String) -> bool {
+        let before = out.len();
+        let is_plain = self.try_write_plain(out).is_some();
+        if !is_plain {
+            out.truncate(before);
+        }
+        is_plain
+    }
+
+    fn try_write_plain(&self, out: &mut String) -> Option<()> {
+        if self.password.is_some() || self.headers.is_some() {
+            return None;
+        }
+        let plain =
+            |text, class| Some(text).filter(|text: &&str| !text.is_empty() && class::all(text.as_bytes(), class));
+        out.push_str(if self.secure { "sips:" } else { "sip:" });
+        if let Some(user) = &self.user {
+            out.push_str(plain(user, LENIENT_USER)?);
+            out.push('@');
+        }
+        self.host.write(out);
+        if let Some(port) = self.port {
+            out.push(':');
+            grammar::write_number(out, port.into());
+        }
+        for (name, value) in self.params.iter() {
+            out.push(';');
+            out.push_str(plain(name, URI_PARAM)?);
+            if let Some(value) = value.filter(|value| !value.is_empty()) {
+                out.push('=');
+                out.push_str(plain(value, URI_PARAM)?);
+            }
+        }
+        Some(())
     }
 }
 

@@ -232,6 +232,21 @@ fn acks_responses_and_what_is_no_sip_are_never_answered() {
 }
 
 #[test]
+fn commas_before_the_topmost_via_are_no_hop_in_the_answer() {
+    let top = INVITE.lines().find_map(|line| line.strip_prefix("Via: ")).unwrap();
+    let bad = INVITE.replacen("CSeq: 3", "CSeq: x", 1);
+    let vias = |text: &str| {
+        let answer = answer(text).unwrap();
+        answer.lines().filter_map(|line| line.strip_prefix("Via: ").map(String::from)).collect::<Vec<_>>()
+    };
+    let [plain] = &vias(&bad)[..] else { panic!("one row") };
+    assert!(plain.contains(";received=192.0.2.9"), "{plain}");
+    for odd in [", ", ",,\t,"] {
+        assert_eq!(vias(&bad.replacen(top, &format!("{odd}{top}"), 1)), [plain.as_str()], "{odd:?}");
+    }
+}
+
+#[test]
 fn an_answer_without_a_via_to_go_back_by_is_not_made() {
     assert_eq!(answer(&INVITE.replace("Via:", "X:")), None);
 }

@@ -145,6 +145,11 @@ impl fmt::Display for Anomaly {
     }
 }
 
+/// Headers that may stand once, of those that are set like any other.
+pub(crate) fn stands_once(name: &HeaderName) -> bool {
+    *name == HeaderName::MaxForwards || is_single(name)
+}
+
 /// Headers that may stand once and that [`Message::parse`](crate::Message::parse) does not look at.
 fn is_single(name: &HeaderName) -> bool {
     matches!(

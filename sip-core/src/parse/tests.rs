@@ -323,6 +323,16 @@ fn what_is_taken_and_should_not_be_is_told_when_asked_and_refused_by_strict_read
     check_anomaly("pc33.atlanta.com", "[2001:db8:::192.0.2.1]", ThreeColons, Some(1));
     check_anomaly(";branch", ";received=[2001:db8::1];branch", Received, Some(1));
     check_anomaly(";branch", ";received=b.example;branch", Received, Some(1));
+    check_anomaly("=1928301774", "=\"1928301774\"", Parameter("tag"), Some(4));
+    check_anomaly("=1928301774", "=a:b", Parameter("tag"), Some(4));
+    check_anomaly("biloxi.com>", "biloxi.com>;tag=\"a b\"", Parameter("tag"), Some(3));
+    check_anomaly("=z9hG4bK776asdhds", "=\"z9hG4bK776asdhds\"", Parameter("branch"), Some(1));
+    for ttl in ["256", "0016", "+1", "x", "\"16\""] {
+        check_anomaly(";branch", &format!(";ttl={ttl};branch"), Parameter("ttl"), Some(1));
+    }
+    for maddr in ["\"192.0.2.1\"", "[::x]", "a:5060"] {
+        check_anomaly(";branch", &format!(";maddr={maddr};branch"), Parameter("maddr"), Some(1));
+    }
     check_anomaly("a84b4c76e66710@", "a84;b4c76@", CallId, Some(5));
     let (header, expected) = (HeaderName::Expires, "a number of seconds");
     let error = crate::HeaderError::Malformed { header, expected, column: Some(1) };
@@ -337,6 +347,7 @@ fn a_message_as_it_should_be_has_no_anomaly() {
         INVITE.replace("SIP/2.0/UDP", "SIP / 2.0 / UDP"),
         INVITE.replace("To: Bob", "To: Bob  Builder\t"),
         INVITE.replace(";branch", ";received=2001:db8::1;branch"),
+        INVITE.replace(";branch", ";ttl=255;maddr=[2001:db8::1];branch"),
         INVITE.replace("To: Bob", "To: \"\\\0\\\u{1b}\\\u{7f}\""),
         INVITE.replace("Max-", "User-Agent: a (\"\\\u{1b}(\\\u{7f}))\r\nMax-"),
         INVITE.replace("Max-", "Date: Sat, 13 Nov 2010 23:29:00 GMT\r\nZ: \u{e9}\r\nMax-"),

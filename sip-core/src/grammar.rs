@@ -231,6 +231,8 @@ pub(crate) enum Deviation {
     Colons,
     /// A `received` that is no address, or one in brackets.
     Received,
+    /// A parameter of this name whose value is not what the header's grammar says.
+    Parameter(&'static str),
     /// A `tel:` URI that is no number, or a local one without its context.
     Tel,
     /// A character that should be escaped in a URI of another scheme.
@@ -274,6 +276,27 @@ impl<'a> ParamsPart<'a> {
             }
             rest = after;
         }
+    }
+
+    /// Whether the first parameter of this name has no value, or one without quotes that is as it should be.
+    pub(crate) fn is_bare(self, name: &str, is_valid: impl FnOnce(&str) -> bool) -> bool {
+        let mut rest = self.text;
+        while let Some((found, value, after)) = param(rest) {
+            if found.eq_ignore_ascii_case(name) {
+                return match value {
+                    None => true,
+                    Some(Value::Bare(value)) => is_valid(value),
+                    Some(Value::Quoted(_)) => false,
+                };
+            }
+            rest = after;
+        }
+        true
+    }
+
+    /// Whether the first parameter of this name has no value, or a token; or one that should be in quotes, which is told of any parameter.
+    pub(crate) fn is_token(self, name: &str) -> bool {
+        self.is_bare(name, |value| is_token(value) || !class::all(value.as_bytes(), PLAIN_VALUE))
     }
 
     /// Whether the first parameter of this name has a value.

@@ -562,6 +562,11 @@ impl Headers {
         self.add(name, |out| out.push_str(value));
     }
 
+    /// [`Headers::push_text`], or [`Headers::set_text`] of a header that may stand once. The name is canonical.
+    pub(crate) fn push_or_set(&mut self, name: &HeaderName, value: &str) {
+        if crate::parse::stands_once(name) { self.set_text(name, value) } else { self.push_text(name, value) }
+    }
+
     pub(crate) fn set_text(&mut self, name: &HeaderName, value: &str) {
         self.put(name, |out| out.push_str(value));
     }

@@ -1,10 +1,11 @@
 use alloc::string::String;
 use core::fmt::{self, Write};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::str::FromStr;
 
-use crate::ByteStr;
 use crate::class::{self, HOST};
 use crate::grammar::{self, Deviation, Parsed};
+use crate::{ByteStr, UriError};
 
 /// The longest host name (RFC 1035 §2.3.4), in bytes, with a final dot.
 const MAX_NAME: usize = 254;
@@ -256,6 +257,15 @@ impl Ord for Host {
     fn cmp(&self, other: &Self) -> core::cmp::Ordering {
         let ((ip, name), (other_ip, other_name)) = (self.sort_key(), other.sort_key());
         ip.cmp(&other_ip).then_with(|| name.cmp(other_name))
+    }
+}
+
+impl FromStr for Host {
+    type Err = UriError;
+
+    /// Reads what [`Host::parse`] reads.
+    fn from_str(text: &str) -> Result<Self, UriError> {
+        Host::parse(text).ok_or(UriError::HostPort)
     }
 }
 

@@ -50,7 +50,16 @@ where
     deserializer.deserialize_str(Text(name, PhantomData))
 }
 
-serde_as_text!(crate::NameAddr, crate::SipUri, crate::Uri, crate::Method, crate::HeaderName, crate::TelUri);
+serde_as_text!(
+    crate::Host,
+    crate::NameAddr,
+    crate::SipUri,
+    crate::Uri,
+    crate::Method,
+    crate::HeaderName,
+    crate::TelUri
+);
+serde_as_text!(crate::digest::Challenge, crate::digest::Confirmation, crate::digest::Credentials);
 serde_as_text!(crate::body::MessageSummary, crate::body::SipFragment);
 serde_as_text!(crate::HistoryIndex, crate::ResourceValue, crate::SessionUuid);
 serde_as_text!(crate::sdp::Bandwidth, crate::sdp::Connection, crate::sdp::Direction, crate::sdp::Origin);
@@ -59,7 +68,8 @@ serde_as_text!(crate::sdp::attribute::TelephoneEvents);
 
 #[cfg(test)]
 mod tests {
-    use crate::{Contact, Method, Supported};
+    use crate::digest::Challenge;
+    use crate::{Contact, Host, Method, Supported};
 
     #[test]
     fn a_value_is_the_text_that_stands_in_a_message() {
@@ -68,6 +78,18 @@ mod tests {
         assert_eq!(serde_json::to_string(&contact).unwrap(), r#""<sip:a@b>;expires=60""#);
         let supported: Supported = serde_json::from_str(r#""path,timer""#).unwrap();
         assert_eq!(serde_json::to_string(&(supported, Method::Invite)).unwrap(), r#"["path, timer","INVITE"]"#);
+    }
+
+    #[test]
+    fn hosts_and_what_digests_are_made_of_are_texts_too() {
+        for (text, is_host) in [("\"[2001:db8::1]\"", true), ("\"a.example\"", true), ("\"a b\"", false)] {
+            let host = serde_json::from_str::<Host>(text);
+            assert_eq!(host.is_ok(), is_host, "{text}");
+            assert!(host.is_err() || serde_json::to_string(&host.unwrap()).unwrap() == text);
+        }
+        let text = r#""Digest realm=\"r\", nonce=\"n\"""#;
+        let challenge: Challenge = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&challenge).unwrap(), text);
     }
 
     #[test]

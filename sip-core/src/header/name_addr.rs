@@ -140,6 +140,14 @@ impl<'a> AddressPart<'a> {
         self.params.deviations(report);
     }
 
+    /// [`AddressPart::deviations`] of a From or To: its tag is a token (RFC 3261 §25.1: `tag-param`).
+    pub(crate) fn deviations_with_tag(&self, report: &mut impl FnMut(Deviation)) {
+        self.deviations(report);
+        if !self.params.is_token("tag") {
+            report(Deviation::Parameter("tag"));
+        }
+    }
+
     /// Whether there is a `tag` parameter with a value.
     pub(crate) fn has_tag(&self) -> bool {
         self.params.has_value("tag")

@@ -113,6 +113,18 @@ impl<'a> ViaPart<'a> {
         if received.is_some_and(|received| received.parse::<IpAddr>().is_err()) {
             report(Deviation::Received);
         }
+        // `via-branch`, `via-ttl`, `via-maddr` (RFC 3261 §25.1).
+        let is_ttl =
+            |ttl: &str| ttl.len() <= 3 && ttl.bytes().all(|byte| byte.is_ascii_digit()) && ttl.parse::<u8>().is_ok();
+        for (name, is_valid) in [
+            ("branch", self.params.is_token("branch")),
+            ("ttl", self.params.is_bare("ttl", is_ttl)),
+            ("maddr", self.params.is_bare("maddr", |host| matches!(HostPart::read(host), Ok(("", _))))),
+        ] {
+            if !is_valid {
+                report(Deviation::Parameter(name));
+            }
+        }
         self.params.deviations(report);
     }
 

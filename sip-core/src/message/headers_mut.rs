@@ -2,6 +2,7 @@ use core::ops::Deref;
 
 use super::inner::{Core, is_mandatory};
 use crate::headers::check;
+use crate::parse::stands_once;
 use crate::{HeaderName, Headers, InvalidHeader, TypedHeader};
 
 /// The headers of a message, to be changed in every way that leaves the message valid.
@@ -25,17 +26,22 @@ impl<'a> HeadersMut<'a> {
         HeadersMut { core }
     }
 
-    /// Adds a row at the end, or sets one of the four headers that there is one of.
+    /// Adds a row at the end, or sets a header that may stand once, where it stands.
     pub fn push<H: TypedHeader>(&mut self, header: H) {
-        if !self.set_own(&header) {
+        if stands_once(&H::NAME.canonical()) {
+            self.set(header);
+        } else if !self.set_own(&header) {
             self.core.edit().push(header);
             self.refresh(&H::NAME);
         }
     }
 
-    /// Adds a row before the first of the same name, or before all others if there is none.
+    /// Adds a row before the first of the same name, or before all others if there is none. One that may stand once is set where
+    /// it stands.
     pub fn push_front<H: TypedHeader>(&mut self, header: H) {
-        if !self.set_own(&header) {
+        if self.has(&H::NAME) && stands_once(&H::NAME.canonical()) {
+            self.set(header);
+        } else if !self.set_own(&header) {
             self.core.edit().push_front(header);
             self.refresh(&H::NAME);
         }
@@ -70,7 +76,8 @@ impl<'a> HeadersMut<'a> {
     /// As [`HeadersMut::set_raw`].
     pub fn push_raw(&mut self, name: &HeaderName, value: &str) -> Result<(), InvalidHeader> {
         self.check(name, value)?;
-        self.core.edit().push_raw(name, value)
+        self.core.edit().push_or_set(&name.canonical(), value);
+        Ok(())
     }
 
     /// Removes every row of this name; says how many there were. 0 for the headers that a message cannot be without.

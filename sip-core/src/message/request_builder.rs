@@ -104,18 +104,19 @@ impl RequestBuilder {
         self
     }
 
-    /// Adds a header. One that has a method of its own here is set as by that method.
+    /// Adds a header. One that has a method of its own here is set as by that method; another that may stand once takes the place
+    /// of one that was given before.
     pub fn header<H: TypedHeader>(mut self, header: H) -> Self {
         let value = crate::headers::written(&header);
         let name = H::NAME.canonical();
         if is_own(&name) || name == HeaderName::MaxForwards {
             return self.own(name, value);
         }
-        self.headers.push_text(&H::NAME, &value);
+        self.headers.push_or_set(&name, &value);
         self
     }
 
-    /// Adds a header as text. A name or a value that cannot be one makes [`RequestBuilder::build`] fail.
+    /// [`RequestBuilder::header`] of a value as text. A name or a value that cannot be one makes [`RequestBuilder::build`] fail.
     pub fn raw(mut self, name: &str, value: &str) -> Self {
         let Some(name) = HeaderName::parse(name) else {
             return self.fail(InvalidHeader::Name(name.chars().take(64).collect()));
@@ -126,7 +127,7 @@ impl RequestBuilder {
         if is_own(&name) || name == HeaderName::MaxForwards {
             return self.own(name, value.into());
         }
-        self.headers.push_text(&name, value);
+        self.headers.push_or_set(&name, value);
         self
     }
 

@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::headers_mut::is_own;
 use super::{Request, Response};
-use crate::headers::{check, one_line};
+use crate::headers::{check, one_line, written};
 use crate::{ByteStr, HeaderName, Headers, StatusCode, TypedHeader};
 
 /// Builds the response to a request (RFC 3261 §8.2.6).
@@ -48,22 +48,24 @@ impl ResponseBuilder {
         self
     }
 
-    /// Adds a header; one that is taken from the request is not added.
+    /// Adds a header; one that is taken from the request is not added, and another that may stand once takes the place of one
+    /// that was given before.
     pub fn header<H: TypedHeader>(mut self, header: H) -> Self {
-        if !is_own(&H::NAME.canonical()) {
-            self.headers.push(header);
+        let name = H::NAME.canonical();
+        if !is_own(&name) {
+            self.headers.push_or_set(&name, &written(&header));
         }
         self
     }
 
-    /// Adds a header as text; one that is taken from the request, that has no proper name or whose value has a CR, LF or
-    /// NUL is not added.
+    /// [`ResponseBuilder::header`] of a value as text; one that has no proper name or whose value has a CR, LF or NUL is not
+    /// added.
     pub fn raw(mut self, name: &str, value: &str) -> Self {
         if let Some(name) = HeaderName::parse(name)
             && !is_own(&name)
             && check(&name, value).is_ok()
         {
-            self.headers.push_text(&name, value);
+            self.headers.push_or_set(&name, value);
         }
         self
     }

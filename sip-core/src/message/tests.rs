@@ -107,6 +107,27 @@ fn headers_that_have_a_method_of_their_own_may_be_given_as_headers() {
 }
 
 #[test]
+fn a_header_that_may_stand_once_takes_the_place_of_the_one_before() {
+    let expires =
+        |headers: &crate::Headers| headers.raw_all(&HeaderName::Expires).map(String::from).collect::<Vec<_>>();
+    let built =
+        builder().header(Expires(1)).raw("Expires", "2").raw("Subject", "a").header(Expires(3)).build().unwrap();
+    assert_eq!(expires(built.headers()), ["3"]);
+    let response = Response::to_request(&received(), StatusCode::OK).raw("expires", "4").header(Expires(5)).build();
+    assert_eq!(expires(response.headers()), ["5"]);
+    let mut changed = built;
+    changed.headers_mut().push(Expires(6));
+    assert_eq!(expires(changed.headers()), ["6"]);
+    changed.headers_mut().push_front(Expires(7));
+    changed.headers_mut().push_raw(&HeaderName::Extension("EXPIRES".into()), "8").unwrap();
+    changed.headers_mut().push(crate::MaxForwards(9));
+    changed.headers_mut().push_raw(&HeaderName::MaxForwards, "10").unwrap();
+    changed.push_via(via("a"));
+    assert_eq!((expires(changed.headers()), changed.max_forwards()), (vec!["8".into()], Some(10)));
+    assert!(Message::parse_strict(changed.to_bytes(), &Limits::default()).is_ok());
+}
+
+#[test]
 fn an_edited_header_changes_only_itself() {
     #[track_caller]
     fn check(edit: impl FnOnce(&mut Request), from: &str, to: &str) {

@@ -95,6 +95,10 @@ pub enum AnomalyKind {
     /// The `received` of a Via is no address, or is one in brackets (RFC 3261 §25.1: `via-received`; RFC 5118 §4.5).
     #[error("expected an address without brackets in received")]
     Received,
+    /// The `tag` of a From or To or the `branch` of a Via is no token, or is in quotes; the `ttl` of a Via is no number up to 255, or its `maddr`
+    /// no host (RFC 3261 §25.1: `tag-param`, `via-branch`, `via-ttl`, `via-maddr`).
+    #[error("expected a {0} of the header's grammar, without quotes")]
+    Parameter(&'static str),
     /// A `tel:` URI is no telephone number, or a local one that says not where it is valid (RFC 3966 §3, §5.1.5).
     #[error("expected a number after tel:, and a phone-context if it is a local one")]
     TelUri,
@@ -143,6 +147,11 @@ impl fmt::Display for Anomaly {
             (None, kind) => write!(f, "Bad message: {kind}"),
         }
     }
+}
+
+/// Headers that may stand once, of those that are set like any other.
+pub(crate) fn stands_once(name: &HeaderName) -> bool {
+    *name == HeaderName::MaxForwards || is_single(name)
 }
 
 /// Headers that may stand once and that [`Message::parse`](crate::Message::parse) does not look at.
@@ -355,9 +364,14 @@ fn value(headers: &Headers, row: &Row, name: &HeaderName, number: usize, report:
                 report.row(name, number, AnomalyKind::NoBranch);
             }
         }
-        HeaderName::From | HeaderName::To | HeaderName::ReplyTo | HeaderName::ReferTo | HeaderName::ReferredBy => {
+        HeaderName::ReplyTo | HeaderName::ReferTo | HeaderName::ReferredBy => {
             if let Ok(address) = AddressPart::read(value, HeaderName::From) {
                 address.deviations(&mut |deviation| report.row(name, number, deviation.into()));
+            }
+        }
+        HeaderName::From | HeaderName::To => {
+            if let Ok(address) = AddressPart::read(value, HeaderName::From) {
+                address.deviations_with_tag(&mut |deviation| report.row(name, number, deviation.into()));
                 if *name == HeaderName::From && !address.has_tag() {
                     report.row(name, number, AnomalyKind::NoFromTag);
                 }
@@ -419,6 +433,7 @@ impl From<Deviation> for AnomalyKind {
             Deviation::Spaces => AnomalyKind::SpacedUri,
             Deviation::Colons => AnomalyKind::ThreeColons,
             Deviation::Received => AnomalyKind::Received,
+            Deviation::Parameter(name) => AnomalyKind::Parameter(name),
             Deviation::Tel => AnomalyKind::TelUri,
             Deviation::UriCharacter => AnomalyKind::UriCharacter,
         }

@@ -12,8 +12,8 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use memchr::{memchr, memmem};
 
-pub(crate) use anomaly::anomalies;
 pub use anomaly::{Anomaly, AnomalyKind};
+pub(crate) use anomaly::{anomalies, stands_once};
 pub use error::{ParseError, ParseErrorKind};
 
 use self::rows::{Found, next_row};

@@ -128,9 +128,11 @@ fn one_line(value: &[u8]) -> Option<Vec<u8>> {
 
 /// The value with `received` and `rport` in its first Via; `None` if that cannot be read, and then it goes back as it is.
 fn mark(value: &[u8], source: SocketAddr) -> Option<Vec<u8>> {
-    let value = ByteStr::from_utf8(Bytes::copy_from_slice(value))?;
-    let first = grammar::list(&value).next()?;
-    let rest = value.get(grammar::next_comma(&value).unwrap_or(value.len())..)?;
+    let value = core::str::from_utf8(value).ok()?;
+    // Commas with nothing before them are no value.
+    let value = value.trim_start_matches([',', ' ', '\t']);
+    let first = grammar::list(value).next()?;
+    let rest = value.get(grammar::next_comma(value).unwrap_or(value.len())..)?;
     let mut via = Via::parse_value(first.into()).ok()?;
     let asks = via.rport().is_some();
     if asks {

@@ -232,6 +232,21 @@ fn acks_responses_and_what_is_no_sip_are_never_answered() {
 }
 
 #[test]
+fn commas_before_the_topmost_via_are_no_hop_in_the_answer() {
+    let top = INVITE.lines().find_map(|line| line.strip_prefix("Via: ")).unwrap();
+    let bad = INVITE.replacen("CSeq: 3", "CSeq: x", 1);
+    let vias = |text: &str| {
+        let answer = answer(text).unwrap();
+        answer.lines().filter_map(|line| line.strip_prefix("Via: ").map(String::from)).collect::<Vec<_>>()
+    };
+    let [plain] = &vias(&bad)[..] else { panic!("one row") };
+    assert!(plain.contains(";received=192.0.2.9"), "{plain}");
+    for odd in [", ", ",,\t,"] {
+        assert_eq!(vias(&bad.replacen(top, &format!("{odd}{top}"), 1)), [plain.as_str()], "{odd:?}");
+    }
+}
+
+#[test]
 fn an_answer_without_a_via_to_go_back_by_is_not_made() {
     assert_eq!(answer(&INVITE.replace("Via:", "X:")), None);
 }
@@ -308,6 +323,16 @@ fn what_is_taken_and_should_not_be_is_told_when_asked_and_refused_by_strict_read
     check_anomaly("pc33.atlanta.com", "[2001:db8:::192.0.2.1]", ThreeColons, Some(1));
     check_anomaly(";branch", ";received=[2001:db8::1];branch", Received, Some(1));
     check_anomaly(";branch", ";received=b.example;branch", Received, Some(1));
+    check_anomaly("=1928301774", "=\"1928301774\"", Parameter("tag"), Some(4));
+    check_anomaly("=1928301774", "=a:b", Parameter("tag"), Some(4));
+    check_anomaly("biloxi.com>", "biloxi.com>;tag=\"a b\"", Parameter("tag"), Some(3));
+    check_anomaly("=z9hG4bK776asdhds", "=\"z9hG4bK776asdhds\"", Parameter("branch"), Some(1));
+    for ttl in ["256", "0016", "+1", "x", "\"16\""] {
+        check_anomaly(";branch", &format!(";ttl={ttl};branch"), Parameter("ttl"), Some(1));
+    }
+    for maddr in ["\"192.0.2.1\"", "[::x]", "a:5060"] {
+        check_anomaly(";branch", &format!(";maddr={maddr};branch"), Parameter("maddr"), Some(1));
+    }
     check_anomaly("a84b4c76e66710@", "a84;b4c76@", CallId, Some(5));
     let (header, expected) = (HeaderName::Expires, "a number of seconds");
     let error = crate::HeaderError::Malformed { header, expected, column: Some(1) };
@@ -322,6 +347,7 @@ fn a_message_as_it_should_be_has_no_anomaly() {
         INVITE.replace("SIP/2.0/UDP", "SIP / 2.0 / UDP"),
         INVITE.replace("To: Bob", "To: Bob  Builder\t"),
         INVITE.replace(";branch", ";received=2001:db8::1;branch"),
+        INVITE.replace(";branch", ";ttl=255;maddr=[2001:db8::1];branch"),
         INVITE.replace("To: Bob", "To: \"\\\0\\\u{1b}\\\u{7f}\""),
         INVITE.replace("Max-", "User-Agent: a (\"\\\u{1b}(\\\u{7f}))\r\nMax-"),
         INVITE.replace("Max-", "Date: Sat, 13 Nov 2010 23:29:00 GMT\r\nZ: \u{e9}\r\nMax-"),

@@ -7,6 +7,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::attribute::{Ptime, SdpAttribute as _};
 use super::{Connection, Direction, MediaDescription, Origin, RtpMap, SdpError, SessionDescription};
 use crate::ByteStr;
 
@@ -126,7 +127,10 @@ impl MediaBuilder {
     pub fn rtpmap(self, payload_type: u8, encoding: &str, clock_rate: u32, channels: u16) -> Self {
         let map = RtpMap { encoding: ByteStr::from(encoding), clock_rate, channels };
         let value = format!("{payload_type} {map}");
-        self.format(&payload_type.to_string()).attribute("rtpmap", Some(&value))
+        // What nobody could read is not offered.
+        let is_valid = payload_type < 128 && RtpMap::read(&map.to_string()) == Some(map);
+        let done = if is_valid { Ok(()) } else { Err(SdpError::Unwritable { key: 'a' }) };
+        self.format(&payload_type.to_string()).attribute("rtpmap", Some(&value)).note(done)
     }
 
     /// Gives the parameters of a payload type (RFC 8866 §6.15).
@@ -134,9 +138,9 @@ impl MediaBuilder {
         self.attribute("fmtp", Some(&format!("{payload_type} {parameters}")))
     }
 
-    /// Says how much audio is wanted in one packet, to the millisecond.
+    /// Says how much audio is wanted in one packet, as [`Ptime`] has it.
     pub fn ptime(self, ptime: Duration) -> Self {
-        self.attribute("ptime", Some(&ptime.as_millis().to_string()))
+        self.attribute(Ptime::NAME, Some(&Ptime(ptime).to_string()))
     }
 
     /// Says which way media flows.
@@ -160,7 +164,8 @@ impl MediaBuilder {
     /// Makes the stream.
     ///
     /// # Errors
-    /// [`SdpError::Unwritable`]: some text would break its line, or there is no format.
+    /// [`SdpError::Unwritable`]: some text would break its line, an `rtpmap` would not read as one (a payload type over 127, an encoding that is
+    /// no token, no clock, no channels), or there is no format.
     pub fn build(self) -> Result<MediaDescription, SdpError> {
         match self.error {
             Some(error) => Err(error),

@@ -269,6 +269,20 @@ fn nothing_that_would_break_a_line_gets_into_a_description() {
 }
 
 #[test]
+fn a_fresh_stream_says_of_its_formats_only_what_can_be_read() {
+    let stream = || MediaDescription::builder("audio", 9, "RTP/AVP");
+    for (payload_type, encoding, clock, channels) in
+        [(128, "x", 1, 1), (96, "x y", 1, 1), (96, "", 1, 1), (96, "x", 0, 1), (96, "x", 1, 0)]
+    {
+        let built = stream().rtpmap(payload_type, encoding, clock, channels).build();
+        assert_eq!(built, Err(SdpError::Unwritable { key: 'a' }), "{payload_type} {encoding:?}/{clock}/{channels}");
+    }
+    let built = stream().rtpmap(127, "x", 1, 2).ptime(Duration::from_micros(2_500)).build().unwrap();
+    assert_eq!(built.rtpmap(127), Some(RtpMap { encoding: "x".into(), clock_rate: 1, channels: 2 }));
+    assert_eq!(built.ptime(), Some(Duration::from_micros(2_500)));
+}
+
+#[test]
 fn an_own_address_goes_before_the_attributes() {
     let mut media = audio("i=title\r\na=ptime:20\r\n");
     media.set_connection(&Connection::new("192.0.2.7".parse().unwrap())).unwrap();

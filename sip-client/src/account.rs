@@ -84,7 +84,7 @@ impl Account {
         if scheme.eq_ignore_ascii_case("tel") {
             let server = self.uri_of("");
             let number: TelUri = text.parse().map_err(|_| malformed())?;
-            return Ok(Uri::from(SipUri { port: server.port, ..number.to_sip(server.host) }));
+            return Ok(Uri::from(SipUri { port: server.port, ..number.normalised().to_sip(server.host) }));
         }
         let user = text;
         if user.is_empty() || user.chars().any(|c| c.is_whitespace() || c.is_control() || c == ':') {

@@ -51,10 +51,16 @@ impl NameAddr {
         self.params.value("tag")
     }
 
-    /// The same address with this tag in place of any it had.
+    /// The same address with this tag in place of any it had. Characters that no tag has are left out; if none is left, there is no tag.
     #[must_use]
     pub fn with_tag(mut self, tag: &str) -> Self {
-        self.params.set("tag", Some(tag));
+        let mut token = String::new();
+        grammar::write_token(&mut token, tag, "");
+        if token.is_empty() {
+            self.params.remove("tag");
+        } else {
+            self.params.set("tag", Some(&token));
+        }
         self
     }
 
@@ -313,6 +319,7 @@ mod tests {
     #[test]
     fn a_tag_is_replaced() {
         let address: NameAddr = "<sip:a@b>;tag=1;x".parse().unwrap();
-        assert_eq!(address.with_tag("2").to_string(), "<sip:a@b>;tag=2;x");
+        assert_eq!(address.clone().with_tag("2 \r\n3").to_string(), "<sip:a@b>;tag=23;x");
+        assert_eq!(address.with_tag("\"").to_string(), "<sip:a@b>;x");
     }
 }

@@ -9,8 +9,8 @@ use super::headers_mut::is_own;
 use super::request::without_headers;
 use super::{Core, MandatoryError, Request};
 use crate::{
-    ByteStr, CSeq, CallId, From, HeaderError, HeaderName, Headers, InvalidHeader, MaxForwards, Method, NameAddr, To,
-    TypedHeader, Uri, UriError, Via, grammar,
+    ByteStr, CSeq, CallId, ContentType, From, HeaderError, HeaderName, Headers, InvalidHeader, MaxForwards, Method,
+    NameAddr, To, TypedHeader, Uri, UriError, Via, grammar,
 };
 
 /// Why a request could not be built: a mistake of the caller.
@@ -74,7 +74,8 @@ impl RequestBuilder {
         self
     }
 
-    /// Who sends the request, with a tag (RFC 3261 §8.1.1.3).
+    /// Who sends the request, with a tag (RFC 3261 §8.1.1.3): one without is taken for the sake of requests that follow from one of before RFC 3261,
+    /// such as the ACK.
     pub fn from(mut self, from: NameAddr) -> Self {
         self.from = Some(from);
         self
@@ -131,8 +132,11 @@ impl RequestBuilder {
         self
     }
 
-    /// The body and its type, such as `application/sdp`.
+    /// The body and its type, such as `application/sdp`. A type that is none makes [`RequestBuilder::build`] fail.
     pub fn body(mut self, content_type: &str, body: Bytes) -> Self {
+        if let Err(error) = ContentType::parse_value(content_type.into()) {
+            return self.fail(error);
+        }
         self.body = Some((content_type.to_owned(), body));
         self
     }

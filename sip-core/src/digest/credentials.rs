@@ -102,10 +102,10 @@ impl Credentials {
             nonce: parameters.require("nonce")?,
             uri: parameters.require("uri")?,
             response: parameters.require("response")?,
-            algorithm: parameters.take("algorithm").map(AlgorithmName::from),
+            algorithm: parameters.take_word("algorithm", AlgorithmName::of_known),
             cnonce: parameters.take("cnonce"),
             opaque: parameters.take("opaque"),
-            qop: parameters.take("qop").map(Qop::from),
+            qop: parameters.take_word("qop", Qop::of_known),
             nc: parameters.nonce_count()?,
             userhash,
             extended: extended && !userhash,
@@ -136,7 +136,7 @@ impl Credentials {
 }
 
 /// `username`, or `username*` and true; both at once are an error (RFC 7616 §3.4).
-fn username(parameters: &mut Parameters) -> Result<(ByteStr, bool), DigestError> {
+fn username(parameters: &mut Parameters<'_>) -> Result<(ByteStr, bool), DigestError> {
     match (parameters.take("username"), parameters.take("username*")) {
         (Some(plain), None) => Ok((plain, false)),
         (None, Some(value)) => {

@@ -259,6 +259,17 @@ mod tests {
     }
 
     #[test]
+    fn a_word_is_known_in_any_case_and_in_quotes() {
+        let text = format!(r#"{WHOLE},QOP="au\th",Algorithm="m\d5-SESS",userhash="TRU\E",x="a\"b""#);
+        let credentials: Credentials = text.parse().unwrap();
+        assert_eq!(credentials.qop, Some(Qop::Auth));
+        assert_eq!(credentials.algorithm, Some(AlgorithmName::Session(Algorithm::Md5)));
+        assert!(credentials.userhash && credentials.to_string().ends_with(r#", userhash=true, x="a\"b""#));
+        let other: Credentials = format!("{WHOLE},qop=\"o\\ther\",algorithm=AKAv1-MD5").parse().unwrap();
+        assert_eq!((other.qop, other.algorithm.unwrap().as_str()), (Some(Qop::Other("other".into())), "AKAv1-MD5"));
+    }
+
+    #[test]
     fn debug_shows_neither_response_nor_foreign_credentials() {
         let digest: Credentials = WHOLE.replace("\"0\"", "\"5ec2e7\"").parse().unwrap();
         assert!(!format!("{digest:?}").contains("5ec2e7"));

@@ -55,7 +55,7 @@ pub(super) struct Parameters<'a> {
 
 /// A parameter where it stands.
 struct Standing<'a> {
-    name: &'a str,
+    name: Name<'a>,
     /// Still with its backslashes, if it is quoted.
     value: &'a str,
     quoted: bool,
@@ -63,12 +63,30 @@ struct Standing<'a> {
     taken: bool,
 }
 
-impl<'a> Standing<'a> {
-    fn is(&self, name: &str) -> bool {
-        // As a rule a name is written as the RFC has it.
-        self.name.len() == name.len() && (self.name == name || self.name.eq_ignore_ascii_case(name))
+/// The name of a parameter, compared without case.
+#[derive(Clone, Copy)]
+struct Name<'a> {
+    text: &'a str,
+    /// Its first letter in lower case, which with its length tells most names apart.
+    first: u8,
+}
+
+impl<'a> Name<'a> {
+    #[inline(always)]
+    fn of(text: &'a str) -> Self {
+        let first = text.as_bytes().first().map_or(0, u8::to_ascii_lowercase);
+        Self { text, first }
     }
 
+    #[inline(always)]
+    fn is(self, other: Name<'_>) -> bool {
+        // As a rule a name is written as the RFC has it.
+        let may_be = self.text.len() == other.text.len() && self.first == other.first;
+        may_be && (self.text == other.text || self.text.eq_ignore_ascii_case(other.text))
+    }
+}
+
+impl<'a> Standing<'a> {
     /// The value, unescaped.
     fn text(&self) -> Cow<'a, str> {
         if self.quoted { grammar::unquote(self.value) } else { Cow::Borrowed(self.value) }
@@ -82,7 +100,8 @@ impl<'a> Standing<'a> {
 
 impl<'a> Parameters<'a> {
     fn find(&mut self, name: &str) -> Option<&Standing<'a>> {
-        let found = self.list.iter_mut().find(|p| p.is(name))?;
+        let name = Name::of(name);
+        let found = self.list.iter_mut().find(|p| p.name.is(name))?;
         found.taken = true;
         Some(found)
     }
@@ -120,7 +139,7 @@ impl<'a> Parameters<'a> {
     pub(super) fn into_rest(self) -> Vec<Parameter> {
         let rest = self.list.iter().filter(|p| !p.taken);
         let whole = self.whole;
-        rest.map(|p| Parameter { name: whole.share(p.name), value: p.share(whole), quoted: p.quoted }).collect()
+        rest.map(|p| Parameter { name: whole.share(p.name.text), value: p.share(whole), quoted: p.quoted }).collect()
     }
 }
 
@@ -235,8 +254,8 @@ impl<'a> Cursor<'a> {
                 return Err(DigestError::TooManyParameters { limit: MAX_PARAMETERS });
             }
             let parameter = self.parameter()?;
-            if list.iter().any(|p| p.is(parameter.name)) {
-                return Err(DigestError::Duplicate(self.whole.share(parameter.name)));
+            if list.iter().any(|p| p.name.is(parameter.name)) {
+                return Err(DigestError::Duplicate(self.whole.share(parameter.name.text)));
             }
             list.push(parameter);
             self.skip_space();
@@ -305,7 +324,7 @@ impl<'a> Cursor<'a> {
         if value.is_empty() && !quoted {
             return Err(DigestError::Syntax { at: self.at });
         }
-        Ok(Standing { name, value, quoted, taken: false })
+        Ok(Standing { name: Name::of(name), value, quoted, taken: false })
     }
 
     /// An unquoted value. More lenient than a token, as peers leave out quotes around URIs and base64.

@@ -90,6 +90,15 @@ impl ByteStr {
         ByteStr(self.0.slice(range))
     }
 
+    /// The text without the spaces and tabs around it.
+    pub(crate) fn trimmed(self) -> ByteStr {
+        let is_wsp = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+        if is_wsp(self.0.first()) || is_wsp(self.0.last()) {
+            return self.share(self.trim_matches([' ', '\t']));
+        }
+        self
+    }
+
     /// `part`, which must have been cut out of this text, as a slice that shares its memory.
     pub(crate) fn share(&self, part: &str) -> ByteStr {
         if part.is_empty() {

@@ -5,8 +5,9 @@
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::ops::Range;
 
-use memchr::{memchr, memchr2, memchr3};
+use memchr::{memchr, memchr_iter, memchr2, memchr3};
 use nom::character::complete::char;
 use nom::error::{ErrorKind, ParseError};
 use nom::sequence::delimited;
@@ -199,10 +200,17 @@ pub(crate) fn write_token(out: &mut String, text: &str, otherwise: &str) {
 
 /// Writes a number in decimal digits.
 pub(crate) fn write_number(out: &mut String, number: u32) {
-    if number >= 10 {
-        write_number(out, number / 10);
+    let digit = |number: u32| char::from(b'0' + (number % 10) as u8);
+    if number >= 1_000 {
+        write_number(out, number / 1_000);
     }
-    out.push(char::from(b'0' + (number % 10) as u8));
+    if number >= 100 {
+        out.push(digit(number / 100));
+    }
+    if number >= 10 {
+        out.push(digit(number / 10));
+    }
+    out.push(digit(number));
 }
 
 /// Writes `text` on one line: control characters become spaces.
@@ -397,18 +405,47 @@ pub(crate) fn list(value: &str) -> impl Iterator<Item = &str> {
     core::iter::from_fn(move || {
         loop {
             // Separators with nothing between them are passed at once: a list may have nothing else.
-            let current = rest?.trim_start_matches([',', ' ', '\t']);
+            let current = rest?;
+            let bytes = current.as_bytes();
+            let start = bytes.iter().position(|byte| !matches!(byte, b',' | b' ' | b'\t')).unwrap_or(bytes.len());
+            let current = current.get(start..).unwrap_or_default();
             let (item, after) = match next_comma(current).and_then(|at| current.split_at_checked(at)) {
                 Some((item, after)) => (item, after.strip_prefix(',')),
                 None => (current, None),
             };
             rest = after;
-            let item = item.trim_matches(is_wsp);
+            let item = class::trim_wsp(item);
             if !item.is_empty() {
                 return Some(item);
             }
         }
     })
+}
+
+/// The most values that a list has room for before they are read.
+const LIST_ROOM: usize = 64;
+
+/// What `read` makes of each value of a list, told its place, if all are tokens with nothing but commas and white space between them.
+#[inline]
+pub(crate) fn tokens<T>(list: &[u8], mut read: impl FnMut(&[u8], Range<usize>) -> T) -> Option<Vec<T>> {
+    // There are no more values than commas and one.
+    let most = memchr_iter(b',', list).count() + 1;
+    let (mut tokens, mut at) = (Vec::with_capacity(most.min(LIST_ROOM)), 0);
+    loop {
+        while let Some(b',' | b' ' | b'\t') = list.get(at) {
+            at += 1;
+        }
+        if at == list.len() {
+            return Some(tokens);
+        }
+        let end = class::skip(list, at, TOKEN);
+        let comma = class::skip_wsp_at(list, end);
+        if end == at || !matches!(list.get(comma), None | Some(b',')) {
+            return None;
+        }
+        tokens.push(read(list.get(at..end)?, at..end));
+        at = comma;
+    }
 }
 
 /// Where the first value of a comma-separated list ends.

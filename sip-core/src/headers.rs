@@ -246,6 +246,13 @@ impl Headers {
         self.rows.iter().filter(move |row| self.is(row, &wanted))
     }
 
+    /// [`Headers::rows_of`] from the row at `at` on.
+    #[inline]
+    fn rows_of_from<'a>(&'a self, name: &'a HeaderName, at: usize) -> impl Iterator<Item = &'a Row> {
+        let wanted = Wanted::new(name);
+        self.rows.get(at..).unwrap_or_default().iter().filter(move |row| self.is(row, &wanted))
+    }
+
     pub(crate) fn value(&self, row: &Row) -> &str {
         row.value(self.received.as_bytes(), &self.written)
     }
@@ -322,18 +329,31 @@ impl Headers {
     /// As [`Headers::get`], for any of the values, and if there are more than the limits allow.
     pub fn all<H: TypedHeader>(&self) -> Result<Vec<H>, HeaderError> {
         let name = H::NAME;
-        let rows = self.rows_of(&name);
+        let Some(at) = self.position(&name) else { return Ok(Vec::new()) };
         match H::REPETITION {
             Repetition::Once => self.get::<H>().map(|value| value.into_iter().collect()),
-            Repetition::Rows => rows.map(|row| H::parse_value(self.value_shared(row))).collect(),
+            Repetition::Rows => {
+                let count = self.rows_of_from(&name, at).count();
+                let mut values = Vec::with_capacity(count);
+                for row in self.rows_of_from(&name, at).take(count) {
+                    values.push(H::parse_value(self.value_shared(row))?);
+                }
+                Ok(values)
+            }
             Repetition::Values => {
-                self.check_length(&name)?;
+                let count = self.check_length(&name, at)?;
                 let mut values = Vec::new();
-                for row in rows {
+                for row in self.rows_of_from(&name, at).take(count) {
                     if let Some(value) = self.only_item(row) {
+                        if values.capacity() == 0 {
+                            values.reserve_exact(count.min(self.max_list_items));
+                        }
                         values.push(H::parse_value(value)?);
                         continue;
                     }
+                    // There are no more values than commas and one.
+                    let most = memchr::memchr_iter(b',', self.value_bytes(row)).count() + 1;
+                    values.reserve(most.min(self.max_list_items));
                     for item in grammar::list(self.value(row)) {
                         values.push(H::parse_value(self.share(row, item))?);
                     }
@@ -347,13 +367,13 @@ impl Headers {
     /// All values of a header that is read as a whole list.
     fn whole<H: TypedHeader>(&self) -> Result<Option<H>, HeaderError> {
         let name = H::NAME;
-        let mut rows = self.rows_of(&name);
-        let Some(first) = rows.next() else { return Ok(None) };
-        self.check_length(&name)?;
-        let mut value = self.value_shared(first);
-        if let Some(second) = rows.next() {
+        let Some(at) = self.position(&name) else { return Ok(None) };
+        let count = self.check_length(&name, at)?;
+        let mut rows = self.rows_of_from(&name, at).take(count);
+        let mut value = rows.next().map(|row| self.value_shared(row)).unwrap_or_default();
+        if count > 1 {
             let mut joined = String::from(value.as_str());
-            for row in core::iter::once(second).chain(rows) {
+            for row in rows {
                 joined.push_str(", ");
                 joined.push_str(self.value(row));
             }
@@ -362,13 +382,25 @@ impl Headers {
         H::parse_value(value).map(Some)
     }
 
-    /// Fails if the comma-separated header `name` has more values than the limits allow.
-    pub(crate) fn check_length(&self, name: &HeaderName) -> Result<(), HeaderError> {
+    /// How many rows the comma-separated header `name` has, none of which is before `at`.
+    ///
+    /// # Errors
+    ///
+    /// [`HeaderError::TooManyValues`] if it has more values than the limits allow.
+    #[inline]
+    pub(crate) fn check_length(&self, name: &HeaderName, at: usize) -> Result<usize, HeaderError> {
         let limit = self.max_list_items;
         // A value and its comma have two bytes at least, and there are no more values than rows and commas.
-        if self.rows_of(name).map(|row| self.value_bytes(row).len() / 2 + 1).sum::<usize>() <= limit {
-            return Ok(());
-        }
+        let most =
+            |(rows, most), row: &Row| (rows + 1, most + row.value_end.saturating_sub(row.value) as usize / 2 + 1);
+        let (count, most) = self.rows_of_from(name, at).fold((0, 0_usize), most);
+        if most > limit { self.count_values(name).map(|()| count) } else { Ok(count) }
+    }
+
+    /// Fails if there are more values than the limits allow.
+    #[cold]
+    fn count_values(&self, name: &HeaderName) -> Result<(), HeaderError> {
+        let limit = self.max_list_items;
         let most = |value: &str| 1 + memchr::memchr_iter(b',', value.as_bytes()).count();
         if self.raw_all(name).map(most).sum::<usize>() <= limit {
             return Ok(());
@@ -552,7 +584,18 @@ impl Headers {
         before - self.rows.len()
     }
 
+    /// Where the first row of this name is.
+    #[inline]
     fn position(&self, name: &HeaderName) -> Option<usize> {
+        let code = name.code();
+        if code == Code::EXTENSION {
+            return self.position_of_extension(name);
+        }
+        self.rows.iter().position(|row| row.name == code)
+    }
+
+    #[inline(never)]
+    fn position_of_extension(&self, name: &HeaderName) -> Option<usize> {
         let wanted = Wanted::new(name);
         self.rows.iter().position(|row| self.is(row, &wanted))
     }

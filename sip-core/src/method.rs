@@ -3,7 +3,6 @@ use core::fmt;
 use core::str::FromStr;
 
 use crate::ByteStr;
-use crate::grammar;
 
 macro_rules! methods {
     ($($(#[$doc:meta])* $variant:ident $name:literal)*) => {
@@ -83,13 +82,6 @@ methods! {
     Publish "PUBLISH"
     /// Carries an instant message (RFC 3428).
     Message "MESSAGE"
-}
-
-impl Method {
-    /// Reads `name`, which was cut out of `whole`; `None` if it is no token (RFC 3261 §25.1).
-    pub(crate) fn read(whole: &ByteStr, name: &str) -> Option<Method> {
-        Method::known(name).or_else(|| grammar::is_token(name).then(|| Method::Extension(whole.share(name))))
-    }
 }
 
 impl fmt::Display for Method {

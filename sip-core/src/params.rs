@@ -144,7 +144,7 @@ impl Params {
 
     /// Parameters as a rule has read them, without backslashes; see [`Repr::Text`].
     pub(crate) fn from_text(text: ByteStr) -> Self {
-        if text.is_empty() { Params::new() } else { Params(Repr::Text(text)) }
+        if text.as_bytes().is_empty() { Params::new() } else { Params(Repr::Text(text)) }
     }
 
     fn entries(&self) -> Entries<'_> {

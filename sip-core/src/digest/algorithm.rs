@@ -119,6 +119,15 @@ impl AlgorithmName {
         }
     }
 
+    /// One that is computed here, by its name in any case.
+    pub(super) fn of_known(name: &str) -> Option<Self> {
+        let session = |known: &Algorithm| name.eq_ignore_ascii_case(Self::Session(*known).as_str());
+        match Algorithm::from_name(name) {
+            Some(algorithm) => Some(Self::Known(algorithm)),
+            None => Algorithm::ALL.into_iter().find(session).map(Self::Session),
+        }
+    }
+
     /// Whether it is a session variant that is computed here.
     pub fn is_session(&self) -> bool {
         matches!(self, Self::Session(_))
@@ -133,11 +142,7 @@ impl From<Algorithm> for AlgorithmName {
 
 impl From<ByteStr> for AlgorithmName {
     fn from(name: ByteStr) -> Self {
-        let session = |known: &Algorithm| name.eq_ignore_ascii_case(Self::Session(*known).as_str());
-        match Algorithm::from_name(&name) {
-            Some(algorithm) => Self::Known(algorithm),
-            None => Algorithm::ALL.into_iter().find(session).map_or_else(|| Self::Unknown(name.clone()), Self::Session),
-        }
+        Self::of_known(&name).unwrap_or(Self::Unknown(name))
     }
 }
 

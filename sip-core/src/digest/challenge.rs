@@ -152,7 +152,7 @@ impl Challenge {
             opaque: parameters.take("opaque"),
             domain: parameters.take("domain"),
             stale: parameters.flag("stale"),
-            algorithm: parameters.take("algorithm").map(AlgorithmName::from),
+            algorithm: parameters.take_word("algorithm", AlgorithmName::of_known),
             qop: parameters.take("qop").map(|list| Qop::list(&list)).unwrap_or_default(),
             charset: parameters.take("charset"),
             userhash: parameters.flag("userhash"),

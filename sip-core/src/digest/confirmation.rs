@@ -132,7 +132,7 @@ impl Confirmation {
         let mut parameters = bare(value)?;
         Ok(Self {
             nextnonce: parameters.take("nextnonce"),
-            qop: parameters.take("qop").map(Qop::from),
+            qop: parameters.take_word("qop", Qop::of_known),
             rspauth: parameters.take("rspauth"),
             cnonce: parameters.take("cnonce"),
             nc: parameters.nonce_count()?,

@@ -102,10 +102,10 @@ impl Credentials {
             nonce: parameters.require("nonce")?,
             uri: parameters.require("uri")?,
             response: parameters.require("response")?,
-            algorithm: parameters.take("algorithm").map(AlgorithmName::from),
+            algorithm: parameters.take_word("algorithm", AlgorithmName::of_known),
             cnonce: parameters.take("cnonce"),
             opaque: parameters.take("opaque"),
-            qop: parameters.take("qop").map(Qop::from),
+            qop: parameters.take_word("qop", Qop::of_known),
             nc: parameters.nonce_count()?,
             userhash,
             extended: extended && !userhash,
@@ -136,7 +136,7 @@ impl Credentials {
 }
 
 /// `username`, or `username*` and true; both at once are an error (RFC 7616 §3.4).
-fn username(parameters: &mut Parameters) -> Result<(ByteStr, bool), DigestError> {
+fn username(parameters: &mut Parameters<'_>) -> Result<(ByteStr, bool), DigestError> {
     match (parameters.take("username"), parameters.take("username*")) {
         (Some(plain), None) => Ok((plain, false)),
         (None, Some(value)) => {
@@ -256,6 +256,17 @@ mod tests {
         }
         let twice = format!("{WHOLE},username*=UTF-8''u");
         assert_eq!(twice.parse::<Credentials>(), Err(DigestError::Duplicate("username".into())));
+    }
+
+    #[test]
+    fn a_word_is_known_in_any_case_and_in_quotes() {
+        let text = format!(r#"{WHOLE},QOP="au\th",Algorithm="m\d5-SESS",userhash="TRU\E",x="a\"b""#);
+        let credentials: Credentials = text.parse().unwrap();
+        assert_eq!(credentials.qop, Some(Qop::Auth));
+        assert_eq!(credentials.algorithm, Some(AlgorithmName::Session(Algorithm::Md5)));
+        assert!(credentials.userhash && credentials.to_string().ends_with(r#", userhash=true, x="a\"b""#));
+        let other: Credentials = format!("{WHOLE},qop=\"o\\ther\",algorithm=AKAv1-MD5").parse().unwrap();
+        assert_eq!((other.qop, other.algorithm.unwrap().as_str()), (Some(Qop::Other("other".into())), "AKAv1-MD5"));
     }
 
     #[test]

@@ -1,15 +1,20 @@
 //! The `scheme name=value, name="value"` syntax that the headers share, and the list without a scheme
 //! of Authentication-Info (RFC 7235 §2.1, RFC 3261 §25.1).
 
+use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
 use super::DigestError;
+use crate::class::{self, TOKEN};
 use crate::{ByteStr, grammar};
 
 /// Digest defines 13 parameters; the rest is room for extensions.
 pub(super) const MAX_PARAMETERS: usize = 32;
+
+/// More than most headers have.
+const USUAL_PARAMETERS: usize = 12;
 
 /// A parameter that has no field of its own, kept so that it can be written again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,8 +26,8 @@ pub(super) struct Parameter {
 }
 
 /// A header value split in scheme and parameters.
-pub(super) enum Split {
-    Digest(Parameters),
+pub(super) enum Split<'a> {
+    Digest(Parameters<'a>),
     Foreign(Foreign),
 }
 
@@ -43,13 +48,74 @@ impl fmt::Display for Foreign {
 }
 
 /// The parameters of a Digest header, none of them twice. Fields are taken out by name; what is left is an extension.
-pub(super) struct Parameters(Vec<Parameter>);
+pub(super) struct Parameters<'a> {
+    whole: &'a ByteStr,
+    list: Vec<Standing<'a>>,
+}
 
-impl Parameters {
+/// A parameter where it stands.
+struct Standing<'a> {
+    name: Name<'a>,
+    /// Still with its backslashes, if it is quoted.
+    value: &'a str,
+    quoted: bool,
+    /// Whether it was taken out.
+    taken: bool,
+}
+
+/// The name of a parameter, compared without case.
+#[derive(Clone, Copy)]
+struct Name<'a> {
+    text: &'a str,
+    /// Its first letter in lower case, which with its length tells most names apart.
+    first: u8,
+}
+
+impl<'a> Name<'a> {
+    #[inline(always)]
+    fn of(text: &'a str) -> Self {
+        let first = text.as_bytes().first().map_or(0, u8::to_ascii_lowercase);
+        Self { text, first }
+    }
+
+    #[inline(always)]
+    fn is(self, other: Name<'_>) -> bool {
+        // As a rule a name is written as the RFC has it.
+        let may_be = self.text.len() == other.text.len() && self.first == other.first;
+        may_be && (self.text == other.text || self.text.eq_ignore_ascii_case(other.text))
+    }
+}
+
+impl<'a> Standing<'a> {
+    /// The value, unescaped.
+    fn text(&self) -> Cow<'a, str> {
+        if self.quoted { grammar::unquote(self.value) } else { Cow::Borrowed(self.value) }
+    }
+
+    /// The same, sharing the memory of `whole`.
+    fn share(&self, whole: &ByteStr) -> ByteStr {
+        if self.quoted { grammar::unquoted(whole, self.value) } else { whole.share(self.value) }
+    }
+}
+
+impl<'a> Parameters<'a> {
+    fn find(&mut self, name: &str) -> Option<&Standing<'a>> {
+        let name = Name::of(name);
+        let found = self.list.iter_mut().find(|p| p.name.is(name))?;
+        found.taken = true;
+        Some(found)
+    }
+
     /// Removes a parameter and hands out its value, unescaped.
     pub(super) fn take(&mut self, name: &str) -> Option<ByteStr> {
-        let index = self.0.iter().position(|p| p.name.eq_ignore_ascii_case(name))?;
-        Some(self.0.remove(index).value)
+        let whole = self.whole;
+        self.find(name).map(|found| found.share(whole))
+    }
+
+    /// Like `take`, for a word that `known` may know, so that its text need not be kept.
+    pub(super) fn take_word<T: From<ByteStr>>(&mut self, name: &str, known: fn(&str) -> Option<T>) -> Option<T> {
+        let whole = self.whole;
+        self.find(name).map(|found| known(&found.text()).unwrap_or_else(|| found.share(whole).into()))
     }
 
     /// Like `take`, for a parameter that must be there.
@@ -59,24 +125,26 @@ impl Parameters {
 
     /// Removes a parameter that is true or false, and false unless it is said to be true.
     pub(super) fn flag(&mut self, name: &str) -> bool {
-        self.take(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+        self.find(name).is_some_and(|found| found.text().eq_ignore_ascii_case("true"))
     }
 
     /// Removes `nc`: eight hexadecimal digits (RFC 7616 §3.4).
     pub(super) fn nonce_count(&mut self) -> Result<Option<u32>, DigestError> {
-        let Some(digits) = self.take("nc") else { return Ok(None) };
-        let valid = digits.len() == 8 && digits.as_bytes().iter().all(u8::is_ascii_hexdigit);
+        let Some(digits) = self.find("nc").map(Standing::text) else { return Ok(None) };
+        let valid = digits.len() == 8 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
         let count = valid.then(|| u32::from_str_radix(&digits, 16).ok()).flatten();
         count.map(Some).ok_or(DigestError::BadValue("nc"))
     }
 
     pub(super) fn into_rest(self) -> Vec<Parameter> {
-        self.0
+        let rest = self.list.iter().filter(|p| !p.taken);
+        let whole = self.whole;
+        rest.map(|p| Parameter { name: whole.share(p.name.text), value: p.share(whole), quoted: p.quoted }).collect()
     }
 }
 
 /// Splits a header value in scheme and parameters, which share its memory.
-pub(super) fn split(value: &ByteStr) -> Result<Split, DigestError> {
+pub(super) fn split(value: &ByteStr) -> Result<Split<'_>, DigestError> {
     let mut cursor = Cursor::new(value)?;
     cursor.skip_space();
     let scheme = cursor.token();
@@ -94,7 +162,7 @@ pub(super) fn split(value: &ByteStr) -> Result<Split, DigestError> {
 }
 
 /// Splits the value of a header that has no scheme.
-pub(super) fn bare(value: &ByteStr) -> Result<Parameters, DigestError> {
+pub(super) fn bare(value: &ByteStr) -> Result<Parameters<'_>, DigestError> {
     Cursor::new(value)?.parameters()
 }
 
@@ -126,8 +194,7 @@ impl<'a, 'f> Writer<'a, 'f> {
 
     /// A value that must not be quoted, unless that is the only way to write it: a peer may have quoted anything.
     pub(super) fn word(&mut self, name: &str, value: &str) -> fmt::Result {
-        let is_token = !value.is_empty() && value.chars().all(is_token_char);
-        if is_token { self.token(name, value) } else { self.quoted(name, value) }
+        if grammar::is_token(value) { self.token(name, value) } else { self.quoted(name, value) }
     }
 
     pub(super) fn rest(&mut self, parameters: &[Parameter]) -> fmt::Result {
@@ -167,34 +234,51 @@ impl<'a> Cursor<'a> {
     /// place in it.
     fn new(whole: &'a ByteStr) -> Result<Self, DigestError> {
         let text = whole.as_str();
-        match text.find(|c: char| c.is_ascii_control() && !is_space(c)) {
+        let is_bad = |c: char| c.is_ascii_control() && !is_space(c);
+        match class::has_control(text.as_bytes()).then(|| text.find(is_bad)).flatten() {
             Some(at) => Err(DigestError::Syntax { at }),
             None => Ok(Self { whole, text, at: 0 }),
         }
     }
 
     /// `#auth-param`, to the end.
-    fn parameters(&mut self) -> Result<Parameters, DigestError> {
-        let mut parameters: Vec<Parameter> = Vec::new();
+    fn parameters(&mut self) -> Result<Parameters<'a>, DigestError> {
+        let mut list: Vec<Standing<'a>> = Vec::with_capacity(USUAL_PARAMETERS);
         loop {
             // Empty list elements are skipped, as every reader of a comma list must (RFC 7230 §7).
-            while self.skip_space() || self.eat(',') {}
-            if self.rest().is_empty() {
-                return Ok(Parameters(parameters));
+            while self.skip_space() || self.eat(b',') {}
+            if self.is_at_end() {
+                return Ok(Parameters { whole: self.whole, list });
             }
-            if parameters.len() == MAX_PARAMETERS {
+            if list.len() == MAX_PARAMETERS {
                 return Err(DigestError::TooManyParameters { limit: MAX_PARAMETERS });
             }
             let parameter = self.parameter()?;
-            if parameters.iter().any(|p| p.name.eq_ignore_ascii_case(&parameter.name)) {
-                return Err(DigestError::Duplicate(parameter.name));
+            if list.iter().any(|p| p.name.is(parameter.name)) {
+                return Err(DigestError::Duplicate(self.whole.share(parameter.name.text)));
             }
-            parameters.push(parameter);
+            list.push(parameter);
             self.skip_space();
-            if !self.rest().is_empty() && !self.eat(',') {
+            if !self.is_at_end() && !self.eat(b',') {
                 return Err(DigestError::Syntax { at: self.at });
             }
         }
+    }
+
+    fn is_at_end(&self) -> bool {
+        self.at >= self.text.len()
+    }
+
+    /// The next byte, if there is one.
+    fn next(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    /// The text from here to `end`, where reading goes on.
+    fn take_to(&mut self, end: usize) -> &'a str {
+        let text = self.text.get(self.at..end).unwrap_or_default();
+        self.at = end;
+        text
     }
 
     fn rest(&self) -> &'a str {
@@ -204,90 +288,59 @@ impl<'a> Cursor<'a> {
     /// Says whether there was any.
     fn skip_space(&mut self) -> bool {
         let before = self.at;
-        let rest = self.rest();
-        self.at += rest.len() - rest.trim_start_matches(is_space).len();
+        while let Some(b' ' | b'\t' | b'\r' | b'\n') = self.next() {
+            self.at += 1;
+        }
         self.at > before
     }
 
-    fn eat(&mut self, wanted: char) -> bool {
-        let found = self.rest().starts_with(wanted);
-        if found {
-            self.at += wanted.len_utf8();
-        }
+    fn eat(&mut self, wanted: u8) -> bool {
+        let found = self.next() == Some(wanted);
+        self.at += usize::from(found);
         found
     }
 
     fn token(&mut self) -> &'a str {
-        let rest = self.rest();
-        let end = rest.find(|c: char| !is_token_char(c)).unwrap_or(rest.len());
-        self.at += end;
-        rest.get(..end).unwrap_or_default()
+        self.take_to(class::skip(self.text.as_bytes(), self.at, TOKEN))
     }
 
-    fn parameter(&mut self) -> Result<Parameter, DigestError> {
+    fn parameter(&mut self) -> Result<Standing<'a>, DigestError> {
         let name = self.token();
         self.skip_space();
-        if name.is_empty() || !self.eat('=') {
+        if name.is_empty() || !self.eat(b'=') {
             return Err(DigestError::Syntax { at: self.at });
         }
         self.skip_space();
-        let quoted = self.eat('"');
+        let quoted = self.next() == Some(b'"');
         let value = if quoted {
-            self.quoted_string()?
+            let Ok((after, content)) = grammar::quoted_string(self.rest()) else {
+                return Err(DigestError::Syntax { at: self.text.len() });
+            };
+            self.at = self.text.len() - after.len();
+            content
         } else {
-            let value = self.unquoted();
-            if value.is_empty() {
-                return Err(DigestError::Syntax { at: self.at });
-            }
-            self.whole.share(value)
+            self.unquoted()
         };
-        Ok(Parameter { name: self.whole.share(name), value, quoted })
-    }
-
-    /// Reads to the closing quote; the opening one is eaten already.
-    fn quoted_string(&mut self) -> Result<ByteStr, DigestError> {
-        let rest = self.rest();
-        // As a rule nothing is escaped.
-        if let Some((value, after)) = rest.split_once('"')
-            && !value.contains('\\')
-        {
-            self.at += rest.len() - after.len();
-            return Ok(self.whole.share(value));
+        if value.is_empty() && !quoted {
+            return Err(DigestError::Syntax { at: self.at });
         }
-        let mut value = String::new();
-        let mut escaped = false;
-        for (offset, c) in rest.char_indices() {
-            match c {
-                _ if escaped => {
-                    value.push(c);
-                    escaped = false;
-                }
-                '\\' => escaped = true,
-                '"' => {
-                    self.at += offset + 1;
-                    return Ok(ByteStr::from(value));
-                }
-                _ => value.push(c),
-            }
-        }
-        Err(DigestError::Syntax { at: self.text.len() })
+        Ok(Standing { name: Name::of(name), value, quoted, taken: false })
     }
 
     /// An unquoted value. More lenient than a token, as peers leave out quotes around URIs and base64.
     fn unquoted(&mut self) -> &'a str {
-        let rest = self.rest();
-        let end = rest.find(|c: char| is_space(c) || matches!(c, ',' | '"')).unwrap_or(rest.len());
-        self.at += end;
-        rest.get(..end).unwrap_or_default()
+        let mut end = self.at;
+        while let Some(byte) = self.text.as_bytes().get(end)
+            && !matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b',' | b'"')
+        {
+            end += 1;
+        }
+        self.take_to(end)
     }
 }
 
 fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\r' | '\n')
-}
-
-fn is_token_char(c: char) -> bool {
-    c.is_ascii_alphanumeric() || "-.!%*_+`'~".contains(c)
 }
 
 #[cfg(test)]

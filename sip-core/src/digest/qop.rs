@@ -32,6 +32,15 @@ impl Qop {
         }
     }
 
+    /// What needs no text of its own.
+    pub(super) fn of_known(token: &str) -> Option<Self> {
+        match token {
+            known if known.eq_ignore_ascii_case("auth") => Some(Self::Auth),
+            known if known.eq_ignore_ascii_case("auth-int") => Some(Self::AuthInt),
+            _ => None,
+        }
+    }
+
     /// The choices in the value of a challenge, without empty ones.
     pub(super) fn list(list: &ByteStr) -> Vec<Self> {
         let tokens = list.split(',').map(str::trim).filter(|token| !token.is_empty());
@@ -41,11 +50,7 @@ impl Qop {
 
 impl From<ByteStr> for Qop {
     fn from(token: ByteStr) -> Self {
-        match &*token {
-            known if known.eq_ignore_ascii_case("auth") => Self::Auth,
-            known if known.eq_ignore_ascii_case("auth-int") => Self::AuthInt,
-            _ => Self::Other(token),
-        }
+        Self::of_known(&token).unwrap_or(Self::Other(token))
     }
 }
 

@@ -1,5 +1,6 @@
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use super::{HeaderError, HeaderName, Repetition, TypedHeader};
 use crate::{ByteStr, Method, grammar};
@@ -21,10 +22,11 @@ impl TypedHeader for Allow {
     const REPETITION: Repetition = Repetition::Whole;
 
     fn parse_value(value: ByteStr) -> Result<Self, HeaderError> {
-        grammar::list(&value)
-            .map(|name| Method::read(&value, name).ok_or(HeaderError::malformed(Self::NAME, "methods between commas")))
-            .collect::<Result<_, _>>()
-            .map(Allow)
+        let method = |name: &[u8], at: Range<usize>| {
+            Method::known_bytes(name).unwrap_or_else(|| Method::Extension(value.part(at)))
+        };
+        let methods = grammar::tokens(value.as_bytes(), method);
+        methods.map(Allow).ok_or(HeaderError::malformed(Self::NAME, "methods between commas"))
     }
 
     fn write(&self, out: &mut String) {

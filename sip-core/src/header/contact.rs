@@ -99,7 +99,8 @@ impl TypedHeader for Contact {
     const REPETITION: Repetition = Repetition::Values;
 
     fn parse_value(value: ByteStr) -> Result<Self, HeaderError> {
-        if value.trim_matches(grammar::is_wsp) == "*" {
+        // An address starts with neither, as a rule.
+        if matches!(value.as_bytes(), [b'*' | b' ' | b'\t', ..]) && value.trim_matches(grammar::is_wsp) == "*" {
             return Ok(Contact::Star);
         }
         NameAddr::parse_value(&value, Self::NAME).map(Contact::Address)

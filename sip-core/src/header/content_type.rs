@@ -2,6 +2,7 @@ use alloc::format;
 use alloc::string::String;
 
 use super::{HeaderError, HeaderName, TypedHeader};
+use crate::class::{self, TOKEN};
 use crate::grammar::{self, Parsed};
 use crate::{ByteStr, Params};
 
@@ -47,10 +48,21 @@ fn media_type<'a>(whole: &ByteStr, input: &'a str) -> Parsed<'a, ContentType> {
     Ok((rest, ContentType { essence: format!("{kind}/{subtype}").to_ascii_lowercase().into(), params }))
 }
 
+/// Whether all of `value` is a media type in lower case, without parameters or white space.
+fn is_plain(value: &[u8]) -> bool {
+    let slash = class::skip(value, 0, TOKEN);
+    let end = class::skip(value, slash + 1, TOKEN);
+    let is_type = slash > 0 && value.get(slash) == Some(&b'/') && end > slash + 1 && end == value.len();
+    is_type && !value.iter().any(u8::is_ascii_uppercase)
+}
+
 impl TypedHeader for ContentType {
     const NAME: HeaderName = HeaderName::ContentType;
 
     fn parse_value(value: ByteStr) -> Result<Self, HeaderError> {
+        if is_plain(value.as_bytes()) {
+            return Ok(ContentType { essence: value, params: Params::new() });
+        }
         super::complete(&value, |input| media_type(&value, input), Self::NAME, "a type such as application/sdp")
     }
 

@@ -1,8 +1,7 @@
 use alloc::string::String;
-use alloc::string::ToString;
 
 use super::{HeaderError, HeaderName, TypedHeader};
-use crate::{ByteStr, grammar};
+use crate::{ByteStr, grammar, ordinary};
 
 /// After how many seconds a message or its content is out of date (RFC 3261 §20.19).
 ///
@@ -20,11 +19,14 @@ impl TypedHeader for Expires {
     const NAME: HeaderName = HeaderName::Expires;
 
     fn parse_value(value: ByteStr) -> Result<Self, HeaderError> {
+        if let Some(seconds) = ordinary::whole_number(value.as_bytes()) {
+            return Ok(Expires(seconds));
+        }
         super::complete(&value, grammar::delta_seconds, Self::NAME, "a number of seconds").map(Expires)
     }
 
     fn write(&self, out: &mut String) {
-        out.push_str(&self.0.to_string());
+        grammar::write_number(out, self.0);
     }
 }
 

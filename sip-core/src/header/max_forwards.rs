@@ -1,7 +1,7 @@
 use alloc::string::String;
 
 use super::{HeaderError, HeaderName, TypedHeader};
-use crate::{ByteStr, grammar};
+use crate::{ByteStr, grammar, ordinary};
 
 /// How many more proxies a request may pass, 0 to 255 (RFC 3261 §20.22).
 ///
@@ -28,7 +28,10 @@ impl TypedHeader for MaxForwards {
     const NAME: HeaderName = HeaderName::MaxForwards;
 
     fn parse_value(value: ByteStr) -> Result<Self, HeaderError> {
-        MaxForwards::read(&value)
+        match ordinary::whole_number(value.as_bytes()).and_then(|hops| u8::try_from(hops).ok()) {
+            Some(hops) => Ok(MaxForwards(hops)),
+            None => MaxForwards::read(&value),
+        }
     }
 
     fn write(&self, out: &mut String) {

@@ -5,10 +5,8 @@ use super::{HeaderError, HeaderName, Repetition, TypedHeader};
 use crate::{ByteStr, grammar};
 
 fn parse(value: &ByteStr, header: HeaderName) -> Result<Vec<ByteStr>, HeaderError> {
-    if !grammar::list(value).all(grammar::is_token) {
-        return Err(HeaderError::malformed(header, "option tags between commas"));
-    }
-    Ok(grammar::list(value).map(|tag| value.share(tag)).collect())
+    let tags = grammar::tokens(value.as_bytes(), |_, tag| value.part(tag));
+    tags.ok_or(HeaderError::malformed(header, "option tags between commas"))
 }
 
 fn write(tags: &[ByteStr], out: &mut String) {

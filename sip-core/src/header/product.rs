@@ -15,7 +15,7 @@ macro_rules! product {
 
                 /// Takes the text as it is: nothing is ever decided by it.
                 fn parse_value(value: ByteStr) -> Result<Self, HeaderError> {
-                    Ok($name(value.share(value.trim_matches(grammar::is_wsp))))
+                    Ok($name(value.trimmed()))
                 }
 
                 fn write(&self, out: &mut String) {

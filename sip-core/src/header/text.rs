@@ -17,7 +17,7 @@ macro_rules! texts {
 
                 /// Takes any text, also none.
                 fn parse_value(value: ByteStr) -> Result<Self, HeaderError> {
-                    Ok($name(value.share(value.trim_matches(grammar::is_wsp))))
+                    Ok($name(value.trimmed()))
                 }
 
                 fn write(&self, out: &mut String) {

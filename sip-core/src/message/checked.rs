@@ -191,12 +191,12 @@ impl<'a> Index<'a> {
         let is_alone = !self.is_repeated(Slot::Via);
         if let Some((hop, end)) = ordinary::hop(value, 0) {
             if !is_alone || end < value.len() {
-                self.headers.check_length(&HeaderName::Via)?;
+                self.headers.check_length(&HeaderName::Via, 0)?;
             }
             return Ok(if row.place == Place::Received { Hop::At(row.value, hop) } else { Hop::Unknown });
         }
         if !is_alone || memchr(b',', value).is_some() {
-            self.headers.check_length(&HeaderName::Via)?;
+            self.headers.check_length(&HeaderName::Via, 0)?;
         }
         self.headers.first_value(&HeaderName::Via).map_or(Ok(Hop::None), |via| Via::check(via).map(|()| Hop::Unknown))
     }

@@ -9,7 +9,7 @@
 mod rows;
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -179,6 +179,10 @@ impl SqliteStore {
         if make_private(&self.config.path).map_err(|error| failed_io(&self.config.path, &error))?.is_some() {
             // Ours, whatever becomes of the rest.
             self.moved = false;
+        }
+        // SQLite would find out, too, and in closing remove the log that stands beside the file.
+        if !is_database(&self.config.path).map_err(|error| failed_io(&self.config.path, &error))? {
+            return Err(self.failed_with(StoreFailure::Corrupt, "file is not a database".to_owned()));
         }
         let mut options = SqliteConnectOptions::new()
             .filename(&self.config.path)
@@ -380,6 +384,14 @@ impl Store for SqliteStore {
         // What cannot be unlocked is when the file is dropped.
         let _ = self.lock.as_ref().map(File::unlock);
     }
+}
+
+/// Whether a file begins as those of SQLite do, or is empty.
+fn is_database(path: &Path) -> io::Result<bool> {
+    const MAGIC: &[u8] = b"SQLite format 3\0";
+    let mut start = Vec::with_capacity(MAGIC.len());
+    File::open(path)?.take(MAGIC.len() as u64).read_to_end(&mut start)?;
+    Ok(start.is_empty() || start == MAGIC)
 }
 
 /// Reads all that look-ups need, and marks what is over if it is `to_mark`.

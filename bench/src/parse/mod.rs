@@ -33,7 +33,7 @@ pub(crate) struct Options {
 
 /// Measures everything in turn, `runs` times; the fastest run counts, since other work on the machine only adds to it.
 pub(crate) fn run(options: &Options, mut progress: Progress) -> anyhow::Result<Table> {
-    let messages = messages::all();
+    let messages = messages::all()?;
     let mut peers = Peers::start(&messages, options.alone)?;
     let others = LIBRARIES.iter().chain(&YARDSTICKS).filter(|_| !options.alone);
     let libraries: Vec<&str> = [OURS].iter().chain(others).copied().collect();

@@ -1,4 +1,4 @@
-//! Headers that are text for people.
+//! Headers that are text for people: nothing is ever decided by it.
 
 use alloc::string::String;
 
@@ -37,6 +37,14 @@ texts! {
     /// assert_eq!("Boxes by Bob".parse(), Ok(Organization("Boxes by Bob".into())));
     /// ```
     Organization
+    /// What software the server is, for people (RFC 3261 §20.35).
+    ///
+    /// ```
+    /// use blether_sip_core::Server;
+    ///
+    /// assert_eq!("HomeServer v2".parse(), Ok(Server("HomeServer v2".into())));
+    /// ```
+    Server
     /// What a call is about (RFC 3261 §20.36).
     ///
     /// ```
@@ -46,6 +54,14 @@ texts! {
     /// assert_eq!(Subject("Tech\r\nSupport".into()).to_string(), "Tech  Support");
     /// ```
     Subject
+    /// What software the client is, for people (RFC 3261 §20.41).
+    ///
+    /// ```
+    /// use blether_sip_core::UserAgent;
+    ///
+    /// assert_eq!("Softphone Beta1.5".parse(), Ok(UserAgent("Softphone Beta1.5".into())));
+    /// ```
+    UserAgent
 }
 
 #[cfg(test)]
@@ -60,6 +76,8 @@ mod tests {
             "A t\u{f6}rnado: \"is\", heading our way!"
         );
         assert_eq!(rewritten::<Organization>("").1, "");
+        assert_eq!(rewritten::<Server>(" a (b) ").0, Server("a (b)".into()));
+        assert_eq!(UserAgent("Phone/1.0\r\nEvil: yes".into()).to_string(), "Phone/1.0  Evil: yes");
         assert_eq!(Organization(" \r\nEvil: \u{85}yes\n ".into()).to_string(), "Evil:  yes");
     }
 }

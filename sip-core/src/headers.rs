@@ -1,3 +1,4 @@
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -201,19 +202,20 @@ impl Headers {
 
     /// Makes the values of rows that were received readable: those that are folded, and those that are not UTF-8.
     pub(crate) fn restore(&mut self) {
-        for row in self.rows.iter_mut().filter(|row| !row.plain) {
-            let Some(bytes) = self.received.as_bytes().get(range(row.value, row.value_end)) else { continue };
-            let folded = memchr::memchr(b'\n', bytes).is_some();
-            if !folded && core::str::from_utf8(bytes).is_ok() {
-                continue;
-            }
+        let received = self.received.clone();
+        let others = |row: &&mut Row| !row.plain;
+        let room = self.rows.iter_mut().filter(others).map(|row| row.value_end.saturating_sub(row.value) as usize).sum();
+        self.written.reserve(room);
+        for row in self.rows.iter_mut().filter(others) {
+            let Some(bytes) = received.as_bytes().get(range(row.value, row.value_end)) else { continue };
+            let is_folded = memchr::memchr(b'\n', bytes).is_some();
+            let text = match core::str::from_utf8(bytes) {
+                Ok(_) if !is_folded => continue,
+                Ok(text) => Cow::Borrowed(text),
+                Err(_) => String::from_utf8_lossy(bytes),
+            };
             let start = self.written.len();
-            let text = String::from_utf8_lossy(bytes);
-            if folded {
-                unfold(&mut self.written, &text)
-            } else {
-                self.written.push_str(&text)
-            }
+            unfold(&mut self.written, &text);
             (row.place, row.value, row.value_end) = (Place::Restored, narrow(start), narrow(self.written.len()));
         }
     }
@@ -278,8 +280,7 @@ impl Headers {
 
     /// The first row of this name.
     pub(crate) fn first_row(&self, name: &HeaderName) -> Option<&Row> {
-        let wanted = Wanted::new(name);
-        self.rows.iter().find(|row| self.is(row, &wanted))
+        self.rows.get(self.position(name)?)
     }
 
     /// The part of a value that `part` is, sharing the memory of the datagram.
@@ -304,22 +305,20 @@ impl Headers {
     /// [`HeaderError`] if the value is malformed, if a header that may stand once stands twice, or if a list that is
     /// read as a whole is longer than the limits allow.
     pub fn get<H: TypedHeader>(&self) -> Result<Option<H>, HeaderError> {
-        match H::REPETITION {
-            Repetition::Values => self.first_item(&H::NAME).map(H::parse_value).transpose(),
-            Repetition::Whole => self.whole(),
-            Repetition::Rows => {
-                self.rows_of(&H::NAME).next().map(|row| H::parse_value(self.value_shared(row))).transpose()
-            }
+        let name = H::NAME;
+        let Some(at) = self.position(&name) else { return Ok(None) };
+        let value = match H::REPETITION {
+            Repetition::Values => self.first_item(&name, at),
+            Repetition::Whole => return self.whole_from(&name, at).and_then(H::parse_value).map(Some),
+            Repetition::Rows => self.rows.get(at).map(|row| self.value_shared(row)),
             Repetition::Once => {
-                let name = H::NAME;
-                let mut rows = self.rows_of(&name);
-                let Some(first) = rows.next() else { return Ok(None) };
-                if rows.next().is_some() {
-                    return Err(HeaderError::Repeated { header: H::NAME });
+                if self.rows_of_from(&name, at).nth(1).is_some() {
+                    return Err(HeaderError::Repeated { header: name });
                 }
-                H::parse_value(self.value_shared(first)).map(Some)
+                self.rows.get(at).map(|row| self.value_shared(row))
             }
-        }
+        };
+        value.map(H::parse_value).transpose()
     }
 
     /// All values of the header `H` in order, whether they stand in rows of their own or between commas.
@@ -352,7 +351,7 @@ impl Headers {
                         continue;
                     }
                     // There are no more values than commas and one.
-                    let most = memchr::memchr_iter(b',', self.value_bytes(row)).count() + 1;
+                    let most = commas(self.value_bytes(row)) + 1;
                     values.reserve(most.min(self.max_list_items));
                     for item in grammar::list(self.value(row)) {
                         values.push(H::parse_value(self.share(row, item))?);
@@ -360,26 +359,24 @@ impl Headers {
                 }
                 Ok(values)
             }
-            Repetition::Whole => self.whole().map(|value| value.into_iter().collect()),
+            Repetition::Whole => self.whole_from(&name, at).and_then(H::parse_value).map(|value| [value].into()),
         }
     }
 
-    /// All values of a header that is read as a whole list.
-    fn whole<H: TypedHeader>(&self) -> Result<Option<H>, HeaderError> {
-        let name = H::NAME;
-        let Some(at) = self.position(&name) else { return Ok(None) };
-        let count = self.check_length(&name, at)?;
-        let mut rows = self.rows_of_from(&name, at).take(count);
-        let mut value = rows.next().map(|row| self.value_shared(row)).unwrap_or_default();
-        if count > 1 {
-            let mut joined = String::from(value.as_str());
-            for row in rows {
-                joined.push_str(", ");
-                joined.push_str(self.value(row));
-            }
-            value = joined.into();
+    /// All values of a header that is read as a whole list, whose first row is at `at`.
+    fn whole_from(&self, name: &HeaderName, at: usize) -> Result<ByteStr, HeaderError> {
+        let count = self.check_length(name, at)?;
+        let mut rows = self.rows_of_from(name, at).take(count);
+        let first = rows.next().map(|row| self.value_shared(row)).unwrap_or_default();
+        if count <= 1 {
+            return Ok(first);
         }
-        H::parse_value(value).map(Some)
+        let mut joined = String::from(first.as_str());
+        for row in rows {
+            joined.push_str(", ");
+            joined.push_str(self.value(row));
+        }
+        Ok(joined.into())
     }
 
     /// How many rows the comma-separated header `name` has, none of which is before `at`.
@@ -401,8 +398,17 @@ impl Headers {
     #[cold]
     fn count_values(&self, name: &HeaderName) -> Result<(), HeaderError> {
         let limit = self.max_list_items;
-        let most = |value: &str| 1 + memchr::memchr_iter(b',', value.as_bytes()).count();
-        if self.raw_all(name).map(most).sum::<usize>() <= limit {
+        let (mut rows, mut written, mut received) = (0, 0, u32::MAX..0);
+        for row in self.rows_of(name) {
+            rows += 1;
+            match row.place {
+                Place::Received => received = received.start.min(row.value)..received.end.max(row.value_end),
+                Place::Restored | Place::Written => written += commas(self.value_bytes(row)),
+            }
+        }
+        // One search from the first row to the last is faster than one in each; what else stands between them adds to the commas only.
+        let received = self.received.as_bytes().get(range(received.start, received.end)).unwrap_or_default();
+        if rows + written + commas(received) <= limit {
             return Ok(());
         }
         let values = self.raw_all(name).flat_map(grammar::list);
@@ -412,9 +418,9 @@ impl Headers {
         Ok(())
     }
 
-    /// The first value of a list header as text: the topmost Via.
-    pub(crate) fn first_item(&self, name: &HeaderName) -> Option<ByteStr> {
-        self.rows_of(name).find_map(|row| {
+    /// The first value of a list header, none of whose rows is before `at`, as text.
+    fn first_item(&self, name: &HeaderName, at: usize) -> Option<ByteStr> {
+        self.rows_of_from(name, at).find_map(|row| {
             self.only_item(row).or_else(|| grammar::list(self.value(row)).next().map(|item| self.share(row, item)))
         })
     }
@@ -430,16 +436,12 @@ impl Headers {
 
     /// [`Headers::first_item`], borrowed.
     pub(crate) fn first_value(&self, name: &HeaderName) -> Option<&str> {
-        let wanted = Wanted::new(name);
-        let mut rows = self.rows.iter().filter(|row| self.is(row, &wanted));
-        rows.find_map(|row| grammar::list(self.value(row)).next())
+        self.rows_of(name).find_map(|row| grammar::list(self.value(row)).next())
     }
 
     /// What `read` makes of the value of the first row of this name that has one; it is told whose memory to share.
     pub(crate) fn read_first<T>(&self, name: &HeaderName, read: impl Fn(&str, &ByteStr) -> Option<T>) -> Option<T> {
-        let wanted = Wanted::new(name);
-        let mut rows = self.rows.iter().filter(|row| self.is(row, &wanted));
-        let row = rows.find(|row| grammar::list(self.value(row)).next().is_some())?;
+        let row = self.rows_of(name).find(|row| grammar::list(self.value(row)).next().is_some())?;
         match row.place {
             Place::Received => read(self.value(row), &self.received),
             Place::Restored | Place::Written => {
@@ -451,8 +453,7 @@ impl Headers {
 
     /// What `read` makes of the value of the first row of this name; it is told whose memory to share.
     pub(crate) fn read<T>(&self, name: &HeaderName, read: impl FnOnce(&str, &ByteStr) -> T) -> Option<T> {
-        let wanted = Wanted::new(name);
-        let row = self.rows.iter().find(|row| self.is(row, &wanted))?;
+        let row = self.first_row(name)?;
         Some(match row.place {
             Place::Received => read(self.value(row), &self.received),
             Place::Restored | Place::Written => {
@@ -465,8 +466,7 @@ impl Headers {
     /// The value of the first row of this name, as text.
     #[must_use]
     pub fn raw(&self, name: &HeaderName) -> Option<&str> {
-        let wanted = Wanted::new(name);
-        self.rows.iter().find(|row| self.is(row, &wanted)).map(|row| self.value(row))
+        self.first_row(name).map(|row| self.value(row))
     }
 
     /// The value of every row of this name, as text, in order.
@@ -758,6 +758,10 @@ impl Headers {
     }
 }
 
+fn commas(text: &[u8]) -> usize {
+    memchr::memchr_iter(b',', text).count()
+}
+
 /// What no row is named.
 static UNNAMED: HeaderName = HeaderName::Extension(ByteStr::from_static(""));
 
@@ -800,15 +804,24 @@ pub(crate) fn check(name: &HeaderName, value: &str) -> Result<HeaderName, Invali
     Ok(name.canonical())
 }
 
-/// Writes `text` with each line break and the white space around it turned into one space (RFC 3261 §7.3.1).
+/// Writes `text`, which neither starts nor ends with white space, with each line break and the white space around it turned into one
+/// space (RFC 3261 §7.3.1).
 fn unfold(out: &mut String, text: &str) {
     let start = out.len();
-    for part in text.split('\n').map(|part| class::trim_wsp(part.strip_suffix('\r').unwrap_or(part))) {
-        if !part.is_empty() {
-            if out.len() > start {
-                out.push(' ');
-            }
-            out.push_str(part);
+    let mut rest = text;
+    loop {
+        let (line, next) = match memchr::memchr(b'\n', rest.as_bytes()) {
+            Some(end) => (rest.get(..end).unwrap_or_default(), rest.get(end + 1..)),
+            None => (rest, None),
+        };
+        let line = class::trim_wsp(line.strip_suffix('\r').unwrap_or(line));
+        if !line.is_empty() {
+            out.push_str(if out.len() > start { " " } else { "" });
+            out.push_str(line);
+        }
+        match next {
+            Some(next) => rest = next,
+            None => return,
         }
     }
 }

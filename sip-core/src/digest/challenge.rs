@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::str::FromStr;
 
-use super::parameters::{Foreign, Parameter, Split, Writer, split};
+use super::parameters::{Field, Foreign, Parameter, Split, Writer, split};
 use super::{Algorithm, AlgorithmName, DigestError, Qop};
 use crate::ByteStr;
 
@@ -147,15 +147,15 @@ impl Challenge {
             }
         };
         Ok(Self {
-            realm: parameters.require("realm")?,
-            nonce: parameters.require("nonce")?,
-            opaque: parameters.take("opaque"),
-            domain: parameters.take("domain"),
-            stale: parameters.flag("stale"),
-            algorithm: parameters.take_word("algorithm", AlgorithmName::of_known),
-            qop: parameters.take("qop").map(|list| Qop::list(&list)).unwrap_or_default(),
-            charset: parameters.take("charset"),
-            userhash: parameters.flag("userhash"),
+            realm: parameters.require(Field::Realm)?,
+            nonce: parameters.require(Field::Nonce)?,
+            opaque: parameters.take(Field::Opaque),
+            domain: parameters.take(Field::Domain),
+            stale: parameters.flag(Field::Stale),
+            algorithm: parameters.take_word(Field::Algorithm, AlgorithmName::of_known),
+            qop: parameters.take(Field::Qop).map(|list| Qop::list(&list)).unwrap_or_default(),
+            charset: parameters.take(Field::Charset),
+            userhash: parameters.flag(Field::Userhash),
             rest: parameters.into_rest(),
             foreign: None,
         })

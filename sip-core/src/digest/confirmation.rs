@@ -5,7 +5,7 @@ use core::fmt;
 use core::str::FromStr;
 
 use super::answer::same_digest;
-use super::parameters::{Parameter, Writer, bare};
+use super::parameters::{Field, Parameter, Writer, bare};
 use super::secret::Key;
 use super::{Credentials, DigestError, Ha1, Protection, Qop, SessionKey};
 use crate::ByteStr;
@@ -131,10 +131,10 @@ impl Confirmation {
     pub(crate) fn read(value: &ByteStr) -> Result<Self, DigestError> {
         let mut parameters = bare(value)?;
         Ok(Self {
-            nextnonce: parameters.take("nextnonce"),
-            qop: parameters.take_word("qop", Qop::of_known),
-            rspauth: parameters.take("rspauth"),
-            cnonce: parameters.take("cnonce"),
+            nextnonce: parameters.take(Field::NextNonce),
+            qop: parameters.take_word(Field::Qop, Qop::of_known),
+            rspauth: parameters.take(Field::RspAuth),
+            cnonce: parameters.take(Field::Cnonce),
             nc: parameters.nonce_count()?,
             rest: parameters.into_rest(),
         })

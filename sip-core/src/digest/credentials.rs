@@ -7,7 +7,7 @@ use core::str::FromStr;
 use subtle::ConstantTimeEq as _;
 
 use super::extended::{self, Extended};
-use super::parameters::{Foreign, Parameter, Parameters, Split, Writer, split};
+use super::parameters::{Field, Foreign, Parameter, Parameters, Split, Writer, split};
 use super::{Algorithm, AlgorithmName, DigestError, Qop};
 use crate::ByteStr;
 
@@ -94,18 +94,18 @@ impl Credentials {
             Split::Digest(parameters) => parameters,
             Split::Foreign(foreign) => return Ok(Self::foreign(foreign)),
         };
-        let userhash = parameters.flag("userhash");
+        let userhash = parameters.flag(Field::Userhash);
         let (username, extended) = username(&mut parameters)?;
         Ok(Self {
             username,
-            realm: parameters.require("realm")?,
-            nonce: parameters.require("nonce")?,
-            uri: parameters.require("uri")?,
-            response: parameters.require("response")?,
-            algorithm: parameters.take_word("algorithm", AlgorithmName::of_known),
-            cnonce: parameters.take("cnonce"),
-            opaque: parameters.take("opaque"),
-            qop: parameters.take_word("qop", Qop::of_known),
+            realm: parameters.require(Field::Realm)?,
+            nonce: parameters.require(Field::Nonce)?,
+            uri: parameters.require(Field::Uri)?,
+            response: parameters.require(Field::Response)?,
+            algorithm: parameters.take_word(Field::Algorithm, AlgorithmName::of_known),
+            cnonce: parameters.take(Field::Cnonce),
+            opaque: parameters.take(Field::Opaque),
+            qop: parameters.take_word(Field::Qop, Qop::of_known),
             nc: parameters.nonce_count()?,
             userhash,
             extended: extended && !userhash,
@@ -137,7 +137,7 @@ impl Credentials {
 
 /// `username`, or `username*` and true; both at once are an error (RFC 7616 §3.4).
 fn username(parameters: &mut Parameters<'_>) -> Result<(ByteStr, bool), DigestError> {
-    match (parameters.take("username"), parameters.take("username*")) {
+    match (parameters.take(Field::Username), parameters.take(Field::ExtendedUsername)) {
         (Some(plain), None) => Ok((plain, false)),
         (None, Some(value)) => {
             extended::read(&value).map(|name| (name, true)).ok_or(DigestError::BadValue("username*"))

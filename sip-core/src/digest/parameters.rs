@@ -5,6 +5,9 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
+use core::ops::Range;
+
+use memchr::memchr2;
 
 use super::DigestError;
 use crate::class::{self, TOKEN};
@@ -47,99 +50,199 @@ impl fmt::Display for Foreign {
     }
 }
 
+macro_rules! fields {
+    ($($field:ident $name:literal)*) => {
+        /// A parameter that some header has a field for.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[repr(u8)]
+        pub(super) enum Field {
+            $($field,)*
+        }
+
+        const FIELDS: usize = [$($name),*].len();
+
+        impl Field {
+            pub(super) const fn name(self) -> &'static str {
+                match self {
+                    $(Field::$field => $name,)*
+                }
+            }
+
+            /// The field of this name, in any case.
+            fn named(name: &[u8]) -> Option<Field> {
+                $(if name.eq_ignore_ascii_case($name.as_bytes()) {
+                    return Some(Field::$field);
+                })*
+                None
+            }
+
+            /// The field of this [`start`] of a name.
+            #[inline]
+            fn starting_with(name: u64) -> Option<Field> {
+                $(if name == const { start($name.as_bytes()) } {
+                    return Some(Field::$field);
+                })*
+                None
+            }
+        }
+    };
+}
+
+fields! {
+    Algorithm "algorithm"
+    Charset "charset"
+    Cnonce "cnonce"
+    Domain "domain"
+    Nc "nc"
+    NextNonce "nextnonce"
+    Nonce "nonce"
+    Opaque "opaque"
+    Qop "qop"
+    Realm "realm"
+    Response "response"
+    RspAuth "rspauth"
+    Stale "stale"
+    Uri "uri"
+    Userhash "userhash"
+    Username "username"
+    ExtendedUsername "username*"
+}
+
+/// The first eight bytes of a name in small letters, with NULs behind it.
+const fn start(name: &[u8]) -> u64 {
+    let (mut start, mut at) = (0, 0);
+    while at < 8 && at < name.len() {
+        #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+        {
+            start |= (name[at] as u64) << (8 * at);
+        }
+        at += 1;
+    }
+    start
+}
+
+impl Field {
+    /// The field whose name `text` starts with, if a `=` follows at once, and the length of the name. `None` if it is another one,
+    /// or cannot be told this fast.
+    #[inline]
+    fn at_start(text: &[u8]) -> Option<(Field, usize)> {
+        const EQUALS: u64 = u64::from_le_bytes([b'='; 8]);
+        const LOWEST: u64 = u64::from_le_bytes([1; 8]);
+        // Makes small letters of capitals, and letters of nothing else.
+        const SMALL: u64 = u64::from_le_bytes([b' '; 8]);
+        let [name @ .., ninth, tenth] = text.first_chunk::<10>()?;
+        let name = u64::from_le_bytes(*name);
+        let others = name ^ EQUALS;
+        // The lowest of these bits is that of the first `=`.
+        let equals = others.wrapping_sub(LOWEST) & !others & (LOWEST << 7);
+        let name = name | SMALL;
+        if equals != 0 {
+            let bits = equals.trailing_zeros() & !7;
+            return Some((Field::starting_with(name & !(u64::MAX << bits))?, bits as usize / 8));
+        }
+        let field = Field::starting_with(name)?;
+        match field.name().as_bytes() {
+            [_, _, _, _, _, _, _, _] => (*ninth == b'=').then_some((field, 8)),
+            [_, _, _, _, _, _, _, _, last] => {
+                (ninth.to_ascii_lowercase() == *last && *tenth == b'=').then_some((field, 9))
+            }
+            _ => None,
+        }
+    }
+}
+
 /// The parameters of a Digest header, none of them twice. Fields are taken out by name; what is left is an extension.
 pub(super) struct Parameters<'a> {
     whole: &'a ByteStr,
-    list: Vec<Standing<'a>>,
+    list: Vec<Standing>,
+    /// The place of each field in the list, counted from 1.
+    places: [u8; FIELDS],
 }
 
 /// A parameter where it stands.
-struct Standing<'a> {
-    name: Name<'a>,
+struct Standing {
+    field: Option<Field>,
+    name: Range<usize>,
     /// Still with its backslashes, if it is quoted.
-    value: &'a str,
+    value: Range<usize>,
     quoted: bool,
+    /// Whether it is quoted and has backslashes.
+    escaped: bool,
     /// Whether it was taken out.
     taken: bool,
 }
 
-/// The name of a parameter, compared without case.
-#[derive(Clone, Copy)]
-struct Name<'a> {
-    text: &'a str,
-    /// Its first letter in lower case, which with its length tells most names apart.
-    first: u8,
-}
-
-impl<'a> Name<'a> {
-    #[inline(always)]
-    fn of(text: &'a str) -> Self {
-        let first = text.as_bytes().first().map_or(0, u8::to_ascii_lowercase);
-        Self { text, first }
-    }
-
-    #[inline(always)]
-    fn is(self, other: Name<'_>) -> bool {
-        // As a rule a name is written as the RFC has it.
-        let may_be = self.text.len() == other.text.len() && self.first == other.first;
-        may_be && (self.text == other.text || self.text.eq_ignore_ascii_case(other.text))
-    }
-}
-
-impl<'a> Standing<'a> {
+impl Standing {
     /// The value, unescaped.
-    fn text(&self) -> Cow<'a, str> {
-        if self.quoted { grammar::unquote(self.value) } else { Cow::Borrowed(self.value) }
+    fn text<'a>(&self, whole: &'a ByteStr) -> Cow<'a, [u8]> {
+        let value = whole.as_bytes().get(self.value.clone()).unwrap_or_default();
+        match core::str::from_utf8(value) {
+            Ok(value) if self.escaped => match grammar::unquote(value) {
+                Cow::Borrowed(plain) => Cow::Borrowed(plain.as_bytes()),
+                Cow::Owned(plain) => Cow::Owned(plain.into_bytes()),
+            },
+            _ => Cow::Borrowed(value),
+        }
     }
 
     /// The same, sharing the memory of `whole`.
+    #[inline]
     fn share(&self, whole: &ByteStr) -> ByteStr {
-        if self.quoted { grammar::unquoted(whole, self.value) } else { whole.share(self.value) }
+        let value = whole.part(self.value.clone());
+        if self.escaped { grammar::unquoted(whole, &value) } else { value }
     }
 }
 
-impl<'a> Parameters<'a> {
-    fn find(&mut self, name: &str) -> Option<&Standing<'a>> {
-        let name = Name::of(name);
-        let found = self.list.iter_mut().find(|p| p.name.is(name))?;
+impl Parameters<'_> {
+    #[inline]
+    fn find(&mut self, field: Field) -> Option<&Standing> {
+        let place = usize::from(*self.places.get(field as usize)?).checked_sub(1)?;
+        let found = self.list.get_mut(place)?;
         found.taken = true;
         Some(found)
     }
 
     /// Removes a parameter and hands out its value, unescaped.
-    pub(super) fn take(&mut self, name: &str) -> Option<ByteStr> {
+    #[inline]
+    pub(super) fn take(&mut self, field: Field) -> Option<ByteStr> {
         let whole = self.whole;
-        self.find(name).map(|found| found.share(whole))
+        self.find(field).map(|found| found.share(whole))
     }
 
     /// Like `take`, for a word that `known` may know, so that its text need not be kept.
-    pub(super) fn take_word<T: From<ByteStr>>(&mut self, name: &str, known: fn(&str) -> Option<T>) -> Option<T> {
+    pub(super) fn take_word<T: From<ByteStr>>(&mut self, field: Field, known: fn(&str) -> Option<T>) -> Option<T> {
         let whole = self.whole;
-        self.find(name).map(|found| known(&found.text()).unwrap_or_else(|| found.share(whole).into()))
+        let found = self.find(field)?;
+        let text = found.text(whole);
+        let known = core::str::from_utf8(&text).ok().and_then(known);
+        Some(known.unwrap_or_else(|| found.share(whole).into()))
     }
 
     /// Like `take`, for a parameter that must be there.
-    pub(super) fn require(&mut self, name: &'static str) -> Result<ByteStr, DigestError> {
-        self.take(name).ok_or(DigestError::Missing(name))
+    #[inline]
+    pub(super) fn require(&mut self, field: Field) -> Result<ByteStr, DigestError> {
+        self.take(field).ok_or(DigestError::Missing(field.name()))
     }
 
     /// Removes a parameter that is true or false, and false unless it is said to be true.
-    pub(super) fn flag(&mut self, name: &str) -> bool {
-        self.find(name).is_some_and(|found| found.text().eq_ignore_ascii_case("true"))
+    pub(super) fn flag(&mut self, field: Field) -> bool {
+        let whole = self.whole;
+        self.find(field).is_some_and(|found| found.text(whole).eq_ignore_ascii_case(b"true"))
     }
 
     /// Removes `nc`: eight hexadecimal digits (RFC 7616 §3.4).
     pub(super) fn nonce_count(&mut self) -> Result<Option<u32>, DigestError> {
-        let Some(digits) = self.find("nc").map(Standing::text) else { return Ok(None) };
-        let valid = digits.len() == 8 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-        let count = valid.then(|| u32::from_str_radix(&digits, 16).ok()).flatten();
-        count.map(Some).ok_or(DigestError::BadValue("nc"))
+        let whole = self.whole;
+        let Some(digits) = self.find(Field::Nc).map(|found| found.text(whole)) else { return Ok(None) };
+        let digit = |count: u32, byte: &u8| Some(count << 4 | char::from(*byte).to_digit(16)?);
+        let count = if digits.len() == 8 { digits.iter().try_fold(0, digit) } else { None };
+        count.map(Some).ok_or(DigestError::BadValue(Field::Nc.name()))
     }
 
     pub(super) fn into_rest(self) -> Vec<Parameter> {
         let rest = self.list.iter().filter(|p| !p.taken);
         let whole = self.whole;
-        rest.map(|p| Parameter { name: whole.share(p.name.text), value: p.share(whole), quoted: p.quoted }).collect()
+        rest.map(|p| Parameter { name: whole.part(p.name.clone()), value: p.share(whole), quoted: p.quoted }).collect()
     }
 }
 
@@ -147,16 +250,17 @@ impl<'a> Parameters<'a> {
 pub(super) fn split(value: &ByteStr) -> Result<Split<'_>, DigestError> {
     let mut cursor = Cursor::new(value)?;
     cursor.skip_space();
-    let scheme = cursor.token();
+    let scheme = cursor.at..class::skip(cursor.text, cursor.at, TOKEN);
+    cursor.at = scheme.end;
     if scheme.is_empty() {
         return Err(DigestError::NoScheme);
     }
-    if !cursor.rest().is_empty() && !cursor.skip_space() {
+    if !cursor.is_at_end() && !cursor.skip_space() {
         return Err(DigestError::Syntax { at: cursor.at });
     }
-    if !scheme.eq_ignore_ascii_case("Digest") {
-        let rest = cursor.rest().trim_end_matches(is_space);
-        return Ok(Split::Foreign(Foreign { scheme: value.share(scheme), rest: value.share(rest) }));
+    if !value.as_bytes().get(scheme.clone()).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"Digest")) {
+        let kept = cursor.rest().iter().rposition(|byte| !is_space(*byte)).map_or(0, |last| last + 1);
+        return Ok(Split::Foreign(Foreign { scheme: value.part(scheme), rest: value.part(cursor.at..cursor.at + kept) }));
     }
     cursor.parameters().map(Split::Digest)
 }
@@ -225,7 +329,7 @@ impl fmt::Display for Quoted<'_> {
 
 struct Cursor<'a> {
     whole: &'a ByteStr,
-    text: &'a str,
+    text: &'a [u8],
     at: usize,
 }
 
@@ -233,9 +337,9 @@ impl<'a> Cursor<'a> {
     /// Line folds, if still in it, count as white space; other control characters, which could not be written again, have no
     /// place in it.
     fn new(whole: &'a ByteStr) -> Result<Self, DigestError> {
-        let text = whole.as_str();
-        let is_bad = |c: char| c.is_ascii_control() && !is_space(c);
-        match class::has_control(text.as_bytes()).then(|| text.find(is_bad)).flatten() {
+        let text = whole.as_bytes();
+        let is_bad = |byte: &u8| byte.is_ascii_control() && !is_space(*byte);
+        match class::has_control(text).then(|| text.iter().position(is_bad)).flatten() {
             Some(at) => Err(DigestError::Syntax { at }),
             None => Ok(Self { whole, text, at: 0 }),
         }
@@ -243,21 +347,22 @@ impl<'a> Cursor<'a> {
 
     /// `#auth-param`, to the end.
     fn parameters(&mut self) -> Result<Parameters<'a>, DigestError> {
-        let mut list: Vec<Standing<'a>> = Vec::with_capacity(USUAL_PARAMETERS);
+        let list = Vec::with_capacity(USUAL_PARAMETERS);
+        let mut parameters = Parameters { whole: self.whole, list, places: [0; FIELDS] };
         loop {
             // Empty list elements are skipped, as every reader of a comma list must (RFC 7230 §7).
             while self.skip_space() || self.eat(b',') {}
             if self.is_at_end() {
-                return Ok(Parameters { whole: self.whole, list });
+                return Ok(parameters);
             }
-            if list.len() == MAX_PARAMETERS {
+            if parameters.list.len() == MAX_PARAMETERS {
                 return Err(DigestError::TooManyParameters { limit: MAX_PARAMETERS });
             }
             let parameter = self.parameter()?;
-            if list.iter().any(|p| p.name.is(parameter.name)) {
-                return Err(DigestError::Duplicate(self.whole.share(parameter.name.text)));
+            if !self.is_new(&mut parameters, &parameter) {
+                return Err(DigestError::Duplicate(self.whole.part(parameter.name)));
             }
-            list.push(parameter);
+            parameters.list.push(parameter);
             self.skip_space();
             if !self.is_at_end() && !self.eat(b',') {
                 return Err(DigestError::Syntax { at: self.at });
@@ -265,82 +370,101 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Whether there is none of this name yet. The place where it will stand is noted.
+    #[inline]
+    fn is_new(&self, parameters: &mut Parameters<'_>, parameter: &Standing) -> bool {
+        if let Some(place) = parameter.field.and_then(|field| parameters.places.get_mut(field as usize)) {
+            let is_new = *place == 0;
+            *place = u8::try_from(parameters.list.len() + 1).unwrap_or(0);
+            return is_new;
+        }
+        let name = self.text.get(parameter.name.clone()).unwrap_or_default();
+        let is_it = |p: &Standing| self.text.get(p.name.clone()).is_some_and(|p| p.eq_ignore_ascii_case(name));
+        !parameters.list.iter().any(is_it)
+    }
+
     fn is_at_end(&self) -> bool {
         self.at >= self.text.len()
     }
 
     /// The next byte, if there is one.
+    #[inline]
     fn next(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
+        self.text.get(self.at).copied()
     }
 
-    /// The text from here to `end`, where reading goes on.
-    fn take_to(&mut self, end: usize) -> &'a str {
-        let text = self.text.get(self.at..end).unwrap_or_default();
-        self.at = end;
-        text
-    }
-
-    fn rest(&self) -> &'a str {
+    fn rest(&self) -> &'a [u8] {
         self.text.get(self.at..).unwrap_or_default()
     }
 
     /// Says whether there was any.
+    #[inline]
     fn skip_space(&mut self) -> bool {
         let before = self.at;
-        while let Some(b' ' | b'\t' | b'\r' | b'\n') = self.next() {
+        while self.next().is_some_and(is_space) {
             self.at += 1;
         }
         self.at > before
     }
 
+    #[inline]
     fn eat(&mut self, wanted: u8) -> bool {
         let found = self.next() == Some(wanted);
         self.at += usize::from(found);
         found
     }
 
-    fn token(&mut self) -> &'a str {
-        self.take_to(class::skip(self.text.as_bytes(), self.at, TOKEN))
-    }
-
-    fn parameter(&mut self) -> Result<Standing<'a>, DigestError> {
-        let name = self.token();
+    #[inline]
+    fn parameter(&mut self) -> Result<Standing, DigestError> {
+        let start = self.at;
+        let (field, length) = match Field::at_start(self.rest()) {
+            Some((field, length)) => (Some(field), length),
+            None => {
+                let length = class::span(self.rest(), TOKEN);
+                (self.rest().get(..length).and_then(Field::named), length)
+            }
+        };
+        self.at += length;
         self.skip_space();
-        if name.is_empty() || !self.eat(b'=') {
+        if length == 0 || !self.eat(b'=') {
             return Err(DigestError::Syntax { at: self.at });
         }
+        let name = start..start + length;
         self.skip_space();
-        let quoted = self.next() == Some(b'"');
-        let value = if quoted {
-            let Ok((after, content)) = grammar::quoted_string(self.rest()) else {
-                return Err(DigestError::Syntax { at: self.text.len() });
-            };
-            self.at = self.text.len() - after.len();
-            content
+        let (mut quoted, mut escaped) = (false, false);
+        let value = if self.eat(b'"') {
+            quoted = true;
+            let start = self.at;
+            loop {
+                self.at += memchr2(b'"', b'\\', self.rest()).unwrap_or(self.text.len());
+                match self.next() {
+                    Some(b'"') => break,
+                    Some(_) => (escaped, self.at) = (true, self.at + 2),
+                    None => return Err(DigestError::Syntax { at: self.text.len() }),
+                }
+            }
+            self.at += 1;
+            start..self.at - 1
         } else {
             self.unquoted()
         };
         if value.is_empty() && !quoted {
             return Err(DigestError::Syntax { at: self.at });
         }
-        Ok(Standing { name: Name::of(name), value, quoted, taken: false })
+        Ok(Standing { field, name, value, quoted, escaped, taken: false })
     }
 
     /// An unquoted value. More lenient than a token, as peers leave out quotes around URIs and base64.
-    fn unquoted(&mut self) -> &'a str {
-        let mut end = self.at;
-        while let Some(byte) = self.text.as_bytes().get(end)
-            && !matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b',' | b'"')
-        {
-            end += 1;
-        }
-        self.take_to(end)
+    fn unquoted(&mut self) -> Range<usize> {
+        let is_end = |byte: &u8| is_space(*byte) || matches!(byte, b',' | b'"');
+        let start = self.at;
+        self.at += self.rest().iter().position(is_end).unwrap_or(self.rest().len());
+        start..self.at
     }
 }
 
-fn is_space(c: char) -> bool {
-    matches!(c, ' ' | '\t' | '\r' | '\n')
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
 #[cfg(test)]

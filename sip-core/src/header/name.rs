@@ -243,6 +243,24 @@ impl Code {
         find(slot(&key), |known| *known == key)
     }
 
+    /// [`Code::of`] of the first `length` bytes of a line.
+    #[inline]
+    pub(crate) fn of_start(line: &[u8], length: usize) -> Code {
+        let Some(start) = line.first_chunk().filter(|_| length < MAX_KNOWN) else {
+            return line.get(..length).map_or(Code::EXTENSION, Code::of);
+        };
+        let mut key = words(start);
+        for (index, word) in key.iter_mut().enumerate() {
+            let kept = length.saturating_sub(8 * index);
+            let name = if kept < 8 { (1 << (8 * kept)) - 1 } else { u64::MAX };
+            *word = lower(*word) & name;
+        }
+        if let Some(word) = key.get_mut(length / 8) {
+            *word |= u64::from(b':') << (length % 8 * 8);
+        }
+        find(slot(&key), |known| *known == key)
+    }
+
     /// The name at the start of a line: its length and what it is known by. `None` if it is not followed by a colon at
     /// once, if it is not known, or if it cannot be told this fast.
     #[inline(always)]

@@ -132,8 +132,10 @@ static SLOT_OF: [Slot; 256] = {
 /// Where the headers stand that are checked.
 #[derive(Default)]
 pub(crate) struct Marks {
-    /// The row of the first, counted from 1.
-    first: [u32; SLOTS],
+    /// The row of the last, counted from 1.
+    last: [u32; SLOTS],
+    /// A bit for each that stands there.
+    seen: u8,
     /// A bit for each that stands again.
     repeated: u8,
 }
@@ -143,9 +145,11 @@ impl Marks {
     #[inline(always)]
     pub(crate) fn note(&mut self, name: Code, count: u32) {
         let slot = SLOT_OF.get(name.index()).copied().unwrap_or(Slot::Other) as usize;
-        if let Some(first) = self.first.get_mut(slot) {
-            self.repeated |= u8::from(*first != 0) << slot;
-            *first = if *first == 0 { count } else { *first };
+        let bit = 1 << slot;
+        self.repeated |= self.seen & bit;
+        self.seen |= bit;
+        if let Some(last) = self.last.get_mut(slot) {
+            *last = count;
         }
     }
 }
@@ -157,10 +161,11 @@ struct Index<'a> {
 }
 
 impl<'a> Index<'a> {
+    /// The last row.
     #[inline]
     fn row(&self, slot: Slot) -> Option<&'a Row> {
-        let first = *self.marks.first.get(slot as usize)?;
-        self.headers.rows().get((first as usize).checked_sub(1)?)
+        let last = *self.marks.last.get(slot as usize)?;
+        self.headers.rows().get((last as usize).checked_sub(1)?)
     }
 
     #[inline]
@@ -186,9 +191,10 @@ impl<'a> Index<'a> {
     /// Checks the first of the Vias, if there is one; [`HeaderError::TooManyValues`] if there are more than the limits allow.
     #[inline(always)]
     fn check_via(&self) -> Result<Hop, HeaderError> {
-        let Some(row) = self.row(Slot::Via) else { return Ok(Hop::None) };
-        let value = self.headers.value_bytes(row);
         let is_alone = !self.is_repeated(Slot::Via);
+        let row = if is_alone { self.row(Slot::Via) } else { self.headers.first_row(&HeaderName::Via) };
+        let Some(row) = row else { return Ok(Hop::None) };
+        let value = self.headers.value_bytes(row);
         if let Some((hop, end)) = ordinary::hop(value, 0) {
             if !is_alone || end < value.len() {
                 self.headers.check_length(&HeaderName::Via, 0)?;

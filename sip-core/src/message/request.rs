@@ -47,7 +47,7 @@ impl Request {
     }
 
     /// A request that was received, with a request line of this length and a valid URI in it.
-    #[inline]
+    #[inline(always)] // so that what was found is not moved about
     pub(crate) fn received(uri: Range<u32>, spans: Option<UriSpans>, line_len: usize, core: Core) -> Self {
         let uri = RequestUri::Received { line_len: narrow(line_len), range: uri, spans, value: Lazy::new() };
         Request { parts: Arc::new(Parts { uri, core }) }

@@ -46,6 +46,7 @@ impl Response {
     }
 
     /// A response that was received, with a status line of this length.
+    #[inline(always)] // so that what was found is not moved about
     pub(crate) fn received(status: StatusCode, reason: ReasonPhrase, line_len: usize, core: Core) -> Self {
         Response { parts: Arc::new(Parts { status, reason, line_len, core }) }
     }

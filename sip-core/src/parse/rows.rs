@@ -1,6 +1,6 @@
 //! Cuts a header section into rows, each with the lines that continue it (RFC 3261 §7.3.1).
 
-use crate::class::{self, TOKEN, WSP};
+use crate::class::{self, TOKEN};
 use crate::header::Code;
 use crate::headers::{Place, Row};
 
@@ -111,6 +111,37 @@ fn end_of_any(bytes: &[u8], at: usize, end: usize) -> Result<Line, usize> {
 /// ASCII. Lines are short: a few words at once are faster than a search that has to be set up.
 #[inline(always)]
 fn next_control<const OR_BEYOND_ASCII: bool>(bytes: &[u8], at: usize) -> usize {
+    match bytes.get(at..).and_then(|rest| rest.first_chunk()) {
+        Some(near) => match stop_in::<OR_BEYOND_ASCII>(near) {
+            Some(found) => at + found,
+            None => next_control_beyond::<OR_BEYOND_ASCII>(bytes, at + NEAR),
+        },
+        None => next_control_beyond::<OR_BEYOND_ASCII>(bytes, at),
+    }
+}
+
+/// How many bytes are looked at as words.
+const NEAR: usize = 32;
+
+/// [`next_control`] of a long line, or close to the end.
+#[inline(never)]
+fn next_control_beyond<const OR_BEYOND_ASCII: bool>(bytes: &[u8], at: usize) -> usize {
+    // Of one comparison of signed bytes, since those beyond ASCII are under 0.
+    let is_stop = |byte: &u8| if OR_BEYOND_ASCII { byte.cast_signed() < 0x20 } else { *byte < 0x20 };
+    let (chunks, rest) = bytes.get(at..).unwrap_or_default().as_chunks::<NEAR>();
+    let mut at = at;
+    for chunk in chunks {
+        if chunk.iter().fold(false, |found, byte| found | is_stop(byte)) {
+            return at + stop_in::<OR_BEYOND_ASCII>(chunk).unwrap_or(NEAR);
+        }
+        at += NEAR;
+    }
+    at + rest.iter().position(is_stop).unwrap_or(rest.len())
+}
+
+/// The first of these bytes that [`next_control`] looks for.
+#[inline(always)]
+fn stop_in<const OR_BEYOND_ASCII: bool>(bytes: &[u8; NEAR]) -> Option<usize> {
     const SPACES: u64 = u64::from_le_bytes([b' '; 8]);
     const HIGHEST: u64 = u64::from_le_bytes([0x80; 8]);
     // The lowest of these bits is that of the first byte that is looked for.
@@ -118,41 +149,24 @@ fn next_control<const OR_BEYOND_ASCII: bool>(bytes: &[u8], at: usize) -> usize {
         let word = u64::from_le_bytes(*word);
         if OR_BEYOND_ASCII { (word.wrapping_sub(SPACES) | word) & HIGHEST } else { class::under_space(word) }
     };
-    let mut at = at;
-    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<32>()) {
-        let [a, b, c, d] = chunk.as_chunks().0 else { break };
-        let (a, b, c, d) = (stops(a), stops(b), stops(c), stops(d));
-        if a | b | c | d != 0 {
-            let (bits, before) = match (a, b, c) {
-                (0, 0, 0) => (d, 24),
-                (0, 0, _) => (c, 16),
-                (0, _, _) => (b, 8),
-                _ => (a, 0),
-            };
-            return at + before + bits.trailing_zeros() as usize / 8;
-        }
-        at += chunk.len();
-    }
-    while let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-        let bits = stops(word);
-        if bits != 0 {
-            return at + bits.trailing_zeros() as usize / 8;
-        }
-        at += word.len();
-    }
-    let is_stop = |byte: &u8| *byte < b' ' || OR_BEYOND_ASCII && !byte.is_ascii();
-    let rest = bytes.get(at..).unwrap_or_default();
-    at + rest.iter().position(is_stop).unwrap_or(rest.len())
+    let [a, b, c, d] = bytes.as_chunks().0 else { return None };
+    let (a, b, c, d) = (stops(a), stops(b), stops(c), stops(d));
+    let (bits, before) = match (a, b, c) {
+        (0, 0, 0) => (d, 24),
+        (0, 0, _) => (c, 16),
+        (0, _, _) => (b, 8),
+        _ => (a, 0),
+    };
+    (bits != 0).then(|| before + bits.trailing_zeros() as usize / 8)
 }
 
 /// `HCOLON` behind a name: the length of the name, where the colon is, and what the name is known by.
 #[inline(never)]
 fn name_of(line: &[u8]) -> Option<(usize, usize, Code)> {
     let length = class::span(line, TOKEN);
-    let (name, rest) = line.split_at_checked(length)?;
-    let colon = length + class::span(rest, WSP);
     // No line break may stand in front of the colon: `HCOLON` of RFC 3261 §25.1.
-    (length > 0 && line.get(colon) == Some(&b':')).then(|| (length, colon, Code::of(name)))
+    let colon = class::skip_wsp_at(line, length);
+    (length > 0 && line.get(colon) == Some(&b':')).then(|| (length, colon, Code::of_start(line, length)))
 }
 
 #[cfg(test)]

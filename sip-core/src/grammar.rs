@@ -200,17 +200,17 @@ pub(crate) fn write_token(out: &mut String, text: &str, otherwise: &str) {
 
 /// Writes a number in decimal digits.
 pub(crate) fn write_number(out: &mut String, number: u32) {
-    let digit = |number: u32| char::from(b'0' + (number % 10) as u8);
-    if number >= 1_000 {
-        write_number(out, number / 1_000);
+    let mut digits = [b'0'; 10];
+    let (mut rest, mut start) = (number, digits.len());
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        start -= 1;
+        if rest == 0 {
+            break;
+        }
     }
-    if number >= 100 {
-        out.push(digit(number / 100));
-    }
-    if number >= 10 {
-        out.push(digit(number / 10));
-    }
-    out.push(digit(number));
+    out.push_str(digits.get(start..).and_then(|digits| core::str::from_utf8(digits).ok()).unwrap_or_default());
 }
 
 /// Writes `text` on one line: control characters become spaces.

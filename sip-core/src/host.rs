@@ -64,12 +64,7 @@ impl Host {
         match self {
             Host::Name(name) if is_name(name.as_bytes()) => out.push_str(name),
             Host::Name(_) => out.push_str("invalid"), // RFC 2606: a name that nothing answers to
-            Host::V4(ip) => {
-                for (octet, dot) in ip.octets().into_iter().zip(["", ".", ".", "."]) {
-                    out.push_str(dot);
-                    grammar::write_number(out, octet.into());
-                }
-            }
+            Host::V4(ip) => write_ipv4(out, *ip),
             // Writing to a `String` cannot fail.
             Host::V6(ip) => drop(write!(out, "[{ip}]")),
         }
@@ -91,6 +86,24 @@ impl Host {
         };
         (self.ip(), name.bytes().map(|byte| byte.to_ascii_lowercase()))
     }
+}
+
+/// Writes an address as four numbers, all at once.
+fn write_ipv4(out: &mut String, ip: Ipv4Addr) {
+    let mut text = [b'.'; "255.255.255.255.".len()];
+    let mut len = 0;
+    for octet in ip.octets() {
+        let digits = [octet / 100, octet / 10 % 10, octet % 10].map(|digit| b'0' + digit);
+        let zeros = if octet >= 100 { 0 } else { 2 - usize::from(octet >= 10) };
+        for digit in digits.iter().skip(zeros) {
+            if let Some(place) = text.get_mut(len) {
+                *place = *digit;
+            }
+            len += 1;
+        }
+        len += 1;
+    }
+    out.push_str(text.get(..len - 1).and_then(|text| core::str::from_utf8(text).ok()).unwrap_or_default());
 }
 
 /// A host where it stands.

@@ -230,6 +230,9 @@ impl Params {
     }
 
     fn put(&mut self, name: &str, value: Option<&str>, quoted: bool) {
+        if !quoted && self.append_plain(name, value) {
+            return;
+        }
         let is_it = |param: &Param| param.name.as_bytes().eq_ignore_ascii_case(name.as_bytes());
         let param = Param { name: name.into(), value: value.map(ByteStr::from), quoted };
         self.change(|list| match list.iter().position(is_it) {
@@ -245,6 +248,22 @@ impl Params {
             }
             None => list.push(param),
         });
+    }
+
+    /// Adds a parameter that is not there yet and needs no quotes to a text, which takes less than a list. Says whether it did.
+    fn append_plain(&mut self, name: &str, value: Option<&str>) -> bool {
+        let is_plain = |value: &str| !value.is_empty() && class::all(value.as_bytes(), class::BARE_VALUE);
+        let before = match &self.0 {
+            Repr::Text(text) => text.as_str(),
+            Repr::List(list) if list.is_empty() => "",
+            Repr::List(_) => return false,
+        };
+        if !grammar::is_token(name) || !value.is_none_or(is_plain) || find_in(before.as_bytes(), name).is_some() {
+            return false;
+        }
+        let (equals, value) = value.map_or(("", ""), |value| ("=", value));
+        self.0 = Repr::Text([before, ";", name, equals, value].concat().into());
+        true
     }
 
     /// Removes the parameter `name`; says whether it was there.

@@ -75,8 +75,9 @@ impl Library for Ours {
                 Some(Box::new(move || {
                     let mut request = black_box(&request).clone();
                     request.push_via(via.clone());
-                    request.headers_mut().push_front(RecordRoute(route.clone()));
-                    request.headers_mut().set(MaxForwards(hops));
+                    let mut headers = request.headers_mut();
+                    headers.push_front(RecordRoute(route.clone()));
+                    headers.set(MaxForwards(hops));
                     drop(black_box(request.to_bytes()));
                 }))
             }

@@ -124,7 +124,8 @@ impl Row {
     }
 }
 
-/// A name to look for.
+/// A name to look for, or to write.
+#[derive(Clone, Copy)]
 struct Wanted<'a> {
     code: Code,
     /// The name itself, if it has no code.
@@ -132,10 +133,15 @@ struct Wanted<'a> {
 }
 
 impl<'a> Wanted<'a> {
-    #[inline]
+    /// Of a name that is a constant this is one, too.
+    #[inline(always)]
     fn new(name: &'a HeaderName) -> Self {
         let code = name.code();
         Wanted { code, extension: if code == Code::EXTENSION { name.as_str() } else { "" } }
+    }
+
+    fn as_str(self) -> &'a str {
+        self.code.as_str().unwrap_or(self.extension)
     }
 }
 
@@ -233,7 +239,7 @@ impl Headers {
     }
 
     #[inline(always)]
-    fn is(&self, row: &Row, wanted: &Wanted<'_>) -> bool {
+    fn is(&self, row: &Row, wanted: Wanted<'_>) -> bool {
         row.name == wanted.code
             && (row.name != Code::EXTENSION || self.name_of(row).eq_ignore_ascii_case(wanted.extension.as_bytes()))
     }
@@ -245,14 +251,14 @@ impl Headers {
 
     fn rows_of<'a>(&'a self, name: &'a HeaderName) -> impl Iterator<Item = &'a Row> {
         let wanted = Wanted::new(name);
-        self.rows.iter().filter(move |row| self.is(row, &wanted))
+        self.rows.iter().filter(move |row| self.is(row, wanted))
     }
 
     /// [`Headers::rows_of`] from the row at `at` on.
     #[inline]
     fn rows_of_from<'a>(&'a self, name: &'a HeaderName, at: usize) -> impl Iterator<Item = &'a Row> {
         let wanted = Wanted::new(name);
-        self.rows.get(at..).unwrap_or_default().iter().filter(move |row| self.is(row, &wanted))
+        self.rows.get(at..).unwrap_or_default().iter().filter(move |row| self.is(row, wanted))
     }
 
     pub(crate) fn value(&self, row: &Row) -> &str {
@@ -280,7 +286,7 @@ impl Headers {
 
     /// The first row of this name.
     pub(crate) fn first_row(&self, name: &HeaderName) -> Option<&Row> {
-        self.rows.get(self.position(name)?)
+        self.rows.get(self.position(Wanted::new(name))?)
     }
 
     /// The part of a value that `part` is, sharing the memory of the datagram.
@@ -306,7 +312,7 @@ impl Headers {
     /// read as a whole is longer than the limits allow.
     pub fn get<H: TypedHeader>(&self) -> Result<Option<H>, HeaderError> {
         let name = H::NAME;
-        let Some(at) = self.position(&name) else { return Ok(None) };
+        let Some(at) = self.position(Wanted::new(&name)) else { return Ok(None) };
         let value = match H::REPETITION {
             Repetition::Values => self.first_item(&name, at),
             Repetition::Whole => return self.whole_from(&name, at).and_then(H::parse_value).map(Some),
@@ -328,7 +334,7 @@ impl Headers {
     /// As [`Headers::get`], for any of the values, and if there are more than the limits allow.
     pub fn all<H: TypedHeader>(&self) -> Result<Vec<H>, HeaderError> {
         let name = H::NAME;
-        let Some(at) = self.position(&name) else { return Ok(Vec::new()) };
+        let Some(at) = self.position(Wanted::new(&name)) else { return Ok(Vec::new()) };
         match H::REPETITION {
             Repetition::Once => self.get::<H>().map(|value| value.into_iter().collect()),
             Repetition::Rows => {
@@ -477,7 +483,7 @@ impl Headers {
     /// Whether there is a row of this name.
     #[must_use]
     pub fn has(&self, name: &HeaderName) -> bool {
-        self.position(name).is_some()
+        self.position(Wanted::new(name)).is_some()
     }
 
     /// All rows, in order, as names and text.
@@ -536,19 +542,21 @@ impl Headers {
 
     /// Adds a row at the end.
     pub fn push<H: TypedHeader>(&mut self, header: H) {
-        self.add(&H::NAME, |out| header.write(out));
+        self.add(Wanted::new(&H::NAME), |out| header.write(out));
     }
 
     /// Adds a row before the first of the same name, or before all others if there is none.
     pub fn push_front<H: TypedHeader>(&mut self, header: H) {
-        let at = self.position(&H::NAME).unwrap_or(0);
-        let row = self.line(&H::NAME, |out| header.write(out));
+        let name = H::NAME;
+        let name = Wanted::new(&name);
+        let at = self.position(name).unwrap_or(0);
+        let row = self.line(name, |out| header.write(out));
         self.rows.insert(at, row);
     }
 
     /// Sets the header where its first row stands, or adds it at the end; other rows of its name go.
     pub fn set<H: TypedHeader>(&mut self, header: H) {
-        self.put(&H::NAME, |out| header.write(out));
+        self.put(Wanted::new(&H::NAME), |out| header.write(out));
     }
 
     /// [`Headers::set`] of a value as text.
@@ -578,7 +586,7 @@ impl Headers {
         let wanted = Wanted::new(name);
         let before = self.rows.len();
         let mut rows = core::mem::take(&mut self.rows);
-        rows.retain(|row| !self.is(row, &wanted));
+        rows.retain(|row| !self.is(row, wanted));
         self.rows = rows;
         self.extensions = Lazy::new();
         before - self.rows.len()
@@ -586,23 +594,21 @@ impl Headers {
 
     /// Where the first row of this name is.
     #[inline]
-    fn position(&self, name: &HeaderName) -> Option<usize> {
-        let code = name.code();
-        if code == Code::EXTENSION {
+    fn position(&self, name: Wanted<'_>) -> Option<usize> {
+        if name.code == Code::EXTENSION {
             return self.position_of_extension(name);
         }
-        self.rows.iter().position(|row| row.name == code)
+        self.rows.iter().position(|row| row.name == name.code)
     }
 
     #[inline(never)]
-    fn position_of_extension(&self, name: &HeaderName) -> Option<usize> {
-        let wanted = Wanted::new(name);
-        self.rows.iter().position(|row| self.is(row, &wanted))
+    fn position_of_extension(&self, name: Wanted<'_>) -> Option<usize> {
+        self.rows.iter().position(|row| self.is(row, name))
     }
 
     /// Adds a row whose value is one line.
     pub(crate) fn push_text(&mut self, name: &HeaderName, value: &str) {
-        self.add(name, |out| out.push_str(value));
+        self.add(Wanted::new(name), |out| out.push_str(value));
     }
 
     /// [`Headers::push_text`], or [`Headers::set_text`] of a header that may stand once. The name is canonical.
@@ -611,27 +617,26 @@ impl Headers {
     }
 
     pub(crate) fn set_text(&mut self, name: &HeaderName, value: &str) {
-        self.put(name, |out| out.push_str(value));
+        self.put(Wanted::new(name), |out| out.push_str(value));
     }
 
-    fn add(&mut self, name: &HeaderName, write: impl FnOnce(&mut String)) {
+    fn add(&mut self, name: Wanted<'_>, write: impl FnOnce(&mut String)) {
         let row = self.line(name, write);
         self.rows.push(row);
     }
 
-    fn put(&mut self, name: &HeaderName, write: impl FnOnce(&mut String)) {
+    fn put(&mut self, name: Wanted<'_>, write: impl FnOnce(&mut String)) {
         let Some(at) = self.position(name) else { return self.add(name, write) };
         let row = self.line(name, write);
         self.replace(at, row);
-        let wanted = Wanted::new(name);
-        if !self.rows.iter().skip(at + 1).any(|row| self.is(row, &wanted)) {
+        if !self.rows.iter().skip(at + 1).any(|row| self.is(row, name)) {
             return;
         }
         let mut index = 0;
         let mut rows = core::mem::take(&mut self.rows);
         rows.retain(|row| {
             index += 1;
-            index - 1 <= at || !self.is(row, &wanted)
+            index - 1 <= at || !self.is(row, name)
         });
         self.rows = rows;
     }
@@ -676,12 +681,10 @@ impl Headers {
     }
 
     /// Writes a line, whatever `write` appends, which need not be one.
-    fn line(&mut self, name: &HeaderName, write: impl FnOnce(&mut String)) -> Row {
+    fn line(&mut self, name: Wanted<'_>, write: impl FnOnce(&mut String)) -> Row {
         self.changes(1);
-        let code = name.code();
-        let name = code.name().unwrap_or(name).as_str();
         let start = self.written.len();
-        self.written.push_str(name);
+        self.written.push_str(name.as_str());
         self.written.push_str(": ");
         let value = self.written.len();
         write(&mut self.written);
@@ -693,8 +696,8 @@ impl Headers {
             end: narrow(self.written.len()),
             value: narrow(value),
             value_end: narrow(value_end),
-            name_len: narrow(name.len()),
-            name: code,
+            name_len: narrow(name.as_str().len()),
+            name: name.code,
             place: Place::Written,
             plain: false,
         }
@@ -706,11 +709,11 @@ impl Headers {
         let found = {
             let wanted = Wanted::new(&wanted);
             let has_items = |row: &Row| grammar::list(self.value(row)).next().is_some();
-            self.rows.iter().position(|row| self.is(row, &wanted) && has_items(row))
+            self.rows.iter().position(|row| self.is(row, wanted) && has_items(row))
         };
         let Some((at, row)) = found.and_then(|at| Some((at, *self.rows.get(at)?))) else {
             if let Some(new) = new {
-                let row = self.line(&wanted, |out| new.write(out));
+                let row = self.line(Wanted::new(&wanted), |out| new.write(out));
                 self.rows.insert(0, row);
             }
             return;
@@ -724,7 +727,7 @@ impl Headers {
             return;
         }
         let others = String::from(others);
-        let row = self.line(&wanted, |out| {
+        let row = self.line(Wanted::new(&wanted), |out| {
             if let Some(new) = new {
                 new.write(out);
                 out.push_str(if others.is_empty() { "" } else { ", " });

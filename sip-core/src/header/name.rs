@@ -35,6 +35,9 @@ macro_rules! header_names {
         /// The names by their numbers.
         static BY_CODE: &[HeaderName] = &[$(HeaderName::$variant,)*];
 
+        /// The long forms by their numbers.
+        static NAMES: &[&str] = &[$($name,)*];
+
         /// Every name and compact form, with the number of the header.
         const WRITTEN: &[(&str, u8)] = &[
             $(
@@ -299,6 +302,11 @@ impl Code {
     /// The name; `None` for [`Code::EXTENSION`].
     pub(crate) fn name(self) -> Option<&'static HeaderName> {
         BY_CODE.get(usize::from(self.0))
+    }
+
+    /// The name in its long form and usual case; `None` for [`Code::EXTENSION`].
+    pub(crate) fn as_str(self) -> Option<&'static str> {
+        NAMES.get(usize::from(self.0)).copied()
     }
 
     /// The number, from 0.

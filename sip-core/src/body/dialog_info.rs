@@ -5,7 +5,7 @@ mod wire;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::xml::{Applied, Completeness, document, merge, order, words};
+use super::xml::{Applied, Completeness, document, merge, take_in, words};
 
 /// The dialogs of a user, all or those that changed (RFC 4235 §4.1).
 ///
@@ -175,19 +175,12 @@ impl DialogInfo {
     /// Of a dialog that is known, identities, target and session description stay where the document leaves them out (§4.1.6). Dialogs that are
     /// over stay until the next document or the next call of [`DialogInfo::remove_terminated`]; over 10,000 no more are added.
     pub fn apply(&mut self, document: DialogInfo) -> Applied {
-        let full = document.state == Completeness::Full;
-        let applied = order(self.version, document.version, full);
-        if applied == Applied::Outdated {
-            return applied;
-        }
-        if full {
-            *self = document;
-            return applied;
-        }
-        self.version = document.version;
-        self.remove_terminated();
-        let all = merge(&mut self.dialogs, document.dialogs, |dialog| &dialog.id, Dialog::update);
-        if all { applied } else { Applied::Incomplete }
+        let head = |it: &DialogInfo| (it.version, it.state);
+        take_in(self, document, head, |known, document| {
+            known.version = document.version;
+            known.remove_terminated();
+            merge(&mut known.dialogs, document.dialogs, |dialog| &dialog.id, Dialog::update)
+        })
     }
 
     /// Takes out the dialogs that are over.

@@ -1,6 +1,5 @@
 mod delimiter;
 mod error;
-mod section;
 
 use alloc::format;
 use alloc::string::String;
@@ -10,13 +9,12 @@ use core::ops::Range;
 use bytes::Bytes;
 use memchr::memmem;
 
-use super::Part;
+use super::{Part, header_section};
 use crate::parse::ParseErrorKind;
 use crate::{ContentType, Limits, grammar};
 use delimiter::{MAX_BOUNDARY, content_end, delimiters, free_boundary, is_boundary};
 
 pub use error::MultipartError;
-pub(super) use section::{header_section, with_line_ends};
 
 /// Several bodies in one (RFC 2046 §5.1, RFC 5621 §4): `multipart/mixed`, `multipart/related`, `multipart/alternative`.
 ///
@@ -259,14 +257,9 @@ fn written(part: &Part) -> Vec<u8> {
 }
 
 fn part(raw: Bytes, limits: &MultipartLimits) -> Result<Part, ParseErrorKind> {
-    let (header_end, body_start) = header_section(&raw);
-    if header_end > limits.max_header_section {
-        return Err(ParseErrorKind::HeaderSectionTooLarge { len: header_end, limit: limits.max_header_section });
-    }
-    let section = with_line_ends(&raw, header_end, body_start);
-    let limits =
-        Limits { max_headers: limits.max_headers, max_header_value: limits.max_header_section, ..Limits::default() };
-    let (headers, _) = crate::parse::headers(section, &limits)?;
+    let MultipartLimits { max_headers, max_header_section, .. } = *limits;
+    let limits = Limits { max_headers, max_header_section, max_header_value: max_header_section, ..Limits::default() };
+    let (headers, body_start) = header_section::read(&raw, &limits)?;
     Ok(Part::received(headers, raw.slice(body_start..), raw))
 }
 

@@ -5,7 +5,7 @@ mod wire;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::xml::{Applied, Completeness, document, merge, order, words};
+use super::xml::{Applied, Completeness, document, merge, take_in, words};
 
 /// The registrations of one address of record or of several, all or those that changed (RFC 3680 §5.1).
 ///
@@ -171,19 +171,12 @@ impl RegInfo {
     ///
     /// What is terminated stays until the next document that tells of its registration; over 10,000 registrations, or contacts of one, no more are added.
     pub fn apply(&mut self, document: RegInfo) -> Applied {
-        let full = document.state == Completeness::Full;
-        let applied = order(self.version, document.version, full);
-        if applied == Applied::Outdated {
-            return applied;
-        }
-        if full {
-            *self = document;
-            return applied;
-        }
-        self.version = document.version;
-        self.registrations.retain(|registration| registration.state != RegistrationState::Terminated);
-        let all = merge(&mut self.registrations, document.registrations, |it| &it.id, Registration::update);
-        if all { applied } else { Applied::Incomplete }
+        let head = |it: &RegInfo| (it.version, it.state);
+        take_in(self, document, head, |known, document| {
+            known.version = document.version;
+            known.registrations.retain(|registration| registration.state != RegistrationState::Terminated);
+            merge(&mut known.registrations, document.registrations, |it| &it.id, Registration::update)
+        })
     }
 }
 

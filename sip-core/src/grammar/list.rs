@@ -1,5 +1,6 @@
 //! Values between commas.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -55,6 +56,20 @@ pub(crate) fn tokens<T>(list: &[u8], mut read: impl FnMut(&[u8], Range<usize>) -
         }
         tokens.push(read(list.get(at..end)?, at..end));
         at = comma;
+    }
+}
+
+/// Writes items with a separator between them.
+#[inline]
+pub(crate) fn write_list<T>(
+    out: &mut String,
+    separator: &str,
+    items: impl IntoIterator<Item = T>,
+    mut write: impl FnMut(&mut String, T),
+) {
+    for (index, item) in items.into_iter().enumerate() {
+        out.push_str(if index == 0 { "" } else { separator });
+        write(out, item);
     }
 }
 

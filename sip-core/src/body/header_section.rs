@@ -4,8 +4,21 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
+use crate::parse::ParseErrorKind;
+use crate::{Headers, Limits};
+
+/// The headers that `raw` begins with, as far as the limits allow, and where the body starts, behind the empty line.
+pub(super) fn read(raw: &Bytes, limits: &Limits) -> Result<(Headers, usize), ParseErrorKind> {
+    let (header_end, body_start) = ends(raw);
+    if header_end > limits.max_header_section {
+        return Err(ParseErrorKind::HeaderSectionTooLarge { len: header_end, limit: limits.max_header_section });
+    }
+    let (headers, _) = crate::parse::headers(with_line_ends(raw, header_end, body_start), limits)?;
+    Ok((headers, body_start))
+}
+
 /// Where the headers end, and where the body starts, behind the empty line.
-pub(in crate::body) fn header_section(raw: &[u8]) -> (usize, usize) {
+fn ends(raw: &[u8]) -> (usize, usize) {
     let mut at = 0;
     loop {
         let rest = raw.get(at..).unwrap_or_default();
@@ -22,7 +35,7 @@ pub(in crate::body) fn header_section(raw: &[u8]) -> (usize, usize) {
 }
 
 /// The header section with its empty line. It is copied if it ends otherwise, or if a line does not end with CR LF.
-pub(in crate::body) fn with_line_ends(raw: &Bytes, header_end: usize, body_start: usize) -> Bytes {
+fn with_line_ends(raw: &Bytes, header_end: usize, body_start: usize) -> Bytes {
     let section = raw.get(..header_end).unwrap_or_default();
     let ends = memchr::memchr_iter(b'\n', section);
     let is_clean = ends.clone().all(|at| at > 0 && section.get(at - 1) == Some(&b'\r'));

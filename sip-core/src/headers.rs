@@ -210,7 +210,8 @@ impl Headers {
     pub(crate) fn restore(&mut self) {
         let received = self.received.clone();
         let others = |row: &&mut Row| !row.plain;
-        let room = self.rows.iter_mut().filter(others).map(|row| row.value_end.saturating_sub(row.value) as usize).sum();
+        let room =
+            self.rows.iter_mut().filter(others).map(|row| row.value_end.saturating_sub(row.value) as usize).sum();
         self.written.reserve(room);
         for row in self.rows.iter_mut().filter(others) {
             let Some(bytes) = received.as_bytes().get(range(row.value, row.value_end)) else { continue };
@@ -404,16 +405,16 @@ impl Headers {
     #[cold]
     fn count_values(&self, name: &HeaderName) -> Result<(), HeaderError> {
         let limit = self.max_list_items;
-        let (mut rows, mut written, mut received) = (0, 0, u32::MAX..0);
+        let (mut rows, mut written, mut start, mut end) = (0, 0, u32::MAX, 0);
         for row in self.rows_of(name) {
             rows += 1;
             match row.place {
-                Place::Received => received = received.start.min(row.value)..received.end.max(row.value_end),
+                Place::Received => (start, end) = (start.min(row.value), end.max(row.value_end)),
                 Place::Restored | Place::Written => written += commas(self.value_bytes(row)),
             }
         }
         // One search from the first row to the last is faster than one in each; what else stands between them adds to the commas only.
-        let received = self.received.as_bytes().get(range(received.start, received.end)).unwrap_or_default();
+        let received = self.received.as_bytes().get(range(start, end)).unwrap_or_default();
         if rows + written + commas(received) <= limit {
             return Ok(());
         }

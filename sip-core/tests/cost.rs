@@ -4,6 +4,8 @@
 //! can only add to it. The limits are wide open for it; that those we have by default stop the same messages is tested too.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its input has failed")]
 
+mod expensive;
+
 use std::hint::black_box;
 use std::time::Duration;
 
@@ -14,24 +16,14 @@ use blether_sip_core::{
 use bytes::Bytes;
 use rustix::time::{ClockId, clock_gettime};
 
+use expensive::{message_with, wide_open};
+
 /// How much of each message is read, in bytes: enough for a clock, little enough for a test.
 const VOLUME: usize = 200_000;
 /// Measurements of each, of which the least counts.
 const ROUNDS: usize = 5;
 /// The most that a byte of a hostile message may cost, in bytes of the ordinary one.
 const MOST: f64 = 3.0;
-
-fn wide_open() -> Limits {
-    Limits {
-        max_message: usize::MAX,
-        max_start_line: usize::MAX,
-        max_header_section: usize::MAX,
-        max_headers: usize::MAX,
-        max_header_value: usize::MAX,
-        max_list_items: usize::MAX,
-        max_body: usize::MAX,
-    }
-}
 
 /// An INVITE as a phone sends it through two proxies.
 fn ordinary() -> Bytes {
@@ -47,14 +39,6 @@ fn ordinary() -> Bytes {
     let body = "v=0\r\no=- 3724394400 3724394405 IN IP4 192.0.2.4\r\ns=-\r\nc=IN IP4 192.0.2.4\r\nt=0 0\r\n\
         m=audio 49170 RTP/AVP 0 8 101\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=sendrecv\r\n";
     format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()).into()
-}
-
-fn with(more: &str) -> Bytes {
-    let text = format!(
-        "INVITE sip:b@c SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:b@c>\r\n\
-         Call-ID: 1\r\nCSeq: 1 INVITE\r\n{more}\r\n\r\n"
-    );
-    text.into()
 }
 
 /// Reads the message and all that a proxy or a user agent reads of it.
@@ -98,11 +82,11 @@ fn cost(bytes: &Bytes, limits: &Limits) -> f64 {
 fn hostile() -> Vec<(&'static str, Bytes)> {
     let rows = |count: usize, row: fn(usize) -> String| (0..count).map(row).collect::<String>();
     let long = |start: &str, repeated: &str, end: &str| {
-        with(&format!("{start}{}{end}", repeated.repeat(60_000 / repeated.len())))
+        message_with(&format!("{start}{}{end}", repeated.repeat(60_000 / repeated.len())))
     };
     vec![
-        ("10,000 headers", with(&rows(10_000, |n| format!("X-Header-{n}: some value {n}\r\n")))),
-        ("10,000 headers that may stand once", with(&rows(10_000, |_| "Max-Forwards: 70\r\n".to_owned()))),
+        ("10,000 headers", message_with(&rows(10_000, |n| format!("X-Header-{n}: some value {n}\r\n")))),
+        ("10,000 headers that may stand once", message_with(&rows(10_000, |_| "Max-Forwards: 70\r\n".to_owned()))),
         ("60 kB of commas in Contact", long("Contact: ", ",", "")),
         ("60 kB of commas in Via", long("Via: ", ",", "")),
         ("60 kB of commas in Allow", long("Allow: ", ",", "")),
@@ -111,19 +95,22 @@ fn hostile() -> Vec<(&'static str, Bytes)> {
         ("quotes that do not end", long("Contact: ", "\"\\\"", "")),
         ("nested angle brackets", long("Contact: ", "<", "")),
         ("nested square brackets", long("Contact: <sip:a@", "[", "")),
-        ("nested comments", with(&format!("Retry-After: 1 {}{}", "(".repeat(30_000), ")".repeat(30_000)))),
+        ("nested comments", message_with(&format!("Retry-After: 1 {}{}", "(".repeat(30_000), ")".repeat(30_000)))),
         ("comments that do not end", long("Retry-After: 1 ", "(", "")),
         ("endless folding", long("Subject: a", "\r\n b", "")),
         ("endless folding of nothing", long("Contact: <sip:a@b>", "\r\n ", "")),
         (
             "a megabyte of Via in rows",
-            with(&rows(20_000, |n| format!("Via: SIP/2.0/UDP h{n}.example.com;branch=z9hG4bK{n}\r\n"))),
+            message_with(&rows(20_000, |n| format!("Via: SIP/2.0/UDP h{n}.example.com;branch=z9hG4bK{n}\r\n"))),
         ),
         (
             "a megabyte of Via in one row",
-            with(&format!("Via: {}", rows(20_000, |n| format!("SIP/2.0/UDP h{n}.example.com;branch=z9hG4bK{n}, ")))),
+            message_with(&format!(
+                "Via: {}",
+                rows(20_000, |n| format!("SIP/2.0/UDP h{n}.example.com;branch=z9hG4bK{n}, "))
+            )),
         ),
-        ("a megabyte of Via as short as can be", with(&format!("Via: {}", "SIP/2.0/UDP a,".repeat(70_000)))),
+        ("a megabyte of Via as short as can be", message_with(&format!("Via: {}", "SIP/2.0/UDP a,".repeat(70_000)))),
     ]
 }
 
@@ -159,7 +146,7 @@ fn a_byte_of_a_hostile_message_costs_at_most_three_of_an_ordinary_one() {
 /// A header that is nearly nothing costs what a row costs, whatever its bytes: less than an ordinary row, of which there are few.
 #[test]
 fn the_shortest_header_costs_no_more_than_an_ordinary_one() {
-    let (short, ordinary) = (with(&"X:\r\n".repeat(10_000)), ordinary());
+    let (short, ordinary) = (message_with(&"X:\r\n".repeat(10_000)), ordinary());
     let (for_short, for_ordinary) = least(&short, &ordinary);
     let Ok(message) = Message::parse(ordinary.clone(), &wide_open()) else { panic!("the ordinary message is none") };
     assert_eq!(message.headers().all::<Via>().map(|vias| vias.len()), Ok(2));
@@ -175,10 +162,10 @@ fn the_shortest_header_costs_no_more_than_an_ordinary_one() {
 
 #[test]
 fn the_default_limits_stop_hostile_messages() {
-    let many = with(&"X:\r\n".repeat(5_000));
+    let many = message_with(&"X:\r\n".repeat(5_000));
     let error = Message::parse(many, &Limits::default()).expect_err("many headers");
     assert_eq!(*error.kind(), ParseErrorKind::TooManyHeaders { limit: 256 });
-    let long = with(&format!("Via: {}", "SIP/2.0/UDP a,".repeat(200)));
+    let long = message_with(&format!("Via: {}", "SIP/2.0/UDP a,".repeat(200)));
     let error = Message::parse(long, &Limits::default()).expect_err("many values");
     assert!(matches!(error.kind(), ParseErrorKind::Header(HeaderError::TooManyValues { limit: 128, .. })));
     for (name, bytes) in hostile() {

@@ -25,6 +25,7 @@
 pub mod conference;
 #[cfg(feature = "xml")]
 pub mod dialog_info;
+mod header_section;
 mod isup;
 mod multipart;
 mod part;

@@ -1,16 +1,20 @@
+mod delimiter;
+mod error;
+
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt::Write;
 use core::ops::Range;
 
 use bytes::Bytes;
 use memchr::memmem;
-use sha2::{Digest, Sha256};
 
-use super::Part;
+use super::{Part, header_section};
 use crate::parse::ParseErrorKind;
 use crate::{ContentType, Limits, grammar};
+use delimiter::{MAX_BOUNDARY, content_end, delimiters, free_boundary, is_boundary};
+
+pub use error::MultipartError;
 
 /// Several bodies in one (RFC 2046 §5.1, RFC 5621 §4): `multipart/mixed`, `multipart/related`, `multipart/alternative`.
 ///
@@ -58,38 +62,6 @@ impl MultipartLimits {
         let max_depth = self.max_depth.checked_sub(1).ok_or(MultipartError::TooDeep)?;
         Ok(MultipartLimits { max_depth, ..self.clone() })
     }
-}
-
-/// Why a body is not multipart although its type says so. Parts are counted from 1.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum MultipartError {
-    /// The type is another one.
-    #[error("the type is not multipart")]
-    NotMultipart,
-    /// The type has no boundary, or one that is no text of 1 to 70 characters.
-    #[error("the type has no usable boundary")]
-    NoBoundary,
-    /// The body has no line with the boundary.
-    #[error("the body has no part: no line is the boundary")]
-    NoPart,
-    /// More parts than [`MultipartLimits::max_parts`].
-    #[error("more than {limit} parts")]
-    TooManyParts {
-        /// The limit.
-        limit: usize,
-    },
-    /// Multipart bodies within one another deeper than [`MultipartLimits::max_depth`].
-    #[error("multipart bodies stand too deep within one another")]
-    TooDeep,
-    /// The headers of a part cannot be read, or are more than the limits allow.
-    #[error("part {part}: {kind}")]
-    Headers {
-        /// Which part.
-        part: usize,
-        /// What is wrong.
-        kind: ParseErrorKind,
-    },
 }
 
 impl Multipart {
@@ -278,120 +250,17 @@ impl Multipart {
     }
 }
 
-/// The longest boundary (RFC 2046 §5.1.1).
-const MAX_BOUNDARY: usize = 70;
-
-/// `boundary` (RFC 2046 §5.1.1).
-fn is_boundary(text: &str) -> bool {
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(&byte);
-    (1..=MAX_BOUNDARY).contains(&text.len()) && text.bytes().all(is_allowed) && !text.ends_with(' ')
-}
-
 fn written(part: &Part) -> Vec<u8> {
     let mut text = Vec::with_capacity(part.body().len() + 128);
     part.write(&mut text);
     text
 }
 
-/// A boundary that is nowhere in these texts: a hash of them, which none of them can contain but by chance, and then of one more byte.
-fn free_boundary<'a, I: Iterator<Item = &'a [u8]>>(texts: impl Fn() -> I, is_free: impl Fn(&str) -> bool) -> String {
-    let mut hash = Sha256::new();
-    texts().for_each(|text| hash.update(text));
-    loop {
-        let mut boundary = String::from("part-");
-        for byte in hash.clone().finalize().iter().take(12) {
-            // Writing to a text does not fail.
-            let _ = write!(boundary, "{byte:02x}");
-        }
-        if is_free(&boundary) {
-            return boundary;
-        }
-        hash.update(b"-");
-    }
-}
-
-/// A line that divides parts.
-struct Delimiter {
-    /// Where it starts, and where the line behind it does.
-    start: usize,
-    end: usize,
-    is_last: bool,
-}
-
-/// The lines that are `dashed` and white space, or `dashed`, `--` and anything that is not part of a word.
-fn delimiters<'a>(body: &'a [u8], dashed: &'a [u8]) -> impl Iterator<Item = Delimiter> + 'a {
-    memmem::find_iter(body, dashed).filter_map(move |start| {
-        if start > 0 && body.get(start - 1) != Some(&b'\n') {
-            return None;
-        }
-        let rest = body.get(start + dashed.len()..)?;
-        let is_last = rest.starts_with(b"--");
-        let rest = if is_last { rest.get(2..)? } else { rest };
-        let rest = rest.get(rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count()..)?;
-        let line_end = match rest {
-            [b'\r', b'\n', ..] => 2,
-            [b'\n', ..] => 1,
-            [] => 0,
-            _ => return None,
-        };
-        Some(Delimiter { start, end: body.len() - rest.len() + line_end, is_last })
-    })
-}
-
-/// Where the content before a delimiter ends: the line break belongs to the delimiter.
-fn content_end(body: &[u8], delimiter: usize) -> usize {
-    match body.get(..delimiter) {
-        Some([.., b'\r', b'\n']) => delimiter - 2,
-        Some([.., b'\n']) => delimiter - 1,
-        _ => delimiter,
-    }
-}
-
 fn part(raw: Bytes, limits: &MultipartLimits) -> Result<Part, ParseErrorKind> {
-    let (header_end, body_start) = header_section(&raw);
-    if header_end > limits.max_header_section {
-        return Err(ParseErrorKind::HeaderSectionTooLarge { len: header_end, limit: limits.max_header_section });
-    }
-    let section = with_line_ends(&raw, header_end, body_start);
-    let limits =
-        Limits { max_headers: limits.max_headers, max_header_value: limits.max_header_section, ..Limits::default() };
-    let (headers, _) = crate::parse::headers(section, &limits)?;
+    let MultipartLimits { max_headers, max_header_section, .. } = *limits;
+    let limits = Limits { max_headers, max_header_section, max_header_value: max_header_section, ..Limits::default() };
+    let (headers, body_start) = header_section::read(&raw, &limits)?;
     Ok(Part::received(headers, raw.slice(body_start..), raw))
-}
-
-/// Where the headers end, and where the body starts, behind the empty line.
-pub(super) fn header_section(raw: &[u8]) -> (usize, usize) {
-    let mut at = 0;
-    loop {
-        let rest = raw.get(at..).unwrap_or_default();
-        match rest {
-            [b'\r', b'\n', ..] => return (at, at + 2),
-            [b'\n', ..] => return (at, at + 1),
-            _ => {}
-        }
-        match memchr::memchr(b'\n', rest) {
-            Some(end) => at += end + 1,
-            None => return (raw.len(), raw.len()),
-        }
-    }
-}
-
-/// The header section with its empty line. It is copied if it ends otherwise, or if a line does not end with CR LF.
-pub(super) fn with_line_ends(raw: &Bytes, header_end: usize, body_start: usize) -> Bytes {
-    let section = raw.get(..header_end).unwrap_or_default();
-    let ends = memchr::memchr_iter(b'\n', section);
-    let is_clean = ends.clone().all(|at| at > 0 && section.get(at - 1) == Some(&b'\r'));
-    if is_clean && body_start == header_end + 2 {
-        return raw.slice(..body_start);
-    }
-    let mut clean = Vec::with_capacity(section.len() + 64);
-    for line in section.split_inclusive(|byte| *byte == b'\n') {
-        let line = line.strip_suffix(b"\n").unwrap_or(line);
-        clean.extend_from_slice(line.strip_suffix(b"\r").unwrap_or(line));
-        clean.extend_from_slice(b"\r\n");
-    }
-    clean.extend_from_slice(b"\r\n");
-    clean.into()
 }
 
 #[cfg(test)]

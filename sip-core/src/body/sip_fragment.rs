@@ -5,7 +5,7 @@ use core::str::FromStr;
 
 use bytes::Bytes;
 
-use super::multipart::{header_section, with_line_ends};
+use super::header_section;
 use crate::parse::ParseErrorKind;
 use crate::{
     ByteStr, ContentLength, ContentType, HeaderName, Headers, InvalidHeader, Limits, Method, Response, StatusCode,
@@ -108,11 +108,7 @@ impl SipFragment {
             (Some(crate::parse::start_line_of(&raw.slice_ref(first))?), line_end)
         };
         let rest = raw.slice(start..);
-        let (header_end, body_start) = header_section(&rest);
-        if header_end > limits.max_header_section {
-            return Err(ParseErrorKind::HeaderSectionTooLarge { len: header_end, limit: limits.max_header_section });
-        }
-        let (headers, _) = crate::parse::headers(with_line_ends(&rest, header_end, body_start), limits)?;
+        let (headers, body_start) = header_section::read(&rest, limits)?;
         let mut body = rest.slice(body_start..);
         if let Ok(Some(ContentLength(announced))) = headers.get() {
             body.truncate(announced);

@@ -119,6 +119,11 @@ impl AlgorithmName {
         }
     }
 
+    /// [`AlgorithmName::known`] of what a challenge or an answer says, which means MD5 where it names none (RFC 7616 §3.3).
+    pub(super) fn known_or_md5(said: Option<&Self>) -> Option<Algorithm> {
+        said.map_or(Some(Algorithm::Md5), Self::known)
+    }
+
     /// One that is computed here, by its name in any case.
     pub(super) fn of_known(name: &str) -> Option<Self> {
         let session = |known: &Algorithm| name.eq_ignore_ascii_case(Self::Session(*known).as_str());

@@ -65,11 +65,7 @@ impl Credentials {
 
     /// The hash they were computed with: MD5 where none is named, `None` where it or the scheme is not known here.
     pub fn known_algorithm(&self) -> Option<Algorithm> {
-        match &self.algorithm {
-            _ if !self.is_digest() => None,
-            None => Some(Algorithm::Md5),
-            Some(name) => name.known(),
-        }
+        if self.is_digest() { AlgorithmName::known_or_md5(self.algorithm.as_ref()) } else { None }
     }
 
     /// Whether they were computed with the session variant of an algorithm that is known here. A server that has not offered it

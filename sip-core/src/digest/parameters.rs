@@ -260,7 +260,10 @@ pub(super) fn split(value: &ByteStr) -> Result<Split<'_>, DigestError> {
     }
     if !value.as_bytes().get(scheme.clone()).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"Digest")) {
         let kept = cursor.rest().iter().rposition(|byte| !is_space(*byte)).map_or(0, |last| last + 1);
-        return Ok(Split::Foreign(Foreign { scheme: value.part(scheme), rest: value.part(cursor.at..cursor.at + kept) }));
+        return Ok(Split::Foreign(Foreign {
+            scheme: value.part(scheme),
+            rest: value.part(cursor.at..cursor.at + kept),
+        }));
     }
     cursor.parameters().map(Split::Digest)
 }

@@ -30,10 +30,7 @@ impl TypedHeader for Allow {
     }
 
     fn write(&self, out: &mut String) {
-        for (index, method) in self.0.iter().enumerate() {
-            out.push_str(if index == 0 { "" } else { ", " });
-            grammar::write_token(out, method.as_str(), "UNKNOWN");
-        }
+        grammar::write_list(out, ", ", &self.0, |out, method| grammar::write_token(out, method.as_str(), "UNKNOWN"));
     }
 }
 

@@ -49,10 +49,7 @@ impl TypedHeader for AllowEvents {
     }
 
     fn write(&self, out: &mut String) {
-        for (index, event_type) in self.0.iter().enumerate() {
-            out.push_str(if index == 0 { "" } else { ", " });
-            write_event_type(out, event_type);
-        }
+        grammar::write_list(out, ", ", &self.0, |out, event_type| write_event_type(out, event_type));
     }
 }
 

@@ -72,10 +72,7 @@ impl Identities {
     }
 
     fn write(&self, out: &mut String) {
-        for (index, address) in self.iter().enumerate() {
-            out.push_str(if index == 0 { "" } else { ", " });
-            address.write(out);
-        }
+        grammar::write_list(out, ", ", self.iter(), |out, address| address.write(out));
     }
 }
 

@@ -58,10 +58,7 @@ impl TypedHeader for InReplyTo {
     }
 
     fn write(&self, out: &mut String) {
-        for (index, call) in self.0.iter().enumerate() {
-            out.push_str(if index == 0 { "" } else { ", " });
-            out.push_str(call);
-        }
+        crate::grammar::write_list(out, ", ", &self.0, |out, call| out.push_str(call));
     }
 }
 

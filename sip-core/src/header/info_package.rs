@@ -82,10 +82,7 @@ impl TypedHeader for RecvInfo {
     }
 
     fn write(&self, out: &mut String) {
-        for (index, package) in self.0.iter().enumerate() {
-            out.push_str(if index == 0 { "" } else { ", " });
-            package.write(out);
-        }
+        grammar::write_list(out, ", ", &self.0, |out, package| package.write(out));
     }
 }
 

@@ -39,19 +39,18 @@ fn read(value: &ByteStr, tags: [&str; 2], error: impl Fn() -> HeaderError) -> Re
     }
 }
 
-/// Appends the characters that may stand in a Call-ID or a tag here, or a zero if there are none.
-fn write_word(out: &mut String, text: &str) {
-    let before = out.len();
-    out.extend(text.chars().filter(|c| u8::try_from(*c).is_ok_and(|byte| class::is(byte, BARE_VALUE))));
-    if out.len() == before {
-        out.push('0');
+/// Appends the Call-ID and both tags, each without the characters that it cannot have here, or as a zero if no other is left.
+fn write(out: &mut String, call_id: &str, tags: [(&str, &str); 2]) {
+    write_word(out, call_id, |c| c.is_ascii_graphic() && c != ';');
+    for (name, tag) in tags {
+        out.extend([";", name, "="]);
+        write_word(out, tag, |c| u8::try_from(c).is_ok_and(|byte| class::is(byte, BARE_VALUE)));
     }
 }
 
-/// Appends the characters of a Call-ID that do not end it, or a zero if there are none.
-fn write_call_id(out: &mut String, text: &str) {
+fn write_word(out: &mut String, text: &str, is_allowed: impl Fn(char) -> bool) {
     let before = out.len();
-    out.extend(text.chars().filter(|c| c.is_ascii_graphic() && *c != ';'));
+    out.extend(text.chars().filter(|c| is_allowed(*c)));
     if out.len() == before {
         out.push('0');
     }
@@ -112,11 +111,7 @@ impl TypedHeader for Replaces {
     }
 
     fn write(&self, out: &mut String) {
-        write_call_id(out, &self.call_id);
-        out.push_str(";to-tag=");
-        write_word(out, &self.to_tag);
-        out.push_str(";from-tag=");
-        write_word(out, &self.from_tag);
+        write(out, &self.call_id, [("to-tag", &self.to_tag), ("from-tag", &self.from_tag)]);
         out.push_str(if self.early_only { ";early-only" } else { "" });
         self.params.write_without(out, &["to-tag", "from-tag", "early-only"]);
     }
@@ -167,11 +162,7 @@ impl TypedHeader for Join {
     }
 
     fn write(&self, out: &mut String) {
-        write_call_id(out, &self.call_id);
-        out.push_str(";to-tag=");
-        write_word(out, &self.to_tag);
-        out.push_str(";from-tag=");
-        write_word(out, &self.from_tag);
+        write(out, &self.call_id, [("to-tag", &self.to_tag), ("from-tag", &self.from_tag)]);
         self.params.write_without(out, &["to-tag", "from-tag"]);
     }
 }
@@ -222,11 +213,7 @@ impl TypedHeader for TargetDialog {
     }
 
     fn write(&self, out: &mut String) {
-        write_call_id(out, &self.call_id);
-        out.push_str(";local-tag=");
-        write_word(out, &self.local_tag);
-        out.push_str(";remote-tag=");
-        write_word(out, &self.remote_tag);
+        write(out, &self.call_id, [("local-tag", &self.local_tag), ("remote-tag", &self.remote_tag)]);
         self.params.write_without(out, &["local-tag", "remote-tag"]);
     }
 }

@@ -10,10 +10,7 @@ fn parse(value: &ByteStr, header: HeaderName) -> Result<Vec<ByteStr>, HeaderErro
 }
 
 fn write(tags: &[ByteStr], out: &mut String) {
-    for (index, tag) in tags.iter().enumerate() {
-        out.push_str(if index == 0 { "" } else { ", " });
-        grammar::write_token(out, tag, "unknown");
-    }
+    grammar::write_list(out, ", ", tags, |out, tag| grammar::write_token(out, tag, "unknown"));
 }
 
 macro_rules! option_tags {

@@ -148,10 +148,7 @@ impl TypedHeader for Privacy {
             return out.push_str("none");
         }
         let last = self.critical.then_some("critical");
-        for (index, word) in self.iter().chain(last).enumerate() {
-            out.push_str(if index == 0 { "" } else { ";" });
-            out.push_str(word);
-        }
+        grammar::write_list(out, ";", self.iter().chain(last), |out, word| out.push_str(word));
     }
 }
 

@@ -56,8 +56,7 @@ fn thousandths(q: Option<&str>) -> u16 {
 
 /// Writes ranges between commas.
 pub(super) fn write(ranges: &[Range], out: &mut String) {
-    for (index, Range { name, params, q, extensions }) in ranges.iter().enumerate() {
-        out.push_str(if index == 0 { "" } else { ", " });
+    grammar::write_list(out, ", ", ranges, |out, Range { name, params, q, extensions }| {
         out.push_str(name);
         params.write(out);
         if *q < 1000 {
@@ -74,7 +73,7 @@ pub(super) fn write(ranges: &[Range], out: &mut String) {
             out.push_str(";q=1");
         }
         extensions.write(out);
-    }
+    });
 }
 
 /// The most that those of the ranges are liked that `specificity` ranks highest; `None` if it ranks none.

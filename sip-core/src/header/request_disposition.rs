@@ -130,10 +130,7 @@ impl TypedHeader for RequestDisposition {
     }
 
     fn write(&self, out: &mut String) {
-        for (index, directive) in self.0.iter().enumerate() {
-            out.push_str(if index == 0 { "" } else { ", " });
-            out.push_str(directive.as_str());
-        }
+        grammar::write_list(out, ", ", &self.0, |out, directive| out.push_str(directive.as_str()));
     }
 }
 

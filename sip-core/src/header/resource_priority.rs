@@ -105,10 +105,9 @@ fn share(whole: &ByteStr, (namespace, priority): (&str, &str)) -> ResourceValue 
 }
 
 fn write(values: &[ResourceValue], out: &mut String) {
-    for (index, ResourceValue { namespace, priority }) in values.iter().enumerate() {
-        out.push_str(if index == 0 { "" } else { ", " });
+    grammar::write_list(out, ", ", values, |out, ResourceValue { namespace, priority }| {
         out.extend([namespace, ".", priority]);
-    }
+    });
 }
 
 /// What priority a request asks for, in one or more namespaces (RFC 4412 §3.1), all at once.

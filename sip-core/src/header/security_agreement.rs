@@ -80,11 +80,10 @@ fn parse(value: &ByteStr, header: HeaderName) -> Result<Vec<SecurityMechanism>, 
 }
 
 fn write(mechanisms: &[SecurityMechanism], out: &mut String) {
-    for (index, mechanism) in mechanisms.iter().enumerate() {
-        out.push_str(if index == 0 { "" } else { ", " });
+    grammar::write_list(out, ", ", mechanisms, |out, mechanism| {
         out.push_str(&mechanism.name);
         mechanism.params.write(out);
-    }
+    });
 }
 
 macro_rules! security_headers {

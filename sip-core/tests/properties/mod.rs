@@ -1,7 +1,7 @@
 //! What holds for any bytes at all, whoever made them up: proptest, a fuzzer, or whoever wrote the seeds in `tests/seeds/`.
 //!
 //! Each function takes what a peer could send and panics if something is not as it has to be. The fuzz targets in `fuzz/` are these
-//! functions, and the tests `seeds` and `robustness` call them too.
+//! functions, and the tests in `tests/inputs/` (`seeds`, `robustness`) call them too.
 
 mod digest;
 pub(crate) mod header;

@@ -215,13 +215,34 @@ pub(super) const MAX_ROWS: usize = 10_000;
 /// What RFC 3680 §5.2 and RFC 4235 §4.3 do with the version of a document, where `full` is whether it brings all there is.
 ///
 /// A document of the version that the state has is one that was sent twice: it counts if it is full, as then nothing can be lost.
-pub(super) fn order(have: u32, got: u32, full: bool) -> Applied {
+fn order(have: u32, got: u32, full: bool) -> Applied {
     match got.checked_sub(have) {
         None => Applied::Outdated,
         Some(_) if full => Applied::Updated,
         Some(0) => Applied::Outdated,
         Some(1) => Applied::Updated,
         Some(_) => Applied::Incomplete,
+    }
+}
+
+/// Takes in the next document of a subscription, after [`order`]: a full one takes the place of what is known, the rows of another are put into
+/// it by `update`, which says whether there was room for all.
+pub(super) fn take_in<D>(
+    known: &mut D,
+    document: D,
+    head: impl Fn(&D) -> (u32, Completeness),
+    update: impl FnOnce(&mut D, D) -> bool,
+) -> Applied {
+    let ((have, _), (got, state)) = (head(known), head(&document));
+    let full = state == Completeness::Full;
+    match order(have, got, full) {
+        Applied::Outdated => Applied::Outdated,
+        applied if full => {
+            *known = document;
+            applied
+        }
+        applied if update(known, document) => applied,
+        _ => Applied::Incomplete,
     }
 }
 

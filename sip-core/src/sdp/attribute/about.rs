@@ -4,8 +4,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::SdpAttribute;
-use super::words::{is_token_char, one_number, one_text, read, write_list, write_token};
+use super::words::{is_token_char, one_number, one_text, read, write_token};
 use crate::ByteStr;
+use crate::grammar::write_list;
 use crate::sdp::SdpError;
 
 one_text!(
@@ -161,7 +162,7 @@ impl SdpAttribute for Content {
         if self.0.is_empty() {
             out.push_str("main");
         }
-        write_list(out, ',', &self.0, |out, item| write_token(out, item, "main"));
+        write_list(out, ",", &self.0, |out, item| write_token(out, item, "main"));
     }
 }
 

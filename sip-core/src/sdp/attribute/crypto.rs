@@ -2,8 +2,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::SdpAttribute;
-use super::words::{is_word_char, read, write_list, write_number, write_of, write_word};
+use super::words::{is_word_char, read, write_number, write_of, write_word};
 use crate::ByteStr;
+use crate::grammar::write_list;
 use crate::sdp::SdpError;
 use crate::sdp::field::number;
 
@@ -173,7 +174,7 @@ impl SdpAttribute for Crypto {
         if self.keys.is_empty() {
             out.push_str("inline:AAAA");
         }
-        write_list(out, ';', &self.keys, |out, key| key.write(out));
+        write_list(out, ";", &self.keys, |out, key| key.write(out));
         for param in &self.session_params {
             out.push(' ');
             write_word(out, param, "x");

@@ -4,8 +4,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::SdpAttribute;
-use super::words::{one_text, read, words_of, write_list, write_token};
+use super::words::{one_text, read, words_of, write_token};
 use crate::ByteStr;
+use crate::grammar::write_list;
 use crate::sdp::SdpError;
 
 /// The digest of a certificate (RFC 8122 §5).
@@ -53,7 +54,7 @@ impl SdpAttribute for Fingerprint {
         write_token(out, &self.hash, "sha-256");
         out.push(' ');
         let digest = if self.digest.is_empty() { &[0] } else { self.digest.as_slice() };
-        write_list(out, ':', digest, |out, byte| {
+        write_list(out, ":", digest, |out, byte| {
             let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0').to_ascii_uppercase();
             out.extend([digit(byte >> 4), digit(byte & 15)]);
         });

@@ -4,8 +4,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::SdpAttribute;
-use super::words::{flag, is_word_char, one_number, one_text, read, write_list, write_number, write_word};
+use super::words::{flag, is_word_char, one_number, one_text, read, write_number, write_word};
 use crate::ByteStr;
+use crate::grammar::write_list;
 use crate::sdp::SdpError;
 
 one_text!(
@@ -100,7 +101,7 @@ impl SdpAttribute for IceOptions {
         if self.0.is_empty() {
             out.push_str("ice2");
         }
-        write_list(out, ' ', &self.0, |out, option| write_word(out, option, "ice2"));
+        write_list(out, " ", &self.0, |out, option| write_word(out, option, "ice2"));
     }
 }
 
@@ -152,7 +153,7 @@ impl SdpAttribute for RemoteCandidates {
         if self.0.is_empty() {
             out.push_str("1 0.0.0.0 9");
         }
-        write_list(out, ' ', &self.0, |out, candidate| {
+        write_list(out, " ", &self.0, |out, candidate| {
             write_number(out, candidate.component);
             out.push(' ');
             write_word(out, &candidate.address, "0.0.0.0");

@@ -2,9 +2,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::SdpAttribute;
-use super::words::{is_token_char, read, write_list, write_of, write_token};
+use super::words::{is_token_char, read, write_of, write_token};
 use crate::ByteStr;
-use crate::grammar::is_wsp;
+use crate::grammar::{is_wsp, write_list};
 use crate::sdp::SdpError;
 use crate::sdp::field::number;
 
@@ -114,7 +114,7 @@ impl SdpAttribute for Rid {
         let mut separator = ' ';
         if !self.formats.is_empty() {
             out.push_str(" pt=");
-            write_list(out, ',', &self.formats, |out, format| write_token(out, format, "0"));
+            write_list(out, ",", &self.formats, |out, format| write_token(out, format, "0"));
             separator = ';';
         }
         for (name, value) in &self.restrictions {

@@ -3,8 +3,9 @@ use alloc::vec::Vec;
 
 use super::SdpAttribute;
 use super::rid::is_rid_char;
-use super::words::{Words, read, write_list, write_of};
+use super::words::{Words, read, write_of};
 use crate::ByteStr;
+use crate::grammar::write_list;
 use crate::sdp::SdpError;
 
 /// Several encodings of one source, each named by a [`Rid`](super::Rid) (RFC 8853 §5.1).
@@ -87,8 +88,8 @@ impl SdpAttribute for Simulcast {
                 out.push(' ');
             }
             out.push_str(word);
-            write_list(out, ';', side.iter().filter(|alternatives| !alternatives.is_empty()), |out, alternatives| {
-                write_list(out, ',', alternatives, |out, stream| {
+            write_list(out, ";", side.iter().filter(|alternatives| !alternatives.is_empty()), |out, alternatives| {
+                write_list(out, ",", alternatives, |out, stream| {
                     if stream.paused {
                         out.push('~');
                     }

@@ -147,21 +147,6 @@ pub(super) fn write_connection(out: &mut String, connection: &Connection) {
     write_word(out, &connection.address, "0.0.0.0");
 }
 
-/// Writes items with a separator between them.
-pub(super) fn write_list<T>(
-    out: &mut String,
-    separator: char,
-    items: impl IntoIterator<Item = T>,
-    mut write: impl FnMut(&mut String, T),
-) {
-    for (index, item) in items.into_iter().enumerate() {
-        if index > 0 {
-            out.push(separator);
-        }
-        write(out, item);
-    }
-}
-
 /// An attribute that says something by being there.
 macro_rules! flag {
     ($(#[$doc:meta])* $type:ident, $name:literal) => {

@@ -3,7 +3,7 @@
 use blether_sip_core::sdp::SessionDescription;
 use blether_sip_core::{AnomalyKind, Contact, ContentType, Date, HeaderName, Method, Route, Via};
 
-use crate::response;
+use super::response;
 use crate::torture::Tolerant::Takes;
 use crate::torture::{Octets, Strict, cases, request};
 

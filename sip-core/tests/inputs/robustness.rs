@@ -1,11 +1,5 @@
 //! What holds for every input: bytes of a stranger, mutated messages, and values of our own.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up its input has failed")]
-
-#[expect(dead_code, reason = "the names of headers are for the seeds")]
-mod properties;
-mod seed_files;
-
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -28,11 +22,11 @@ use blether_sip_core::{
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use properties::header::{HEADERS, made};
-use properties::message::again;
-use properties::sdp::{self, KINDS};
-use properties::target;
-use seed_files::seed_files;
+use crate::properties::header::{HEADERS, made};
+use crate::properties::message::again;
+use crate::properties::sdp::{self, KINDS};
+use crate::properties::{self, target};
+use crate::seed_files::seed_files;
 
 const VALID: [&str; 3] = [
     "INVITE sip:bob@biloxi.com;user=phone SIP/2.0\r\n\

@@ -7,7 +7,7 @@ use super::{Case, check};
 #[test]
 fn asterisk_with_srtp() {
     check(&Case {
-        text: include_str!("asterisk.sdp"),
+        text: include_str!("../../sdp/asterisk.sdp"),
         untyped: &[],
         reads: |description| {
             let [audio, text] = description.media.as_slice() else { panic!("two streams") };
@@ -25,7 +25,7 @@ fn asterisk_with_srtp() {
 #[test]
 fn t38_of_asterisk() {
     check(&Case {
-        text: include_str!("t38-asterisk.sdp"),
+        text: include_str!("../../sdp/t38-asterisk.sdp"),
         untyped: &[],
         reads: |description| {
             let fax = &description.media[0];
@@ -43,7 +43,7 @@ fn t38_of_asterisk() {
 #[test]
 fn t38_of_a_gateway() {
     check(&Case {
-        text: include_str!("t38-gateway.sdp"),
+        text: include_str!("../../sdp/t38-gateway.sdp"),
         untyped: &[],
         reads: |description| {
             let [audio, fax] = description.media.as_slice() else { panic!("two streams") };
@@ -59,7 +59,7 @@ fn t38_of_a_gateway() {
 #[test]
 fn msrp_bfcp_and_data_channels_of_old() {
     check(&Case {
-        text: include_str!("msrp-and-setup.sdp"),
+        text: include_str!("../../sdp/msrp-and-setup.sdp"),
         untyped: &["accept-types", "floorctrl", "path"],
         reads: |description| {
             let [chat, floor, data] = description.media.as_slice() else { panic!("three streams") };

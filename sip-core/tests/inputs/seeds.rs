@@ -1,13 +1,8 @@
 //! Runs each fuzz target on each input that is kept for it: the seeds, and what a fuzzer has found.
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up its input has failed")]
 
-#[expect(dead_code, reason = "attributes one by one are for the other tests")]
-mod properties;
-mod seed_files;
-
-use properties::TARGETS;
-use properties::header::HEADERS;
-use seed_files::seed_files;
+use crate::properties::header::HEADERS;
+use crate::properties::{self, TARGETS};
+use crate::seed_files::seed_files;
 
 fn replay(target: &str) {
     let run = properties::target(target);

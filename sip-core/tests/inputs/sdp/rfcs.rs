@@ -9,7 +9,7 @@ use super::{Case, check};
 #[test]
 fn rfc8866_example() {
     check(&Case {
-        text: include_str!("rfc8866.sdp"),
+        text: include_str!("../../sdp/rfc8866.sdp"),
         untyped: &[],
         reads: |description| {
             assert_eq!(
@@ -30,7 +30,7 @@ fn rfc8866_example() {
 #[test]
 fn every_type_of_line() {
     check(&Case {
-        text: include_str!("broadcast.sdp"),
+        text: include_str!("../../sdp/broadcast.sdp"),
         untyped: &[],
         reads: |description| {
             assert_eq!((description.emails().count(), description.phones().count()), (2, 2));
@@ -70,7 +70,7 @@ fn every_type_of_line() {
 #[test]
 fn rfc8839_example() {
     check(&Case {
-        text: include_str!("rfc8839.sdp"),
+        text: include_str!("../../sdp/rfc8839.sdp"),
         untyped: &[],
         reads: |description| {
             assert_eq!(description.get::<IcePacing>(), Some(IcePacing(50)));
@@ -90,7 +90,7 @@ fn rfc8839_example() {
 #[test]
 fn rfc4568_examples() {
     check(&Case {
-        text: include_str!("rfc4568.sdp"),
+        text: include_str!("../../sdp/rfc4568.sdp"),
         untyped: &[],
         reads: |description| {
             let key = description.media[0].get::<Crypto>().unwrap().keys[0].srtp().unwrap();
@@ -102,7 +102,7 @@ fn rfc4568_examples() {
         line: ("a=crypto:1 AES_CM_128_HMAC_SHA1_32 inline:NzB4d1BINUAvLEw6UzF3WSJ+PSdFcGdUJShpX1Zj|2^20|1:32", ""),
     });
     check(&Case {
-        text: include_str!("rfc4568-f8.sdp"),
+        text: include_str!("../../sdp/rfc4568-f8.sdp"),
         untyped: &[],
         reads: |description| {
             let crypto: Vec<Crypto> = description.media[0].all().collect();
@@ -119,7 +119,7 @@ fn rfc4568_examples() {
 #[test]
 fn rfc8853_example() {
     check(&Case {
-        text: include_str!("rfc8853.sdp"),
+        text: include_str!("../../sdp/rfc8853.sdp"),
         untyped: &["depend"],
         reads: |description| {
             let [_, bar, zen] = description.media.as_slice() else { panic!("three streams") };
@@ -147,7 +147,7 @@ fn rfc8853_example() {
 #[test]
 fn rfc9143_example() {
     check(&Case {
-        text: include_str!("rfc9143.sdp"),
+        text: include_str!("../../sdp/rfc9143.sdp"),
         untyped: &[],
         reads: |description| {
             let bundle = description.get::<Group>().unwrap();

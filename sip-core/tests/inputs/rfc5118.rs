@@ -1,8 +1,4 @@
 //! The IPv6 torture messages of RFC 5118, each by its name in the RFC: the file, whether it is taken, what it says, and what is answered.
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up its input has failed")]
-
-#[path = "../torture/mod.rs"]
-mod torture;
 
 use std::net::Ipv6Addr;
 
@@ -11,8 +7,8 @@ use blether_sip_core::ParseErrorKind::{BodyTruncated, RequestUri};
 use blether_sip_core::sdp::SessionDescription;
 use blether_sip_core::{Contact, Host, Limits, Message, Uri, UriError, Via};
 
-use torture::Tolerant::{Refuses, Takes};
-use torture::{Octets, Strict, cases, request};
+use crate::torture::Tolerant::{Refuses, Takes};
+use crate::torture::{self, Octets, Strict, cases, request};
 
 cases! { "rfc5118"
     /// §4.1: an IPv6 reference in Request-URI, Via and Contact.
@@ -181,7 +177,7 @@ fn with_its_length(bytes: &[u8], printed: usize) -> Message {
 
 #[test]
 fn ipv6_in_sdp_with_its_length() {
-    let message = with_its_length(include_bytes!("ipv6-in-sdp.dat"), 268);
+    let message = with_its_length(include_bytes!("../rfc5118/ipv6-in-sdp.dat"), 268);
     let sdp = SessionDescription::parse(message.body()).unwrap();
     assert_eq!(sdp.connection().unwrap().ip(), Some(address("2001:db8::20").into()));
     assert_eq!((sdp.origin.address.as_str(), sdp.media.len()), ("2001:db8::20", 2));
@@ -190,7 +186,7 @@ fn ipv6_in_sdp_with_its_length() {
 
 #[test]
 fn mult_ip_in_sdp_with_its_length() {
-    let message = with_its_length(include_bytes!("mult-ip-in-sdp.dat"), 181);
+    let message = with_its_length(include_bytes!("../rfc5118/mult-ip-in-sdp.dat"), 181);
     mult_ip_in_sdp_reads(&message);
     let sdp = SessionDescription::parse(message.body()).unwrap();
     assert_eq!(sdp.media[1].rtpmap(107).unwrap().clock_rate, 90_000);
@@ -198,7 +194,7 @@ fn mult_ip_in_sdp_with_its_length() {
 
 #[test]
 fn ipv4_mapped_ipv6_with_its_length() {
-    let message = with_its_length(include_bytes!("ipv4-mapped-ipv6.dat"), 236);
+    let message = with_its_length(include_bytes!("../rfc5118/ipv4-mapped-ipv6.dat"), 236);
     ipv4_mapped_ipv6_reads(&message);
     let sdp = SessionDescription::parse(message.body()).unwrap();
     assert_eq!(sdp.media[1].rtpmap(107).unwrap().clock_rate, 90_000);

@@ -1,43 +1,21 @@
 //! Messages and session descriptions made to be expensive: the work must not grow faster than their length.
 //!
 //! Each is read with limits that let all of it through. One that took quadratic time would need minutes where all take seconds.
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up its input has failed")]
 
 use blether_sip_core::sdp::attribute::{
     Candidate, Content, Crypto, Fingerprint, Fmtp, Group, IceOptions, Mid, RemoteCandidates, Rid, Simulcast,
     SourceFilter, Ssrc, SsrcGroup,
 };
 use blether_sip_core::sdp::{SdpLimits, SessionDescription};
-use blether_sip_core::{
-    Allow, Contact, HeaderName, Host, Limits, Message, Route, SipUri, Supported, Uri, Via, Warning,
-};
-use bytes::Bytes;
+use blether_sip_core::{Allow, Contact, HeaderName, Host, Message, Route, SipUri, Supported, Uri, Via, Warning};
+
+use crate::expensive::{message_with, wide_open};
 
 const LENGTH: usize = 200_000;
 
-fn wide_open() -> Limits {
-    Limits {
-        max_message: usize::MAX,
-        max_start_line: usize::MAX,
-        max_header_section: usize::MAX,
-        max_headers: usize::MAX,
-        max_header_value: usize::MAX,
-        max_list_items: usize::MAX,
-        max_body: usize::MAX,
-    }
-}
-
-fn message(more: &str) -> Bytes {
-    let text = format!(
-        "INVITE sip:b@c SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:b@c>\r\n\
-         Call-ID: 1\r\nCSeq: 1 INVITE\r\n{more}\r\n\r\n"
-    );
-    text.into()
-}
-
 /// Reads a message with the header, and the header in all the ways there are.
 fn check(start: &str, repeated: &str) {
-    let bytes = message(&format!("{start}{}", repeated.repeat(LENGTH / repeated.len())));
+    let bytes = message_with(&format!("{start}{}", repeated.repeat(LENGTH / repeated.len())));
     let message = match Message::parse(bytes, &wide_open()) {
         Ok(message) => message,
         Err(error) => {

@@ -110,7 +110,7 @@ fn read(bytes: Vec<u8>) -> Result<Message, blether_sip_core::ParseError> {
 /// sends them on as they came, which the RFC advises against: changing them would break what is signed.
 #[test]
 fn baddn_with_its_empty_line() {
-    let message = read([include_bytes!("baddn.dat").as_slice(), b"\r\n"].concat()).unwrap();
+    let message = read([include_bytes!("../../rfc4475/baddn.dat").as_slice(), b"\r\n"].concat()).unwrap();
     let name = |address: &NameAddr| address.display_name.as_deref().map(str::to_owned);
     assert_eq!(name(message.from()).as_deref(), Some("Bell, Alexander"));
     assert_eq!(name(message.to()).as_deref(), Some("Watson, Thomas"));
@@ -118,7 +118,7 @@ fn baddn_with_its_empty_line() {
     // Written anew, it is in quotes.
     assert_eq!(message.to().to_string(), "\"Watson, Thomas\" <sip:t.watson@example.org>");
     assert_eq!(
-        (super::torture::user_agent(&message), super::torture::proxy(&message)),
+        (crate::torture::user_agent(&message), crate::torture::proxy(&message)),
         ("takes it".into(), "sends it on".into())
     );
 }
@@ -127,7 +127,7 @@ fn baddn_with_its_empty_line() {
 /// large are as long as can be said (RFC 3261 §20.19).
 #[test]
 fn scalar02_with_a_cseq_that_fits() {
-    let text = String::from_utf8(include_bytes!("scalar02.dat").to_vec()).unwrap();
+    let text = String::from_utf8(include_bytes!("../../rfc4475/scalar02.dat").to_vec()).unwrap();
     let text = text.replace("36893488147419103232", "1");
     let error = read(text.clone().into_bytes()).unwrap_err();
     assert!(matches!(error.kind(), Header(error) if error.header() == &HeaderName::MaxForwards));
@@ -141,7 +141,7 @@ fn scalar02_with_a_cseq_that_fits() {
 /// And were it right in `scalarlg`: the Retry-After is as long as can be said, the Warning is none.
 #[test]
 fn scalarlg_with_a_cseq_that_fits() {
-    let text = String::from_utf8(include_bytes!("scalarlg.dat").to_vec()).unwrap();
+    let text = String::from_utf8(include_bytes!("../../rfc4475/scalarlg.dat").to_vec()).unwrap();
     let message = read(text.replace("9292394834772304023312", "1").into_bytes()).unwrap();
     assert_eq!(message.headers().get::<blether_sip_core::RetryAfter>().unwrap().unwrap().seconds, u32::MAX);
     assert!(message.headers().get::<blether_sip_core::Warning>().is_err());
@@ -150,16 +150,16 @@ fn scalarlg_with_a_cseq_that_fits() {
 /// And were the Via right in `badinv01`, the Contact is what a user agent refuses.
 #[test]
 fn badinv01_with_a_via() {
-    let text = String::from_utf8(include_bytes!("badinv01.dat").to_vec()).unwrap();
+    let text = String::from_utf8(include_bytes!("../../rfc4475/badinv01.dat").to_vec()).unwrap();
     let message = read(text.replace(";;,;,,", "").into_bytes()).unwrap();
     assert!(request(&message).headers().all::<Contact>().is_err());
-    assert_eq!(super::torture::user_agent(&message), "400 Warning: 399 torture \"Contact\"");
+    assert_eq!(crate::torture::user_agent(&message), "400 Warning: 399 torture \"Contact\"");
 }
 
 /// And were there a version in `test`: the line without a colon.
 #[test]
 fn test_with_a_version() {
-    let text = String::from_utf8(include_bytes!("test.dat").to_vec()).unwrap();
+    let text = String::from_utf8(include_bytes!("../../rfc4475/test.dat").to_vec()).unwrap();
     let error = read(text.replacen("jasomi.com\r\n", "jasomi.com SIP/2.0\r\n", 1).into_bytes()).unwrap_err();
     assert!(matches!(error.kind(), HeaderLine { line: 9 }), "{:?}", error.kind());
 }

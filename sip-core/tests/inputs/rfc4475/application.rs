@@ -7,7 +7,7 @@ use blether_sip_core::{
     Require, Uri, Via,
 };
 
-use crate::response;
+use super::response;
 use crate::torture::Tolerant::{Refuses, Takes};
 use crate::torture::{Octets, Strict, cases, request};
 

@@ -1,15 +1,12 @@
 //! The torture messages of RFC 4475, each by its name in the RFC: the file, whether it is taken, what it says, and what is answered.
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up its input has failed")]
 
 mod application;
 mod invalid;
-#[path = "../torture/mod.rs"]
-mod torture;
 mod valid;
 
 use blether_sip_core::{Message, Response};
 
-use torture::Strict;
+use crate::torture::{self, Strict};
 
 /// The RFC describes 49 messages; the archive has one more.
 #[test]

@@ -10,7 +10,7 @@ use super::{Case, check};
 #[test]
 fn linphone() {
     check(&Case {
-        text: include_str!("linphone.sdp"),
+        text: include_str!("../../sdp/linphone.sdp"),
         untyped: &["record", "rtcp-xr"],
         reads: |description| {
             assert_eq!(description.bandwidth("AS").unwrap().bits_per_second(), Some(380_000));
@@ -33,7 +33,7 @@ fn linphone() {
 #[test]
 fn baresip() {
     check(&Case {
-        text: include_str!("baresip.sdp"),
+        text: include_str!("../../sdp/baresip.sdp"),
         untyped: &["minptime"],
         reads: |description| {
             assert!(description.has::<IceLite>());
@@ -53,7 +53,7 @@ fn baresip() {
 #[test]
 fn yealink() {
     check(&Case {
-        text: include_str!("yealink.sdp"),
+        text: include_str!("../../sdp/yealink.sdp"),
         untyped: &[],
         reads: |description| {
             let audio = &description.media[0];
@@ -68,7 +68,7 @@ fn yealink() {
 #[test]
 fn cisco() {
     check(&Case {
-        text: include_str!("cisco.sdp"),
+        text: include_str!("../../sdp/cisco.sdp"),
         untyped: &[],
         reads: |description| {
             let [audio, video] = description.media.as_slice() else { panic!("two streams") };

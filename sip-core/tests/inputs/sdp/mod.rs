@@ -1,12 +1,6 @@
 //! Session descriptions as RFCs print them and as browsers, phones and gateways send them, a file each: they are read with all their typed
 //! attributes, written byte for byte, and one change leaves all other lines as they were.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up its input has failed")]
-
-#[expect(dead_code, reason = "the other targets have tests of their own")]
-#[path = "../properties/mod.rs"]
-mod properties;
-
 mod browsers;
 mod gateways;
 mod phones;
@@ -14,7 +8,7 @@ mod rfcs;
 
 use blether_sip_core::sdp::{Direction, SessionDescription};
 
-use properties::sdp::is_well_formed;
+use crate::properties::{self, sdp::is_well_formed};
 
 /// One file.
 struct Case {

@@ -8,7 +8,7 @@ use super::{Case, check};
 #[test]
 fn chrome() {
     check(&Case {
-        text: include_str!("chrome.sdp"),
+        text: include_str!("../../sdp/chrome.sdp"),
         untyped: &[],
         reads: |description| {
             let bundle = description.get::<Group>().unwrap();
@@ -54,7 +54,7 @@ fn chrome() {
 #[test]
 fn firefox() {
     check(&Case {
-        text: include_str!("firefox.sdp"),
+        text: include_str!("../../sdp/firefox.sdp"),
         untyped: &[],
         reads: |description| {
             assert_eq!(description.origin.session_id, 5_741_330_873_264_297_283);
@@ -89,7 +89,7 @@ fn firefox() {
 #[test]
 fn safari() {
     check(&Case {
-        text: include_str!("safari.sdp"),
+        text: include_str!("../../sdp/safari.sdp"),
         untyped: &[],
         reads: |description| {
             let audio = &description.media[0];

@@ -1,0 +1,153 @@
+//! Parameters behind semicolons: `*( SEMI generic-param )`.
+
+use memchr::memchr;
+
+use super::{Deviation, Parsed, has_bad_pair, is_token, quoted_string, stop, unquoted};
+use crate::class::{self, BARE_VALUE, PLAIN_VALUE, TOKEN, skip_wsp};
+use crate::{ByteStr, Params};
+
+/// The most parameters of one URI or header value: keeps every search among them cheap.
+pub(crate) const MAX_PARAMS: usize = 64;
+
+/// Parameters where they stand.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct ParamsPart<'a> {
+    /// From the first semicolon to the end of the last parameter.
+    pub(crate) text: &'a str,
+    /// Whether a value in quotes has backslashes, which are no part of it.
+    escaped: bool,
+}
+
+impl<'a> ParamsPart<'a> {
+    /// Parameters of a URI, or of a header where no value has backslashes.
+    pub(crate) fn plain(text: &'a str) -> Self {
+        ParamsPart { text, escaped: false }
+    }
+
+    /// Tells what parameters of a header have that they should not.
+    pub(crate) fn deviations(self, report: &mut impl FnMut(Deviation)) {
+        let mut rest = self.text;
+        while let Some((_, value, after)) = param(rest) {
+            match value {
+                Some(Value::Bare(value)) if !class::all(value.as_bytes(), PLAIN_VALUE) => report(Deviation::BareValue),
+                Some(Value::Quoted(content)) if has_bad_pair(content) => report(Deviation::QuotedPair),
+                _ => {}
+            }
+            rest = after;
+        }
+    }
+
+    /// Whether the first parameter of this name has no value, or one without quotes that is as it should be.
+    pub(crate) fn is_bare(self, name: &str, is_valid: impl FnOnce(&str) -> bool) -> bool {
+        let mut rest = self.text;
+        while let Some((found, value, after)) = param(rest) {
+            if found.eq_ignore_ascii_case(name) {
+                return match value {
+                    None => true,
+                    Some(Value::Bare(value)) => is_valid(value),
+                    Some(Value::Quoted(_)) => false,
+                };
+            }
+            rest = after;
+        }
+        true
+    }
+
+    /// Whether the first parameter of this name has no value, or a token; or one that should be in quotes, which is told of any parameter.
+    pub(crate) fn is_token(self, name: &str) -> bool {
+        self.is_bare(name, |value| is_token(value) || !class::all(value.as_bytes(), PLAIN_VALUE))
+    }
+
+    /// Whether the first parameter of this name has a value.
+    pub(crate) fn has_value(self, name: &str) -> bool {
+        param_value(self.text, name).is_some()
+    }
+
+    /// The parameters, sharing the memory of `whole`.
+    pub(crate) fn to_params(self, whole: &ByteStr) -> Params {
+        if !self.escaped {
+            return Params::from_text(whole.share(self.text));
+        }
+        let mut params = Params::new();
+        let mut rest = self.text;
+        while let Some((name, value, after)) = param(rest) {
+            let value = value.map(|value| match value {
+                Value::Bare(text) => (whole.share(text), false),
+                Value::Quoted(content) => (unquoted(whole, content), true),
+            });
+            params.append(whole.share(name), value);
+            rest = after;
+        }
+        params
+    }
+}
+
+enum Value<'a> {
+    Bare(&'a str),
+    Quoted(&'a str),
+}
+
+/// `SEMI generic-param`: name and value, and what follows them.
+#[inline]
+fn param(input: &str) -> Option<(&str, Option<Value<'_>>, &str)> {
+    let (name, rest) = class::split(skip_wsp(skip_wsp(input).strip_prefix(';')?), TOKEN);
+    if name.is_empty() {
+        return None;
+    }
+    let Some(value) = skip_wsp(rest).strip_prefix('=').map(skip_wsp) else { return Some((name, None, rest)) };
+    if value.starts_with('"') {
+        let (after, content) = quoted_string(value).ok()?;
+        return Some((name, Some(Value::Quoted(content)), after));
+    }
+    let (value, after) = class::split(value, BARE_VALUE);
+    (!value.is_empty()).then_some((name, Some(Value::Bare(value)), after))
+}
+
+/// The value of the first parameter of this name, as it was written.
+pub(crate) fn param_value<'a>(params: &'a str, name: &str) -> Option<&'a str> {
+    let mut rest = params;
+    while let Some((found, value, after)) = param(rest) {
+        if found.eq_ignore_ascii_case(name) {
+            return value.map(|(Value::Bare(text) | Value::Quoted(text))| text);
+        }
+        rest = after;
+    }
+    None
+}
+
+/// `*( SEMI generic-param )`, read and checked but not made into values. What follows them starts with no `;`.
+#[inline]
+pub(crate) fn params_part(input: &str) -> Parsed<'_, ParamsPart<'_>> {
+    let (mut rest, mut count, mut escaped) = (input, 0, false);
+    while skip_wsp(rest).starts_with(';') {
+        let Some((_, value, after)) = param(rest) else { return stop(rest) };
+        if count == MAX_PARAMS {
+            return stop(rest);
+        }
+        if let Some(Value::Quoted(content)) = value {
+            escaped |= memchr(b'\\', content.as_bytes()).is_some();
+        }
+        count += 1;
+        rest = after;
+    }
+    let text = input.get(..input.len() - rest.len()).unwrap_or_default();
+    Ok((rest, ParamsPart { text, escaped }))
+}
+
+/// `*( SEMI generic-param )`.
+pub(crate) fn params<'a>(whole: &ByteStr, input: &'a str) -> Parsed<'a, Params> {
+    let (rest, part) = params_part(input)?;
+    Ok((rest, part.to_params(whole)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_parameters_than_any_message_needs_are_refused() {
+        let text = |count| ByteStr::from(";a=1".repeat(count));
+        assert!(params(&text(MAX_PARAMS), &text(MAX_PARAMS)).is_ok());
+        assert!(params(&text(MAX_PARAMS + 1), &text(MAX_PARAMS + 1)).is_err());
+    }
+}

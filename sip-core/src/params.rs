@@ -406,6 +406,20 @@ mod tests {
     }
 
     #[test]
+    fn a_parameter_is_the_same_in_a_text_and_in_a_list() {
+        let mut set = Params::new();
+        for (name, value) in [("branch", Some("z9hG4bK1")), ("rport", None), ("x", Some("a@b/c=")), ("y", Some("t\u{e9}l"))] {
+            set.set(name, value);
+        }
+        let read = params(";branch=z9hG4bK1 ; rport;x=a@b/c=;y=\"t\u{e9}l\"");
+        assert_eq!(set.to_string(), ";branch=z9hG4bK1;rport;x=a@b/c=;y=\"t\u{e9}l\"");
+        assert!(set.iter().eq(read.iter()) && set.len() == 4);
+        set.set("RPORT", Some("5060"));
+        set.set("branch", Some("a;b"));
+        assert_eq!(set.to_string(), ";branch=\"a;b\";RPORT=5060;x=a@b/c=;y=\"t\u{e9}l\"");
+    }
+
+    #[test]
     fn a_value_that_is_not_one_word_is_quoted() {
         let mut written = Params::new();
         written.set("text", Some("say \"hi\"; go\r\n"));

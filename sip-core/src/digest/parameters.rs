@@ -366,6 +366,10 @@ impl<'a> Cursor<'a> {
                 return Err(DigestError::Duplicate(self.whole.part(parameter.name)));
             }
             parameters.list.push(parameter);
+            if let [b',', b' ', ..] = self.rest() {
+                self.at += 2;
+                continue;
+            }
             self.skip_space();
             if !self.is_at_end() && !self.eat(b',') {
                 return Err(DigestError::Syntax { at: self.at });
@@ -428,12 +432,18 @@ impl<'a> Cursor<'a> {
             }
         };
         self.at += length;
-        self.skip_space();
-        if length == 0 || !self.eat(b'=') {
-            return Err(DigestError::Syntax { at: self.at });
+        if length > 0
+            && let [b'=', b'"', ..] = self.rest()
+        {
+            self.at += 1;
+        } else {
+            self.skip_space();
+            if length == 0 || !self.eat(b'=') {
+                return Err(DigestError::Syntax { at: self.at });
+            }
+            self.skip_space();
         }
         let name = start..start + length;
-        self.skip_space();
         let (mut quoted, mut escaped) = (false, false);
         let value = if self.eat(b'"') {
             quoted = true;

@@ -222,4 +222,17 @@ mod tests {
             assert_eq!(rows(&format!("A: {bad}{long}\r\n")), [Err(45 + bad.len())], "{bad:?}");
         }
     }
+
+    #[test]
+    fn a_control_is_found_wherever_it_stands() {
+        for byte in 0..=255_u8 {
+            for at in 0..100 {
+                let mut text = [b'x'; 140];
+                text[at] = byte;
+                let end = |is_stop: bool| if is_stop { at } else { text.len() };
+                assert_eq!(next_control::<false>(&text, 0), end(byte < b' '), "{byte} at {at}");
+                assert_eq!(next_control::<true>(&text, 0), end(byte < b' ' || byte > 127), "{byte} at {at}");
+            }
+        }
+    }
 }

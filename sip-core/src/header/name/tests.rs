@@ -97,3 +97,14 @@ fn every_name_is_found_at_the_start_of_a_line_as_it_is_found_alone() {
         assert_eq!(Code::at_start(line.as_bytes()), None, "{line}");
     }
 }
+
+#[test]
+fn a_name_of_a_length_that_is_known_is_found_as_it_is_found_alone() {
+    let names = WRITTEN.iter().map(|(name, _)| (*name).to_owned()).chain((1..40).map(|length| "Via".repeat(length)));
+    for name in names {
+        for behind in ["", ":", " : ", " \t: Via: From: To: Call-ID: Contact: CSeq: Route"] {
+            let line = format!("{name}{behind}");
+            assert_eq!(Code::of_start(line.as_bytes(), name.len()), Code::of(name.as_bytes()), "{line:?}");
+        }
+    }
+}

@@ -408,7 +408,9 @@ mod tests {
     #[test]
     fn a_parameter_is_the_same_in_a_text_and_in_a_list() {
         let mut set = Params::new();
-        for (name, value) in [("branch", Some("z9hG4bK1")), ("rport", None), ("x", Some("a@b/c=")), ("y", Some("t\u{e9}l"))] {
+        for (name, value) in
+            [("branch", Some("z9hG4bK1")), ("rport", None), ("x", Some("a@b/c=")), ("y", Some("t\u{e9}l"))]
+        {
             set.set(name, value);
         }
         let read = params(";branch=z9hG4bK1 ; rport;x=a@b/c=;y=\"t\u{e9}l\"");

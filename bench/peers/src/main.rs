@@ -5,7 +5,8 @@
 //! for one measurement of about that time (MESSAGE is the number of the file, from 0), and is answered by one line:
 //!
 //! - `took NANOSECONDS ALLOCATIONS`: of one operation, by the CPU time of the thread;
-//! - `misread NANOSECONDS ALLOCATIONS WHAT`: the same, of a library that does not find what is there;
+//! - `misread NANOSECONDS ALLOCATIONS WHAT`: the same, of a library that does not find the headers that are there;
+//! - `cut NANOSECONDS ALLOCATIONS WHAT`: the same, of one that finds them and not all of the body;
 //! - `refused WHY`: the library does not take this message;
 //! - `absent`: the library cannot do this;
 //! - `failed WHY`: the question makes no sense; it is the last one.
@@ -21,7 +22,7 @@ use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use rustix::time::{ClockId, clock_gettime};
 
-use libraries::{Expected, Library, Operation};
+use libraries::{BodyCut, Expected, Library, Operation};
 
 /// Operations between two looks at the clock.
 const BATCH: u32 = 100;
@@ -92,7 +93,10 @@ fn measured<L: Library>(operation: Operation, bytes: &Bytes, time: Duration) -> 
     let figures = format!("{:.1} {allocations}", used.as_secs_f64() * 1e9 / f64::from(count));
     Ok(match understood {
         Ok(()) => format!("took {figures}"),
-        Err(what) => format!("misread {figures} {}", one_line(&what.to_string())),
+        Err(what) => {
+            let word = if what.is::<BodyCut>() { "cut" } else { "misread" };
+            format!("{word} {figures} {}", one_line(&what.to_string()))
+        }
     })
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::progress::Progress;
 
-use peers::{Answer, Peers};
+use peers::{Answer, Found, Peers};
 use table::Table;
 
 /// Ours.

@@ -12,12 +12,22 @@ use super::messages::Message;
 /// What came of one measurement.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Answer {
-    /// What one operation took, and `wrong` if the library does not find what is in the message.
-    Took { nanos: f64, allocations: u64, wrong: Option<String> },
+    /// What one operation took.
+    Took { nanos: f64, allocations: u64, found: Found },
     /// The library does not take the message.
     Refused(String),
     /// The library cannot do this.
     Absent,
+}
+
+/// What a library finds of what is in a message.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Found {
+    All,
+    /// All headers, and not all of the body.
+    Headers(String),
+    /// Not all headers.
+    Wrong(String),
 }
 
 /// The process, with the messages.
@@ -82,10 +92,16 @@ fn read(answer: &str) -> anyhow::Result<Answer> {
     let (kind, rest) = answer.split_once(' ').unwrap_or((answer, ""));
     let mut words = rest.splitn(3, ' ');
     match kind {
-        "took" | "misread" => {
+        "took" | "cut" | "misread" => {
             let nanos = words.next().unwrap_or_default().parse().with_context(|| answer.to_owned())?;
             let allocations = words.next().unwrap_or_default().parse().with_context(|| answer.to_owned())?;
-            Ok(Answer::Took { nanos, allocations, wrong: words.next().map(str::to_owned) })
+            let what = words.next().unwrap_or_default().to_owned();
+            let found = match kind {
+                "took" => Found::All,
+                "cut" => Found::Headers(what),
+                _ => Found::Wrong(what),
+            };
+            Ok(Answer::Took { nanos, allocations, found })
         }
         "refused" => Ok(Answer::Refused(rest.to_owned())),
         "absent" => Ok(Answer::Absent),
@@ -100,9 +116,10 @@ mod tests {
 
     #[test]
     fn answers_are_read() {
-        let took = |wrong: Option<&str>| Answer::Took { nanos: 12.5, allocations: 2, wrong: wrong.map(str::to_owned) };
-        assert_eq!(read("took 12.5 2").unwrap(), took(None));
-        assert_eq!(read("misread 12.5 2 finds 1 of 2").unwrap(), took(Some("finds 1 of 2")));
+        let took = |found| Answer::Took { nanos: 12.5, allocations: 2, found };
+        assert_eq!(read("took 12.5 2").unwrap(), took(Found::All));
+        assert_eq!(read("cut 12.5 2 finds 1 of 2").unwrap(), took(Found::Headers("finds 1 of 2".to_owned())));
+        assert_eq!(read("misread 12.5 2 no CSeq").unwrap(), took(Found::Wrong("no CSeq".to_owned())));
         assert_eq!(read("refused no CSeq").unwrap(), Answer::Refused("no CSeq".to_owned()));
         assert_eq!(read("absent").unwrap(), Answer::Absent);
         for wrong in ["", "took", "took x 2", "took 1", "else"] {

@@ -158,7 +158,22 @@ impl Expected {
         ensure!(call_id == self.call_id, "reads {call_id:?} as Call-ID");
         ensure!(cseq == self.cseq, "reads {cseq} as CSeq");
         ensure!(headers >= self.headers, "finds {headers} of {} headers", self.headers);
-        ensure!(body == self.body, "finds {body} bytes of a body of {}", self.body);
+        ensure!(body == self.body, BodyCut { found: body, len: self.body });
         Ok(())
     }
 }
+
+/// All headers are found, and not all of the body.
+#[derive(Debug)]
+pub struct BodyCut {
+    found: usize,
+    len: usize,
+}
+
+impl std::fmt::Display for BodyCut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "finds {} bytes of a body of {}", self.found, self.len)
+    }
+}
+
+impl std::error::Error for BodyCut {}

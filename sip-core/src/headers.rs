@@ -87,6 +87,9 @@ pub enum InvalidHeader {
     /// The message writes this header itself; there is a method for it.
     #[error("{0} belongs to the message; set it with the message's own method")]
     Reserved(HeaderName),
+    /// The header has a type of its own, as which the value does not read.
+    #[error(transparent)]
+    Malformed(#[from] HeaderError),
 }
 
 /// Room for the lines that most edits need: a Via, a Record-Route and a few short ones, in bytes.

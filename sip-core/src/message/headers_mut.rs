@@ -1,6 +1,7 @@
 use core::ops::Deref;
 
 use super::inner::{Core, is_mandatory};
+use crate::header::check_readable;
 use crate::headers::check;
 use crate::parse::stands_once;
 use crate::{HeaderName, Headers, InvalidHeader, TypedHeader};
@@ -62,8 +63,8 @@ impl<'a> HeadersMut<'a> {
     ///
     /// # Errors
     ///
-    /// [`InvalidHeader`] if the name is no token, if the value has a CR, LF or NUL, or if the header is the message's
-    /// own (From, To, Call-ID, CSeq, Via, Content-Length).
+    /// [`InvalidHeader`] if the name is no token, if the value has a CR, LF or NUL or does not read as the type that the header has, or if
+    /// the header is the message's own (From, To, Call-ID, CSeq, Via, Content-Length).
     pub fn set_raw(&mut self, name: &HeaderName, value: &str) -> Result<(), InvalidHeader> {
         self.check(name, value)?;
         self.core.edit().set_raw(name, value)
@@ -93,7 +94,10 @@ impl<'a> HeadersMut<'a> {
 
     fn check(&self, name: &HeaderName, value: &str) -> Result<(), InvalidHeader> {
         let name = check(name, value)?;
-        if is_own(&name) { Err(InvalidHeader::Reserved(name)) } else { Ok(()) }
+        if is_own(&name) {
+            return Err(InvalidHeader::Reserved(name));
+        }
+        Ok(check_readable(&name, value)?)
     }
 
     /// Whether `H` is one of the headers that are not just added; it is set if it is valid.

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::headers_mut::is_own;
 use super::request::without_headers;
 use super::{Core, MandatoryError, Request};
+use crate::header::check_readable;
 use crate::{
     ByteStr, CSeq, CallId, ContentType, From, HeaderError, HeaderName, Headers, InvalidHeader, MaxForwards, Method,
     NameAddr, To, TypedHeader, Uri, UriError, Via, grammar,
@@ -117,7 +118,8 @@ impl RequestBuilder {
         self
     }
 
-    /// [`RequestBuilder::header`] of a value as text. A name or a value that cannot be one makes [`RequestBuilder::build`] fail.
+    /// [`RequestBuilder::header`] of a value as text. A name or a value that cannot be one makes [`RequestBuilder::build`] fail, and so does
+    /// a value that does not read as the type that the header has here.
     pub fn raw(mut self, name: &str, value: &str) -> Self {
         let Some(name) = HeaderName::parse(name) else {
             return self.fail(InvalidHeader::Name(name.chars().take(64).collect()));
@@ -127,6 +129,9 @@ impl RequestBuilder {
         }
         if is_own(&name) || name == HeaderName::MaxForwards {
             return self.own(name, value.into());
+        }
+        if let Err(error) = check_readable(&name, value) {
+            return self.fail(error);
         }
         self.headers.push_or_set(&name, value);
         self

@@ -86,6 +86,8 @@ fn a_request_that_would_be_invalid_is_not_built() {
         builder().raw("Via", "nonsense"),
         "Bad Via header: expected SIP/2.0/UDP host:port;branch=z9hG4bK... at column 1",
     );
+    check(builder().raw("Expires", "abc"), "Bad Expires header: expected a number of seconds at column 1");
+    assert!(builder().raw("X-Expires", "abc").raw("m", "<sip:a@b>, *").build().is_ok());
     check(Request::builder(Method::Extension("A B".into()), uri), "\"A B\" is no method");
     let error = Request::builder(Method::Bye, Uri::Other("x".into())).build();
     assert!(matches!(error, Err(BuildError::Missing(HeaderName::From))));
@@ -193,6 +195,9 @@ fn no_edit_makes_a_message_invalid() {
     headers.set(From(NameAddr::new(Uri::Other("x\r\ny".into())).with_tag("a b")));
     headers.set(UserAgent("a\r\nEvil: b".into()));
     assert!(headers.set_raw(&HeaderName::Subject, "a\nb").is_err());
+    let refused = headers.push_raw(&HeaderName::Extension("expires".into()), "soon");
+    assert!(matches!(refused, Err(InvalidHeader::Malformed(error)) if error.header() == &HeaderName::Expires));
+    assert!(!headers.has(&HeaderName::Expires));
     let again = parse(&written(&request));
     assert_eq!((again.call_id(), again.cseq().number), (&"1@a".into(), 7));
     assert_eq!((again.from(), again.headers().len()), (request.from(), request.headers().len()));
@@ -243,6 +248,7 @@ fn a_response_has_its_own_headers_reason_and_body() {
         .header(RecordRoute("<sip:q@b>".parse().unwrap()))
         .raw("X-A", "b")
         .raw("X-B", "c\r\nd")
+        .raw("Retry-After", "soon")
         .raw("From", "<sip:evil@b>")
         .body("application/sdp", "v=0\r\n".into())
         .build();

@@ -8,7 +8,7 @@ use memchr::memchr;
 use super::rows::{Found, next_row};
 use super::start_line::{Recognised, recognise};
 use crate::class::{self, CALL_ID_WORD};
-use crate::header::{AddressPart, Code, Deviation, ViaPart};
+use crate::header::{AddressPart, Code, Deviation, ViaPart, is_signed_as_before};
 use crate::headers::Row;
 use crate::{HeaderError, HeaderName, Headers, grammar};
 
@@ -413,8 +413,7 @@ fn malformed(headers: &Headers, row: &Row) -> Option<HeaderError> {
             }
         };
     }
-    // A signature without parameters is of RFC 4474, in whose place RFC 8224 came: valid when it was written, and nothing that we read.
-    if row.name.name()? == &HeaderName::Identity && !headers.value(row).contains(';') {
+    if is_signed_as_before(row.name.name()?, headers.value(row)) {
         return None;
     }
     // A header that may stand once and stands twice is reported as that.

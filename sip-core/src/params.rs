@@ -3,11 +3,12 @@ use core::cmp::Ordering;
 use core::fmt;
 use core::hash::{Hash, Hasher};
 use core::ops::Range;
+use core::str::FromStr;
 
 use memchr::memchr;
 
 use crate::class::{self, PARAM_NAME, PARAM_VALUE};
-use crate::{ByteStr, grammar};
+use crate::{ByteStr, InvalidText, grammar};
 
 /// The parameters of a URI or a header value, in order: `;name` or `;name=value` (RFC 3261 §7.3.1, §19.1.1).
 ///
@@ -44,7 +45,7 @@ struct Param {
 }
 
 /// One parameter: what `Param` holds, where it stands.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 struct Entry<'a> {
     name: &'a str,
     value: Option<&'a str>,
@@ -55,6 +56,12 @@ impl Entry<'_> {
     #[inline]
     fn is(&self, name: &str) -> bool {
         self.name.len() == name.len() && self.name.eq_ignore_ascii_case(name)
+    }
+
+    /// Whether the value is written in quotes in a header.
+    fn is_quoted(&self) -> bool {
+        let needs_quotes = |value: &str| value.is_empty() || !class::all(value.as_bytes(), class::BARE_VALUE);
+        self.quoted || self.value.is_some_and(needs_quotes)
     }
 }
 
@@ -152,6 +159,11 @@ impl Params {
             Repr::Text(text) => Entries::Text(text),
             Repr::List(list) => Entries::List(list.iter()),
         }
+    }
+
+    /// What makes two lists of parameters equal: that they are written the same.
+    fn compared(&self) -> impl Iterator<Item = (&str, Option<&str>, bool)> {
+        self.entries().map(|entry| (entry.name, entry.value, entry.is_quoted()))
     }
 
     /// Changes the parameters as a list.
@@ -293,12 +305,12 @@ impl Params {
     /// [`Params::write`] but for the names that the header has fields for.
     pub(crate) fn write_without(&self, out: &mut alloc::string::String, fields: &[&str]) {
         let others = |entry: &Entry<'_>| !fields.iter().any(|field| entry.is(field));
-        for Entry { name, value, quoted } in self.entries().filter(others) {
+        for entry in self.entries().filter(others) {
             out.push(';');
-            grammar::write_token(out, name, "x");
-            let Some(value) = value else { continue };
+            grammar::write_token(out, entry.name, "x");
+            let Some(value) = entry.value else { continue };
             out.push('=');
-            if quoted || value.is_empty() || !class::all(value.as_bytes(), class::BARE_VALUE) {
+            if entry.is_quoted() {
                 grammar::write_quoted(out, value);
             } else {
                 out.push_str(value);
@@ -315,7 +327,7 @@ impl Default for Params {
 
 impl PartialEq for Params {
     fn eq(&self, other: &Self) -> bool {
-        self.entries().eq(other.entries())
+        self.compared().eq(other.compared())
     }
 }
 
@@ -323,7 +335,7 @@ impl Eq for Params {}
 
 impl Hash for Params {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        for entry in self.entries() {
+        for entry in self.compared() {
             entry.hash(state);
         }
         state.write_u8(u8::MAX); // no entry starts with it
@@ -338,7 +350,7 @@ impl PartialOrd for Params {
 
 impl Ord for Params {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.entries().cmp(other.entries())
+        self.compared().cmp(other.compared())
     }
 }
 
@@ -356,13 +368,25 @@ impl fmt::Display for Params {
     }
 }
 
+impl FromStr for Params {
+    type Err = InvalidText;
+
+    /// Reads parameters as they stand in a header, from their first semicolon on; none of an empty text.
+    fn from_str(text: &str) -> Result<Self, InvalidText> {
+        let text = ByteStr::from(text);
+        match grammar::params(&text, &text) {
+            Ok((rest, params)) if class::skip_wsp(rest).is_empty() => Ok(params),
+            _ => Err(InvalidText::Params),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn params(text: &str) -> Params {
-        let text = ByteStr::from(text);
-        grammar::params(&text, &text).unwrap().1
+        text.parse().unwrap()
     }
 
     #[test]
@@ -393,6 +417,20 @@ mod tests {
         written.set("empty", Some(""));
         written.set("b ad", None);
         assert_eq!(written.to_string(), ";text=\"say \\\"hi\\\"; go  \";empty=\"\";bad");
+    }
+
+    #[test]
+    fn what_is_written_reads_again() {
+        let mut made = Params::new();
+        made.set("a", Some("two \"words\""));
+        made.set("b", Some(""));
+        made.set_quoted("c", "x");
+        made.set("d", None);
+        assert_eq!(made.to_string().parse(), Ok(made));
+        assert_eq!(" \t".parse(), Ok(Params::new()));
+        for text in ["a=1", ";", ";a;", ";a=", ";a=\"", ";a b", &";a".repeat(65)] {
+            assert_eq!(text.parse::<Params>(), Err(InvalidText::Params), "{text}");
+        }
     }
 
     #[test]

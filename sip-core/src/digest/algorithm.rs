@@ -2,11 +2,12 @@
 
 use alloc::string::String;
 use core::fmt;
+use core::str::FromStr;
 
 use md5::{Digest, Md5};
 use sha2::{Sha256, Sha512_256};
 
-use crate::ByteStr;
+use crate::{ByteStr, InvalidText};
 
 /// A hash that digests are computed with (RFC 7616 §3.7, RFC 8760 §2.1); the weakest is the least.
 ///
@@ -16,7 +17,7 @@ use crate::ByteStr;
 /// use blether_sip_core::digest::Algorithm;
 ///
 /// assert_eq!(Algorithm::from_name("sha-256"), Some(Algorithm::Sha256));
-/// assert_eq!(Algorithm::Sha512_256.as_str(), "SHA-512-256");
+/// assert_eq!((Algorithm::Sha512_256.as_str(), "md5".parse()), ("SHA-512-256", Ok(Algorithm::Md5)));
 /// assert!(Algorithm::Md5.bits() < Algorithm::Sha256.bits());
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -76,6 +77,15 @@ impl Algorithm {
 impl fmt::Display for Algorithm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Algorithm {
+    type Err = InvalidText;
+
+    /// Reads what [`Algorithm::from_name`] finds.
+    fn from_str(name: &str) -> Result<Self, InvalidText> {
+        Algorithm::from_name(name).ok_or(InvalidText::Algorithm)
     }
 }
 
@@ -191,7 +201,7 @@ mod tests {
     fn algorithm_names_are_found_in_any_case() {
         assert_eq!(Algorithm::from_name("sha-256"), Some(Algorithm::Sha256));
         for other in ["MD5-sess", "SHA-512", "SHA256", "SHA-512/256", ""] {
-            assert_eq!(Algorithm::from_name(other), None, "{other}");
+            assert_eq!((Algorithm::from_name(other), other.parse::<Algorithm>().is_err()), (None, true), "{other}");
         }
         for known in Algorithm::ALL {
             for name in [AlgorithmName::Known(known), AlgorithmName::Session(known)] {

@@ -1,6 +1,7 @@
 use core::fmt;
+use core::str::FromStr;
 
-use super::{SipUri, escape};
+use super::{SipUri, UriError, escape};
 use crate::{ByteStr, Host};
 
 /// A user at a domain, in the one form under which a location service knows it (RFC 3261 §10.3, step 5).
@@ -13,6 +14,7 @@ use crate::{ByteStr, Host};
 /// let uri: SipUri = "sips:%61lice@AtLanTa.CoM.:5070;user=phone".parse()?;
 /// let aor = AddressOfRecord::from_uri(&uri).unwrap();
 /// assert_eq!((aor.user(), aor.to_string().as_str()), ("alice", "sip:alice@atlanta.com"));
+/// assert_eq!("sip:alice@atlanta.com".parse(), Ok(aor));
 /// # Ok::<(), blether_sip_core::UriError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -68,5 +70,30 @@ impl fmt::Display for AddressOfRecord {
     /// Writes `sip:user@host`, the user escaped where it must be.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.to_uri().fmt(f)
+    }
+}
+
+impl FromStr for AddressOfRecord {
+    type Err = UriError;
+
+    /// Reads a SIP URI, as [`AddressOfRecord::from_uri`] does.
+    fn from_str(text: &str) -> Result<Self, UriError> {
+        AddressOfRecord::from_uri(&text.parse()?).ok_or(UriError::User)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_of_record_is_read_as_it_is_written() {
+        for user in ["alice", "a b", "\"<sip:@>", "%41", "\u{e9}"] {
+            let aor = AddressOfRecord::new(user, "[2001:DB8::1]".parse().unwrap()).unwrap();
+            assert_eq!(aor.to_string().parse(), Ok(aor), "{user}");
+        }
+        let read = |text: &str| text.parse::<AddressOfRecord>();
+        assert_eq!((read("sip:atlanta.com"), read("sip:a%0D@b")), (Err(UriError::User), Err(UriError::User)));
+        assert_eq!((read("tel:+1"), read("alice@atlanta.com")), (Err(UriError::Scheme), Err(UriError::Scheme)));
     }
 }

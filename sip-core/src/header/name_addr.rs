@@ -154,6 +154,11 @@ impl<'a> AddressPart<'a> {
         }
     }
 
+    /// The address without its name and the header's parameters.
+    pub(crate) fn uri(&self) -> &UriPart<'a> {
+        &self.uri
+    }
+
     /// Whether there is a `tag` parameter with a value.
     pub(crate) fn has_tag(&self) -> bool {
         self.params.has_value("tag")

@@ -10,6 +10,7 @@ use super::start_line::{Recognised, recognise};
 use crate::class::{self, CALL_ID_WORD};
 use crate::header::{AddressPart, Code, Deviation, ViaPart, is_signed_as_before};
 use crate::headers::Row;
+use crate::uri::UriPart;
 use crate::{HeaderError, HeaderName, Headers, grammar};
 
 /// Something that a message does and should not do, which [`Message::parse`](crate::Message::parse) takes all the same and
@@ -105,6 +106,12 @@ pub enum AnomalyKind {
     /// A URI of another scheme has a character that RFC 3986 §2 has escaped, such as `|`.
     #[error("expected escapes of what no URI has")]
     UriCharacter,
+    /// A SIP URI has its port, its headers or this parameter where it may not: table 1 of RFC 3261 §19.1.1 has none of `port`, `method`, `maddr`,
+    /// `ttl`, `transport`, `lr` and headers in From and To, no `method`, `ttl` and headers in Route and Record-Route, and no `method` in Contact and
+    /// in the Request-URI, whose headers are refused by any reading ([`ParseErrorKind`](crate::ParseErrorKind)). What is not allowed should be
+    /// ignored, and RFC 4475 §3.1.1.7 calls a request well-formed that has a port in its To: the message is valid.
+    #[error("expected no {0} in the URI")]
+    UriComponent(&'static str),
     /// The Call-ID is not `word [ "@" word ]` (RFC 3261 §25.1: `callid`).
     #[error("expected word@word")]
     CallId,
@@ -124,10 +131,12 @@ impl Anomaly {
     }
 
     /// Whether the message is invalid for it, and is refused by strict reading. It is not where RFC 3261 says that a message may be so and what
-    /// to do with it then: without a Content-Length and with more behind its body in a datagram (§18.3), and without a branch (§20.42).
+    /// to do with it then: without a Content-Length and with more behind its body in a datagram (§18.3), without a branch (§20.42), and with
+    /// components of a URI that do not belong where it stands (§19.1.1).
     #[must_use]
     pub fn makes_invalid(&self) -> bool {
-        !matches!(self.kind, AnomalyKind::NoContentLength | AnomalyKind::SurplusBytes(_) | AnomalyKind::NoBranch)
+        use AnomalyKind::{NoBranch, NoContentLength, SurplusBytes, UriComponent};
+        !matches!(self.kind, NoContentLength | SurplusBytes(_) | NoBranch | UriComponent(_))
     }
 
     /// Which row it is in, from 1; `None` if it is not in a row.
@@ -289,8 +298,9 @@ fn start_line(line: &[u8], report: &mut Report) -> bool {
             if text != line || uri != uri.trim_ascii() {
                 report.message(AnomalyKind::SurplusSpaces);
             }
-            if let Ok(uri) = core::str::from_utf8(uri.trim_ascii()) {
-                crate::uri::deviations(uri, &mut |deviation| report.message(deviation.into()));
+            if let Some(uri) = core::str::from_utf8(uri.trim_ascii()).ok().and_then(|uri| UriPart::read(uri).ok()) {
+                uri.deviations(&mut |deviation| report.message(deviation.into()));
+                uri.components(&["method"], &mut |name| report.message(AnomalyKind::UriComponent(name)));
             }
             text.len().saturating_sub(b"SIP/2.0".len())
         }
@@ -372,6 +382,10 @@ fn value(headers: &Headers, row: &Row, name: &HeaderName, number: usize, report:
         HeaderName::From | HeaderName::To => {
             if let Ok(address) = AddressPart::read(value, HeaderName::From) {
                 address.deviations_with_tag(&mut |deviation| report.row(name, number, deviation.into()));
+                let barred = ["port", "method", "maddr", "ttl", "transport", "lr", "headers"];
+                address
+                    .uri()
+                    .components(&barred, &mut |part| report.row(name, number, AnomalyKind::UriComponent(part)));
                 if *name == HeaderName::From && !address.has_tag() {
                     report.row(name, number, AnomalyKind::NoFromTag);
                 }
@@ -383,8 +397,14 @@ fn value(headers: &Headers, row: &Row, name: &HeaderName, number: usize, report:
         | HeaderName::Path
         | HeaderName::ServiceRoute => {
             let addresses = grammar::list(value).filter_map(|item| AddressPart::read(item, HeaderName::Contact).ok());
+            let barred: &[&str] = match name {
+                HeaderName::Route | HeaderName::RecordRoute => &["method", "ttl", "headers"],
+                HeaderName::Contact => &["method"],
+                _ => &[],
+            };
             for address in addresses {
                 address.deviations(&mut |deviation| report.row(name, number, deviation.into()));
+                address.uri().components(barred, &mut |part| report.row(name, number, AnomalyKind::UriComponent(part)));
             }
         }
         _ => {}

@@ -364,6 +364,17 @@ fn what_a_receiver_is_told_to_take_is_told_and_taken_by_strict_reading() {
         ("Content-Length: 4\r\n", "", NoContentLength),
         ("body", "body and more", SurplusBytes(9)),
         (";branch=z9hG4bK776asdhds", "", NoBranch),
+        ("@biloxi.com>", "@biloxi.com:5060>", UriComponent("port")),
+        ("@biloxi.com>", "@biloxi.com;M%65thod=BYE>", UriComponent("method")),
+        ("@biloxi.com>", "@biloxi.com;maddr=192.0.2.1>", UriComponent("maddr")),
+        ("@biloxi.com>", "@biloxi.com;ttl=1>", UriComponent("ttl")),
+        ("@atlanta.com>", "@atlanta.com;transport=tcp>", UriComponent("transport")),
+        ("@atlanta.com>", "@atlanta.com;lr>", UriComponent("lr")),
+        ("@atlanta.com>", "@atlanta.com?Subject=a>", UriComponent("headers")),
+        ("bob@biloxi.com SIP", "bob@biloxi.com:5060;transport=tcp;method=INVITE SIP", UriComponent("method")),
+        ("Max-", "Route: <sip:a;lr;maddr=b;transport=tcp>, <sip:b:5060;lr?a=b>\r\nMax-", UriComponent("headers")),
+        ("Max-", "Record-Route: <sip:a;lr;ttl=1>\r\nMax-", UriComponent("ttl")),
+        ("Max-", "Contact: <sip:a@b:5060;ttl=1;method=BYE?a=b>\r\nMax-", UriComponent("method")),
     ] {
         let text = INVITE.replace(from, to);
         let request = Message::parse_strict(Bytes::from(text.clone()), &Limits::default()).expect(&text);

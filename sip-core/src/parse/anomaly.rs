@@ -8,7 +8,7 @@ use memchr::memchr;
 use super::rows::{Found, next_row};
 use super::start_line::{Recognised, recognise};
 use crate::class::{self, CALL_ID_WORD};
-use crate::header::{AddressPart, Code, Deviation, ViaPart, is_signed_as_before};
+use crate::header::{AddressPart, Code, Deviation, ViaPart, is_signed_as_before, no_alert_uri};
 use crate::headers::Row;
 use crate::uri::UriPart;
 use crate::{HeaderError, HeaderName, Headers, grammar};
@@ -436,8 +436,13 @@ fn malformed(headers: &Headers, row: &Row) -> Option<HeaderError> {
     if is_signed_as_before(row.name.name()?, headers.value(row)) {
         return None;
     }
+    let error = crate::header::for_each_header!(check).or_else(|| match row.name.name()? {
+        // A text in its place is read.
+        name @ HeaderName::AlertInfo => headers.raw_all(name).flat_map(grammar::list).find_map(no_alert_uri),
+        _ => None,
+    });
     // A header that may stand once and stands twice is reported as that.
-    crate::header::for_each_header!(check).filter(|error| !matches!(error, HeaderError::Repeated { .. }))
+    error.filter(|error| !matches!(error, HeaderError::Repeated { .. }))
 }
 
 impl From<Deviation> for AnomalyKind {

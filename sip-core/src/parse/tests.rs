@@ -337,6 +337,9 @@ fn what_is_taken_and_should_not_be_is_told_when_asked_and_refused_by_strict_read
     let (header, expected) = (HeaderName::Expires, "a number of seconds");
     let error = crate::HeaderError::Malformed { header, expected, column: Some(1) };
     check_anomaly("Max-", "Expires: soon\r\nMax-", Malformed(error), Some(2));
+    let expected = "an address such as \"Name\" <sip:user@host>";
+    let error = crate::HeaderError::Malformed { header: HeaderName::AlertInfo, expected, column: Some(1) };
+    check_anomaly("Max-", "Alert-Info: <urn:alert:service:normal>, Bellcore-dr1\r\nMax-", Malformed(error), Some(2));
 }
 
 #[test]

@@ -97,7 +97,8 @@ pub enum AnomalyKind {
     #[error("expected an address without brackets in received")]
     Received,
     /// The `tag` of a From or To or the `branch` of a Via is no token, or is in quotes; the `ttl` of a Via is no number up to 255, or its `maddr`
-    /// no host (RFC 3261 §25.1: `tag-param`, `via-branch`, `via-ttl`, `via-maddr`).
+    /// no host; the `q` of a Contact is no number from 0 to 1 with three digits at most behind its point (RFC 3261 §25.1: `tag-param`, `via-branch`,
+    /// `via-ttl`, `via-maddr`, `c-p-q`).
     #[error("expected a {0} of the header's grammar, without quotes")]
     Parameter(&'static str),
     /// A `tel:` URI is no telephone number, or a local one that says not where it is valid (RFC 3966 §3, §5.1.5).
@@ -403,7 +404,11 @@ fn value(headers: &Headers, row: &Row, name: &HeaderName, number: usize, report:
                 _ => &[],
             };
             for address in addresses {
-                address.deviations(&mut |deviation| report.row(name, number, deviation.into()));
+                let mut told = |deviation: Deviation| report.row(name, number, deviation.into());
+                match name {
+                    HeaderName::Contact => address.deviations_with_q(&mut told),
+                    _ => address.deviations(&mut told),
+                }
                 address.uri().components(barred, &mut |part| report.row(name, number, AnomalyKind::UriComponent(part)));
             }
         }

@@ -333,6 +333,7 @@ fn what_is_taken_and_should_not_be_is_told_when_asked_and_refused_by_strict_read
     for maddr in ["\"192.0.2.1\"", "[::x]", "a:5060"] {
         check_anomaly(";branch", &format!(";maddr={maddr};branch"), Parameter("maddr"), Some(1));
     }
+    check_anomaly("Max-", "Contact: <sip:a@b>;q=0.123, <sip:a@b>;q=0.1234\r\nMax-", Parameter("q"), Some(2));
     check_anomaly("a84b4c76e66710@", "a84;b4c76@", CallId, Some(5));
     let (header, expected) = (HeaderName::Expires, "a number of seconds");
     let error = crate::HeaderError::Malformed { header, expected, column: Some(1) };
@@ -340,6 +341,26 @@ fn what_is_taken_and_should_not_be_is_told_when_asked_and_refused_by_strict_read
     let expected = "an address such as \"Name\" <sip:user@host>";
     let error = crate::HeaderError::Malformed { header: HeaderName::AlertInfo, expected, column: Some(1) };
     check_anomaly("Max-", "Alert-Info: <urn:alert:service:normal>, Bellcore-dr1\r\nMax-", Malformed(error), Some(2));
+}
+
+#[test]
+fn a_line_that_ends_in_lf_alone_is_named() {
+    for (text, line) in [
+        (INVITE.replace("\r\n", "\n"), 1),
+        (INVITE.replace("SIP/2.0\r\n", "SIP/2.0\n"), 1),
+        (INVITE.replace("biloxi.com>\r\n", "biloxi.com>\n"), 4),
+        (INVITE.replace(": 4\r\n\r\nbody", ": 4\n\nbody"), 8),
+        (INVITE.replace("\r\n\r\nbody", "\r\n\nbody"), 9),
+        (RINGING.replace("\r\n", "\n"), 1),
+    ] {
+        let bytes = text.as_bytes();
+        let byte =
+            (1..=bytes.len()).find(|at| bytes[..*at].ends_with(b"\n") && !bytes[..*at].ends_with(b"\r\n")).unwrap();
+        let error = parse(&text).unwrap_err();
+        assert_eq!(*error.kind(), ParseErrorKind::BareLineFeed { line, byte }, "{text:?}");
+    }
+    let said = "400 Bad line end: expected CR LF, found LF alone at the end of line 3, byte 111";
+    check("70\r\n", "70\n", said);
 }
 
 #[test]

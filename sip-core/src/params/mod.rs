@@ -1,14 +1,13 @@
+mod text;
+
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::fmt;
 use core::hash::{Hash, Hasher};
-use core::ops::Range;
 use core::str::FromStr;
 
-use memchr::memchr;
-
-use crate::class::{self, PARAM_NAME, PARAM_VALUE};
-use crate::{ByteStr, InvalidText, grammar};
+use self::text::{Entries, Entry, find_in};
+use crate::{ByteStr, InvalidText, class, grammar};
 
 /// The parameters of a URI or a header value, in order: `;name` or `;name=value` (RFC 3261 §7.3.1, §19.1.1).
 ///
@@ -42,104 +41,6 @@ struct Param {
     value: Option<ByteStr>,
     /// Written in quotes even where a token would do.
     quoted: bool,
-}
-
-/// One parameter: what `Param` holds, where it stands.
-#[derive(Clone, Copy)]
-struct Entry<'a> {
-    name: &'a str,
-    value: Option<&'a str>,
-    quoted: bool,
-}
-
-impl Entry<'_> {
-    #[inline]
-    fn is(&self, name: &str) -> bool {
-        self.name.len() == name.len() && self.name.eq_ignore_ascii_case(name)
-    }
-
-    /// Whether the value is written in quotes in a header.
-    fn is_quoted(&self) -> bool {
-        let needs_quotes = |value: &str| value.is_empty() || !class::all(value.as_bytes(), class::BARE_VALUE);
-        self.quoted || self.value.is_some_and(needs_quotes)
-    }
-}
-
-/// The parameters one after the other, wherever they stand.
-enum Entries<'a> {
-    Text(&'a str),
-    List(core::slice::Iter<'a, Param>),
-}
-
-impl<'a> Iterator for Entries<'a> {
-    type Item = Entry<'a>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Entry<'a>> {
-        match self {
-            Entries::Text(rest) => {
-                let (entry, after) = cut(rest)?;
-                *rest = after;
-                Some(entry)
-            }
-            Entries::List(list) => {
-                let Param { name, value, quoted } = list.next()?;
-                Some(Entry { name, value: value.as_deref(), quoted: *quoted })
-            }
-        }
-    }
-}
-
-/// Where the parts of a parameter stand.
-struct Places {
-    name: Range<usize>,
-    value: Option<Range<usize>>,
-    quoted: bool,
-    /// Where what follows it starts.
-    next: usize,
-}
-
-/// The first parameter from `at` on of a text that was read before.
-#[inline]
-fn cut_at(text: &[u8], at: usize) -> Option<Places> {
-    let at = class::skip_wsp_at(text, at);
-    if text.get(at) != Some(&b';') {
-        return None;
-    }
-    let start = class::skip_wsp_at(text, at + 1);
-    let end = class::skip(text, start, PARAM_NAME);
-    let name = start..end;
-    let equals = class::skip_wsp_at(text, end);
-    if text.get(equals) != Some(&b'=') {
-        return Some(Places { name, value: None, quoted: false, next: end });
-    }
-    let start = class::skip_wsp_at(text, equals + 1);
-    if text.get(start) == Some(&b'"') {
-        let end = start + 1 + memchr(b'"', text.get(start + 1..)?)?;
-        return Some(Places { name, value: Some(start + 1..end), quoted: true, next: end + 1 });
-    }
-    let end = class::skip(text, start, PARAM_VALUE);
-    Some(Places { name, value: Some(start..end).filter(|value| !value.is_empty()), quoted: false, next: end })
-}
-
-/// The first parameter of a text that was read before, and what follows it.
-#[inline]
-fn cut(text: &str) -> Option<(Entry<'_>, &str)> {
-    let Places { name, value, quoted, next } = cut_at(text.as_bytes(), 0)?;
-    let value = value.and_then(|value| text.get(value));
-    Some((Entry { name: text.get(name)?, value, quoted }, text.get(next..)?))
-}
-
-/// The first parameter `name` of a text that was read before.
-fn find_in<'a>(text: &'a [u8], name: &str) -> Option<Option<&'a str>> {
-    let mut at = 0;
-    while let Some(Places { name: found, value, next, .. }) = cut_at(text, at) {
-        if text.get(found).is_some_and(|found| found.eq_ignore_ascii_case(name.as_bytes())) {
-            return Some(value.and_then(|value| core::str::from_utf8(text.get(value)?).ok()));
-        }
-        at = next;
-    }
-    None
 }
 
 impl Params {
@@ -382,71 +283,4 @@ impl FromStr for Params {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn params(text: &str) -> Params {
-        text.parse().unwrap()
-    }
-
-    #[test]
-    fn names_are_compared_without_case() {
-        let read = params(";Expires=3600 ; LR;x=\"a b\"");
-        assert_eq!(read.value("expires"), Some("3600"));
-        assert_eq!(read.get("lr"), Some(None));
-        assert_eq!((read.value("lr"), read.has("lr")), (None, true));
-        assert_eq!(read.value("X"), Some("a b"));
-        assert_eq!(read.get("y"), None);
-    }
-
-    #[test]
-    fn setting_a_parameter_keeps_its_place_and_leaves_one() {
-        let mut edited = params(";a=1;b=2;A=3;c");
-        edited.set("a", Some("9"));
-        assert_eq!(edited.to_string(), ";a=9;b=2;c");
-        edited.set("d", None);
-        assert!(edited.remove("B"));
-        assert!(!edited.remove("b"));
-        assert_eq!(edited.to_string(), ";a=9;c;d");
-    }
-
-    #[test]
-    fn a_value_that_is_not_one_word_is_quoted() {
-        let mut written = Params::new();
-        written.set("text", Some("say \"hi\"; go\r\n"));
-        written.set("empty", Some(""));
-        written.set("b ad", None);
-        assert_eq!(written.to_string(), ";text=\"say \\\"hi\\\"; go  \";empty=\"\";bad");
-    }
-
-    #[test]
-    fn what_is_written_reads_again() {
-        let mut made = Params::new();
-        made.set("a", Some("two \"words\""));
-        made.set("b", Some(""));
-        made.set_quoted("c", "x");
-        made.set("d", None);
-        assert_eq!(made.to_string().parse(), Ok(made));
-        assert_eq!(" \t".parse(), Ok(Params::new()));
-        for text in ["a=1", ";", ";a;", ";a=", ";a=\"", ";a b", &";a".repeat(65)] {
-            assert_eq!(text.parse::<Params>(), Err(InvalidText::Params), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_parameter_with_a_field_of_its_own_is_taken_out() {
-        let mut taken = params(";a=1;q=\"2\";b;Q=3");
-        let (before, q, behind) = taken.split_at("Q").unwrap();
-        assert_eq!((before.to_string(), q.as_deref(), behind.to_string()), (";a=1".into(), Some("2"), ";b;Q=3".into()));
-        assert_eq!(
-            (taken.take("q"), taken.take("q"), taken.to_string()),
-            (Some(Some("2".into())), None, ";a=1;b".into())
-        );
-        assert_eq!((taken.take("b"), taken.split_at("b")), (Some(None), None));
-    }
-
-    #[test]
-    fn quotes_that_stood_there_are_kept() {
-        assert_eq!(params(";a=\"b\";c=d").to_string(), ";a=\"b\";c=d");
-    }
-}
+mod tests;

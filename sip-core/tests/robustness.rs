@@ -118,7 +118,7 @@ fn params() -> impl Strategy<Value = Params> {
 fn host() -> impl Strategy<Value = Host> {
     prop_oneof![
         any::<std::net::IpAddr>().prop_map(Host::from),
-        "[a-z][a-z0-9-]{0,9}(\\.[a-z][a-z0-9-]{0,9}){0,3}".prop_map(|name| Host::parse(&name).unwrap()),
+        "[a-z][a-z0-9-]{0,9}(\\.[a-z][a-z0-9-]{0,9}){0,3}".prop_map(|name| name.parse::<Host>().unwrap()),
         any::<String>().prop_map(|name| Host::Name(name.as_str().into())),
     ]
 }

@@ -24,21 +24,26 @@ pub struct AddressOfRecord {
 }
 
 impl AddressOfRecord {
-    /// The address of record that a URI names. `None` if it has no user, or one that is not UTF-8 or has control
-    /// characters once its escapes are undone.
-    #[must_use]
-    pub fn from_uri(uri: &SipUri) -> Option<Self> {
-        let user = uri.user_decoded()?;
+    /// The address of record that a URI names.
+    ///
+    /// # Errors
+    ///
+    /// [`UriError::User`] if it has no user, or one that is not UTF-8 or has control characters once its escapes are undone.
+    pub fn from_uri(uri: &SipUri) -> Result<Self, UriError> {
+        let user = uri.user_decoded().ok_or(UriError::User)?;
         AddressOfRecord::new(&user, uri.host.clone())
     }
 
-    /// An address of record of a user without escapes; `None` if the user is empty or has control characters.
-    #[must_use]
-    pub fn new(user: &str, host: Host) -> Option<Self> {
+    /// An address of record of a user without escapes.
+    ///
+    /// # Errors
+    ///
+    /// [`UriError::User`] if the user is empty or has control characters.
+    pub fn new(user: &str, host: Host) -> Result<Self, UriError> {
         if user.is_empty() || user.chars().any(char::is_control) {
-            return None;
+            return Err(UriError::User);
         }
-        Some(AddressOfRecord { user: user.into(), host: host.normalised() })
+        Ok(AddressOfRecord { user: user.into(), host: host.normalised() })
     }
 
     /// A copy that shares no memory with this one.
@@ -78,7 +83,7 @@ impl FromStr for AddressOfRecord {
 
     /// Reads a SIP URI, as [`AddressOfRecord::from_uri`] does.
     fn from_str(text: &str) -> Result<Self, UriError> {
-        AddressOfRecord::from_uri(&text.parse()?).ok_or(UriError::User)
+        AddressOfRecord::from_uri(&text.parse()?)
     }
 }
 

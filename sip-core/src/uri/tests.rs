@@ -191,7 +191,7 @@ fn uris_are_equivalent_as_rfc_3261_section_19_1_4_says() {
 fn an_address_of_record_is_the_same_however_it_is_spelt() {
     #[track_caller]
     fn check(text: &str, expected: Option<&str>) {
-        assert_eq!(AddressOfRecord::from_uri(&uri(text)).map(|aor| aor.to_string()).as_deref(), expected);
+        assert_eq!(AddressOfRecord::from_uri(&uri(text)).ok().map(|aor| aor.to_string()).as_deref(), expected);
     }
     check("sip:alice@atlanta.com", Some("sip:alice@atlanta.com"));
     check("sips:%61lice:pw@AtLanTa.CoM.:5070;user=phone?a=b", Some("sip:alice@atlanta.com"));

@@ -18,7 +18,7 @@ use crate::{ByteStr, Params, Uri, grammar};
 /// let known = ["service:call-waiting", "service:normal"];
 /// assert_eq!(info.alerts().find(|alert| known.contains(alert)), Some("service:call-waiting"));
 /// let tone: AlertInfo = "Bellcore-dr1".parse()?;
-/// assert_eq!((tone.uri(), tone), (None, AlertInfo::Text("Bellcore-dr1".into())));
+/// assert_eq!((tone.uri(), &tone), (None, &AlertInfo::Text("Bellcore-dr1".into())));
 /// # Ok::<(), blether_sip_core::HeaderError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -78,8 +78,9 @@ pub(crate) enum Place {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidHeader {
-    /// The value has a line break or a NUL, which would end or hide the header.
-    #[error("the value of {0} has a line break or a NUL; take it out")]
+    /// The value has a line break or a NUL, which would end or hide the header; in a message also any other control character, but a tab and what
+    /// a backslash in quotes stands before (RFC 3261 §25.1: `TEXT-UTF8char`, `quoted-pair`).
+    #[error("the value of {0} has a line break, a NUL or another control character; take it out")]
     Value(HeaderName),
     /// The name is no token (RFC 3261 §25.1).
     #[error("{0:?} is no header name")]

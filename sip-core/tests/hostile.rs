@@ -8,9 +8,7 @@ use blether_sip_core::sdp::attribute::{
     SourceFilter, Ssrc, SsrcGroup,
 };
 use blether_sip_core::sdp::{SdpLimits, SessionDescription};
-use blether_sip_core::{
-    Allow, Contact, HeaderName, Limits, Message, Route, SipUri, Supported, Uri, Via, Warning,
-};
+use blether_sip_core::{Allow, Contact, HeaderName, Limits, Message, Route, SipUri, Supported, Uri, Via, Warning};
 use bytes::Bytes;
 
 const LENGTH: usize = 200_000;

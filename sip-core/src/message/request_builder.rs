@@ -5,10 +5,9 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::headers_mut::is_own;
+use super::headers_mut::{check_text, is_own};
 use super::request::without_headers;
 use super::{Core, MandatoryError, Request};
-use crate::header::check_readable;
 use crate::{
     ByteStr, CSeq, CallId, ContentType, From, HeaderError, HeaderName, Headers, InvalidHeader, MaxForwards, Method,
     NameAddr, To, TypedHeader, Uri, UriError, Via, grammar,
@@ -130,8 +129,10 @@ impl RequestBuilder {
         if is_own(&name) || name == HeaderName::MaxForwards {
             return self.own(name, value.into());
         }
-        if let Err(error) = check_readable(&name, value) {
-            return self.fail(error);
+        match check_text(&name, value) {
+            Ok(()) => {}
+            Err(InvalidHeader::Malformed(error)) => return self.fail(error),
+            Err(invalid) => return self.fail(invalid),
         }
         self.headers.push_or_set(&name, value);
         self

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use memchr::{memchr, memchr_iter, memmem};
 
 pub use anomaly::{Anomaly, AnomalyKind};
-pub(crate) use anomaly::{anomalies, stands_once};
+pub(crate) use anomaly::{anomalies, has_control, stands_once};
 pub use error::{ParseError, ParseErrorKind};
 
 use self::rows::{Found, next_row};

@@ -17,9 +17,10 @@ use crate::{HeaderName, Headers};
 
 pub use kind::AnomalyKind;
 pub(crate) use once::stands_once;
+pub(crate) use value::has_control;
 
 use self::once::is_single;
-use self::value::{has_control, malformed, value};
+use self::value::{malformed, value};
 
 /// Something that a message does and should not do, which [`Message::parse`](crate::Message::parse) takes all the same and
 /// [`Message::parse_strict`](crate::Message::parse_strict) refuses, unless the message is valid even so ([`Anomaly::makes_invalid`]).

@@ -8,7 +8,7 @@ use crate::{HeaderError, HeaderName, Headers, grammar};
 
 /// Whether a value has a control character where none may stand: not a tab, not the line breaks of a folded row, and not in a
 /// `quoted-pair`, where the header has these: in a `quoted-string` or a `comment` (RFC 3261 §25.1).
-pub(super) fn has_control(name: &HeaderName, value: &[u8]) -> bool {
+pub(crate) fn has_control(name: &HeaderName, value: &[u8]) -> bool {
     let has_quotes = !matches!(name, HeaderName::Extension(_) | HeaderName::Subject | HeaderName::Organization);
     let has_comments = matches!(name, HeaderName::Server | HeaderName::UserAgent | HeaderName::RetryAfter);
     let (mut in_quotes, mut depth) = (false, 0_u32);

@@ -120,7 +120,7 @@ fn every_key_takes_a_value() {
     .unwrap();
     assert_eq!(config.data_dir, Path::new("/var/lib/blether"));
     assert_eq!(config.listen.to_string(), "udp:[2001:db8::1]:5080");
-    assert_eq!(config.domains, ["example.org", "2001:db8::1"].map(|text| Host::parse(text).unwrap()));
+    assert_eq!(config.domains, ["example.org", "2001:db8::1"].map(|text| text.parse::<Host>().unwrap()));
     assert_eq!(config.realm, "example.org");
     assert_eq!(config.advertise, Some("203.0.113.5".parse().unwrap()));
     assert_eq!(config.authentication.digest, OfferedAlgorithms::Sha256);
@@ -364,7 +364,7 @@ fn a_variable_wins_over_the_file() {
         with_variables("realm = \"a\"\nshards = 4\n[calls]\nring_timeout = 9\n[log]\nlevel = \"warn\"", &variables)
             .unwrap();
     assert_eq!(config.listen.to_string(), "udp:127.0.0.1:5070");
-    assert_eq!(config.domains, ["example.org", "192.0.2.1"].map(|text| Host::parse(text).unwrap()));
+    assert_eq!(config.domains, ["example.org", "192.0.2.1"].map(|text| text.parse::<Host>().unwrap()));
     assert_eq!(config.media.ports.to_string(), "30000-30099");
     assert_eq!(config.calls.ring_timeout.as_secs(), 7);
     assert_eq!(config.realm, "12345");

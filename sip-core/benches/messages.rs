@@ -7,7 +7,7 @@
 use std::hint::black_box;
 
 use blether_sip_core::{
-    Allow, Authorization, CSeq, CallId, Contact, ContentLength, ContentType, Expires, From, Headers, Host, Limits,
+    Allow, Authorization, CSeq, CallId, Contact, ContentLength, ContentType, Expires, From, Headers, Limits,
     MaxForwards, Message, NameAddr, RecordRoute, Route, Server, Supported, To, UserAgent, Via,
 };
 use bytes::Bytes;
@@ -103,7 +103,7 @@ fn reading(criterion: &mut Criterion) {
 
 fn writing(criterion: &mut Criterion) {
     let limits = Limits::default();
-    let hop = Via::new("UDP", Host::parse("192.0.2.9").unwrap(), Some(5060), "z9hG4bKabcdef0123456789");
+    let hop = Via::new("UDP", "192.0.2.9".parse().unwrap(), Some(5060), "z9hG4bKabcdef0123456789");
     let route: NameAddr = "<sip:192.0.2.9:5060;lr>".parse().unwrap();
     // A header was set, so that the message is not the bytes that came.
     let mut group = criterion.benchmark_group("write");

@@ -18,10 +18,12 @@ const MAX_NAME: usize = 254;
 /// ```
 /// use blether_sip_core::Host;
 ///
-/// assert_eq!(Host::parse("[2001:db8::9:01]"), Host::parse("[2001:DB8:0::9:1]"));
-/// assert_eq!(Host::parse("AtLanTa.CoM."), Host::parse("atlanta.com"));
-/// assert_eq!(Host::parse("192.00.02.128"), None); // might be octal
-/// assert_eq!(Host::parse("[fe80::1%eth0]"), None); // zones are nothing to others
+/// let host = |text: &str| text.parse::<Host>();
+/// assert_eq!(host("[2001:db8::9:01]")?, host("[2001:DB8:0::9:1]")?);
+/// assert_eq!(host("AtLanTa.CoM.")?, host("atlanta.com")?);
+/// assert!(host("192.00.02.128").is_err()); // might be octal
+/// assert!(host("[fe80::1%eth0]").is_err()); // zones are nothing to others
+/// # Ok::<(), blether_sip_core::UriError>(())
 /// ```
 #[derive(Debug, Clone)]
 pub enum Host {
@@ -34,9 +36,8 @@ pub enum Host {
 }
 
 impl Host {
-    /// Reads a host alone, an IPv6 address with or without its brackets; `None` if it is neither name nor address.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Host> {
+    /// What `FromStr` reads.
+    pub(crate) fn parse(text: &str) -> Option<Host> {
         let whole = ByteStr::from(text);
         match Host::parse_prefix(&whole, &whole) {
             Ok(("", host)) => Some(host),
@@ -276,7 +277,7 @@ impl Ord for Host {
 impl FromStr for Host {
     type Err = UriError;
 
-    /// Reads what [`Host::parse`] reads.
+    /// Reads a host alone, an IPv6 address with or without its brackets. [`UriError::HostPort`] if it is neither name nor address.
     fn from_str(text: &str) -> Result<Self, UriError> {
         Host::parse(text).ok_or(UriError::HostPort)
     }

@@ -108,6 +108,7 @@ mod grammar;
 mod header;
 mod headers;
 mod host;
+mod invalid_text;
 mod lazy;
 mod limits;
 mod message;
@@ -140,6 +141,7 @@ pub use header::{
 };
 pub use headers::{Headers, InvalidHeader};
 pub use host::Host;
+pub use invalid_text::InvalidText;
 pub use limits::Limits;
 pub use message::{BuildError, HeadersMut, Message, Request, RequestBuilder, Response, ResponseBuilder};
 pub use method::Method;

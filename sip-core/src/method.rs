@@ -1,8 +1,7 @@
-use core::convert::Infallible;
 use core::fmt;
 use core::str::FromStr;
 
-use crate::ByteStr;
+use crate::{ByteStr, InvalidText, grammar};
 
 macro_rules! methods {
     ($($(#[$doc:meta])* $variant:ident $name:literal)*) => {
@@ -13,6 +12,7 @@ macro_rules! methods {
         ///
         /// assert_eq!("INVITE".parse(), Ok(Method::Invite));
         /// assert_eq!("invite".parse(), Ok(Method::Extension("invite".into())));
+        /// assert!("IN VITE".parse::<Method>().is_err());
         /// ```
         #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[non_exhaustive]
@@ -21,7 +21,7 @@ macro_rules! methods {
                 $(#[$doc])*
                 $variant,
             )*
-            /// Any other method, as written.
+            /// Any other method, as written. No builder takes one that is no token.
             Extension(ByteStr),
         }
 
@@ -91,11 +91,12 @@ impl fmt::Display for Method {
 }
 
 impl FromStr for Method {
-    type Err = Infallible;
+    type Err = InvalidText;
 
-    /// Reads a method. A name that is no token becomes an [`Method::Extension`] that no builder accepts.
-    fn from_str(name: &str) -> Result<Self, Infallible> {
-        Ok(Method::known(name).unwrap_or_else(|| Method::Extension(name.into())))
+    /// Reads a method, which is a token (RFC 3261 §25.1).
+    fn from_str(name: &str) -> Result<Self, InvalidText> {
+        let extension = || grammar::is_token(name).then(|| Method::Extension(name.into()));
+        Method::known(name).or_else(extension).ok_or(InvalidText::Method)
     }
 }
 
@@ -112,5 +113,15 @@ mod tests {
         known.sort_unstable();
         assert_eq!(known, registered.collect::<Vec<_>>());
         assert!(known.iter().all(|name| Method::known(name).is_some_and(|method| method.as_str() == *name)));
+    }
+
+    #[test]
+    fn only_a_token_is_a_method() {
+        // RFC 4475 §3.1.1.2
+        let odd = "!interesting-Method0123456789_*+`.%indeed'~";
+        assert_eq!(odd.parse(), Ok(Method::Extension(odd.into())));
+        for text in ["", "A B", "A\r\n", "INVITE ", "a/b", "\u{e9}"] {
+            assert_eq!(text.parse::<Method>(), Err(InvalidText::Method), "{text:?}");
+        }
     }
 }

@@ -51,14 +51,19 @@ where
 }
 
 serde_as_text!(
+    crate::AddressOfRecord,
     crate::Host,
     crate::NameAddr,
     crate::SipUri,
     crate::Uri,
     crate::Method,
     crate::HeaderName,
-    crate::TelUri
+    crate::Params,
+    crate::StatusCode,
+    crate::TelUri,
+    crate::TransportParam
 );
+serde_as_text!(crate::digest::Algorithm);
 serde_as_text!(crate::digest::Challenge, crate::digest::Confirmation, crate::digest::Credentials);
 serde_as_text!(crate::body::MessageSummary, crate::body::SipFragment);
 serde_as_text!(crate::HistoryIndex, crate::ResourceValue, crate::SessionUuid);
@@ -68,8 +73,8 @@ serde_as_text!(crate::sdp::attribute::TelephoneEvents);
 
 #[cfg(test)]
 mod tests {
-    use crate::digest::Challenge;
-    use crate::{Contact, Host, Method, Supported};
+    use crate::digest::{Algorithm, Challenge};
+    use crate::{AddressOfRecord, Contact, Host, Method, Params, StatusCode, Supported, TransportParam};
 
     #[test]
     fn a_value_is_the_text_that_stands_in_a_message() {
@@ -90,6 +95,23 @@ mod tests {
         let text = r#""Digest realm=\"r\", nonce=\"n\"""#;
         let challenge: Challenge = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::to_string(&challenge).unwrap(), text);
+    }
+
+    #[test]
+    fn words_are_texts_that_are_checked() {
+        #[track_caller]
+        fn check<T: serde::Serialize + serde::de::DeserializeOwned>(text: &str, bad: &str) {
+            let value: T = serde_json::from_str(&format!("\"{text}\"")).unwrap();
+            assert_eq!(serde_json::to_string(&value).unwrap(), format!("\"{text}\""));
+            let error = serde_json::from_str::<T>(&format!("\"{bad}\"")).err().unwrap();
+            assert!(error.to_string().starts_with("expected "), "{error}");
+        }
+        check::<StatusCode>("486", "86");
+        check::<Method>("PUBLISH", "A B");
+        check::<AddressOfRecord>("sip:alice@atlanta.com", "sip:atlanta.com");
+        check::<TransportParam>("tcp", "t/cp");
+        check::<Params>(";lr;x=1", "lr");
+        check::<Algorithm>("SHA-256", "SHA-1");
     }
 
     #[test]

@@ -1,4 +1,7 @@
 use core::fmt;
+use core::str::FromStr;
+
+use crate::InvalidText;
 
 /// The first digit of a status code (RFC 3261 §7.2).
 ///
@@ -30,7 +33,7 @@ pub enum StatusClass {
 ///
 /// let busy = StatusCode::new(486).unwrap();
 /// assert_eq!((busy, busy.class(), busy.reason()), (StatusCode::BUSY_HERE, StatusClass::ClientError, "Busy Here"));
-/// assert_eq!(StatusCode::new(700), None);
+/// assert_eq!((StatusCode::new(700), "486".parse()), (None, Ok(busy)));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StatusCode(u16);
@@ -195,6 +198,17 @@ impl fmt::Display for StatusCode {
     }
 }
 
+impl FromStr for StatusCode {
+    type Err = InvalidText;
+
+    /// Reads three digits.
+    fn from_str(text: &str) -> Result<Self, InvalidText> {
+        let is_code = text.len() == 3 && text.bytes().all(|digit| digit.is_ascii_digit());
+        let code = is_code.then(|| text.parse().ok()).flatten();
+        code.and_then(StatusCode::new).ok_or(InvalidText::StatusCode)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,6 +217,10 @@ mod tests {
     fn only_100_to_699_are_status_codes() {
         for (code, valid) in [(0, false), (99, false), (100, true), (699, true), (700, false), (u16::MAX, false)] {
             assert_eq!(StatusCode::new(code).is_some(), valid, "{code}");
+            assert_eq!(code.to_string().parse().ok(), StatusCode::new(code));
+        }
+        for text in ["", "0200", "+20", "2 0", "20", "20\u{660}"] {
+            assert_eq!(text.parse::<StatusCode>(), Err(InvalidText::StatusCode), "{text}");
         }
     }
 

@@ -8,18 +8,19 @@ pub(crate) fn copy_of(invite: &Request, method: Method, to: NameAddr) -> Option<
     if !invite.has_via() {
         return None;
     }
-    let mut request = Request::builder(method, invite.uri().clone())
+    let request = Request::builder(method, invite.uri().clone())
         .via(invite.via().clone())
         .from(invite.from().clone())
         .to(to)
         .call_id(invite.call_id())
         .cseq(invite.cseq().number)
         .max_forwards(70);
-    // As text: a Route that this end cannot read must not keep it from acknowledging.
+    let mut request = request.build().ok()?;
     for route in invite.headers().raw_all(&HeaderName::Route) {
-        request = request.raw(HeaderName::Route.as_str(), route);
+        // A Route that cannot be read is left out: it must not keep this end from acknowledging.
+        let _ = request.headers_mut().push_raw(&HeaderName::Route, route);
     }
-    request.build().ok()
+    Some(request)
 }
 
 /// The CANCEL for an INVITE (RFC 3261 §9.1).

@@ -261,7 +261,7 @@ pub(super) fn check_advertise(address: IpAddr) -> Result<(), ValueError> {
 
 /// Reads a host name or address, an IPv6 address with or without its brackets.
 pub(super) fn domain(text: &str) -> Result<Host, ValueError> {
-    Host::parse(text).ok_or_else(|| ValueError::Domain(text.to_owned()))
+    text.parse().map_err(|_| ValueError::Domain(text.to_owned()))
 }
 
 /// Whether `text` can stand in the quoted string of a challenge as it is (RFC 7616 §3.3).

@@ -7,7 +7,7 @@ use super::*;
 const SECOND: Duration = Duration::from_secs(1);
 
 fn aor(user: &str) -> AddressOfRecord {
-    AddressOfRecord::new(user, blether_sip_core::Host::parse("blether.example").unwrap()).unwrap()
+    AddressOfRecord::new(user, "blether.example".parse().unwrap()).unwrap()
 }
 
 fn binding(now: Instant, contact: &str, seconds: u64) -> Arc<Binding> {

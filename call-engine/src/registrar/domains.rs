@@ -41,13 +41,13 @@ impl Domains {
     /// The address of record as it is kept, from a URI; `None` if it has no user or its host is another server's.
     #[must_use]
     pub fn canonical_of(&self, uri: &SipUri, flow: Flow) -> Option<AddressOfRecord> {
-        AddressOfRecord::from_uri(uri).and_then(|aor| self.canonical(&aor, flow))
+        AddressOfRecord::from_uri(uri).ok().and_then(|aor| self.canonical(&aor, flow))
     }
 
     /// The address of record of a user of this server; `None` if the user is empty or has control characters.
     #[must_use]
     pub fn local(&self, user: &str) -> Option<AddressOfRecord> {
-        AddressOfRecord::new(user, self.primary.clone())
+        AddressOfRecord::new(user, self.primary.clone()).ok()
     }
 }
 

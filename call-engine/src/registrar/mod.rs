@@ -222,7 +222,7 @@ impl Registrar {
         user: &AuthenticatedUser,
     ) -> Result<(AddressOfRecord, Arc<Bindings>, Option<Changes>), Refusal> {
         let to = request.to().uri.as_sip().ok_or(Refusal::AddressOfRecord)?;
-        let named = AddressOfRecord::from_uri(to).ok_or(Refusal::AddressOfRecord)?;
+        let named = AddressOfRecord::from_uri(to).map_err(|_| Refusal::AddressOfRecord)?;
         if !user.authorises_aor(&named) {
             return Err(Refusal::Forbidden { user: ByteStr::from(user.user()) });
         }

@@ -31,7 +31,7 @@ struct Answer {
 }
 
 fn host(name: &str) -> Host {
-    Host::parse(name).unwrap()
+    name.parse().unwrap()
 }
 
 fn flow() -> Flow {

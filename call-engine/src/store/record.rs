@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Instant, SystemTime};
 
 use blether_sip_core::digest::{Algorithm, Ha1};
-use blether_sip_core::{AddressOfRecord, ByteStr, Host, NameAddr, SipUri, Uri};
+use blether_sip_core::{AddressOfRecord, ByteStr, Host, NameAddr, Uri};
 use blether_sip_transport::{Flow, Transport};
 
 use crate::cdr::Cdr;
@@ -191,7 +191,7 @@ pub(super) fn move_to(domain: &Host, sets: &mut Vec<StoredBindings>) -> Vec<(Add
     }
     let mut merged: BTreeMap<AddressOfRecord, Vec<StoredBinding>> = BTreeMap::new();
     for StoredBindings { aor, contacts } in std::mem::take(sets) {
-        let here = AddressOfRecord::new(aor.user(), domain.clone()).unwrap_or_else(|| aor.clone());
+        let here = AddressOfRecord::new(aor.user(), domain.clone()).unwrap_or_else(|_| aor.clone());
         if here != aor {
             moved.push((aor, here.clone()));
         }
@@ -210,7 +210,7 @@ pub(super) fn move_to(domain: &Host, sets: &mut Vec<StoredBindings>) -> Vec<(Add
 
 /// The address of record that a stored text names.
 pub(super) fn parse_aor(text: &str) -> Option<AddressOfRecord> {
-    AddressOfRecord::from_uri(&text.parse::<SipUri>().ok()?)
+    text.parse().ok()
 }
 
 /// The flow that three stored texts name.

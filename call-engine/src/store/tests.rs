@@ -10,8 +10,8 @@ mod writing;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use blether_sip_core::AddressOfRecord;
 use blether_sip_core::digest::{Algorithm, ha1};
-use blether_sip_core::{AddressOfRecord, Host};
 use blether_sip_transport::{Flow, Transport};
 
 use super::*;
@@ -32,7 +32,7 @@ impl Moment {
 }
 
 fn aor(user: &str) -> AddressOfRecord {
-    AddressOfRecord::new(user, Host::parse("blether.example").unwrap()).unwrap()
+    AddressOfRecord::new(user, "blether.example".parse().unwrap()).unwrap()
 }
 
 fn flow() -> Flow {

@@ -157,7 +157,7 @@ fn transport(text: &str) -> Result<Transport, String> {
 }
 
 fn domain(text: &str) -> Result<Host, String> {
-    Host::parse(text).ok_or_else(|| "give a name or an address, such as example.org".to_owned())
+    text.parse().map_err(|_| "give a name or an address, such as example.org".to_owned())
 }
 
 /// Where the server is, and the name by which it was given.
@@ -180,7 +180,7 @@ fn server(text: &str) -> Result<Server, String> {
         Some((name, port)) => (name, port.parse().ok().filter(|port| *port != 0).ok_or_else(wrong)?),
         None => (text, 5060),
     };
-    let host = Host::parse(name).ok_or_else(wrong)?;
+    let host: Host = name.parse().map_err(|_| wrong())?;
     let found = (name, port).to_socket_addrs().map_err(|error| format!("cannot find {name}: {error}"))?;
     let mut addresses: Vec<SocketAddr> = found.collect();
     addresses.sort_by_key(SocketAddr::is_ipv6);

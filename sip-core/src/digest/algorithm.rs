@@ -2,11 +2,12 @@
 
 use alloc::string::String;
 use core::fmt;
+use core::str::FromStr;
 
 use md5::{Digest, Md5};
 use sha2::{Sha256, Sha512_256};
 
-use crate::ByteStr;
+use crate::{ByteStr, InvalidText};
 
 /// A hash that digests are computed with (RFC 7616 §3.7, RFC 8760 §2.1); the weakest is the least.
 ///
@@ -15,7 +16,7 @@ use crate::ByteStr;
 /// ```
 /// use blether_sip_core::digest::Algorithm;
 ///
-/// assert_eq!(Algorithm::from_name("sha-256"), Some(Algorithm::Sha256));
+/// assert_eq!("sha-256".parse(), Ok(Algorithm::Sha256));
 /// assert_eq!(Algorithm::Sha512_256.as_str(), "SHA-512-256");
 /// assert!(Algorithm::Md5.bits() < Algorithm::Sha256.bits());
 /// ```
@@ -42,9 +43,8 @@ impl Algorithm {
         }
     }
 
-    /// Finds the algorithm by its registered name, in any case; `None` for what is not computed here, and for the name of
-    /// a session variant.
-    pub fn from_name(name: &str) -> Option<Self> {
+    /// What `FromStr` reads.
+    fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|known| name.eq_ignore_ascii_case(known.as_str()))
     }
 
@@ -76,6 +76,15 @@ impl Algorithm {
 impl fmt::Display for Algorithm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Algorithm {
+    type Err = InvalidText;
+
+    /// Reads the registered name, in any case; not that of what is not computed here, nor that of a session variant.
+    fn from_str(name: &str) -> Result<Self, InvalidText> {
+        Algorithm::from_name(name).ok_or(InvalidText::Algorithm)
     }
 }
 
@@ -196,7 +205,7 @@ mod tests {
     fn algorithm_names_are_found_in_any_case() {
         assert_eq!(Algorithm::from_name("sha-256"), Some(Algorithm::Sha256));
         for other in ["MD5-sess", "SHA-512", "SHA256", "SHA-512/256", ""] {
-            assert_eq!(Algorithm::from_name(other), None, "{other}");
+            assert_eq!((Algorithm::from_name(other), other.parse::<Algorithm>().is_err()), (None, true), "{other}");
         }
         for known in Algorithm::ALL {
             for name in [AlgorithmName::Known(known), AlgorithmName::Session(known)] {

@@ -186,9 +186,9 @@ impl fmt::Display for Challenge {
         if let Some(algorithm) = &self.algorithm {
             out.word("algorithm", algorithm.as_str())?;
         }
-        if !self.qop.is_empty() {
-            let list: Vec<&str> = self.qop.iter().map(Qop::as_str).collect();
-            out.quoted("qop", &list.join(","))?;
+        let qop = Qop::joined(&self.qop);
+        if !qop.is_empty() {
+            out.quoted("qop", &qop)?;
         }
         if let Some(charset) = &self.charset {
             out.word("charset", charset)?;
@@ -223,7 +223,7 @@ mod tests {
         challenge.domain = Some("sip:a  sips:b".into());
         challenge.stale = true;
         challenge.userhash = true;
-        challenge.qop.push(Qop::AuthInt);
+        challenge.qop.extend([Qop::Other(",".into()), Qop::AuthInt, Qop::Other("\r\n".into())]);
         assert_eq!(
             challenge.to_string(),
             "Digest realm=\"blether \\\"x\\\"\", domain=\"sip:a  sips:b\", nonce=\"abc\", opaque=\"o\", stale=true, \

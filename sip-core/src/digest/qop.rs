@@ -1,5 +1,6 @@
 //! What of a message a digest protects (RFC 7616 §3.3, §3.4.3).
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::ByteStr;
@@ -18,7 +19,7 @@ pub enum Qop {
     Auth,
     /// `auth-int`: method, URI and body are protected.
     AuthInt,
-    /// Another token, as written. Never computed here.
+    /// Another token, as written. Never computed here. A challenge is written without one that has a comma.
     Other(ByteStr),
 }
 
@@ -45,6 +46,17 @@ impl Qop {
     pub(super) fn list(list: &ByteStr) -> Vec<Self> {
         let tokens = list.split(',').map(str::trim).filter(|token| !token.is_empty());
         tokens.map(|token| Self::from(list.share(token))).collect()
+    }
+
+    /// The value of a challenge with these choices, but for those of which a part would be another choice, or that cannot be written.
+    pub(super) fn joined(list: &[Self]) -> String {
+        let is_one = |text: &&str| !text.contains(|c: char| c == ',' || c.is_control()) && !text.trim().is_empty();
+        let mut value = String::new();
+        for choice in list.iter().map(Self::as_str).filter(is_one) {
+            value.push_str(if value.is_empty() { "" } else { "," });
+            value.push_str(choice);
+        }
+        value
     }
 }
 
@@ -79,4 +91,18 @@ pub enum Protection {
     Auth,
     /// `auth-int`: the body, too.
     AuthInt,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_makes_a_choice_of_its_own() {
+        let list = |texts: &[&str]| texts.iter().map(|text| Qop::Other((*text).into())).collect::<Vec<_>>();
+        assert_eq!(Qop::joined(&[Qop::Auth, Qop::AuthInt]), "auth,auth-int");
+        assert_eq!(Qop::joined(&list(&[",", "x,auth", "au,th", "\r\n", "y", " ", "a b"])), "y,a b");
+        assert_eq!(Qop::joined(&list(&[",", ""])), "");
+        assert_eq!(Qop::list(&" x, ,AUTH,".into()), [Qop::Other("x".into()), Qop::Auth]);
+    }
 }

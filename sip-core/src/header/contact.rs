@@ -1,4 +1,3 @@
-use alloc::format;
 use alloc::string::String;
 
 use super::{HeaderError, HeaderName, NameAddr, Repetition, TypedHeader};
@@ -73,25 +72,30 @@ impl Contact {
         }
     }
 
-    /// The `q` parameter in thousandths: how much this address is preferred. 1,000 if it is absent or malformed.
+    /// The `q` parameter in thousandths: how much this address is preferred. What is finer than that, which RFC 3261 §25.1 does not allow
+    /// (`qvalue`), is cut off. 1,000 if it is absent or malformed.
     #[must_use]
     pub fn q(&self) -> u16 {
         self.address().and_then(|address| address.params.value("q")).and_then(thousandths).unwrap_or(1000)
     }
 }
 
-/// `qvalue`.
+/// `qvalue` in thousandths. What is finer than that is cut off.
 pub(super) fn thousandths(text: &str) -> Option<u16> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    if fraction.len() > 3 || !fraction.bytes().all(|digit| digit.is_ascii_digit()) {
+    if !fraction.bytes().all(|digit| digit.is_ascii_digit()) {
         return None;
     }
-    let fraction: u16 = format!("{fraction:0<3}").parse().ok()?;
     match whole {
-        "0" => Some(fraction),
-        "1" if fraction == 0 => Some(1000),
+        "0" => Some(fraction.bytes().zip([100, 10, 1]).map(|(digit, unit)| u16::from(digit - b'0') * unit).sum()),
+        "1" if fraction.bytes().all(|digit| digit == b'0') => Some(1000),
         _ => None,
     }
+}
+
+/// Whether it is a `qvalue` of three digits at most.
+pub(super) fn is_qvalue(text: &str) -> bool {
+    thousandths(text).is_some() && text.len() <= "0.000".len()
 }
 
 impl TypedHeader for Contact {
@@ -131,7 +135,9 @@ mod tests {
         check(";EXPIRES=0;Q=1.000", Some(0), 1000);
         check(";expires=99999999999;q=0", Some(u32::MAX), 0);
         check(";expires=soon;q=2", Some(3600), 1000);
-        check(";expires;q=0.1234", Some(3600), 1000);
+        check(";expires;q=0.1239", Some(3600), 123);
+        check(";q=0.0000001", None, 0);
+        check(";q=1.0000", None, 1000);
         check(";expires=-1;q=.5", Some(3600), 1000);
         check(";q=0.05", None, 50);
     }

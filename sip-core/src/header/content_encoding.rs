@@ -10,17 +10,21 @@ use crate::{ByteStr, grammar};
 ///
 /// let coding: ContentEncoding = "gzip".parse()?;
 /// assert!(coding.is("GZip"));
-/// assert_eq!(ContentEncoding::new("no token"), None);
+/// assert!(ContentEncoding::new("no token").is_err());
 /// # Ok::<(), blether_sip_core::HeaderError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ContentEncoding(ByteStr);
 
 impl ContentEncoding {
-    /// A coding that is a `token`; `None` if it is none.
-    #[must_use]
-    pub fn new(coding: &str) -> Option<Self> {
-        grammar::is_token(coding).then(|| ContentEncoding(coding.into()))
+    /// A coding that is a `token`.
+    ///
+    /// # Errors
+    ///
+    /// [`HeaderError::Malformed`] if it is none.
+    pub fn new(coding: &str) -> Result<Self, HeaderError> {
+        let error = || HeaderError::malformed(Self::NAME, "a coding such as gzip");
+        grammar::is_token(coding).then(|| ContentEncoding(coding.into())).ok_or_else(error)
     }
 
     /// The coding, as written.

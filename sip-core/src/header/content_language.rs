@@ -11,17 +11,21 @@ use crate::ByteStr;
 ///
 /// let language: ContentLanguage = "fr".parse()?;
 /// assert_eq!(language.tag(), "fr");
-/// assert_eq!(ContentLanguage::new("no tag"), None);
+/// assert!(ContentLanguage::new("no tag").is_err());
 /// # Ok::<(), blether_sip_core::HeaderError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ContentLanguage(ByteStr);
 
 impl ContentLanguage {
-    /// A language tag, such as `en-gb`; `None` if it is none.
-    #[must_use]
-    pub fn new(tag: &str) -> Option<Self> {
-        is_tag(tag).then(|| ContentLanguage(tag.into()))
+    /// A language tag, such as `en-gb`.
+    ///
+    /// # Errors
+    ///
+    /// [`HeaderError::Malformed`] if it is none.
+    pub fn new(tag: &str) -> Result<Self, HeaderError> {
+        let error = || HeaderError::malformed(Self::NAME, "a language such as en-gb");
+        is_tag(tag).then(|| ContentLanguage(tag.into())).ok_or_else(error)
     }
 
     /// The language tag, as written.

@@ -12,10 +12,15 @@ macro_rules! entity_tags {
             pub struct $name(ByteStr);
 
             impl $name {
-                /// A tag that is a `token`; `None` if it is none.
-                #[must_use]
-                pub fn new(tag: &str) -> Option<Self> {
-                    grammar::is_token(tag).then(|| $name(tag.into()))
+                /// A tag that is a `token`.
+                ///
+                /// # Errors
+                ///
+                /// [`HeaderError::Malformed`] if it is none.
+                pub fn new(tag: &str) -> Result<Self, HeaderError> {
+                    let expected = "a token as the entity tag";
+                    let error = || HeaderError::malformed(Self::NAME, expected);
+                    grammar::is_token(tag).then(|| $name(tag.into())).ok_or_else(error)
                 }
 
                 /// The tag; compared byte by byte.
@@ -54,7 +59,7 @@ entity_tags! {
     ///
     /// let etag: SipEtag = "dx200xyz".parse()?;
     /// assert_eq!(SipIfMatch::from(etag).to_string(), "dx200xyz");
-    /// assert_eq!(SipEtag::new("two words"), None);
+    /// assert!(SipEtag::new("two words").is_err());
     /// # Ok::<(), blether_sip_core::HeaderError>(())
     /// ```
     SipEtag
@@ -87,6 +92,7 @@ mod tests {
         for (text, column) in [("", 1), ("a b", 2), ("\u{e9}", 1)] {
             assert_eq!(SipIfMatch::parse_value(text.into()).unwrap_err().column(), Some(column), "{text}");
         }
-        assert_eq!(SipEtag::new("d2x/00=="), None);
+        let error = SipEtag::new("d2x/00==").unwrap_err();
+        assert_eq!(error.to_string(), "Bad SIP-ETag header: expected a token as the entity tag");
     }
 }

@@ -4,6 +4,7 @@ use core::str::FromStr;
 
 use memchr::{memchr, memchr2, memchr3};
 
+use super::contact::is_qvalue;
 use super::{HeaderError, HeaderName};
 use crate::class::{self, PARAM_VALUE, skip_wsp, trim_wsp};
 use crate::grammar::{self, Deviation, ParamsPart, Parsed, Stop};
@@ -152,6 +153,19 @@ impl<'a> AddressPart<'a> {
         if !self.params.is_token("tag") {
             report(Deviation::Parameter("tag"));
         }
+    }
+
+    /// [`AddressPart::deviations`] of a Contact: its `q` is a number with three digits behind its point at most (RFC 3261 §25.1: `c-p-q`).
+    pub(crate) fn deviations_with_q(&self, report: &mut impl FnMut(Deviation)) {
+        self.deviations(report);
+        if !self.params.is_bare("q", is_qvalue) {
+            report(Deviation::Parameter("q"));
+        }
+    }
+
+    /// The address without its name and the header's parameters.
+    pub(crate) fn uri(&self) -> &UriPart<'a> {
+        &self.uri
     }
 
     /// Whether there is a `tag` parameter with a value.

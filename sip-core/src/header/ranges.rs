@@ -3,6 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::contact::thousandths;
 use crate::class::skip_wsp;
 use crate::{ByteStr, Params, grammar};
 
@@ -39,19 +40,14 @@ pub(super) fn read<'a>(
         }
         Ok(match params.split_at("q") {
             None => Range::new(name, params),
-            Some((params, q, extensions)) => Range { name, params, q: thousandths(q.as_deref()), extensions },
+            Some((params, q, extensions)) => {
+                // What is no `qvalue` says no more than its absence.
+                let q = q.as_deref().and_then(thousandths).unwrap_or(1000);
+                Range { name, params, q, extensions }
+            }
         })
     };
     grammar::list(value).map(range).collect()
-}
-
-/// `qvalue` in thousandths. What is finer than that is cut off; what is none says no more than its absence: 1,000.
-fn thousandths(q: Option<&str>) -> u16 {
-    let (whole, fraction) = q.unwrap_or_default().split_once('.').unwrap_or((q.unwrap_or_default(), ""));
-    if whole != "0" || !fraction.bytes().all(|digit| digit.is_ascii_digit()) {
-        return 1000;
-    }
-    fraction.bytes().zip([100, 10, 1]).map(|(digit, unit)| u16::from(digit - b'0') * unit).sum()
 }
 
 /// Writes ranges between commas.
@@ -97,14 +93,16 @@ mod tests {
             ("0.0009", 0, "0"),
             ("0.9999", 999, "0.999"),
         ] {
-            assert_eq!(thousandths(Some(text)), q, "{text}");
+            assert_eq!(thousandths(text), Some(q), "{text}");
             let mut out = String::new();
             write(&[Range { q, ..Range::new("a".into(), Params::new()) }], &mut out);
             assert_eq!(out, format!("a;q={written}"));
         }
-        for text in ["1", "1.000", "2", "x", ".5", "0.x", "", "-0"] {
-            assert_eq!(thousandths(Some(text)), 1000, "{text}");
+        for text in ["2", "x", ".5", "0.x", "", "-0", "1.5"] {
+            assert_eq!(thousandths(text), None, "{text}");
         }
-        assert_eq!(thousandths(None), 1000);
+        let value = ByteStr::from("a;q=2, a, a;q, a;q=1.000");
+        let ranges = read(&value, |item| Some(("a".into(), item.strip_prefix('a')?))).unwrap();
+        assert_eq!(ranges.iter().map(|range| range.q).collect::<Vec<_>>(), [1000; 4]);
     }
 }

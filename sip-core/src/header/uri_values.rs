@@ -1,6 +1,5 @@
-//! Headers whose values are URIs between angle brackets, with parameters (RFC 3261 §20.4, §20.9, §20.18, RFC 6442 §4.1).
+//! Headers whose values are URIs between angle brackets, with parameters (RFC 3261 §20.9, §20.18, RFC 6442 §4.1).
 
-use alloc::format;
 use alloc::string::String;
 use core::fmt::Write;
 
@@ -48,19 +47,6 @@ macro_rules! uri_headers {
 }
 
 uri_headers! {
-    /// How to alert the called user, or the caller while it rings: a sound, or what the call is about as an alert URN
-    /// (RFC 3261 §20.4, RFC 7462).
-    ///
-    /// ```
-    /// use blether_sip_core::AlertInfo;
-    ///
-    /// let info: AlertInfo = "<urn:alert:service:call-waiting:loud@pbx>".parse()?;
-    /// // The whole of it, then what is left of it for who does not know that much.
-    /// let known = ["service:call-waiting", "service:normal"];
-    /// assert_eq!(info.alerts().find(|alert| known.contains(alert)), Some("service:call-waiting"));
-    /// # Ok::<(), blether_sip_core::HeaderError>(())
-    /// ```
-    AlertInfo
     /// More about the caller or the callee: a picture, a card, a page (RFC 3261 §20.9). Show it only if who put it in is trusted.
     ///
     /// ```
@@ -99,50 +85,10 @@ uri_headers! {
 }
 
 /// What follows a prefix that is compared without case.
-fn after<'a>(uri: &'a Uri, prefix: &str) -> Option<&'a str> {
+pub(super) fn after<'a>(uri: &'a Uri, prefix: &str) -> Option<&'a str> {
     let Uri::Other(text) = uri else { return None };
     let (start, rest) = text.as_str().split_at_checked(prefix.len())?;
     start.eq_ignore_ascii_case(prefix).then_some(rest)
-}
-
-impl AlertInfo {
-    /// An alert URN of a category and an indication, such as `service` and `call-waiting`; an indication may go into
-    /// detail after colons.
-    ///
-    /// # Errors
-    ///
-    /// [`HeaderError::Malformed`] if a part is no name of RFC 7462 §7: letters, digits and inner hyphens, then maybe
-    /// an `@` and a provider.
-    pub fn alert(category: &str, indication: &str) -> Result<Self, HeaderError> {
-        if !is_alert_name(category) || !indication.split(':').all(is_alert_name) {
-            return Err(HeaderError::malformed(Self::NAME, "an alert category and an indication such as call-waiting"));
-        }
-        Ok(AlertInfo::new(Uri::Other(format!("urn:alert:{category}:{indication}").into())))
-    }
-
-    /// What an alert URN says, without its `urn:alert:`, and then, shorter by one part each time, what it says to who does
-    /// not know all of it, down to the category and one indication (RFC 7462 §7, §11). Nothing for another URI.
-    pub fn alerts(&self) -> impl Iterator<Item = &str> {
-        let mut left = after(&self.uri, "urn:alert:").filter(|alert| alert.split(':').all(is_alert_name));
-        core::iter::from_fn(move || {
-            let alert = left?;
-            let (shorter, _) = alert.rsplit_once(':')?;
-            left = Some(shorter);
-            Some(alert)
-        })
-    }
-}
-
-/// `alert-name`.
-fn is_alert_name(text: &str) -> bool {
-    let (label, provider) = text.split_once('@').map_or((text, None), |(label, provider)| (label, Some(provider)));
-    let is_label = |label: &str| {
-        label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-            && !label.is_empty()
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    is_label(label) && provider.is_none_or(is_label)
 }
 
 impl CallInfo {
@@ -182,8 +128,6 @@ mod tests {
 
     #[test]
     fn a_value_is_a_uri_in_brackets_with_parameters() {
-        let (_, written) = rewritten::<AlertInfo>("<http://www.example.com/sounds/moo.wav>"); // RFC 3261 §20.4
-        assert_eq!(written, "<http://www.example.com/sounds/moo.wav>");
         assert_eq!(rewritten::<ErrorInfo>("\"x\" <sip:a@b;lr> ; y=\"1 2\"").1, "<sip:a@b;lr>;y=\"1 2\"");
         assert_eq!(rewritten::<CallInfo>("sip:host;answer-after=0").0.answer_after(), Some(0));
         let icon = CallInfo::new(Uri::Other("http://a/b>\r\nX: y".into())).with_purpose("i con");
@@ -193,26 +137,6 @@ mod tests {
         assert_eq!((place.content_id(), place.params.has("x")), (None, true));
         for text in ["", "<>", "moo", "<http://a", "<http://a>x"] {
             assert!(ErrorInfo::parse_value(text.into()).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn an_alert_urn_is_shortened_from_its_end() {
-        #[track_caller]
-        fn check(text: &str, expected: &[&str]) {
-            assert_eq!(rewritten::<AlertInfo>(text).0.alerts().collect::<Vec<_>>(), expected, "{text}");
-        }
-        check("<urn:alert:service:normal>", &["service:normal"]);
-        check(
-            "<URN:Alert:source:external:a@b:c>",
-            &["source:external:a@b:c", "source:external:a@b", "source:external"],
-        );
-        check("<urn:alert:service>", &[]);
-        check("<urn:alert:service:-a>", &[]);
-        check("<sip:a@b>", &[]);
-        assert_eq!(AlertInfo::alert("country", "us").unwrap().to_string(), "<urn:alert:country:us>");
-        for (category, indication) in [("a", ""), ("a:b", "c"), ("a", "b::c"), ("a", "b@"), ("a", "b>c"), ("a-", "b")] {
-            assert!(AlertInfo::alert(category, indication).is_err(), "{category} {indication}");
         }
     }
 }

@@ -15,7 +15,7 @@ pub(crate) use self::row::{Place, Row, narrow};
 use self::row::{Wanted, range};
 use crate::header::Code;
 use crate::lazy::Lazy;
-use crate::{ByteStr, HeaderName, Limits, Method, grammar};
+use crate::{ByteStr, HeaderError, HeaderName, Limits, Method, grammar};
 
 /// The headers of a message, in order (RFC 3261 §7.3).
 ///
@@ -57,8 +57,9 @@ pub struct Headers {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidHeader {
-    /// The value has a line break or a NUL, which would end or hide the header.
-    #[error("the value of {0} has a line break or a NUL; take it out")]
+    /// The value has a line break or a NUL, which would end or hide the header; in a message also any other control character, but a tab and what
+    /// a backslash in quotes stands before (RFC 3261 §25.1: `TEXT-UTF8char`, `quoted-pair`).
+    #[error("the value of {0} has a line break, a NUL or another control character; take it out")]
     Value(HeaderName),
     /// The name is no token (RFC 3261 §25.1).
     #[error("{0:?} is no header name")]
@@ -66,6 +67,9 @@ pub enum InvalidHeader {
     /// The message writes this header itself; there is a method for it.
     #[error("{0} belongs to the message; set it with the message's own method")]
     Reserved(HeaderName),
+    /// The header has a type of its own, as which the value does not read.
+    #[error(transparent)]
+    Malformed(#[from] HeaderError),
 }
 
 /// Room for the rows that most edits add.

@@ -1,8 +1,9 @@
 use core::ops::Deref;
 
 use super::inner::{Core, is_mandatory};
+use crate::header::check_readable;
 use crate::headers::check;
-use crate::parse::stands_once;
+use crate::parse::{has_control, stands_once};
 use crate::{HeaderName, Headers, InvalidHeader, TypedHeader};
 
 /// The headers of a message, to be changed in every way that leaves the message valid.
@@ -62,8 +63,8 @@ impl<'a> HeadersMut<'a> {
     ///
     /// # Errors
     ///
-    /// [`InvalidHeader`] if the name is no token, if the value has a CR, LF or NUL, or if the header is the message's
-    /// own (From, To, Call-ID, CSeq, Via, Content-Length).
+    /// [`InvalidHeader`] if the name is no token, if the value has a control character or does not read as the type that the header has, or if
+    /// the header is the message's own (From, To, Call-ID, CSeq, Via, Content-Length).
     pub fn set_raw(&mut self, name: &HeaderName, value: &str) -> Result<(), InvalidHeader> {
         self.check(name, value)?;
         self.core.edit().set_raw(name, value)
@@ -93,7 +94,7 @@ impl<'a> HeadersMut<'a> {
 
     fn check(&self, name: &HeaderName, value: &str) -> Result<(), InvalidHeader> {
         let name = check(name, value)?;
-        if is_own(&name) { Err(InvalidHeader::Reserved(name)) } else { Ok(()) }
+        if is_own(&name) { Err(InvalidHeader::Reserved(name)) } else { check_text(&name, value) }
     }
 
     /// Whether `H` is one of the headers that are not just added; it is set if it is valid.
@@ -110,6 +111,14 @@ impl<'a> HeadersMut<'a> {
             self.core.refresh_via();
         }
     }
+}
+
+/// Fails if text would make a message invalid as the value of a header that is set like any other. The name is canonical.
+pub(super) fn check_text(name: &HeaderName, value: &str) -> Result<(), InvalidHeader> {
+    if has_control(name, value.as_bytes()) {
+        return Err(InvalidHeader::Value(name.clone()));
+    }
+    Ok(check_readable(name, value)?)
 }
 
 /// Headers that a message writes from its own values.

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::headers_mut::is_own;
+use super::headers_mut::{check_text, is_own};
 use super::request::without_headers;
 use super::{Core, MandatoryError, Request};
 use crate::{
@@ -117,7 +117,8 @@ impl RequestBuilder {
         self
     }
 
-    /// [`RequestBuilder::header`] of a value as text. A name or a value that cannot be one makes [`RequestBuilder::build`] fail.
+    /// [`RequestBuilder::header`] of a value as text. A name or a value that cannot be one makes [`RequestBuilder::build`] fail, and so does
+    /// a value that does not read as the type that the header has here.
     pub fn raw(mut self, name: &str, value: &str) -> Self {
         let Some(name) = HeaderName::parse(name) else {
             return self.fail(InvalidHeader::Name(name.chars().take(64).collect()));
@@ -127,6 +128,11 @@ impl RequestBuilder {
         }
         if is_own(&name) || name == HeaderName::MaxForwards {
             return self.own(name, value.into());
+        }
+        match check_text(&name, value) {
+            Ok(()) => {}
+            Err(InvalidHeader::Malformed(error)) => return self.fail(error),
+            Err(invalid) => return self.fail(invalid),
         }
         self.headers.push_or_set(&name, value);
         self

@@ -3,7 +3,7 @@ use alloc::string::String;
 
 use bytes::Bytes;
 
-use super::headers_mut::is_own;
+use super::headers_mut::{check_text, is_own};
 use super::{Request, Response};
 use crate::headers::{check, one_line, written};
 use crate::{ByteStr, HeaderName, Headers, StatusCode, TypedHeader};
@@ -58,12 +58,13 @@ impl ResponseBuilder {
         self
     }
 
-    /// [`ResponseBuilder::header`] of a value as text; one that has no proper name or whose value has a CR, LF or NUL is not
-    /// added.
+    /// [`ResponseBuilder::header`] of a value as text; one that has no proper name, or whose value has a control character or does not read as the
+    /// type that the header has here, is not added.
     pub fn raw(mut self, name: &str, value: &str) -> Self {
         if let Some(name) = HeaderName::parse(name)
             && !is_own(&name)
             && check(&name, value).is_ok()
+            && check_text(&name, value).is_ok()
         {
             self.headers.push_or_set(&name, value);
         }

@@ -78,7 +78,10 @@ fn a_request_that_would_be_invalid_is_not_built() {
     );
     check(builder().call_id("a b"), "Bad Call-ID header: expected one word at column 2");
     check(builder().cseq(1 << 31), "Bad CSeq header: expected a number under 2147483648 at column 1");
-    check(builder().raw("Subject", "a\r\nEvil: b"), "the value of Subject has a line break or a NUL; take it out");
+    for value in ["a\r\nEvil: b", "a\u{1b}b"] {
+        let expected = "the value of Subject has a line break, a NUL or another control character; take it out";
+        check(builder().raw("Subject", value), expected);
+    }
     check(builder().raw("a b", "c"), "\"a b\" is no header name");
     check(builder().raw("CSeq", "1 INVITE"), "CSeq belongs to the message; set it with the message's own method");
     check(builder().raw("l", "7"), "Content-Length belongs to the message; set it with the message's own method");
@@ -86,6 +89,8 @@ fn a_request_that_would_be_invalid_is_not_built() {
         builder().raw("Via", "nonsense"),
         "Bad Via header: expected SIP/2.0/UDP host:port;branch=z9hG4bK... at column 1",
     );
+    check(builder().raw("Expires", "abc"), "Bad Expires header: expected a number of seconds at column 1");
+    assert!(builder().raw("X-Expires", "abc").raw("m", "<sip:a@b>, *").build().is_ok());
     check(Request::builder(Method::Extension("A B".into()), uri), "\"A B\" is no method");
     let error = Request::builder(Method::Bye, Uri::Other("x".into())).build();
     assert!(matches!(error, Err(BuildError::Missing(HeaderName::From))));
@@ -193,6 +198,9 @@ fn no_edit_makes_a_message_invalid() {
     headers.set(From(NameAddr::new(Uri::Other("x\r\ny".into())).with_tag("a b")));
     headers.set(UserAgent("a\r\nEvil: b".into()));
     assert!(headers.set_raw(&HeaderName::Subject, "a\nb").is_err());
+    let refused = headers.push_raw(&HeaderName::Extension("expires".into()), "soon");
+    assert!(matches!(refused, Err(InvalidHeader::Malformed(error)) if error.header() == &HeaderName::Expires));
+    assert!(!headers.has(&HeaderName::Expires));
     let again = parse(&written(&request));
     assert_eq!((again.call_id(), again.cseq().number), (&"1@a".into(), 7));
     assert_eq!((again.from(), again.headers().len()), (request.from(), request.headers().len()));
@@ -243,6 +251,7 @@ fn a_response_has_its_own_headers_reason_and_body() {
         .header(RecordRoute("<sip:q@b>".parse().unwrap()))
         .raw("X-A", "b")
         .raw("X-B", "c\r\nd")
+        .raw("Retry-After", "soon")
         .raw("From", "<sip:evil@b>")
         .body("application/sdp", "v=0\r\n".into())
         .build();

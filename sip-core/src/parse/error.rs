@@ -54,7 +54,15 @@ pub enum ParseErrorKind {
     /// known, so the answer is a 501 (RFC 4475 §3.1.2.18).
     #[error("Not Implemented")]
     UnknownMethodMismatch,
-    /// A line of the header section is no header: no name, no colon, a lone CR or LF, or a NUL.
+    /// A line of the start line and the headers ends in LF alone (RFC 3261 §7, §25.1: `CRLF`).
+    #[error("Bad line end: expected CR LF, found LF alone at the end of line {line}, byte {byte}")]
+    BareLineFeed {
+        /// Which line it is, from 1, which is the start line.
+        line: usize,
+        /// Where the LF is, in bytes from 1, which is the first of the start line.
+        byte: usize,
+    },
+    /// A line of the header section is no header: no name, no colon, a lone CR, or a NUL.
     #[error("Bad header line {line}: expected Name: value and CR LF")]
     HeaderLine {
         /// Which header it is, from 1.

@@ -10,10 +10,10 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
-use memchr::{memchr, memmem};
+use memchr::{memchr, memchr_iter, memmem};
 
 pub use anomaly::{Anomaly, AnomalyKind};
-pub(crate) use anomaly::{anomalies, stands_once};
+pub(crate) use anomaly::{anomalies, has_control, stands_once};
 pub use error::{ParseError, ParseErrorKind};
 
 use self::rows::{Found, next_row};
@@ -131,6 +131,9 @@ fn start_line(
     if line.len() > limits.max_start_line {
         return Err(ParseErrorKind::StartLineTooLong { limit: limits.max_start_line });
     }
+    if line.ends_with(b"\n") {
+        return Err(ParseErrorKind::BareLineFeed { line: 1, byte: line.len() });
+    }
     match recognised {
         Recognised::Request { method, uri, version } => start_line::request(bytes, line, method, uri, *version),
         Recognised::Response => start_line::response(bytes, line),
@@ -174,7 +177,17 @@ fn body_start(bytes: &[u8], start: usize) -> Result<usize, ParseErrorKind> {
     if rest.starts_with(b"\r\n") {
         return Ok(start + 2);
     }
-    memmem::find(rest, b"\r\n\r\n").map(|at| start + at + 4).ok_or(ParseErrorKind::NoEmptyLine)
+    let end = memmem::find(rest, b"\r\n\r\n").map(|at| start + at + 4);
+    end.ok_or_else(|| bare_line_feed(bytes, start, bytes.len()).unwrap_or(ParseErrorKind::NoEmptyLine))
+}
+
+/// The first LF from `start` to `end` that has no CR before it.
+#[cold]
+fn bare_line_feed(bytes: &[u8], start: usize, end: usize) -> Option<ParseErrorKind> {
+    let is_bare = |at: &usize| bytes.get(..*at).is_some_and(|before| !before.ends_with(b"\r"));
+    let at = memchr_iter(b'\n', bytes.get(start..end)?).map(|at| start + at).find(is_bare)?;
+    let line = memchr_iter(b'\n', bytes.get(..at)?).count() + 1;
+    Some(ParseErrorKind::BareLineFeed { line, byte: at + 1 })
 }
 
 /// The length of a header that most are shorter than, in bytes: for a first guess at how many there are.
@@ -186,8 +199,12 @@ fn rows(bytes: &[u8], start: usize, limits: &Limits) -> Result<Section, ParseErr
     let mut rows: Vec<Row> = Vec::with_capacity(guess.min(limits.max_headers));
     let (mut at, mut plain, mut marks) = (start, true, Marks::default());
     while let Some(found) = next_row(bytes, at) {
-        let Ok(Found { row, next, .. }) = found else {
-            return Err(ParseErrorKind::HeaderLine { line: rows.len() + 1 });
+        let Found { row, next, .. } = match found {
+            Ok(found) => found,
+            Err(end) => {
+                let line = rows.len() + 1;
+                return Err(bare_line_feed(bytes, at, end).unwrap_or(ParseErrorKind::HeaderLine { line }));
+            }
         };
         if rows.len() >= limits.max_headers {
             return Err(ParseErrorKind::TooManyHeaders { limit: limits.max_headers });

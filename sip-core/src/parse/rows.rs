@@ -231,7 +231,7 @@ mod tests {
                 text[at] = byte;
                 let end = |is_stop: bool| if is_stop { at } else { text.len() };
                 assert_eq!(next_control::<false>(&text, 0), end(byte < b' '), "{byte} at {at}");
-                assert_eq!(next_control::<true>(&text, 0), end(byte < b' ' || byte > 127), "{byte} at {at}");
+                assert_eq!(next_control::<true>(&text, 0), end(!(b' '..=127).contains(&byte)), "{byte} at {at}");
             }
         }
     }

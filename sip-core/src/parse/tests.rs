@@ -333,10 +333,34 @@ fn what_is_taken_and_should_not_be_is_told_when_asked_and_refused_by_strict_read
     for maddr in ["\"192.0.2.1\"", "[::x]", "a:5060"] {
         check_anomaly(";branch", &format!(";maddr={maddr};branch"), Parameter("maddr"), Some(1));
     }
+    check_anomaly("Max-", "Contact: <sip:a@b>;q=0.123, <sip:a@b>;q=0.1234\r\nMax-", Parameter("q"), Some(2));
     check_anomaly("a84b4c76e66710@", "a84;b4c76@", CallId, Some(5));
     let (header, expected) = (HeaderName::Expires, "a number of seconds");
     let error = crate::HeaderError::Malformed { header, expected, column: Some(1) };
     check_anomaly("Max-", "Expires: soon\r\nMax-", Malformed(error), Some(2));
+    let expected = "an address such as \"Name\" <sip:user@host>";
+    let error = crate::HeaderError::Malformed { header: HeaderName::AlertInfo, expected, column: Some(1) };
+    check_anomaly("Max-", "Alert-Info: <urn:alert:service:normal>, Bellcore-dr1\r\nMax-", Malformed(error), Some(2));
+}
+
+#[test]
+fn a_line_that_ends_in_lf_alone_is_named() {
+    for (text, line) in [
+        (INVITE.replace("\r\n", "\n"), 1),
+        (INVITE.replace("SIP/2.0\r\n", "SIP/2.0\n"), 1),
+        (INVITE.replace("biloxi.com>\r\n", "biloxi.com>\n"), 4),
+        (INVITE.replace(": 4\r\n\r\nbody", ": 4\n\nbody"), 8),
+        (INVITE.replace("\r\n\r\nbody", "\r\n\nbody"), 9),
+        (RINGING.replace("\r\n", "\n"), 1),
+    ] {
+        let bytes = text.as_bytes();
+        let byte =
+            (1..=bytes.len()).find(|at| bytes[..*at].ends_with(b"\n") && !bytes[..*at].ends_with(b"\r\n")).unwrap();
+        let error = parse(&text).unwrap_err();
+        assert_eq!(*error.kind(), ParseErrorKind::BareLineFeed { line, byte }, "{text:?}");
+    }
+    let said = "400 Bad line end: expected CR LF, found LF alone at the end of line 3, byte 111";
+    check("70\r\n", "70\n", said);
 }
 
 #[test]
@@ -364,6 +388,17 @@ fn what_a_receiver_is_told_to_take_is_told_and_taken_by_strict_reading() {
         ("Content-Length: 4\r\n", "", NoContentLength),
         ("body", "body and more", SurplusBytes(9)),
         (";branch=z9hG4bK776asdhds", "", NoBranch),
+        ("@biloxi.com>", "@biloxi.com:5060>", UriComponent("port")),
+        ("@biloxi.com>", "@biloxi.com;M%65thod=BYE>", UriComponent("method")),
+        ("@biloxi.com>", "@biloxi.com;maddr=192.0.2.1>", UriComponent("maddr")),
+        ("@biloxi.com>", "@biloxi.com;ttl=1>", UriComponent("ttl")),
+        ("@atlanta.com>", "@atlanta.com;transport=tcp>", UriComponent("transport")),
+        ("@atlanta.com>", "@atlanta.com;lr>", UriComponent("lr")),
+        ("@atlanta.com>", "@atlanta.com?Subject=a>", UriComponent("headers")),
+        ("bob@biloxi.com SIP", "bob@biloxi.com:5060;transport=tcp;method=INVITE SIP", UriComponent("method")),
+        ("Max-", "Route: <sip:a;lr;maddr=b;transport=tcp>, <sip:b:5060;lr?a=b>\r\nMax-", UriComponent("headers")),
+        ("Max-", "Record-Route: <sip:a;lr;ttl=1>\r\nMax-", UriComponent("ttl")),
+        ("Max-", "Contact: <sip:a@b:5060;ttl=1;method=BYE?a=b>\r\nMax-", UriComponent("method")),
     ] {
         let text = INVITE.replace(from, to);
         let request = Message::parse_strict(Bytes::from(text.clone()), &Limits::default()).expect(&text);

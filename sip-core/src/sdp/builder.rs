@@ -133,9 +133,14 @@ impl MediaBuilder {
         self.format(&payload_type.to_string()).attribute("rtpmap", Some(&value)).note(done)
     }
 
-    /// Gives the parameters of a payload type (RFC 8866 §6.15).
+    /// Gives the parameters of a payload type (RFC 8866 §6.15). None make no line.
     pub fn fmtp(self, payload_type: u8, parameters: &str) -> Self {
-        self.attribute("fmtp", Some(&format!("{payload_type} {parameters}")))
+        let parameters = parameters.trim_matches([' ', '\t']);
+        match parameters {
+            _ if payload_type > 127 => self.note(Err(SdpError::Unwritable { key: 'a' })),
+            "" => self,
+            parameters => self.attribute("fmtp", Some(&format!("{payload_type} {parameters}"))),
+        }
     }
 
     /// Says how much audio is wanted in one packet, as [`Ptime`] has it.
@@ -165,7 +170,7 @@ impl MediaBuilder {
     ///
     /// # Errors
     /// [`SdpError::Unwritable`]: some text would break its line, an `rtpmap` would not read as one (a payload type over 127, an encoding that is
-    /// no token, no clock, no channels), or there is no format.
+    /// no token, no clock, no channels), an `fmtp` has such a payload type, an attribute has an empty value, or there is no format.
     pub fn build(self) -> Result<MediaDescription, SdpError> {
         match self.error {
             Some(error) => Err(error),

@@ -154,8 +154,8 @@ pub enum SdpError {
     /// A line that must be there is not.
     #[error("session description has no {0}= line")]
     Missing(char),
-    /// Text to be put in a description has a line end or NUL in it, or a space where none may be.
-    #[error("text for a {key}= line has a character that would break the line")]
+    /// Text to be put in a description has a line end or NUL in it, or a space where none may be, or is none where some must be.
+    #[error("text for a {key}= line is missing, or has a character that would break the line")]
     Unwritable {
         /// The letter before the `=`.
         key: char,

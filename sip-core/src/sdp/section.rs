@@ -178,7 +178,8 @@ impl Section {
 
 fn attribute_line(name: &str, value: Option<&str>) -> Result<Line, SdpError> {
     let breaks = |text: &str| text.contains(['\r', '\n', '\0']);
-    if name.is_empty() || name.contains([' ', ':']) || breaks(name) || value.is_some_and(breaks) {
+    let is_none = |value: &str| value.is_empty() || breaks(value); // RFC 8866 §9: `byte-string`
+    if name.is_empty() || name.contains([' ', ':']) || breaks(name) || value.is_some_and(is_none) {
         return Err(SdpError::Unwritable { key: 'a' });
     }
     Ok(match value {

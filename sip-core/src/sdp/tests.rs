@@ -248,6 +248,7 @@ fn nothing_that_would_break_a_line_gets_into_a_description() {
     let mut media = audio("");
     assert_eq!(media.push_attribute("x", Some("a\r\nm=video 1 RTP/AVP 31")), Err(SdpError::Unwritable { key: 'a' }));
     assert_eq!(media.set_attribute("x y", None), Err(SdpError::Unwritable { key: 'a' }));
+    assert_eq!(media.set_attribute("x", Some("")), Err(SdpError::Unwritable { key: 'a' }));
     let bad = MediaDescription::builder("audio", 1, "RTP/AVP").rtpmap(0, "PCMU\n", 8_000, 1).build();
     assert_eq!(bad, Err(SdpError::Unwritable { key: 'a' }));
     assert_eq!(
@@ -277,6 +278,12 @@ fn a_fresh_stream_says_of_its_formats_only_what_can_be_read() {
         let built = stream().rtpmap(payload_type, encoding, clock, channels).build();
         assert_eq!(built, Err(SdpError::Unwritable { key: 'a' }), "{payload_type} {encoding:?}/{clock}/{channels}");
     }
+    for (payload_type, parameters) in [(128, "a=1"), (96, "a\r\nb")] {
+        let built = stream().rtpmap(96, "opus", 48_000, 2).fmtp(payload_type, parameters).build();
+        assert_eq!(built, Err(SdpError::Unwritable { key: 'a' }), "{payload_type} {parameters:?}");
+    }
+    let built = stream().rtpmap(96, "opus", 48_000, 2).fmtp(96, "").fmtp(96, " ").build().unwrap();
+    assert_eq!(built.attributes().filter(|attribute| attribute.name == "fmtp").count(), 0);
     let built = stream().rtpmap(127, "x", 1, 2).ptime(Duration::from_micros(2_500)).build().unwrap();
     assert_eq!(built.rtpmap(127), Some(RtpMap { encoding: "x".into(), clock_rate: 1, channels: 2 }));
     assert_eq!(built.ptime(), Some(Duration::from_micros(2_500)));

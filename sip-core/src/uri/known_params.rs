@@ -2,9 +2,10 @@
 
 use alloc::borrow::Cow;
 use core::fmt;
+use core::str::FromStr;
 
 use super::{SipUri, escape};
-use crate::{ByteStr, Host, Method, StatusCode};
+use crate::{ByteStr, Host, InvalidText, Method, StatusCode, grammar};
 
 /// What is to carry requests to a SIP URI: its `transport` parameter (RFC 3261 §19.1.1).
 ///
@@ -59,6 +60,15 @@ impl TransportParam {
 impl fmt::Display for TransportParam {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for TransportParam {
+    type Err = InvalidText;
+
+    /// Reads a token (RFC 3261 §25.1: `transport-param`), in any case.
+    fn from_str(name: &str) -> Result<Self, InvalidText> {
+        if grammar::is_token(name) { Ok(TransportParam::new(name)) } else { Err(InvalidText::Transport) }
     }
 }
 
@@ -133,8 +143,7 @@ impl SipUri {
     /// The method of a request that is made from the URI: `method` (RFC 3261 §19.1.5). `None` if it is no token.
     #[must_use]
     pub fn method(&self) -> Option<Method> {
-        let method = self.param_value("method")?;
-        crate::grammar::is_token(&method).then(|| method.parse().ok())?
+        self.param_value("method")?.parse().ok()
     }
 
     /// Whether it takes messages compressed with `SigComp`: `comp=sigcomp` (RFC 3486).
@@ -164,9 +173,7 @@ impl SipUri {
     /// Why a call is sent to voicemail: `cause`, as 486 for busy (RFC 4458 §2.2).
     #[must_use]
     pub fn cause(&self) -> Option<StatusCode> {
-        let cause = self.param_value("cause")?;
-        let is_code = cause.len() == 3 && cause.bytes().all(|digit| digit.is_ascii_digit());
-        is_code.then(|| cause.parse().ok().and_then(StatusCode::new))?
+        self.param_value("cause")?.parse().ok()
     }
 }
 
@@ -191,6 +198,10 @@ mod tests {
         assert_eq!(uri("sip:b@c;transport=TLS-SCTP").transport(), Some(TransportParam::Other("tls-sctp".into())));
         assert_eq!(uri("sip:b@c;transport=").transport(), None);
         assert_eq!(uri("sip:b@c;transport=X").transport().unwrap().to_string(), "x");
+        assert_eq!(
+            ("Tls".parse(), "a b".parse::<TransportParam>()),
+            (Ok(TransportParam::Tls), Err(InvalidText::Transport))
+        );
         assert_eq!(uri("sip:b@c;method=REGISTER").method(), Some(Method::Register));
         assert_eq!(uri("sip:b@c;method=%0D%0A").method(), None);
         assert_eq!((uri("sip:b@c;ttl=256").ttl(), uri("sip:b@c;ttl=+1").ttl()), (None, None));

@@ -18,7 +18,7 @@ pub use address_of_record::AddressOfRecord;
 pub use known_params::{Gruu, TransportParam};
 pub use tel::{PhoneContext, TelUri};
 
-pub(crate) use part::{UriPart, deviations};
+pub(crate) use part::UriPart;
 
 use crate::class::{LENIENT_USER, OPAQUE, URI_PARAM, USER};
 use crate::grammar::MAX_PARAMS;

@@ -85,6 +85,21 @@ impl<'a> UriPart<'a> {
         }
     }
 
+    /// Tells which of these components a SIP URI has: `port`, `headers`, or a parameter by its name, however that is escaped.
+    pub(crate) fn components(&self, among: &[&'static str], report: &mut impl FnMut(&'static str)) {
+        let UriPart::Sip(uri) = self else { return };
+        let has_param = |wanted: &str| {
+            let names = uri.params.text.split(';').skip(1).map(|param| param.split('=').next().unwrap_or(param));
+            names.into_iter().any(|name| escape::is_named(name, wanted))
+        };
+        let has = |component: &str| match component {
+            "port" => uri.port.is_some(),
+            "headers" => uri.headers.is_some(),
+            name => has_param(name),
+        };
+        among.iter().filter(|component| has(component)).for_each(|component| report(component));
+    }
+
     /// The URI, sharing the memory of `whole`.
     pub(crate) fn to_uri(self, whole: &ByteStr) -> Uri {
         match self {
@@ -165,13 +180,6 @@ impl SipUri {
             }
         }
         Some(())
-    }
-}
-
-/// Tells what a URI has that it should not; nothing of what is none.
-pub(crate) fn deviations(uri: &str, report: &mut impl FnMut(Deviation)) {
-    if let Ok(uri) = UriPart::read(uri) {
-        uri.deviations(report);
     }
 }
 

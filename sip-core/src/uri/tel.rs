@@ -24,7 +24,7 @@ use crate::{ByteStr, Host, Params};
 /// assert_eq!(tel.phone_context(), Some(PhoneContext::Prefix("+1-914-555")));
 /// assert!(tel.equivalent(&"tel:8631234;phone-context=+1914555".parse()?));
 ///
-/// let sip = TelUri::global("+1-201-555-0123")?.to_sip(Host::parse("gateway.com").unwrap());
+/// let sip = TelUri::global("+1-201-555-0123")?.to_sip("gateway.com".parse()?);
 /// assert_eq!(sip.to_string(), "sip:+1-201-555-0123@gateway.com;user=phone");
 /// # Ok::<(), blether_sip_core::UriError>(())
 /// ```

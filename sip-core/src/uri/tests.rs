@@ -100,7 +100,7 @@ fn what_is_taken_and_should_not_be_there_is_told() {
     #[track_caller]
     fn check(text: &str, expected: &[Deviation]) {
         let mut found = Vec::new();
-        deviations(text, &mut |deviation| found.push(deviation));
+        UriPart::read(text).unwrap().deviations(&mut |deviation| found.push(deviation));
         assert_eq!(found, expected, "{text}");
     }
     check("tel:+1-201-555-0123;isub=a@b?c=d,e", &[]);
@@ -191,7 +191,7 @@ fn uris_are_equivalent_as_rfc_3261_section_19_1_4_says() {
 fn an_address_of_record_is_the_same_however_it_is_spelt() {
     #[track_caller]
     fn check(text: &str, expected: Option<&str>) {
-        assert_eq!(AddressOfRecord::from_uri(&uri(text)).map(|aor| aor.to_string()).as_deref(), expected);
+        assert_eq!(AddressOfRecord::from_uri(&uri(text)).ok().map(|aor| aor.to_string()).as_deref(), expected);
     }
     check("sip:alice@atlanta.com", Some("sip:alice@atlanta.com"));
     check("sips:%61lice:pw@AtLanTa.CoM.:5070;user=phone?a=b", Some("sip:alice@atlanta.com"));

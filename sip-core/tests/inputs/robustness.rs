@@ -112,7 +112,7 @@ fn params() -> impl Strategy<Value = Params> {
 fn host() -> impl Strategy<Value = Host> {
     prop_oneof![
         any::<std::net::IpAddr>().prop_map(Host::from),
-        "[a-z][a-z0-9-]{0,9}(\\.[a-z][a-z0-9-]{0,9}){0,3}".prop_map(|name| Host::parse(&name).unwrap()),
+        "[a-z][a-z0-9-]{0,9}(\\.[a-z][a-z0-9-]{0,9}){0,3}".prop_map(|name| name.parse::<Host>().unwrap()),
         any::<String>().prop_map(|name| Host::Name(name.as_str().into())),
     ]
 }
@@ -500,7 +500,7 @@ proptest! {
             prop_assert_eq!(request.body(), &body);
             request.headers_mut().set(Reason::sip(StatusCode::OK, &value));
             let refused = request.headers_mut().push_raw(&HeaderName::Subject, &value).is_err();
-            prop_assert_eq!(refused, value.contains(['\r', '\n', '\0']));
+            prop_assert_eq!(refused, value.contains(|c: char| c.is_ascii_control() && c != '\t'));
             request.set_body(&name, Bytes::new());
             same(&request)?;
             let response = Response::to_request(&request, StatusCode::OK).reason(&value).to_tag(&name).raw(&name, &value).build();

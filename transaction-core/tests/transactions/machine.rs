@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use blether_sip_core::{Host, Method, Request, Response, StatusCode, Uri, Via};
+use blether_sip_core::{Method, Request, Response, StatusCode, Uri, Via};
 use blether_testkit::SimulatedNetwork;
 use blether_transaction_core::{
     ClientEvent, InviteClientTransaction, InviteServerTransaction, NonInviteClientTransaction,
@@ -15,7 +15,7 @@ pub(crate) const BOTH: [Reliability; 2] = [Reliability::Unreliable, Reliability:
 pub(crate) fn request(method: Method) -> Request {
     let uri: Uri = "sip:bob@192.0.2.2".parse().unwrap();
     Request::builder(method, uri)
-        .via(Via::new("UDP", Host::parse("192.0.2.1").unwrap(), Some(5060), "z9hG4bK776"))
+        .via(Via::new("UDP", "192.0.2.1".parse().unwrap(), Some(5060), "z9hG4bK776"))
         .from("<sip:alice@192.0.2.1>;tag=a".parse().unwrap())
         .to("<sip:bob@192.0.2.2>".parse().unwrap())
         .call_id("1@192.0.2.1")

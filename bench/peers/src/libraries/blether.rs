@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use blether_sip_core::sdp::SessionDescription;
 use blether_sip_core::{
-    Allow, Authorization, ByteStr, Contact, ContentType, Expires, HeaderName, Headers, Host, Limits, MaxForwards,
+    Allow, Authorization, ByteStr, Contact, ContentType, Expires, HeaderName, Headers, Limits, MaxForwards,
     Message, Method, NameAddr, ParseError, RecordRoute, Request, Require, Response, Route, Supported, Uri, UserAgent,
     Via,
 };
@@ -69,7 +69,7 @@ impl Library for Ours {
                 Some(Box::new(move || drop(black_box(black_box(&parts).build().to_bytes()))))
             }
             (Operation::Forward, Message::Request(request)) => {
-                let via = Via::new("UDP", Host::parse("192.0.2.9")?, Some(5060), "z9hG4bKabcdef0123456789");
+                let via = Via::new("UDP", "192.0.2.9".parse().ok()?, Some(5060), "z9hG4bKabcdef0123456789");
                 let route: NameAddr = "<sip:192.0.2.9:5060;lr>".parse().ok()?;
                 let hops = request.max_forwards()?.checked_sub(1)?;
                 Some(Box::new(move || {

@@ -1,7 +1,5 @@
 use std::time::SystemTime;
 
-use blether_sip_core::Host;
-
 use super::*;
 
 type Answers = Vec<(&'static str, Written)>;
@@ -9,7 +7,7 @@ type Answers = Vec<(&'static str, Written)>;
 const MS: Duration = Duration::from_millis(1);
 
 fn aor(user: &str) -> AddressOfRecord {
-    AddressOfRecord::new(user, Host::parse("blether.example").unwrap()).unwrap()
+    AddressOfRecord::new(user, "blether.example".parse().unwrap()).unwrap()
 }
 
 fn cdr(number: i64) -> Arc<Cdr> {

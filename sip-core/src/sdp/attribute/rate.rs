@@ -12,10 +12,15 @@ macro_rules! rate {
         pub struct $type(ByteStr);
 
         impl $type {
-            /// So many a second; `None` if it is less than a millionth or more than a thousand million.
-            #[must_use]
-            pub fn new(per_second: f64) -> Option<Self> {
-                (0.000_001..=1e9).contains(&per_second).then(|| $type(per_second.to_string().into()))
+            /// So many a second.
+            ///
+            /// # Errors
+            /// [`SdpError::BadAttribute`] if it is less than a millionth or more than a thousand million.
+            pub fn new(per_second: f64) -> Result<Self, SdpError> {
+                let expected = "a rate from a millionth to a thousand million a second";
+                let is_rate = (0.000_001..=1e9).contains(&per_second);
+                let rate = is_rate.then(|| $type(per_second.to_string().into()));
+                rate.ok_or(SdpError::BadAttribute { name: $name, expected })
             }
 
             /// How many a second.
@@ -82,7 +87,13 @@ mod tests {
         refused::<Framerate>(&["", "0", "0.0", "1.", ".5", "1e3", "-1", "nan", "1.5.2"]);
         assert_eq!(Framerate::new(0.000_001).unwrap().to_string(), "0.000001");
         for bad in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e12] {
-            assert_eq!(MaxPacketRate::new(bad), None);
+            assert_eq!(
+                MaxPacketRate::new(bad),
+                Err(SdpError::BadAttribute {
+                    name: "maxprate",
+                    expected: "a rate from a millionth to a thousand million a second"
+                })
+            );
         }
     }
 }

@@ -138,8 +138,9 @@ cases! { "rfc4475"
         },
     };
     /// §3.1.1.7: long values in header fields. The topmost Via has no branch, which RFC 3261 §8.1.1.7 asks for; yet the RFC calls the request
-    /// well-formed, since the grammar lets the branch be absent for the sake of RFC 2543 (RFC 3261 §20.42).
-    longreq "longreq.dat": Octets { len: 3515, nul: 0, eight_bit: 0 }, Strict::TakesWith(&[AnomalyKind::NoBranch]), Takes {
+    /// well-formed, since the grammar lets the branch be absent for the sake of RFC 2543 (RFC 3261 §20.42). Nor does the port in the To make it
+    /// invalid, which RFC 3261 §19.1.1 does not allow there and wants to be ignored.
+    longreq "longreq.dat": Octets { len: 3515, nul: 0, eight_bit: 0 }, Strict::TakesWith(&[AnomalyKind::UriComponent("port"), AnomalyKind::NoBranch]), Takes {
         user_agent: "takes it",
         proxy: "sends it on",
         reads: |message| {

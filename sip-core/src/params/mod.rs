@@ -1,13 +1,13 @@
+mod text;
+
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::fmt;
 use core::hash::{Hash, Hasher};
-use core::ops::Range;
+use core::str::FromStr;
 
-use memchr::memchr;
-
-use crate::class::{self, PARAM_NAME, PARAM_VALUE};
-use crate::{ByteStr, grammar};
+use self::text::{Entries, Entry, find_in};
+use crate::{ByteStr, InvalidText, class, grammar};
 
 /// The parameters of a URI or a header value, in order: `;name` or `;name=value` (RFC 3261 §7.3.1, §19.1.1).
 ///
@@ -43,98 +43,6 @@ struct Param {
     quoted: bool,
 }
 
-/// One parameter: what `Param` holds, where it stands.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-struct Entry<'a> {
-    name: &'a str,
-    value: Option<&'a str>,
-    quoted: bool,
-}
-
-impl Entry<'_> {
-    #[inline]
-    fn is(&self, name: &str) -> bool {
-        self.name.len() == name.len() && self.name.eq_ignore_ascii_case(name)
-    }
-}
-
-/// The parameters one after the other, wherever they stand.
-enum Entries<'a> {
-    Text(&'a str),
-    List(core::slice::Iter<'a, Param>),
-}
-
-impl<'a> Iterator for Entries<'a> {
-    type Item = Entry<'a>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Entry<'a>> {
-        match self {
-            Entries::Text(rest) => {
-                let (entry, after) = cut(rest)?;
-                *rest = after;
-                Some(entry)
-            }
-            Entries::List(list) => {
-                let Param { name, value, quoted } = list.next()?;
-                Some(Entry { name, value: value.as_deref(), quoted: *quoted })
-            }
-        }
-    }
-}
-
-/// Where the parts of a parameter stand.
-struct Places {
-    name: Range<usize>,
-    value: Option<Range<usize>>,
-    quoted: bool,
-    /// Where what follows it starts.
-    next: usize,
-}
-
-/// The first parameter from `at` on of a text that was read before.
-#[inline]
-fn cut_at(text: &[u8], at: usize) -> Option<Places> {
-    let at = class::skip_wsp_at(text, at);
-    if text.get(at) != Some(&b';') {
-        return None;
-    }
-    let start = class::skip_wsp_at(text, at + 1);
-    let end = class::skip(text, start, PARAM_NAME);
-    let name = start..end;
-    let equals = class::skip_wsp_at(text, end);
-    if text.get(equals) != Some(&b'=') {
-        return Some(Places { name, value: None, quoted: false, next: end });
-    }
-    let start = class::skip_wsp_at(text, equals + 1);
-    if text.get(start) == Some(&b'"') {
-        let end = start + 1 + memchr(b'"', text.get(start + 1..)?)?;
-        return Some(Places { name, value: Some(start + 1..end), quoted: true, next: end + 1 });
-    }
-    let end = class::skip(text, start, PARAM_VALUE);
-    Some(Places { name, value: Some(start..end).filter(|value| !value.is_empty()), quoted: false, next: end })
-}
-
-/// The first parameter of a text that was read before, and what follows it.
-#[inline]
-fn cut(text: &str) -> Option<(Entry<'_>, &str)> {
-    let Places { name, value, quoted, next } = cut_at(text.as_bytes(), 0)?;
-    let value = value.and_then(|value| text.get(value));
-    Some((Entry { name: text.get(name)?, value, quoted }, text.get(next..)?))
-}
-
-/// The first parameter `name` of a text that was read before.
-fn find_in<'a>(text: &'a [u8], name: &str) -> Option<Option<&'a str>> {
-    let mut at = 0;
-    while let Some(Places { name: found, value, next, .. }) = cut_at(text, at) {
-        if text.get(found).is_some_and(|found| found.eq_ignore_ascii_case(name.as_bytes())) {
-            return Some(value.and_then(|value| core::str::from_utf8(text.get(value)?).ok()));
-        }
-        at = next;
-    }
-    None
-}
-
 impl Params {
     /// No parameters.
     #[must_use]
@@ -152,6 +60,11 @@ impl Params {
             Repr::Text(text) => Entries::Text(text),
             Repr::List(list) => Entries::List(list.iter()),
         }
+    }
+
+    /// What makes two lists of parameters equal: that they are written the same.
+    fn compared(&self) -> impl Iterator<Item = (&str, Option<&str>, bool)> {
+        self.entries().map(|entry| (entry.name, entry.value, entry.is_quoted()))
     }
 
     /// Changes the parameters as a list.
@@ -312,12 +225,12 @@ impl Params {
     /// [`Params::write`] but for the names that the header has fields for.
     pub(crate) fn write_without(&self, out: &mut alloc::string::String, fields: &[&str]) {
         let others = |entry: &Entry<'_>| !fields.iter().any(|field| entry.is(field));
-        for Entry { name, value, quoted } in self.entries().filter(others) {
+        for entry in self.entries().filter(others) {
             out.push(';');
-            grammar::write_token(out, name, "x");
-            let Some(value) = value else { continue };
+            grammar::write_token(out, entry.name, "x");
+            let Some(value) = entry.value else { continue };
             out.push('=');
-            if quoted || value.is_empty() || !class::all(value.as_bytes(), class::BARE_VALUE) {
+            if entry.is_quoted() {
                 grammar::write_quoted(out, value);
             } else {
                 out.push_str(value);
@@ -334,7 +247,7 @@ impl Default for Params {
 
 impl PartialEq for Params {
     fn eq(&self, other: &Self) -> bool {
-        self.entries().eq(other.entries())
+        self.compared().eq(other.compared())
     }
 }
 
@@ -342,7 +255,7 @@ impl Eq for Params {}
 
 impl Hash for Params {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        for entry in self.entries() {
+        for entry in self.compared() {
             entry.hash(state);
         }
         state.write_u8(u8::MAX); // no entry starts with it
@@ -357,7 +270,7 @@ impl PartialOrd for Params {
 
 impl Ord for Params {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.entries().cmp(other.entries())
+        self.compared().cmp(other.compared())
     }
 }
 
@@ -375,75 +288,18 @@ impl fmt::Display for Params {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+impl FromStr for Params {
+    type Err = InvalidText;
 
-    fn params(text: &str) -> Params {
+    /// Reads parameters as they stand in a header, from their first semicolon on; none of an empty text.
+    fn from_str(text: &str) -> Result<Self, InvalidText> {
         let text = ByteStr::from(text);
-        grammar::params(&text, &text).unwrap().1
-    }
-
-    #[test]
-    fn names_are_compared_without_case() {
-        let read = params(";Expires=3600 ; LR;x=\"a b\"");
-        assert_eq!(read.value("expires"), Some("3600"));
-        assert_eq!(read.get("lr"), Some(None));
-        assert_eq!((read.value("lr"), read.has("lr")), (None, true));
-        assert_eq!(read.value("X"), Some("a b"));
-        assert_eq!(read.get("y"), None);
-    }
-
-    #[test]
-    fn setting_a_parameter_keeps_its_place_and_leaves_one() {
-        let mut edited = params(";a=1;b=2;A=3;c");
-        edited.set("a", Some("9"));
-        assert_eq!(edited.to_string(), ";a=9;b=2;c");
-        edited.set("d", None);
-        assert!(edited.remove("B"));
-        assert!(!edited.remove("b"));
-        assert_eq!(edited.to_string(), ";a=9;c;d");
-    }
-
-    #[test]
-    fn a_parameter_is_the_same_in_a_text_and_in_a_list() {
-        let mut set = Params::new();
-        for (name, value) in
-            [("branch", Some("z9hG4bK1")), ("rport", None), ("x", Some("a@b/c=")), ("y", Some("t\u{e9}l"))]
-        {
-            set.set(name, value);
+        match grammar::params(&text, &text) {
+            Ok((rest, params)) if class::skip_wsp(rest).is_empty() => Ok(params),
+            _ => Err(InvalidText::Params),
         }
-        let read = params(";branch=z9hG4bK1 ; rport;x=a@b/c=;y=\"t\u{e9}l\"");
-        assert_eq!(set.to_string(), ";branch=z9hG4bK1;rport;x=a@b/c=;y=\"t\u{e9}l\"");
-        assert!(set.iter().eq(read.iter()) && set.len() == 4);
-        set.set("RPORT", Some("5060"));
-        set.set("branch", Some("a;b"));
-        assert_eq!(set.to_string(), ";branch=\"a;b\";RPORT=5060;x=a@b/c=;y=\"t\u{e9}l\"");
-    }
-
-    #[test]
-    fn a_value_that_is_not_one_word_is_quoted() {
-        let mut written = Params::new();
-        written.set("text", Some("say \"hi\"; go\r\n"));
-        written.set("empty", Some(""));
-        written.set("b ad", None);
-        assert_eq!(written.to_string(), ";text=\"say \\\"hi\\\"; go  \";empty=\"\";bad");
-    }
-
-    #[test]
-    fn a_parameter_with_a_field_of_its_own_is_taken_out() {
-        let mut taken = params(";a=1;q=\"2\";b;Q=3");
-        let (before, q, behind) = taken.split_at("Q").unwrap();
-        assert_eq!((before.to_string(), q.as_deref(), behind.to_string()), (";a=1".into(), Some("2"), ";b;Q=3".into()));
-        assert_eq!(
-            (taken.take("q"), taken.take("q"), taken.to_string()),
-            (Some(Some("2".into())), None, ";a=1;b".into())
-        );
-        assert_eq!((taken.take("b"), taken.split_at("b")), (Some(None), None));
-    }
-
-    #[test]
-    fn quotes_that_stood_there_are_kept() {
-        assert_eq!(params(";a=\"b\";c=d").to_string(), ";a=\"b\";c=d");
     }
 }
+
+#[cfg(test)]
+mod tests;

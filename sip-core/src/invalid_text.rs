@@ -12,6 +12,9 @@ pub enum InvalidText {
     /// No [`Method`](crate::Method): that is a token (RFC 3261 §25.1).
     #[error("expected a method: a word of letters, digits and -.!%*_+`'~")]
     Method,
+    /// No [`HeaderName`](crate::HeaderName): that is a token (RFC 3261 §25.1).
+    #[error("expected a header name: a word of letters, digits and -.!%*_+`'~")]
+    HeaderName,
     /// No [`StatusCode`](crate::StatusCode): three digits (RFC 3261 §7.2).
     #[error("expected a status code from 100 to 699")]
     StatusCode,

@@ -4,7 +4,7 @@ use core::fmt;
 use core::hash::{Hash, Hasher};
 use core::str::FromStr;
 
-use crate::grammar;
+use crate::{InvalidText, grammar};
 
 pub use known::HeaderName;
 use known::{BY_CODE, NAMES, Number, WRITTEN};
@@ -212,8 +212,7 @@ fn find(slot: usize, is_wanted: impl Fn(&Key) -> bool) -> Code {
 
 impl HeaderName {
     /// The name of a header, long or compact, in any case; `None` if `name` is no token.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<HeaderName> {
+    pub(crate) fn parse(name: &str) -> Option<HeaderName> {
         HeaderName::known(name).or_else(|| grammar::is_token(name).then(|| HeaderName::Extension(name.into())))
     }
 
@@ -230,16 +229,11 @@ impl HeaderName {
     }
 }
 
-/// The name is no token (RFC 3261 §25.1), or empty.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a header name has only letters, digits and -.!%*_+`'~")]
-pub struct InvalidHeaderName;
-
 impl FromStr for HeaderName {
-    type Err = InvalidHeaderName;
+    type Err = InvalidText;
 
-    fn from_str(name: &str) -> Result<Self, InvalidHeaderName> {
-        HeaderName::parse(name).ok_or(InvalidHeaderName)
+    fn from_str(name: &str) -> Result<Self, InvalidText> {
+        HeaderName::parse(name).ok_or(InvalidText::HeaderName)
     }
 }
 

@@ -52,7 +52,8 @@ impl fmt::Display for Foreign {
         let mut line = String::from(&*self.scheme);
         line.push(' ');
         grammar::write_text(&mut line, &self.rest);
-        f.write_str(&line)
+        // Control characters beyond ASCII have become spaces.
+        f.write_str(crate::class::trim_wsp(&line))
     }
 }
 

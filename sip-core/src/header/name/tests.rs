@@ -68,7 +68,7 @@ fn an_unknown_name_is_kept_and_compared_without_case() {
 #[test]
 fn what_is_no_token_is_no_name() {
     for name in ["", "a b", "a:b", "a\r\nb", "\u{e9}"] {
-        assert_eq!(name.parse::<HeaderName>(), Err(InvalidHeaderName), "{name:?}");
+        assert_eq!(name.parse::<HeaderName>(), Err(InvalidText::HeaderName), "{name:?}");
     }
 }
 

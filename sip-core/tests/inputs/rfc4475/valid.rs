@@ -31,7 +31,7 @@ cases! { "rfc4475"
                 ("UDP", "192.168.255.111".to_owned(), Some("z9hG4bK30239")),
             ]);
             assert_eq!(request.headers().raw(&HeaderName::Subject), Some(""));
-            let raw = |name: &str| request.headers().raw(&HeaderName::parse(name).unwrap()).unwrap();
+            let raw = |name: &str| request.headers().raw(&name.parse::<HeaderName>().unwrap()).unwrap();
             assert_eq!(raw("NewFangledHeader"), "newfangled value continued newfangled value");
             assert_eq!(raw("UnknownHeaderWithUnusualValue"), ";;,,;;,;");
             let Route(route) = request.headers().get().unwrap().unwrap();
@@ -70,7 +70,7 @@ cases! { "rfc4475"
             assert_eq!(request.from().tag(), Some("_token~1'+`*%!-."));
             assert_eq!(request.call_id().as_str(), r#"intmeth.word%ZK-!.*_+'@word`~)(><:\/"][?}{"#);
             assert_eq!((request.cseq().number, request.max_forwards()), (139_122_385, Some(255)));
-            let extension = HeaderName::parse("extensionHeader-!.%*+_`'~").unwrap();
+            let extension = "extensionHeader-!.%*+_`'~".parse::<HeaderName>().unwrap();
             assert_eq!(request.headers().raw(&extension), Some("\u{feff}大停電"));
         },
     };
@@ -123,7 +123,7 @@ cases! { "rfc4475"
             assert_eq!(request.from().display_name.as_deref(), Some("%Z%45"));
             assert_eq!(request.via().branch(), Some("z9hG4bK209%fzsnel234"));
             assert_eq!(request.headers().all::<Contact>().unwrap().len(), 2);
-            let other = HeaderName::parse("C%6Fntact").unwrap();
+            let other = "C%6Fntact".parse::<HeaderName>().unwrap();
             assert_eq!(request.headers().raw(&other), Some("<sip:alias2@host2.example.com>"));
         },
     };
@@ -171,7 +171,7 @@ cases! { "rfc4475"
             let long = "Long".repeat(20);
             let low = long.to_lowercase();
             let unknown = format!("unknown-{low}-value; unknown-{low}-parameter-name = unknown-{low}-parameter-value");
-            assert_eq!(request.headers().raw(&HeaderName::parse(&format!("Unknown-{long}-Name")).unwrap()), Some(unknown.as_str()));
+            assert_eq!(request.headers().raw(&format!("Unknown-{long}-Name").parse::<HeaderName>().unwrap()), Some(unknown.as_str()));
         },
     };
     /// §3.1.1.8: octets behind the message in its datagram, which are noise even though they look like an INVITE. The message is valid.

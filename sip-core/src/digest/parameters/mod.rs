@@ -49,11 +49,13 @@ pub(super) struct Foreign {
 
 impl fmt::Display for Foreign {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut line = String::from(&*self.scheme);
-        line.push(' ');
-        grammar::write_text(&mut line, &self.rest);
+        let mut rest = String::new();
+        grammar::write_text(&mut rest, &self.rest);
         // Control characters beyond ASCII have become spaces.
-        f.write_str(crate::class::trim_wsp(&line))
+        match crate::class::trim_wsp(&rest) {
+            "" => f.write_str(&self.scheme),
+            rest => write!(f, "{} {rest}", self.scheme),
+        }
     }
 }
 

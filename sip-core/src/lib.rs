@@ -18,8 +18,9 @@
 //! Input that is no message is a [`ParseError`]. It has the status and can write the answer, or says that there is
 //! none to give. [`Limits`] bound what a stranger can make us do; time and memory are linear in the length of the input.
 //!
-//! Builders and setters do not make an invalid message: what a field holds is escaped, quoted or taken out when it is
-//! written, and whatever must be there is there. An `Err` changes nothing, and the value can be used on.
+//! Builders and setters do not make a message that would not be read: what a field holds is escaped, quoted or taken out when
+//! it is written, and whatever must be there is there. `build_strict` makes none that is invalid. An `Err` changes nothing, and
+//! the value can be used on.
 //!
 //! # Example
 //!

@@ -14,7 +14,7 @@ use nom::error::{ErrorKind, ParseError};
 
 pub(crate) use deviation::Deviation;
 pub(crate) use list::{list, next_comma, tokens, write_list};
-pub(crate) use params::{MAX_PARAMS, ParamsPart, param_value, params, params_part};
+pub(crate) use params::{MAX_PARAMS, ParamCount, ParamsPart, param_value, params, params_part};
 pub(crate) use quoted::{has_bad_pair, quoted_string, unquote, unquoted, write_quoted};
 pub(crate) use token::{
     delta_seconds, host_port_part, is_token, is_token_char, is_wsp, lws, number, separator, sws, token,

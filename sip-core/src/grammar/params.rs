@@ -9,6 +9,31 @@ use crate::{ByteStr, Params};
 /// The most parameters of one URI or header value: keeps every search among them cheap.
 pub(crate) const MAX_PARAMS: usize = 64;
 
+/// Parameters that whoever answers a request or passes it on has to add (RFC 3261 §8.2.6.2, §18.2.1, RFC 3581 §4): the first of each is not
+/// counted, so that there is room for it in what was received.
+const ADDED: [&str; 3] = ["tag", "received", "rport"];
+
+/// Counts parameters as [`MAX_PARAMS`] does.
+#[derive(Default)]
+pub(crate) struct ParamCount {
+    count: usize,
+    /// Those of [`ADDED`] that were there, a bit each.
+    added: u8,
+}
+
+impl ParamCount {
+    /// Counts one more. Whether there may be so many.
+    #[inline]
+    pub(crate) fn add(&mut self, name: &str) -> bool {
+        let added = ADDED.iter().position(|added| name.len() == added.len() && name.eq_ignore_ascii_case(added));
+        let bit = added.map_or(0, |at| 1 << at);
+        let is_counted = bit == 0 || self.added & bit != 0;
+        self.added |= bit;
+        self.count += usize::from(is_counted);
+        self.count <= MAX_PARAMS
+    }
+}
+
 /// Parameters where they stand.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct ParamsPart<'a> {
@@ -118,16 +143,15 @@ pub(crate) fn param_value<'a>(params: &'a str, name: &str) -> Option<&'a str> {
 /// `*( SEMI generic-param )`, read and checked but not made into values. What follows them starts with no `;`.
 #[inline]
 pub(crate) fn params_part(input: &str) -> Parsed<'_, ParamsPart<'_>> {
-    let (mut rest, mut count, mut escaped) = (input, 0, false);
+    let (mut rest, mut count, mut escaped) = (input, ParamCount::default(), false);
     while skip_wsp(rest).starts_with(';') {
-        let Some((_, value, after)) = param(rest) else { return stop(rest) };
-        if count == MAX_PARAMS {
+        let Some((name, value, after)) = param(rest) else { return stop(rest) };
+        if !count.add(name) {
             return stop(rest);
         }
         if let Some(Value::Quoted(content)) = value {
             escaped |= memchr(b'\\', content.as_bytes()).is_some();
         }
-        count += 1;
         rest = after;
     }
     let text = input.get(..input.len() - rest.len()).unwrap_or_default();
@@ -149,5 +173,12 @@ mod tests {
         let text = |count| ByteStr::from(";a=1".repeat(count));
         assert!(params(&text(MAX_PARAMS), &text(MAX_PARAMS)).is_ok());
         assert!(params(&text(MAX_PARAMS + 1), &text(MAX_PARAMS + 1)).is_err());
+        let full = ";a=1".repeat(MAX_PARAMS);
+        for (added, is_read) in [(";TAG=1;rport;received=::1", true), (";tag=1;tag=2", false), (";rport;a", false)] {
+            for text in [format!("{full}{added}"), format!("{added}{full}")] {
+                let text = ByteStr::from(text);
+                assert_eq!(params(&text, &text).is_ok(), is_read, "{added}");
+            }
+        }
     }
 }

@@ -2,7 +2,7 @@ use core::ops::Deref;
 
 use super::inner::{Core, is_mandatory};
 use crate::header::check_readable;
-use crate::headers::check;
+use crate::headers::{check, written};
 use crate::parse::{has_control, stands_once};
 use crate::{HeaderName, Headers, InvalidHeader, TypedHeader};
 
@@ -99,6 +99,11 @@ impl<'a> HeadersMut<'a> {
 
     /// Whether `H` is one of the headers that are not just added; it is set if it is valid.
     fn set_own<H: TypedHeader>(&mut self, header: &H) -> bool {
+        if let HeaderName::Extension(name) = H::NAME {
+            // A type of the caller's own, which may call itself anything: one that would not be read is not taken.
+            let name = HeaderName::Extension(name);
+            return self.check(&name, &written(header)).is_err();
+        }
         if is_mandatory(&H::NAME) {
             self.core.set_mandatory(&H::NAME.canonical(), header);
             return true;

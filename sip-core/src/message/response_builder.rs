@@ -4,7 +4,8 @@ use alloc::string::String;
 use bytes::Bytes;
 
 use super::headers_mut::{check_text, is_own};
-use super::{Request, Response};
+use super::request_builder::check_strict;
+use super::{BuildError, Request, Response};
 use crate::headers::{check, one_line, written};
 use crate::{ByteStr, HeaderName, Headers, StatusCode, TypedHeader};
 
@@ -51,9 +52,14 @@ impl ResponseBuilder {
     /// Adds a header; one that is taken from the request is not added, and another that may stand once takes the place of one
     /// that was given before.
     pub fn header<H: TypedHeader>(mut self, header: H) -> Self {
+        let value = written(&header);
+        if let HeaderName::Extension(name) = H::NAME {
+            // A type of the caller's own, which may call itself anything.
+            return self.raw(&name, &value);
+        }
         let name = H::NAME.canonical();
         if !is_own(&name) {
-            self.headers.push_or_set(&name, &written(&header));
+            self.headers.push_or_set(&name, &value);
         }
         self
     }
@@ -93,5 +99,16 @@ impl ResponseBuilder {
             core.set_body(&content_type, body);
         }
         Response::built(self.status, self.reason, core)
+    }
+
+    /// [`ResponseBuilder::build`], and the response is valid in every part; what was copied from the request counts, too.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError::Invalid`] if [`Message::parse_strict`](crate::Message::parse_strict) would refuse it.
+    pub fn build_strict(self) -> Result<Response, BuildError> {
+        let response = self.build();
+        check_strict(response.to_bytes())?;
+        Ok(response)
     }
 }

@@ -8,7 +8,7 @@ use super::tel_part::TelPart;
 use super::{SipUri, Uri, UriError, escape, other};
 use crate::ByteStr;
 use crate::class::{self, LENIENT_USER, OPAQUE, SCHEME, URI_HEADER, URI_PARAM, USER};
-use crate::grammar::{self, Deviation, MAX_PARAMS, ParamsPart};
+use crate::grammar::{self, Deviation, ParamCount, ParamsPart};
 use crate::host::HostPart;
 
 /// A `sip:` or `sips:` URI where it stands.
@@ -202,18 +202,17 @@ fn user_info(text: &str) -> Result<(Option<&str>, Option<&str>, &str), UriError>
 /// `uri-parameters`, without the white space that header parameters may have, and what follows them.
 #[inline]
 fn uri_params(input: &str) -> Option<(ParamsPart<'_>, &str)> {
-    let (mut rest, mut count) = (input, 0);
-    while let Some(after) = rest.strip_prefix(';') {
-        let after = escape::skip(after, URI_PARAM).filter(|left| left.len() < after.len())?;
+    let (mut rest, mut count) = (input, ParamCount::default());
+    while let Some(name) = rest.strip_prefix(';') {
+        let after = escape::skip(name, URI_PARAM).filter(|left| left.len() < name.len())?;
+        if !count.add(name.get(..name.len() - after.len())?) {
+            return None;
+        }
         // `;name=` is written by some phones and means no value.
         rest = match after.strip_prefix('=') {
             Some(value) => escape::skip(value, URI_PARAM)?,
             None => after,
         };
-        count += 1;
-        if count > MAX_PARAMS {
-            return None;
-        }
     }
     Some((ParamsPart::plain(input.get(..input.len() - rest.len())?), rest))
 }

@@ -6,7 +6,7 @@ use core::fmt::Write;
 use super::{TelUri, UriError, escape};
 use crate::ByteStr;
 use crate::class::{self, URI_PARAM};
-use crate::grammar::{Deviation, MAX_PARAMS, ParamsPart};
+use crate::grammar::{Deviation, ParamCount, ParamsPart};
 
 /// `telephone-subscriber` where it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,10 +27,9 @@ impl<'a> TelPart<'a> {
         if !is_number(number) {
             return Err(UriError::Number);
         }
-        let mut count = 0;
+        let mut count = ParamCount::default();
         for (name, value) in split(params) {
-            count += 1;
-            if count > MAX_PARAMS || !is_name(name) || !value.is_none_or(is_value) {
+            if !count.add(name) || !is_name(name) || !value.is_none_or(is_value) {
                 return Err(UriError::Params);
             }
         }

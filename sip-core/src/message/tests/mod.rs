@@ -1,3 +1,5 @@
+mod strict;
+
 use bytes::Bytes;
 use proptest::prelude::*;
 

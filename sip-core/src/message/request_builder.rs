@@ -14,6 +14,16 @@ use crate::{
 };
 
 /// Why a request could not be built: a mistake of the caller.
+///
+/// ```
+/// use blether_sip_core::{BuildError, HeaderName, Method, Request, SipUri};
+///
+/// let request = Request::builder(Method::Options, "sip:bob@biloxi.com".parse::<SipUri>()?)
+///     .from("<sip:alice@atlanta.com>;tag=1928301774".parse()?)
+///     .build();
+/// assert_eq!(request.err(), Some(BuildError::Missing(HeaderName::To)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BuildError {
     /// A mandatory header was not given.
@@ -35,6 +45,21 @@ pub enum BuildError {
 
 /// Builds a request that is valid (RFC 3261 §8.1.1): From, To, Call-ID and CSeq must be given, Max-Forwards is 70 unless
 /// it is given, Content-Length is counted. A Via is left to the transaction layer unless it is given.
+///
+/// ```
+/// use blether_sip_core::{HeaderName, Method, Request, SipUri, Supported};
+///
+/// let request = Request::builder(Method::Invite, "sip:bob@biloxi.com".parse::<SipUri>()?)
+///     .from("<sip:alice@atlanta.com>;tag=1928301774".parse()?)
+///     .to("<sip:bob@biloxi.com>".parse()?)
+///     .call_id("a84b4c76e66710")
+///     .cseq(1)
+///     .header("timer, 100rel".parse::<Supported>()?)
+///     .body("application/sdp", "v=0\r\n".into())
+///     .build()?;
+/// assert_eq!(request.headers().raw(&HeaderName::ContentLength), Some("5"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 #[must_use = "a builder does nothing until `build`"]
 pub struct RequestBuilder {

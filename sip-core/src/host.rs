@@ -284,7 +284,7 @@ impl FromStr for Host {
 }
 
 impl fmt::Display for Host {
-    /// Writes the host, an IPv6 address in brackets. Characters that no host has are left out.
+    /// Writes the host, an IPv6 address in brackets; as `invalid` a name that no host can have.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Host::Name(name) if is_name(name.as_bytes()) => f.write_str(name),

@@ -19,7 +19,7 @@ pub(crate) use quoted::{has_bad_pair, quoted_string, unquote, unquoted, write_qu
 pub(crate) use token::{
     delta_seconds, host_port_part, is_token, is_token_char, is_wsp, lws, number, separator, sws, token,
 };
-pub(crate) use write::{write_number, write_text, write_token};
+pub(crate) use write::{fmt_token, write_number, write_text, write_token};
 
 /// A rule's result; why it failed is said by the header that tried it, which knows what it expected.
 pub(crate) type Parsed<'a, T> = IResult<&'a str, T, Stop<'a>>;

@@ -10,6 +10,20 @@ use crate::{HeaderName, Headers, InvalidHeader, TypedHeader};
 ///
 /// It reads as [`Headers`]. Four headers that every message has (From, To, Call-ID, CSeq) can be replaced by ones
 /// that are valid and cannot be removed; Content-Length follows the body and cannot be set at all.
+///
+/// ```
+/// use blether_sip_core::{HeaderName, Limits, Message, Subject};
+///
+/// let datagram = "OPTIONS sip:bob@biloxi.com SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\nX-Trace: 7\r\n\
+///     From: <sip:a@b>;tag=1\r\nTo: <sip:bob@biloxi.com>\r\nCall-ID: 1@a\r\nCSeq: 1 OPTIONS\r\n\r\n";
+/// let Message::Request(mut request) = Message::parse(datagram.into(), &Limits::default())? else { unreachable!() };
+/// let mut headers = request.headers_mut();
+/// headers.set("Lunch".parse::<Subject>()?);
+/// assert_eq!(headers.remove(&"X-Trace".parse()?), 1);
+/// assert_eq!(headers.remove(&HeaderName::From), 0); // no message is without
+/// assert_eq!(headers.raw(&HeaderName::Subject), Some("Lunch"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct HeadersMut<'a> {
     core: &'a mut Core,
 }

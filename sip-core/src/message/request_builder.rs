@@ -15,6 +15,16 @@ use crate::{
 };
 
 /// Why a request could not be built: a mistake of the caller.
+///
+/// ```
+/// use blether_sip_core::{BuildError, HeaderName, Method, Request, SipUri};
+///
+/// let request = Request::builder(Method::Options, "sip:bob@biloxi.com".parse::<SipUri>()?)
+///     .from("<sip:alice@atlanta.com>;tag=1928301774".parse()?)
+///     .build();
+/// assert_eq!(request.err(), Some(BuildError::Missing(HeaderName::To)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BuildError {
     /// A mandatory header was not given.
@@ -43,6 +53,21 @@ pub enum BuildError {
 /// [`build`](Self::build) gives no request that [`Message::parse`](crate::Message::parse) would not read, and is as tolerant as that, since much
 /// of a request is what others have sent: an address with an underscore in its host, a Call-ID with a comma.
 /// [`build_strict`](Self::build_strict) gives none that [`Message::parse_strict`](crate::Message::parse_strict) would refuse.
+///
+/// ```
+/// use blether_sip_core::{HeaderName, Method, Request, SipUri, Supported};
+///
+/// let request = Request::builder(Method::Invite, "sip:bob@biloxi.com".parse::<SipUri>()?)
+///     .from("<sip:alice@atlanta.com>;tag=1928301774".parse()?)
+///     .to("<sip:bob@biloxi.com>".parse()?)
+///     .call_id("a84b4c76e66710")
+///     .cseq(1)
+///     .header("timer, 100rel".parse::<Supported>()?)
+///     .body("application/sdp", "v=0\r\n".into())
+///     .build()?;
+/// assert_eq!(request.headers().raw(&HeaderName::ContentLength), Some("5"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 #[must_use = "a builder does nothing until `build`"]
 pub struct RequestBuilder {

@@ -13,6 +13,20 @@ use crate::{ByteStr, HeaderName, Headers, StatusCode, TypedHeader};
 ///
 /// Via, From, To, Call-ID and CSeq are those of the request, as they were written; so are Record-Route in a 101 to 299
 /// (RFC 3261 §12.1.1) and Timestamp in a 100 (RFC 3261 §8.2.6.1). None of them can be set here.
+///
+/// ```
+/// use blether_sip_core::{Limits, Message, Response, RetryAfter, StatusCode};
+///
+/// let datagram = "INVITE sip:bob@biloxi.com SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\n\
+///     From: <sip:a@b>;tag=1\r\nTo: <sip:bob@biloxi.com>\r\nCall-ID: 1@a\r\nCSeq: 1 INVITE\r\n\r\n";
+/// let Message::Request(request) = Message::parse(datagram.into(), &Limits::default())? else { unreachable!() };
+/// let busy = Response::to_request(&request, StatusCode::BUSY_HERE)
+///     .to_tag("8321234356")
+///     .header("120".parse::<RetryAfter>()?)
+///     .build();
+/// assert_eq!((busy.to_tag(), busy.call_id().as_str()), (Some("8321234356"), "1@a"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 #[must_use = "a builder does nothing until `build`"]
 pub struct ResponseBuilder {

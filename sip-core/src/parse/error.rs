@@ -11,6 +11,18 @@ use crate::{HeaderError, HeaderName, StatusCode, UriError};
 /// Why bytes were not taken as a message, and what to answer.
 ///
 /// The text of a fault in a request is the reason phrase of its 400, so it names the header.
+///
+/// ```
+/// use blether_sip_core::{Limits, Message, StatusCode};
+///
+/// let datagram = "OPTIONS sip:bob@biloxi.com SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\n\
+///     From: <sip:a@b>;tag=1\r\nTo: <sip:bob@biloxi.com>\r\nCall-ID: 1@a\r\nCSeq: one OPTIONS\r\n\r\n";
+/// let error = Message::parse(datagram.into(), &Limits::default()).unwrap_err();
+/// assert_eq!(error.status(), Some(StatusCode::BAD_REQUEST));
+/// let reply = error.reply("192.0.2.1:5060".parse()?).expect("a request with a Via is answered");
+/// assert!(reply.starts_with(b"SIP/2.0 400 Bad CSeq header"));
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{kind}")]
 pub struct ParseError {
@@ -20,6 +32,14 @@ pub struct ParseError {
 }
 
 /// What is wrong with a message.
+///
+/// ```
+/// use blether_sip_core::{Limits, Message, ParseErrorKind};
+///
+/// let read = |text: &'static str| Message::parse(text.into(), &Limits::default()).map_err(|error| error.kind().clone());
+/// assert_eq!(read("HTTP/1.1 200 OK\r\n\r\n").err(), Some(ParseErrorKind::NotSip));
+/// assert_eq!(read("OPTIONS sip:a SIP/3.0\r\n\r\n").err(), Some(ParseErrorKind::Version));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseErrorKind {

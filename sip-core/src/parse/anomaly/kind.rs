@@ -3,7 +3,17 @@
 use crate::HeaderError;
 use crate::header::Deviation;
 
-/// What an [`Anomaly`] is.
+/// What an [`Anomaly`](crate::Anomaly) is.
+///
+/// ```
+/// use blether_sip_core::{AnomalyKind, Limits, Message};
+///
+/// let datagram = "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\n\
+///     To: <sip:b@c>;tag=2\r\nCall-ID: 1@a\r\nCSeq: 1 OPTIONS\r\n\r\n";
+/// let message = Message::parse(datagram.into(), &Limits::default())?;
+/// assert!(message.anomalies().iter().all(|it| *it.kind() == AnomalyKind::NoContentLength));
+/// # Ok::<(), blether_sip_core::ParseError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AnomalyKind {

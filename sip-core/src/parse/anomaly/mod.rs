@@ -24,6 +24,20 @@ use self::value::{malformed, value};
 
 /// Something that a message does and should not do, which [`Message::parse`](crate::Message::parse) takes all the same and
 /// [`Message::parse_strict`](crate::Message::parse_strict) refuses, unless the message is valid even so ([`Anomaly::makes_invalid`]).
+///
+/// ```
+/// use blether_sip_core::{HeaderName, Limits, Message};
+///
+/// let datagram = "OPTIONS sip:bob@biloxi.com SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\n\
+///     From: Alice (home) <sip:a@b>;tag=1\r\nTo: <sip:bob@biloxi.com>\r\nCall-ID: 1@a\r\nCSeq: 1 OPTIONS\r\n\
+///     Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n";
+/// let message = Message::parse(datagram.into(), &Limits::default())?;
+/// let told = message.anomalies();
+/// assert_eq!(told[0].to_string(), "Bad From header: expected the display name in quotes");
+/// assert_eq!((told[0].header(), told[0].row()), (Some(&HeaderName::From), Some(2)));
+/// assert!(told[0].makes_invalid() && Message::parse_strict(datagram.into(), &Limits::default()).is_err());
+/// # Ok::<(), blether_sip_core::ParseError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Anomaly {
     kind: AnomalyKind,

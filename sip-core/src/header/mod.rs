@@ -196,6 +196,7 @@ pub use auth::{Authorization, ProxyAuthenticate, ProxyAuthorization, WwwAuthenti
 pub use authentication_info::{AuthenticationInfo, ProxyAuthenticationInfo};
 pub use call_id::CallId;
 pub use contact::Contact;
+pub(crate) use contact::is_qvalue;
 pub use content_disposition::{ContentDisposition, Handling};
 pub use content_encoding::ContentEncoding;
 pub use content_language::ContentLanguage;
@@ -223,8 +224,8 @@ pub use min_expires::MinExpires;
 pub use min_se::MinSe;
 pub(crate) use name::Code;
 pub use name::HeaderName;
-pub(crate) use name_addr::AddressPart;
 pub use name_addr::NameAddr;
+pub(crate) use name_addr::{AddressForm, AddressPart};
 pub use named_dialog::{Join, Replaces, TargetDialog};
 pub use option_tags::{ProxyRequire, Require, Supported, Unsupported};
 pub use p_access_network_info::PAccessNetworkInfo;

@@ -8,7 +8,7 @@ use super::tel_part::TelPart;
 use super::{SipUri, Uri, UriError, escape, other};
 use crate::ByteStr;
 use crate::class::{self, LENIENT_USER, OPAQUE, SCHEME, URI_HEADER, URI_PARAM, USER};
-use crate::grammar::{self, Deviation, MAX_PARAMS, ParamsPart};
+use crate::grammar::{self, Deviation, MAX_PARAMS, ParamsPart, Told};
 use crate::host::HostPart;
 
 /// A `sip:` or `sips:` URI where it stands.
@@ -68,25 +68,29 @@ impl<'a> UriPart<'a> {
     }
 
     /// Tells what the URI has that it should not.
-    pub(crate) fn deviations(&self, report: &mut impl FnMut(Deviation)) {
+    pub(crate) fn deviations(&self, told: Told<'_>) {
         let uri = match self {
             UriPart::Sip(uri) => uri,
-            UriPart::Tel(tel) => return tel.deviations(report),
-            UriPart::Other(text) => return other::deviations(text, report),
+            UriPart::Tel(tel) => return tel.deviations(told),
+            UriPart::Other(text) => return other::deviations(text, told),
         };
         // A password has the characters of a user but `;`, `?` and `/`.
         let is_password = |word: &str| escape::is_valid(word, USER) && !word.contains([';', '?', '/']);
-        if uri.user.is_some_and(|user| !escape::is_valid(user, USER)) || !uri.password.is_none_or(is_password) {
-            report(Deviation::User);
+        if let Some(user) = uri.user.filter(|user| !escape::is_valid(user, USER)) {
+            told(Deviation::User, user);
+        } else if let Some(word) = uri.password.filter(|word| !is_password(word)) {
+            told(Deviation::User, word);
         }
-        uri.host.deviation().map(&mut *report);
-        if uri.params.text.split(';').any(|param| param.ends_with('=')) {
-            report(Deviation::EmptyValue);
+        uri.host.deviation(told);
+        if let Some(param) = uri.params.text.split(';').find(|param| param.ends_with('=')) {
+            told(Deviation::EmptyValue, param);
         }
+        let names = uri.params.text.split(';').skip(1).map(|param| param.split('=').next().unwrap_or(param));
+        grammar::repeated(names, escape::compare, told);
     }
 
     /// Tells which of these components a SIP URI has: `port`, `headers`, or a parameter by its name, however that is escaped.
-    pub(crate) fn components(&self, among: &[&'static str], report: &mut impl FnMut(&'static str)) {
+    pub(crate) fn components(&self, among: &[&'static str], mut report: impl FnMut(&'static str)) {
         let UriPart::Sip(uri) = self else { return };
         let has_param = |wanted: &str| {
             let names = uri.params.text.split(';').skip(1).map(|param| param.split('=').next().unwrap_or(param));

@@ -14,7 +14,7 @@ use nom::IResult;
 use nom::error::{ErrorKind, ParseError};
 
 pub(crate) use deviation::{Deviation, Told};
-pub(crate) use list::{list, next_comma, tokens, write_list};
+pub(crate) use list::{list, next_comma, odd_token, tokens, write_list};
 pub(crate) use param_rule::{ParamRule, repeated};
 pub(crate) use params::{MAX_PARAMS, ParamsPart, param_value, params, params_part};
 pub(crate) use quoted::{has_bad_pair, quoted_string, unquote, unquoted, write_quoted};

@@ -206,6 +206,7 @@ pub use cseq::CSeq;
 pub use date::Date;
 pub use diversion::{Diversion, DiversionReason};
 pub use entity_tag::{SipEtag, SipIfMatch};
+pub(crate) use error::AtColumn;
 pub use error::HeaderError;
 pub use event::Event;
 pub use expires::Expires;

@@ -8,7 +8,7 @@ use super::tel_part::TelPart;
 use super::{SipUri, Uri, UriError, escape, other};
 use crate::ByteStr;
 use crate::class::{self, LENIENT_USER, OPAQUE, SCHEME, URI_HEADER, URI_PARAM, USER};
-use crate::grammar::{self, Deviation, MAX_PARAMS, ParamsPart, Told};
+use crate::grammar::{self, Deviation, MAX_PARAMS, ParamsPart, Stop, Told};
 use crate::host::HostPart;
 
 /// A `sip:` or `sips:` URI where it stands.
@@ -60,6 +60,41 @@ impl<'a> UriPart<'a> {
             return Err(UriError::Opaque);
         }
         Ok(UriPart::Other(text))
+    }
+
+    /// Where reading stopped in a text that is no URI for this, in bytes from 1.
+    #[cold]
+    pub(crate) fn column(text: &str, error: UriError) -> Option<usize> {
+        Stop::at(Self::stop(text, error).unwrap_or(text)).column(text)
+    }
+
+    fn stop(text: &str, error: UriError) -> Option<&str> {
+        let (_, rest) = text.split_once(':')?;
+        let (user_info, host) = rest.split_once('@').unwrap_or(("", rest));
+        match error {
+            UriError::Scheme => Some(text),
+            // An escape that is not whole may stand anywhere in it.
+            UriError::User => match escape::skip(user_info, LENIENT_USER) {
+                Some(rest) => match rest.strip_prefix(':').filter(|_| rest.len() < user_info.len()) {
+                    Some(word) => escape::skip(word, LENIENT_USER).or(Some(word)),
+                    None => Some(rest),
+                },
+                None => Some(user_info),
+            },
+            UriError::Opaque => escape::skip(rest, OPAQUE).or(Some(rest)),
+            UriError::HostPort | UriError::Params | UriError::Headers => {
+                let Ok((rest, _)) = HostPart::read(host) else { return Some(host) };
+                let rest = match rest.strip_prefix(':') {
+                    Some(digits) => match grammar::number::<u16>(digits) {
+                        Ok((rest, _)) => rest,
+                        Err(_) => return Some(digits),
+                    },
+                    None => rest,
+                };
+                uri_params(rest).map_or(Some(rest), |(_, rest)| Some(rest))
+            }
+            UriError::Number | UriError::PhoneContext => Some(rest),
+        }
     }
 
     /// Whether there are headers after a question mark, which a Request-URI does not have.

@@ -74,10 +74,10 @@ pub(super) fn form(name: &H) -> (List, Shape, Rules) {
         // RFC 3515 §2.1, RFC 3892 §3.
         H::ReferTo => (List::One, Address(Any), &[]),
         H::ReferredBy => (List::One, Address(Any), &[("cid", Quoted)]),
-        // RFC 3327 §4, RFC 3608 §4, RFC 7044 §5, RFC 6442 §4.1.
+        // RFC 3327 §4, RFC 3608 §5, RFC 7044 §5, RFC 6442 §4.1.
         H::Path | H::ServiceRoute | H::HistoryInfo => (List::Some, Address(Brackets), &[]),
         H::Geolocation => (List::Some, Address(Bare), &[]),
-        // RFC 3325 §9.1, RFC 5806 §4, RFC 5502 §6, RFC 5002 §5, RFC 7315 §5.
+        // RFC 3325 §9.1, RFC 5806, RFC 5502, RFC 5002, RFC 7315 §5.
         H::PAssertedIdentity | H::PPreferredIdentity => (List::Some, Address(Any), &[]),
         H::Diversion => (List::Lenient, Address(Brackets), &[("counter", Digits), ("limit", Digits)]),
         H::PServedUser | H::PProfileKey => (List::One, Address(Any), &[]),
@@ -87,15 +87,15 @@ pub(super) fn form(name: &H) -> (List, Shape, Rules) {
         H::PChargingVector => (List::One, Params, &[]),
         // RFC 6665 §8.4, RFC 4028 §4, §5, RFC 3326 §2.
         H::Event => (List::One, Params, &[("id", Token)]),
-        H::SubscriptionState => (List::One, Params, &[("reason", Token), ("expires", Digits), ("retry-after", Digits)]),
+        H::SubscriptionState => (List::One, Params, &[("reason", Token)]),
         H::AllowEvents => (List::Some, Other, &[]),
         H::SessionExpires => (List::One, Params, &[("refresher", Token)]),
         H::MinSe | H::ReferSub | H::AnswerMode | H::PrivAnswerMode | H::SessionId => (List::One, Params, &[]),
         H::Reason => (List::Some, Params, &[("cause", Digits), ("text", Quoted)]),
-        // RFC 3891 §6.1, RFC 3911 §7.1, RFC 4538 §7.
+        // RFC 3891 §6.1, RFC 3911 §7.1, RFC 4538.
         H::Replaces | H::Join => (List::One, Params, &[("to-tag", Token), ("from-tag", Token)]),
         H::TargetDialog => (List::One, Params, &[("local-tag", Token), ("remote-tag", Token)]),
-        // RFC 3329 §2.2, RFC 3841 §10, RFC 6086 §9, RFC 6809 §6.1, RFC 7433 §4.1, RFC 4412 §3.
+        // RFC 3329 §2.2, RFC 3841 §10, RFC 6086 §9.2, RFC 6809 §6.2.1, RFC 7433 §4.1, RFC 4412 §3.1.
         H::SecurityClient | H::SecurityServer | H::SecurityVerify => (List::Some, Params, &[("q", Quality)]),
         H::AcceptContact | H::RejectContact | H::FeatureCaps | H::UserToUser => (List::Some, Params, &[]),
         H::RequestDisposition | H::ResourcePriority => (List::Some, Other, &[]),

@@ -230,3 +230,6 @@ fn start_line(line: &[u8], report: &mut Report) -> bool {
     }
     version_at > 0
 }
+
+#[cfg(test)]
+mod tests;

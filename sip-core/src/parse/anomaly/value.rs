@@ -194,8 +194,9 @@ pub(super) fn malformed(headers: &Headers, row: &Row, number: usize) -> Option<(
     });
     // A header that may stand once and stands twice is reported as that.
     let error = error.filter(|error| !matches!(error, HeaderError::Repeated { .. }))?;
-    let is_bad =
-        |(other, _): &(&Row, usize)| other.name == row.name && check_readable(name, headers.value(other)).is_err();
-    let place = headers.rows().iter().zip(1..).find(is_bad);
-    Some((error, place.map_or(number, |(_, number)| number)))
+    // Of a list that is read as a whole, the row that is wrong has the column.
+    let rows = headers.rows().iter().zip(1..).filter(|(other, _)| other.name == row.name);
+    let mut wrong =
+        rows.filter_map(|(other, number)| Some((check_readable(name, headers.value(other)).err()?, number)));
+    Some(wrong.next().unwrap_or((error, number)))
 }

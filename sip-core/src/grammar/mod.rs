@@ -4,6 +4,7 @@
 
 mod deviation;
 mod list;
+mod param_rule;
 mod params;
 mod quoted;
 mod token;
@@ -12,8 +13,9 @@ mod write;
 use nom::IResult;
 use nom::error::{ErrorKind, ParseError};
 
-pub(crate) use deviation::Deviation;
-pub(crate) use list::{list, next_comma, tokens, write_list};
+pub(crate) use deviation::{Deviation, Told};
+pub(crate) use list::{list, next_comma, odd_token, tokens, write_list};
+pub(crate) use param_rule::{ParamRule, repeated};
 pub(crate) use params::{MAX_PARAMS, ParamCount, ParamsPart, param_value, params, params_part};
 pub(crate) use quoted::{has_bad_pair, quoted_string, unquote, unquoted, write_quoted};
 pub(crate) use token::{

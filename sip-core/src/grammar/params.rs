@@ -2,8 +2,8 @@
 
 use memchr::memchr;
 
-use super::{Deviation, Parsed, has_bad_pair, is_token, quoted_string, stop, unquoted};
-use crate::class::{self, BARE_VALUE, PLAIN_VALUE, TOKEN, skip_wsp};
+use super::{Parsed, quoted_string, stop, unquoted};
+use crate::class::{self, BARE_VALUE, TOKEN, skip_wsp};
 use crate::{ByteStr, Params};
 
 /// The most parameters of one URI or header value: keeps every search among them cheap.
@@ -49,38 +49,14 @@ impl<'a> ParamsPart<'a> {
         ParamsPart { text, escaped: false }
     }
 
-    /// Tells what parameters of a header have that they should not.
-    pub(crate) fn deviations(self, report: &mut impl FnMut(Deviation)) {
+    /// The parameters, one after the other.
+    pub(super) fn iter(self) -> impl Iterator<Item = (&'a str, Option<Value<'a>>)> {
         let mut rest = self.text;
-        while let Some((_, value, after)) = param(rest) {
-            match value {
-                Some(Value::Bare(value)) if !class::all(value.as_bytes(), PLAIN_VALUE) => report(Deviation::BareValue),
-                Some(Value::Quoted(content)) if has_bad_pair(content) => report(Deviation::QuotedPair),
-                _ => {}
-            }
+        core::iter::from_fn(move || {
+            let (name, value, after) = param(rest)?;
             rest = after;
-        }
-    }
-
-    /// Whether the first parameter of this name has no value, or one without quotes that is as it should be.
-    pub(crate) fn is_bare(self, name: &str, is_valid: impl FnOnce(&str) -> bool) -> bool {
-        let mut rest = self.text;
-        while let Some((found, value, after)) = param(rest) {
-            if found.eq_ignore_ascii_case(name) {
-                return match value {
-                    None => true,
-                    Some(Value::Bare(value)) => is_valid(value),
-                    Some(Value::Quoted(_)) => false,
-                };
-            }
-            rest = after;
-        }
-        true
-    }
-
-    /// Whether the first parameter of this name has no value, or a token; or one that should be in quotes, which is told of any parameter.
-    pub(crate) fn is_token(self, name: &str) -> bool {
-        self.is_bare(name, |value| is_token(value) || !class::all(value.as_bytes(), PLAIN_VALUE))
+            Some((name, value))
+        })
     }
 
     /// Whether the first parameter of this name has a value.
@@ -107,7 +83,7 @@ impl<'a> ParamsPart<'a> {
     }
 }
 
-enum Value<'a> {
+pub(super) enum Value<'a> {
     Bare(&'a str),
     Quoted(&'a str),
 }

@@ -5,7 +5,9 @@ use core::net::SocketAddr;
 use bytes::Bytes;
 
 use super::{Anomaly, reply};
+use crate::header::AtColumn;
 use crate::message::MandatoryError;
+use crate::uri::UriPart;
 use crate::{HeaderError, HeaderName, StatusCode, UriError};
 
 /// Why bytes were not taken as a message, and what to answer.
@@ -50,8 +52,13 @@ pub enum ParseErrorKind {
     #[error("Bad request line: expected Method URI SIP/2.0 with one space between")]
     RequestLine,
     /// The Request-URI is none.
-    #[error("Bad Request-URI: {0}")]
-    RequestUri(UriError),
+    #[error("Bad Request-URI: {error}{}", AtColumn(*.column))]
+    RequestUri {
+        /// What is wrong with it.
+        error: UriError,
+        /// Where reading stopped, in bytes from 1, which is the first of the URI.
+        column: Option<usize>,
+    },
     /// The Request-URI has headers, which must not reach the next hop (RFC 3261 §19.1.1, table 1).
     #[error("Bad Request-URI: expected no headers after a question mark")]
     RequestUriHeaders,
@@ -68,8 +75,11 @@ pub enum ParseErrorKind {
     #[error("Missing {0} header")]
     Missing(HeaderName),
     /// The CSeq names another method than the request line (RFC 3261 §8.1.1.5).
-    #[error("Bad CSeq header: expected the method of the request line")]
-    MethodMismatch,
+    #[error("Bad CSeq header: expected the method of the request line{}", AtColumn(*.column))]
+    MethodMismatch {
+        /// Where the method is in the CSeq, in bytes from 1.
+        column: Option<usize>,
+    },
     /// The same, and the method of the request line is none of those that [`Method`](crate::Method) names: what it would take to serve it is not
     /// known, so the answer is a 501 (RFC 4475 §3.1.2.18).
     #[error("Not Implemented")]
@@ -158,6 +168,12 @@ impl From<MandatoryError> for ParseErrorKind {
 }
 
 impl ParseErrorKind {
+    /// Of a Request-URI that is none.
+    #[cold]
+    pub(super) fn request_uri(uri: &str, error: UriError) -> Self {
+        ParseErrorKind::RequestUri { error, column: UriPart::column(uri, error) }
+    }
+
     /// The status of the answer if the message is a request; `None` if it cannot be known for one.
     fn status(&self) -> Option<StatusCode> {
         Some(match self {

@@ -155,6 +155,11 @@ impl Parameters<'_> {
         count.map(Some).ok_or(DigestError::BadValue(Field::Nc.name()))
     }
 
+    /// The parameters in their order: which they are, whether they have quotes, and where their values are.
+    pub(super) fn standing(&self) -> impl Iterator<Item = (Option<Field>, bool, Range<usize>)> {
+        self.list.iter().map(|p| (p.field, p.quoted, p.value.clone()))
+    }
+
     pub(super) fn into_rest(self) -> Vec<Parameter> {
         let rest = self.list.iter().filter(|p| !p.taken);
         let whole = self.whole;

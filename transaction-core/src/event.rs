@@ -100,6 +100,15 @@ pub enum Event {
         /// Why.
         failure: Failure,
     },
+    /// The ACK for a 300 to 699 to an INVITE of ours could not be sent (RFC 3261 §17.1.4). The refusal was told before, and stays the outcome.
+    AckNotSent {
+        /// The transaction.
+        id: ClientTransactionId,
+        /// Who began it.
+        owner: Owner,
+        /// Why.
+        kind: io::ErrorKind,
+    },
     /// Nobody acknowledged our 300 to 699 to an INVITE (Timer H).
     NotAcknowledged {
         /// The transaction.

@@ -33,6 +33,19 @@ fn a_response_that_cannot_be_sent_is_told_by_the_table() {
     assert_eq!(table.log(), ["not sent", "server over"]);
 }
 
+/// RFC 3261 §17.1.4: the user SHOULD be told that the ACK for a refusal was not sent. The refusal stays the final outcome, the only one.
+#[test]
+fn an_ack_that_cannot_be_sent_is_told_by_the_table() {
+    let mut table = Table::new();
+    table.ask(Method::Invite);
+    table.answer_to(0, 486);
+    let transmit = table.sent[1].id;
+    assert_eq!(table.log(), ["> INVITE", "> ACK", "response 486"]);
+    table.transactions.handle_send_error(table.now, transmit, NetworkUnreachable);
+    table.drain();
+    assert_eq!(table.log(), ["ACK not sent", "client over"]);
+}
+
 /// RFC 4320 §4.1: a 100 MUST be sent once Timer E of the client has reached T2, 3.5 s by default.
 #[test]
 fn a_request_that_the_user_is_slow_to_answer_gets_a_100() {

@@ -116,7 +116,7 @@ pub enum Event {
         /// Whoever has claimed it.
         owner: Option<Owner>,
     },
-    /// A response could not be sent (RFC 3261 §17.2.4). The transaction of an INVITE goes on (RFC 6026 §7.1), any other is over.
+    /// A response could not be sent (RFC 3261 §17.2.4). The transaction goes on (RFC 6026 §8.8).
     NotSent {
         /// The transaction.
         id: ServerTransactionId,

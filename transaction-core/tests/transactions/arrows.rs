@@ -203,12 +203,14 @@ fn a_resent_request_is_discarded_in_trying_and_answered_in_proceeding_and_comple
 }
 
 #[test]
-fn a_response_that_cannot_be_sent_ends_proceeding_and_completed() {
+fn a_response_that_cannot_be_sent_leaves_proceeding_and_completed() {
     for code in [100, 200] {
         let mut run = options_server(Unreliable);
         run.answer(4_000, code).at(4_001, |machine, _| machine.handle_send_error(NetworkUnreachable));
-        let trace = run.trace();
-        assert_eq!(trace[trace.len() - 2..], [(4_001, "SendFailed(NetworkUnreachable)"), (4_001, "over")]);
+        run.at(4_002, |machine, _| machine.handle_resend());
+        let trace = run.so_far();
+        let again = code.to_string();
+        assert_eq!(trace[trace.len() - 2..], [(4_001, "SendFailed(NetworkUnreachable)"), (4_002, again.as_str())]);
     }
 }
 

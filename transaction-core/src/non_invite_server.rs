@@ -171,10 +171,11 @@ impl NonInviteServerTransaction {
     }
 }
 
-/// How long Timer E of the peer takes to reach T2: T1 + 2 × T1 + 4 × T1 and so on.
+/// How long Timer E of the peer takes to be reset to T2 (RFC 4320 §4.1): T1 + 2 × T1 + 4 × T1 and so on. It is reset as it fires, so never
+/// before T1.
 fn quiet_time(timing: Timing) -> Duration {
-    let mut wait = timing.t1;
-    let mut sum = Duration::ZERO;
+    let mut wait = timing.t1.saturating_mul(2);
+    let mut sum = timing.t1;
     while wait < timing.t2 && !wait.is_zero() {
         sum = sum.saturating_add(wait);
         wait = wait.saturating_mul(2);

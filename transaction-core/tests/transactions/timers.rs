@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use blether_sip_core::Method;
 use blether_transaction_core::Reliability::{Reliable, Unreliable};
-use blether_transaction_core::{InviteClientTransaction, Timing};
+use blether_transaction_core::{InviteClientTransaction, NonInviteServerTransaction, Timing};
 
 use crate::machine::{BOTH, Run, invite_client, invite_server, options_client, options_server, request};
 
@@ -165,6 +165,14 @@ fn a_request_that_nobody_answers_is_forgotten_when_its_client_has_given_up() {
     let mut run = options_server(Unreliable);
     assert_eq!(run.trace().last(), Some(&(32_000, "over")));
     assert!(!run.so_far().iter().any(|(_, what)| *what == "408"), "RFC 4320 §4.2");
+}
+
+#[test]
+fn a_100_to_a_request_waits_for_t1_even_where_that_is_over_t2() {
+    let timing = Timing { t1: Duration::from_secs(3), t2: Duration::from_secs(2), ..Timing::default() };
+    let mut run = Run::new(|now| NonInviteServerTransaction::new(now, timing, Unreliable, request(Method::Options)));
+    // Timer E of the client is reset to T2 when it fires, which it does after T1 (RFC 4320 §4.1).
+    assert_eq!(run.trace(), [(3_000, "100"), (192_000, "over")]);
 }
 
 #[test]

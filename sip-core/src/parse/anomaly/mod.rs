@@ -36,7 +36,7 @@ use self::value::{Before, control_at, malformed, value};
 ///     Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n";
 /// let message = Message::parse(datagram.into(), &Limits::default())?;
 /// let told = message.anomalies();
-/// assert_eq!(told[0].to_string(), "Bad From header: expected the display name in quotes");
+/// assert_eq!(told[0].to_string(), "Bad From header: expected the display name in quotes at column 7");
 /// assert_eq!((told[0].header(), told[0].row()), (Some(&HeaderName::From), Some(2)));
 /// assert!(told[0].makes_invalid() && Message::parse_strict(datagram.into(), &Limits::default()).is_err());
 /// # Ok::<(), blether_sip_core::ParseError>(())

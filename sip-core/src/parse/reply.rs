@@ -18,6 +18,8 @@ use crate::{ByteStr, HeaderName, StatusCode, TypedHeader, Via, grammar};
 const MAX_ECHO: usize = 4_096;
 /// How far into a request to look for them, in bytes.
 const MAX_SCAN: usize = 65_535;
+/// The most bytes that the To header may become longer by.
+const MAX_ADDED: usize = 64;
 /// The longest reason phrase, in bytes.
 const MAX_REASON: usize = 160;
 
@@ -43,7 +45,11 @@ pub(super) fn reply(request: &Bytes, status: StatusCode, reason: &str, source: S
         match read {
             // A `tag` without a value would hide another behind it.
             Some(To(address)) if address.params.get("tag") == Some(None) => {
-                *to = address.with_tag(&format!("{hash:016x}")).to_string().into_bytes();
+                let tagged = address.with_tag(&format!("{hash:016x}")).to_string().into_bytes();
+                // With many escapes that were missing it goes back as it came, so that nobody is sent much more than he sent.
+                if tagged.len() <= to.len() + MAX_ADDED {
+                    *to = tagged;
+                }
             }
             Some(To(address)) if address.tag().is_none() => {
                 to.extend_from_slice(format!(";tag={hash:016x}").as_bytes());

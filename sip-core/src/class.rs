@@ -32,6 +32,9 @@ pub(crate) const PARAM_VALUE: u16 = 1 << 12;
 /// The scheme of a URI.
 pub(crate) const SCHEME: u16 = 1 << 13;
 
+/// The classes that all letters and digits are in.
+const ALPHANUMERIC: u16 = !(WSP | DIGIT);
+
 /// `word` (RFC 3261 §25.1).
 pub(crate) const CALL_ID_WORD: u16 = 1 << 14;
 /// What a parameter's value without quotes is made of by the book: `token` and `host`.
@@ -126,7 +129,34 @@ pub(crate) fn is(byte: u8, class: u16) -> bool {
 /// Where the first byte from `at` on is that is not in the class, or the end.
 #[inline(always)]
 pub(crate) fn skip(text: &[u8], at: usize, class: u16) -> usize {
+    let near = text.get(..at.wrapping_add(NEAR)).unwrap_or(text);
     let mut at = at;
+    while let Some(byte) = near.get(at)
+        && is(*byte, class)
+    {
+        at += 1;
+    }
+    if at < near.len() || near.len() == text.len() { at } else { skip_far(text, at, class) }
+}
+
+/// Up to how many bytes are looked at one by one.
+const NEAR: usize = 24;
+
+/// [`skip`] of a long text, where letters and digits are passed by many at once: they are in all classes of long texts.
+#[inline(never)]
+fn skip_far(text: &[u8], at: usize, class: u16) -> usize {
+    let takes_alphanumeric = ALPHANUMERIC & class != 0;
+    let (chunks, _) = text.get(at..).unwrap_or_default().as_chunks::<16>();
+    let mut at = at;
+    for chunk in chunks {
+        let are_alphanumeric = chunk.iter().fold(true, |all, byte| all & byte.is_ascii_alphanumeric());
+        if !(takes_alphanumeric && are_alphanumeric)
+            && let Some(end) = chunk.iter().position(|byte| !is(*byte, class))
+        {
+            return at + end;
+        }
+        at += chunk.len();
+    }
     while let Some(byte) = text.get(at)
         && is(*byte, class)
     {
@@ -208,6 +238,32 @@ pub(crate) fn trim_wsp(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_span_of_any_length_ends_with_its_class() {
+        let end = |text: &[u8], at: usize, class| {
+            text.iter().skip(at).position(|byte| !is(*byte, class)).map_or(text.len(), |end| at + end)
+        };
+        for class in (0..16).map(|bit| 1 << bit) {
+            let fill = (0..=255).find(|byte| is(*byte, class)).unwrap();
+            for fill in [fill, if is(b'a', class) { b'a' } else { fill }] {
+                for stop in [b'\0', b'1', b'%', b' ', b';', b'\xe9'] {
+                    for place in 0..=80 {
+                        let mut text = [fill; 80];
+                        text[place.min(79)] = if place < 80 { stop } else { fill };
+                        for at in [0, 1, 7, 80] {
+                            assert_eq!(
+                                skip(&text, at, class),
+                                end(&text, at, class),
+                                "{class:#x} {stop} at {place} from {at}"
+                            );
+                        }
+                    }
+                }
+            }
+        }
+        assert_eq!((skip(b"ab", 3, TOKEN), skip(b"", usize::MAX, TOKEN)), (3, usize::MAX));
+    }
 
     #[test]
     fn a_span_ends_with_its_class() {

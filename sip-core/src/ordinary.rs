@@ -7,11 +7,16 @@
 use core::net::Ipv4Addr;
 use core::ops::Range;
 
+use memchr::memchr2;
+
 use crate::class::{self, BARE_VALUE, LENIENT_USER, TOKEN, URI_PARAM, WSP};
 use crate::grammar::MAX_PARAMS;
 use crate::header::Via;
 use crate::host::{ipv4, name_at_start};
 use crate::{ByteStr, Host, NameAddr, Params, SipUri, Uri};
+
+/// Up to how many bytes of a name are looked at one by one.
+const NEAR: usize = 24;
 
 /// A part of the text that was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,16 +127,7 @@ pub(crate) fn address(text: &[u8]) -> Option<AddressSpans> {
     let (display_name, bracket) = match text.first()? {
         b'<' => (span(0, 0), 0),
         b'"' => {
-            let mut end = 1;
-            while let Some(byte) = text.get(end)
-                && byte.is_ascii()
-                && !matches!(byte, b'"' | b'\\')
-            {
-                end += 1;
-            }
-            if text.get(end) != Some(&b'"') {
-                return None;
-            }
+            let end = name_end(text)?;
             (span(1, end), class::skip_wsp_at(text, end + 1))
         }
         _ => {
@@ -159,6 +155,29 @@ pub(crate) fn address(text: &[u8]) -> Option<AddressSpans> {
     })?;
     let spans = AddressSpans { display_name, uri, params: span(uri_end + 1, params_end), tag: tag.flatten() };
     (params_end == text.len()).then_some(spans)
+}
+
+/// Where the quotes end that a name in front of an address starts with, if all between them is ASCII without backslashes.
+#[inline(always)]
+fn name_end(text: &[u8]) -> Option<usize> {
+    // Most are short, and a search costs more than a look at these.
+    let near = text.get(..NEAR).unwrap_or(text);
+    let mut end = 1;
+    while let Some(byte) = near.get(end)
+        && byte.is_ascii()
+        && !matches!(byte, b'"' | b'\\')
+    {
+        end += 1;
+    }
+    if end == near.len() {
+        let rest = text.get(end..)?;
+        let found = memchr2(b'"', b'\\', rest)?;
+        if !rest.get(..found)?.is_ascii() {
+            return None;
+        }
+        end += found;
+    }
+    (text.get(end) == Some(&b'"')).then_some(end)
 }
 
 /// The URI that starts at `at`, and where it ends: where none of its characters follows.

@@ -9,6 +9,7 @@ use crate::{CSeq, ContentLength, From, HeaderName, MaxForwards, TypedHeader};
 
 /// Values of the shape that is read here, but for the `sips:`.
 const ORDINARY: &[&str] = &[
+    "\"A name of more than thirty-two bytes in its quotes\" <sip:a@b>;tag=1",
     "SIP/2.0/UDP pc33.atlanta.example.com:5060;branch=z9hG4bKnashds8;rport=5060;received=192.0.2.1",
     "SIP/2.0/TCP  192.0.2.17;branch=z9hG4bK-524287-1---aa43;rport",
     "SIP/2.0/X-y a",
@@ -130,6 +131,9 @@ fn the_usual_shapes_are_taken_and_read_as_the_rules_read_them() {
         "<sip:a@b>;x=",
         "<sip:@b>",
         "sip:a@b@c",
+        "\"A name of more than thirty-two bytes\\ in its quotes\" <sip:a@b>",
+        "\"A name of more than thirty-two bytes \u{e9} in its quotes\" <sip:a@b>",
+        "\"A name of more than thirty-two bytes that does not end <sip:a@b>",
     ] {
         assert!(!is_as_the_rules_read(text), "{text}");
     }

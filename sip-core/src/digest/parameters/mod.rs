@@ -90,11 +90,11 @@ impl Standing {
     /// The value, unescaped.
     fn text<'a>(&self, whole: &'a ByteStr) -> Cow<'a, [u8]> {
         let value = whole.as_bytes().get(self.value.clone()).unwrap_or_default();
-        match core::str::from_utf8(value) {
-            Ok(value) if self.escaped => match grammar::unquote(value) {
-                Cow::Borrowed(plain) => Cow::Borrowed(plain.as_bytes()),
-                Cow::Owned(plain) => Cow::Owned(plain.into_bytes()),
-            },
+        if !self.escaped {
+            return Cow::Borrowed(value);
+        }
+        match core::str::from_utf8(value).map(grammar::unquote) {
+            Ok(Cow::Owned(plain)) => Cow::Owned(plain.into_bytes()),
             _ => Cow::Borrowed(value),
         }
     }

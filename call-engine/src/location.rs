@@ -27,6 +27,9 @@ pub struct Binding {
     pub params: Params,
     /// The way its REGISTER came, and so the way that requests to it go: behind a NAT there is no other.
     pub flow: Flow,
+    /// The proxies that its REGISTER came through, which requests to it have to pass, the first of them first (RFC 3327 §5.3). With them `flow` leads to a
+    /// proxy, not to the phone.
+    pub path: Vec<SipUri>,
     /// Call-ID of the REGISTER that last touched it.
     pub call_id: ByteStr,
     /// CSeq of that REGISTER.

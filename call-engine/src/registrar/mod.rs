@@ -284,6 +284,7 @@ impl Registrar {
                 display_name: step.display_name.clone(),
                 params: step.params.clone(),
                 flow,
+                path: Vec::new(),
                 call_id: request.call_id().detached(),
                 cseq: request.cseq().number,
                 q: step.q,

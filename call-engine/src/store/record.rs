@@ -114,6 +114,7 @@ impl StoredBinding {
             display_name,
             params,
             flow: self.flow,
+            path: Vec::new(),
             call_id: ByteStr::from(self.call_id.as_str()),
             cseq: self.cseq,
             q: self.q,

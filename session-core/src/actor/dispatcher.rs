@@ -7,7 +7,9 @@ use std::time::Instant;
 
 use blether_sip_core::{Allow, ByteStr, Method, Request, Response, RetryAfter, StatusCode, Via};
 use blether_sip_transport::Flow;
-use blether_transaction_core::{Event, Interceptor, Owner, Router, ServerTransactionId, ShardHandle, TransactionUser, Transactions};
+use blether_transaction_core::{
+    Event, Interceptor, Owner, Router, ServerTransactionId, ShardHandle, TransactionUser, Transactions,
+};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::sync::{mpsc, oneshot, watch};

@@ -59,7 +59,13 @@ impl Transactions {
         Ok(())
     }
 
-    /// Sends a request by `flow` without a transaction, with a Via in front: the ACK for a 2xx, and what a stateless proxy forwards (RFC 3261 §16.11).
+    /// Sends the ACK for a 2xx by `flow` (RFC 3261 §16.6): it has no transaction, and a branch of its own each time.
+    pub fn forward_ack(&mut self, ack: Request, flow: Flow, mark: LoopMark) {
+        let unique = self.token();
+        self.forward_stateless(ack, flow, &unique, mark);
+    }
+
+    /// Sends a request by `flow` without a transaction, with a Via in front, as a stateless proxy does (RFC 3261 §16.11).
     /// `unique` is the first part of the branch, characters of a token; a resend must come with the same.
     pub fn forward_stateless(&mut self, mut request: Request, flow: Flow, unique: &str, mark: LoopMark) {
         request.push_via(marked_via(flow, unique, mark));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use blether_sip_core::{ByteStr, HeaderName, MaxBreadth, Method, Request, Response, StatusCode};
-use blether_sip_transport::{Flow, Transport};
+use blether_sip_transport::Flow;
 use blether_transaction_core::{
     ClientTransactionId, Event, Interceptor, LoopDetector, LoopMark, Owner, ServerTransactionId, Transactions,
 };
@@ -15,7 +15,8 @@ use rand::rngs::StdRng;
 use super::context::{Action, Patience, ResponseContext};
 use super::forwarding::{Changes, copy};
 use super::meters::Meters;
-use super::next_hop::NextHops;
+use super::next_hop::{NextHops, uri_of_ours};
+use super::reading::{Caller, is_first_hop, is_same_end, onward, opens_dialog, wants_path};
 use super::routes::{Here, Preprocessed, preprocess};
 use super::routing::{Asked, Routed, Routing};
 use super::target::{Plan, Target};
@@ -68,13 +69,6 @@ struct Entry {
     due: Option<Instant>,
 }
 
-/// The caller's side of a dialog that may come of a request.
-#[derive(Clone, Copy)]
-struct Caller {
-    tag: u32,
-    flow: Option<Flow>,
-}
-
 impl<R: Routing> Proxy<R> {
     pub(crate) fn new(routing: R, key: Arc<TokenKey>, place: &ProxyPlace<'_>, rng: &mut StdRng) -> Self {
         Self {
@@ -110,6 +104,12 @@ impl<R: Routing> Proxy<R> {
         if pre.dialog.is_some() {
             return self.in_dialog(now, id, &request, pre, flow, transactions);
         }
+        // One that another registrar has sent by a Path of ours: its phone is at the other end of that flow (RFC 5626 §5.3.1). Who comes from that phone is
+        // not on its way there (§5.3.2).
+        if let Some(phone) = pre.path.filter(|phone| !is_same_end(*phone, flow)) {
+            let target = Target { flow: Some(phone), ..Target::of_uri(pre.request.uri().clone()) };
+            return self.along(now, id, &request, pre.request, (target, flow), transactions);
+        }
         if request.to_tag().is_some() {
             return Some(Event::Request { id, request, flow });
         }
@@ -139,8 +139,7 @@ impl<R: Routing> Proxy<R> {
             return self.refuse(now, id, &request, &Refusal::NobodyThere, transactions);
         }
         self.meters.taken.increment(1);
-        let record = makes_dialog(request.method())
-            .then(|| Caller { tag: DialogToken::tag_hash(request.from_tag()), flow: flow_to_caller(&request, flow) });
+        let record = opens_dialog(&request).then(|| Caller::of(&request, flow));
         let context = ResponseContext::new(now, pre.request, groups, checked.breadth, Patience { ring_for, timer_c });
         self.open(now, id, context, Opening { came_by: flow, mark: checked.mark, realm, record }, transactions);
         None
@@ -156,14 +155,28 @@ impl<R: Routing> Proxy<R> {
         flow: Flow,
         transactions: &mut Transactions,
     ) -> Option<Event> {
+        let target = onward(&pre);
+        self.along(now, id, received, pre.request, (target, flow), transactions)
+    }
+
+    /// A request that has one way to go.
+    fn along(
+        &mut self,
+        now: Instant,
+        id: ServerTransactionId,
+        received: &Request,
+        request: Request,
+        (target, flow): (Target, Flow),
+        transactions: &mut Transactions,
+    ) -> Option<Event> {
         let Checked { mark, breadth } = match validation::check(received, &self.loops) {
             Ok(checked) => checked,
             Err(refusal) => return self.refuse(now, id, received, &refusal, transactions),
         };
         self.meters.in_dialog.increment(1);
-        let target = onward(&pre);
-        let context = ResponseContext::new(now, pre.request, vec![vec![target]], breadth, PATIENCE_IN_DIALOG);
-        self.open(now, id, context, Opening { came_by: flow, mark, realm: None, record: None }, transactions);
+        let record = opens_dialog(&request).then(|| Caller::of(received, flow));
+        let context = ResponseContext::new(now, request, vec![vec![target]], breadth, PATIENCE_IN_DIALOG);
+        self.open(now, id, context, Opening { came_by: flow, mark, realm: None, record }, transactions);
         None
     }
 
@@ -187,7 +200,7 @@ impl<R: Routing> Proxy<R> {
         };
         self.meters.in_dialog.increment(1);
         let target = onward(&pre);
-        let changes = Changes { uri: None, route: &[], breadth: None, record: None, realm: None };
+        let changes = Changes { path: None, uri: None, route: &[], breadth: None, record: None, realm: None };
         let sent = copy(&pre.request, &changes).and_then(|ack| {
             let goes_by = self.next_hop(&ack, &target, flow)?;
             Ok((ack, goes_by))
@@ -313,10 +326,20 @@ impl<R: Routing> Proxy<R> {
             (None, None) => by_uris(hops, request, &target.uri, came_by).map_err(NotSent::Refused)?,
         };
         let token = entry.record.map(|Caller { tag, flow }| {
-            let dialog = DialogToken { caller_tag: tag, caller: flow, callee: target.flow };
+            let dialog = DialogToken { caller_tag: tag, caller: flow, callee: target.flow_of_dialog() };
             token_key.seal(Token::Dialog(dialog), request.call_id().as_bytes())
         });
+        let path = wants_path(request).then(|| {
+            let token = token_key.seal(Token::Path(came_by), &[]);
+            let mut uri = uri_of_ours(&token, came_by.local, came_by.transport);
+            // Whether we are the first that it passes, which alone has its flow (RFC 5626 §5.1).
+            if is_first_hop(request) {
+                uri.params.set("ob", None);
+            }
+            uri
+        });
         let changes = Changes {
+            path,
             uri: Some(&target.uri),
             route: &target.route,
             breadth: Some(breadth),
@@ -492,17 +515,6 @@ fn owner(key: u64, branch: u64) -> Owner {
     Owner::of_interceptor(key << BRANCH_BITS | branch.min(SERVER))
 }
 
-/// Whether a request may open a dialog, in whose path we want to stay.
-fn makes_dialog(method: &Method) -> bool {
-    matches!(method, Method::Invite | Method::Subscribe | Method::Refer)
-}
-
-/// The way of a request within a dialog: the flow of the end that it is for, else what its URIs say.
-fn onward(pre: &Preprocessed) -> Target {
-    let flow = pre.dialog.and_then(|dialog| dialog.onward(pre.request.from_tag()));
-    Target { flow, ..Target::of_uri(pre.request.uri().clone()) }
-}
-
 /// The next hop by the first Route that is left, else by the Request-URI (RFC 3261 §16.6 step 7). Of a strict router, its URI is the Request-URI by now.
 fn by_uris(
     hops: &mut NextHops,
@@ -517,29 +529,4 @@ fn by_uris(
     };
     let uri = first.as_ref().map_or(target, |route| &route.0.uri);
     hops.find(uri.as_sip().ok_or(Refusal::Scheme)?, came_by)
-}
-
-/// The flow by which requests within a dialog reach its caller, if it needs one (RFC 5626 §5.3.2, for those who do not say `ob` too): the caller itself has sent
-/// this, not a proxy, and where it says that it is reached is not where it was heard from. One that does not ask for answers to where it sends from
-/// (RFC 3581) listens elsewhere, by UDP, and means what it says.
-fn flow_to_caller(request: &Request, flow: Flow) -> Option<Flow> {
-    let mut vias = request.headers().raw_all(&HeaderName::Via);
-    let is_first_hop = vias.next().is_some_and(|via| !via.contains(',')) && vias.next().is_none();
-    if !is_first_hop {
-        return None;
-    }
-    let contact = request.headers().get::<blether_sip_core::Contact>().ok().flatten()?;
-    let uri = contact.address()?.uri.as_sip()?;
-    let listens = uri.socket_addr();
-    if uri.is_outbound() {
-        return Some(flow);
-    }
-    match flow.transport {
-        Transport::Udp => (listens != Some(flow.remote) && request.via().rport().is_some()).then_some(flow),
-        // Where the connection is gone by then, another leads to where it says that it listens, if it is the same host.
-        _ => match listens.filter(|listens| listens.ip() == flow.remote.ip()) {
-            Some(listens) => Some(Flow { remote: listens, ..flow }),
-            None => Some(flow),
-        },
-    }
 }

@@ -1,8 +1,8 @@
 //! The copy of a request that goes on (RFC 3261 §16.6 steps 1 to 6). What is not changed is written as it came, byte by byte.
 
 use blether_sip_core::{
-    ByteStr, HeaderName, MaxBreadth, MaxForwards, NameAddr, ProxyAuthorization, RecordRoute, Request, Route, SipUri,
-    Uri,
+    ByteStr, HeaderName, MaxBreadth, MaxForwards, NameAddr, Path, ProxyAuthorization, RecordRoute, Request, Route,
+    SipUri, Uri,
 };
 use blether_sip_transport::Flow;
 
@@ -18,6 +18,8 @@ pub(super) struct Changes<'a> {
     pub(super) route: &'a [SipUri],
     /// Its part of the breadth; `None` for an ACK, which opens nothing.
     pub(super) breadth: Option<MaxBreadth>,
+    /// Our URI for Path, in a REGISTER.
+    pub(super) path: Option<SipUri>,
     /// The user part of our Record-Route, the flow by which the request came and the one by which it goes; `None` if we need not stay in its path.
     pub(super) record: Option<(&'a str, Flow, Flow)>,
     /// The realm whose credentials were for us.
@@ -46,6 +48,9 @@ pub(super) fn copy(request: &Request, changes: &Changes<'_>) -> Result<Request, 
         if (came_by.local, came_by.transport) != (goes_by.local, goes_by.transport) {
             headers.push_front(uri(goes_by));
         }
+    }
+    if let Some(path) = &changes.path {
+        headers.push_front(Path(NameAddr::new(path.clone())));
     }
     for uri in changes.route.iter().rev() {
         headers.push_front(Route(NameAddr::new(uri.clone())));

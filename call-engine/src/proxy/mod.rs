@@ -12,6 +12,7 @@ mod forwarder;
 mod forwarding;
 mod meters;
 mod next_hop;
+mod reading;
 mod refusal;
 mod routes;
 mod routing;

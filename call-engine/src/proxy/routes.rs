@@ -15,8 +15,8 @@ pub(super) struct Preprocessed {
     pub(super) request: Request,
     /// What a Record-Route of ours says of its dialog.
     pub(super) dialog: Option<DialogToken>,
-    /// The flow that a Path of ours names, and whether it says `ob` (RFC 5626 §5.3.1).
-    pub(super) path: Option<(Flow, bool)>,
+    /// The flow that a Path of ours names (RFC 5626 §5.3.1).
+    pub(super) path: Option<Flow>,
     /// Whether Route headers are left.
     pub(super) has_routes: bool,
 }
@@ -83,7 +83,7 @@ pub(super) fn preprocess(
         let Some(uri) = first.uri.as_sip() else { break };
         match token_of(uri)? {
             Some(Token::Dialog(token)) => done.dialog = Some(token),
-            Some(Token::Path(flow)) => done.path = Some((flow, uri.is_outbound())),
+            Some(Token::Path(flow)) => done.path = Some(flow),
             None if here.is(uri) => {}
             None => break,
         }

@@ -26,10 +26,16 @@ impl Target {
         Self { uri: uri.into(), route: Vec::new(), flow: None, q: 1_000 }
     }
 
-    /// A phone, by the flow of its REGISTER, or by the proxies that it registered through.
+    /// A phone, by the flow of its REGISTER: to it, or to the first of the proxies that it registered through. That it is never another host than the one
+    /// that was heard keeps users from having us send where they like.
     pub(crate) fn of_binding(binding: &Binding) -> Self {
-        let flow = binding.path.is_empty().then(|| binding.way());
+        let flow = Some(binding.way());
         Self { uri: Uri::Sip(binding.contact.clone()), route: binding.path.clone(), flow, q: binding.q }
+    }
+
+    /// The flow by which requests of its dialogs go: behind proxies, those say where.
+    pub(super) fn flow_of_dialog(&self) -> Option<Flow> {
+        self.flow.filter(|_| self.route.is_empty())
     }
 }
 

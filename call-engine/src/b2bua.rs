@@ -52,7 +52,7 @@ pub async fn ring_extension(
             request_uri: Uri::from(binding.contact.clone()),
             from: incoming.identity_towards(binding.flow),
             to: NameAddr::new(address_of(callee.user(), binding.flow)),
-            route: Vec::new(),
+            route: binding.path.iter().cloned().map(NameAddr::new).collect(),
             flow: binding.way(),
             next_hop: NextHop::Flow,
             credentials: None,

@@ -4,6 +4,7 @@ mod accounts;
 mod figures;
 mod line_budget;
 mod meters;
+mod proxying;
 mod record;
 mod report;
 mod storage;
@@ -20,14 +21,14 @@ use std::time::{Duration, Instant, SystemTime};
 use blether_rtp_core::{PortRange, PortRangeError};
 use blether_session_core::actor::{
     Admission, Answer, Application, Call, CallError, Endpoint, EndpointConfig, EndpointCounts, HandlerFuture, Probe,
-    Responder, StartError,
+    Responder, ShardPlace, StartError,
 };
 use blether_sip_core::{
-    AddressOfRecord, ByteStr, Host, Limits, Method, NameAddr, ProxyRequire, Request, Response, RetryAfter, StatusCode,
-    Unsupported, Uri,
+    AddressOfRecord, ByteStr, Host, Limits, Method, NameAddr, ProxyAuthenticate, ProxyRequire, Request, Response,
+    RetryAfter, StatusCode, Unsupported, Uri,
 };
 use blether_sip_transport::Flow;
-use blether_transaction_core::WireTap;
+use blether_transaction_core::{Interceptor, WireTap};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
@@ -37,6 +38,7 @@ pub(crate) use self::accounts::all_accounts;
 pub(crate) use self::accounts::{check_new, check_stored, hashed, with_password};
 use self::line_budget::LineBudget;
 use self::meters::Meters;
+use self::proxying::Proxied;
 pub use self::record::LiveCall;
 use self::record::{CallRecord, CallRecords};
 pub use self::report::EngineReport;
@@ -194,6 +196,7 @@ struct Core {
     authenticator: Option<Authenticator>,
     stages: Vec<Box<dyn Stage>>,
     routes: Patterns<Route>,
+    proxied: Proxied,
     ring_for: Duration,
     meters: Meters,
     failed_logins: LineBudget,
@@ -228,20 +231,40 @@ impl Core {
     }
 
     /// The built-in first stage: whoever sends INVITE must have an account.
-    fn authenticate(&self, now: Instant, request: &Request, flow: Flow, context: &mut StageContext) -> Verdict {
+    fn authenticate(
+        &self,
+        now: Instant,
+        request: &Request,
+        flow: Flow,
+        role: Role,
+        context: &mut StageContext,
+    ) -> Verdict {
         let Some(authenticator) = &self.authenticator else {
             context.user = AuthenticatedUser::claimed_by(request);
             return Verdict::Pass;
         };
-        match authenticator.authenticate(now, request, flow.remote.ip()) {
+        let source = flow.remote.ip();
+        let verification = match role {
+            Role::Server => authenticator.authenticate(now, request, source),
+            Role::Proxy => authenticator.authenticate_for_proxy(now, request, source),
+        };
+        match verification {
             Verification::Authenticated { user } => {
                 context.user = Some(user);
                 Verdict::Pass
             }
             Verification::Challenge { headers, why } => {
                 self.note_challenge(now, request, flow, why);
-                let response = Response::to_request(request, StatusCode::UNAUTHORIZED);
-                Verdict::answer(headers.into_iter().fold(response, |response, header| response.header(header)).build())
+                let (status, for_proxy) = match role {
+                    Role::Server => (StatusCode::UNAUTHORIZED, false),
+                    Role::Proxy => (StatusCode::PROXY_AUTHENTICATION_REQUIRED, true),
+                };
+                let response = Response::to_request(request, status);
+                let response = headers.into_iter().fold(response, |response, header| match for_proxy {
+                    true => response.header(ProxyAuthenticate(header.0)),
+                    false => response.header(header),
+                });
+                Verdict::answer(response.build())
             }
             Verification::Malformed { error } => Verdict::answer(
                 Response::to_request(request, StatusCode::BAD_REQUEST).reason(&error.to_string()).build(),
@@ -250,9 +273,9 @@ impl Core {
     }
 
     /// Leads a request through every stage; `Err` is the answer that one of them gave.
-    fn pass_stages(&self, now: Instant, request: &Request, flow: Flow) -> Result<StageContext, Refused> {
+    fn pass_stages(&self, now: Instant, request: &Request, flow: Flow, role: Role) -> Result<StageContext, Refused> {
         let mut context = StageContext::default();
-        let mut verdict = self.authenticate(now, request, flow, &mut context);
+        let mut verdict = self.authenticate(now, request, flow, role, &mut context);
         let mut stages = self.stages.iter();
         loop {
             match verdict {
@@ -282,7 +305,7 @@ impl Core {
             self.note_registration(now, request, flow, &outcome);
             return Answer::Stateless(Box::new(response));
         }
-        let context = match self.pass_stages(now, request, flow) {
+        let context = match self.pass_stages(now, request, flow, Role::Server) {
             Ok(context) => context,
             Err(Refused { response, by_a_stranger: true }) => return Answer::Stateless(response),
             Err(Refused { response, .. }) => return Answer::Now(response),
@@ -368,6 +391,15 @@ fn shortened(text: &str) -> &str {
     text.get(..text.floor_char_boundary(LOGGED_TEXT)).unwrap_or_default()
 }
 
+/// As what the server asks for credentials (RFC 3261 §22.2, §22.3).
+#[derive(Clone, Copy)]
+enum Role {
+    /// As the one whom the request is for: 401.
+    Server,
+    /// As one that passes it on: 407.
+    Proxy,
+}
+
 /// The answer of a stage. One to a stranger leaves no state, so that nobody can fill our tables or have us send what nobody asked for; who has
 /// logged in has used up a nonce, and must get the same answer again.
 struct Refused {
@@ -411,7 +443,7 @@ impl Application for Server {
             metrics::counter!("blether_engine_draining_refusals_total").increment(1);
             return Admission::RefuseStateless(Box::new(draining(invite)));
         }
-        let context = match core.pass_stages(now, invite, flow) {
+        let context = match core.pass_stages(now, invite, flow, Role::Server) {
             Ok(context) => context,
             Err(Refused { response, by_a_stranger: true }) => return Admission::RefuseStateless(response),
             Err(Refused { response, .. }) => return Admission::Refuse(response),
@@ -464,6 +496,10 @@ impl Application for Server {
 
     fn methods(&self) -> &[Method] {
         &[Method::Register]
+    }
+
+    fn interceptor(&self, place: ShardPlace<'_>) -> Option<Box<dyn Interceptor>> {
+        self.0.0.proxied.interceptor(&self.0, place)
     }
 }
 
@@ -642,6 +678,7 @@ impl EngineBuilder {
             location,
             stages: self.stages,
             routes,
+            proxied: Proxied::new(config, &mut rng)?,
             ring_for: config.calls.ring_timeout,
             meters: Meters::new(),
             failed_logins: LineBudget::default(),

@@ -45,6 +45,7 @@ pub mod ladder;
 pub mod location;
 mod ownership;
 pub mod pattern;
+mod proxy;
 pub mod registrar;
 pub mod stage;
 pub mod store;
@@ -55,6 +56,7 @@ pub use blether_session_core::actor::{Audio, Call, CallError, CallEvent};
 pub use blether_sip_core::{Request, Response, StatusCode};
 pub use blether_sip_transport::Flow;
 pub use engine::{ChangeError, Engine, EngineBuilder, EngineError, EngineHandle, EngineReport, IncomingCall, LiveCall};
+pub use proxy::Fork;
 
 /// Keeps the README's example compiling.
 #[cfg(doctest)]

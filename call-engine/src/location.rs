@@ -27,6 +27,9 @@ pub struct Binding {
     pub params: Params,
     /// The way its REGISTER came, and so the way that requests to it go: behind a NAT there is no other.
     pub flow: Flow,
+    /// The proxies that its REGISTER came through, which requests to it have to pass, the first of them first (RFC 3327 §5.3). With them `flow` leads to a
+    /// proxy, not to the phone.
+    pub path: Vec<SipUri>,
     /// Call-ID of the REGISTER that last touched it.
     pub call_id: ByteStr,
     /// CSeq of that REGISTER.
@@ -55,8 +58,10 @@ impl Binding {
     /// its place leads to where the phone says that it listens, and not to where the connection came from, where nobody does. Never to
     /// another host than the one that was heard: the contact is only what somebody claims.
     pub fn way(&self) -> Flow {
-        let by_tcp = self.contact.transport() == Some(TransportParam::Tcp);
-        match self.contact.socket_addr() {
+        // Behind proxies it is the first of them that is reached.
+        let next = self.path.first().unwrap_or(&self.contact);
+        let by_tcp = next.transport() == Some(TransportParam::Tcp);
+        match next.socket_addr() {
             Some(listens)
                 if self.flow.transport == Transport::Tcp && by_tcp && listens.ip() == self.flow.remote.ip() =>
             {

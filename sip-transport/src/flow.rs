@@ -49,6 +49,11 @@ impl ConnectionId {
     pub fn new(number: u64) -> Self {
         Self(number)
     }
+
+    /// Its number.
+    pub fn number(self) -> u64 {
+        self.0
+    }
 }
 
 impl fmt::Display for ConnectionId {

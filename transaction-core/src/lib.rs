@@ -48,9 +48,11 @@
 
 mod event;
 mod follow_up;
+mod interceptor;
 mod invite_client;
 mod invite_server;
 mod key;
+mod loop_detection;
 mod non_invite_client;
 mod non_invite_server;
 mod output;
@@ -62,8 +64,10 @@ mod table;
 mod timing;
 
 pub use event::{ClientTransactionId, Event, Failure, Owner, ServerTransactionId, Transmit, TransmitId};
+pub use interceptor::Interceptor;
 pub use invite_client::{ClientEvent, InviteClientTransaction};
 pub use invite_server::{InviteServerTransaction, ServerEvent};
+pub use loop_detection::{LoopDetector, LoopMark};
 pub use non_invite_client::NonInviteClientTransaction;
 pub use non_invite_server::NonInviteServerTransaction;
 pub use overload::{Overload, OverloadConfig, OverloadGate, Source};

@@ -1,5 +1,6 @@
 //! Many transactions: matching, timers, Via rules and bounds, still without I/O.
 
+mod forwarding;
 mod stateless;
 mod streams;
 

@@ -1,12 +1,13 @@
 //! Ranges of the values, and what must hold between them.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::account::{check_display_name, check_password, check_user};
 use super::error::Invalid;
 use super::value::{Listen, ValueError, check_advertise, check_realm, domain};
-use super::{AccountConfig, Config, HttpConfig};
+use super::{AccountConfig, Config, HttpConfig, Proxied, ProxyConfig, ProxyTo};
 
 struct Bounds {
     key: &'static str,
@@ -56,6 +57,7 @@ pub(super) fn check(config: &Config) -> Result<(), Invalid> {
         limits,
         calls,
         log: _,
+        proxies,
         accounts,
     } = config;
     if data_dir.as_os_str().is_empty() {
@@ -87,7 +89,35 @@ pub(super) fn check(config: &Config) -> Result<(), Invalid> {
     seconds("calls.ring_timeout", calls.ring_timeout)?;
     seconds("calls.end_when_silent", calls.end_when_silent)?;
     seconds("calls.drain_timeout", calls.drain_timeout)?;
+    check_proxies(proxies)?;
     check_accounts(accounts)
+}
+
+/// What a `[[proxy]]` may say of its times, in seconds.
+const PROXY_SECONDS: RangeInclusive<u64> = 1..=3_600;
+
+fn check_proxies(proxies: &[ProxyConfig]) -> Result<(), Invalid> {
+    for (index, proxy) in proxies.iter().enumerate() {
+        let key = |name: &str| format!("{name} of proxy {}", index + 1);
+        let invalid = |name: &str, cause| Err(Invalid::Value { key: key(name), cause });
+        if proxies.iter().take(index).any(|earlier| earlier.what == proxy.what) {
+            let name = if matches!(proxy.what, Proxied::Domain(_)) { "domain" } else { "dialled" };
+            return invalid(name, ValueError::ProxiedTwice);
+        }
+        if matches!((&proxy.what, &proxy.to), (Proxied::Domain(_), ProxyTo::Phones)) {
+            return invalid("to", ValueError::PhonesOfDomain);
+        }
+        if proxy.stateless && !matches!(&proxy.to, ProxyTo::Servers(servers) if servers.len() == 1) {
+            return invalid("stateless", ValueError::StatelessPhones);
+        }
+        for (name, duration) in [("ring_timeout", proxy.ring_timeout), ("timer_c", proxy.timer_c)] {
+            if !PROXY_SECONDS.contains(&duration.as_secs()) {
+                let (value, min, max) = (i128::from(duration.as_secs()), *PROXY_SECONDS.start(), *PROXY_SECONDS.end());
+                return Err(Invalid::OutOfRange { key: key(name), value, min, max, unit: " seconds" });
+            }
+        }
+    }
+    Ok(())
 }
 
 fn check_listen(config: &Config) -> Result<(), Invalid> {

@@ -184,6 +184,14 @@ pub enum Invalid {
         /// Where the earlier one stands, when it is known.
         first_place: Option<Place>,
     },
+    /// A `[[proxy]]` that lacks a key.
+    #[error("proxy {proxy} has no `{key}`; add the line {key} = \"...\"")]
+    MissingInProxy {
+        /// The section, from 1.
+        proxy: usize,
+        /// The key.
+        key: &'static str,
+    },
     /// An account that lacks a key.
     #[error("account {account} has no `{key}`; add the line {key} = \"...\"")]
     Missing {

@@ -78,8 +78,37 @@ section!(
     limits: Limits,
     calls: Calls,
     log: Log,
+    proxy: Vec<Proxy>,
     account: Vec<Account>
 );
+
+/// One `[[proxy]]`; `span` covers its header, for what is missing in it.
+#[derive(Debug)]
+pub(super) struct Proxy {
+    pub(super) keys: ProxyKeys,
+    pub(super) span: Range<usize>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a section [[proxy]]")]
+pub(super) struct ProxyKeys {
+    pub(super) dialled: Option<Setting>,
+    pub(super) domain: Option<Setting>,
+    pub(super) to: Option<Setting>,
+    pub(super) fork: Option<Setting>,
+    pub(super) ring_timeout: Option<Setting>,
+    pub(super) timer_c: Option<Setting>,
+    pub(super) authenticate: Option<Setting>,
+    pub(super) stateless: Option<Setting>,
+}
+
+impl<'de> Deserialize<'de> for Proxy {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let spanned = Spanned::<ProxyKeys>::deserialize(deserializer)?;
+        let span = spanned.span();
+        Ok(Self { keys: spanned.into_inner(), span })
+    }
+}
 
 /// One `[[account]]`; `span` covers its header, for what is missing in it.
 #[derive(Debug)]

@@ -11,6 +11,7 @@ mod check;
 mod environment;
 mod error;
 mod file;
+mod proxy;
 mod read;
 mod value;
 
@@ -29,6 +30,7 @@ pub use advice::{Advice, advice, calls_for_open_files};
 pub use bind::CannotListen;
 pub use environment::variables;
 pub use error::{ConfigError, Invalid, Place};
+pub use proxy::{Proxied, ProxyConfig, ProxyTo};
 pub use value::{Listen, LogFormat, LogLevel, PortRange, ValueError};
 
 /// The commented reference file: every key with its unit, its default and the reason for it.
@@ -82,6 +84,8 @@ pub struct Config {
     pub calls: CallsConfig,
     /// What is logged, and how.
     pub log: LogConfig,
+    /// What is forwarded as by a proxy. Default: nothing; calls between extensions go through this server, with their sound.
+    pub proxies: Vec<ProxyConfig>,
     /// The phones that may register, each user once. Default: none; the first start makes two.
     pub accounts: Vec<AccountConfig>,
 }
@@ -218,6 +222,7 @@ impl Default for Config {
             limits: LimitsConfig::default(),
             calls: CallsConfig::default(),
             log: LogConfig::default(),
+            proxies: Vec::new(),
             accounts: Vec::new(),
         }
     }

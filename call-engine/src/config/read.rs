@@ -10,7 +10,8 @@ use toml::Value;
 
 use super::account::{AccountConfig, Password};
 use super::error::{ConfigError, Invalid, Place, nearest};
-use super::file::{Account, File, Origin, Setting};
+use super::file::{Account, File, Origin, Proxy, Setting};
+use super::proxy::{self, Proxied, ProxyConfig, ProxyTo};
 use super::value::{self, Listen, ValueError};
 use super::{
     AuthenticationConfig, CallsConfig, Config, ConfigFile, HttpConfig, LimitsConfig, LogConfig, MediaConfig,
@@ -66,6 +67,7 @@ impl Reader<'_> {
             limits,
             calls,
             log,
+            proxy,
             account,
         } = file;
         let (listen, also_listen) = self.listens(listen, default.listen)?;
@@ -143,6 +145,11 @@ impl Reader<'_> {
                 level: self.parsed("log.level", log.level, default.log.level, str::parse)?,
                 format: self.parsed("log.format", log.format, default.log.format, str::parse)?,
             },
+            proxies: proxy
+                .into_iter()
+                .enumerate()
+                .map(|(index, proxy)| self.proxy(index + 1, proxy))
+                .collect::<Result<_, _>>()?,
             accounts: account
                 .into_iter()
                 .enumerate()
@@ -183,6 +190,44 @@ impl Reader<'_> {
             None => user.clone(),
         };
         Ok(AccountConfig { user, password, display_name })
+    }
+
+    fn proxy(&mut self, number: usize, section: Proxy) -> Result<ProxyConfig, ConfigError> {
+        let Proxy { keys, span } = section;
+        let missing = |reader: &Self, key| ConfigError::Invalid {
+            place: reader.place(&Origin::Span(span.clone())),
+            invalid: Box::new(Invalid::MissingInProxy { proxy: number, key }),
+        };
+        let key = |name: &str| format!("{name} of proxy {number}");
+        let dialled = self.parsed(&key("dialled"), keys.dialled, None, |text| proxy::pattern(text).map(Some))?;
+        let domain = self.parsed(&key("domain"), keys.domain, None, |text| value::domain(text).map(Some))?;
+        let what = match (dialled, domain) {
+            (Some(pattern), None) => Proxied::Dialled(pattern),
+            (None, Some(domain)) => Proxied::Domain(domain),
+            (None, None) => return Err(missing(self, "dialled")),
+            (Some(_), Some(_)) => {
+                return Err(self.locate(Invalid::Value { key: key("domain"), cause: ValueError::DialledAndDomain }));
+            }
+        };
+        let Some(Setting { value, origin }) = keys.to else { return Err(missing(self, "to")) };
+        let value = match value {
+            one @ Value::String(_) => Value::Array(vec![one]),
+            other => other,
+        };
+        let items =
+            self.items(&key("to"), Setting { value, origin }, "text in quotes, or a list of texts", |text| {
+                Ok(text.to_owned())
+            })?;
+        let to = ProxyTo::parse(&items).map_err(|cause| self.locate(Invalid::Value { key: key("to"), cause }))?;
+        let default = ProxyConfig::new(what, to);
+        Ok(ProxyConfig {
+            fork: self.parsed(&key("fork"), keys.fork, default.fork, proxy::fork)?,
+            ring_timeout: self.seconds(&key("ring_timeout"), keys.ring_timeout, default.ring_timeout)?,
+            timer_c: self.seconds(&key("timer_c"), keys.timer_c, default.timer_c)?,
+            authenticate: self.boolean(&key("authenticate"), keys.authenticate, default.authenticate)?,
+            stateless: self.boolean(&key("stateless"), keys.stateless, default.stateless)?,
+            ..default
+        })
     }
 
     fn parsed<T>(
@@ -354,6 +399,7 @@ impl Reader<'_> {
                 format!("user of account {second}")
             }
             Invalid::Missing { account, key } => format!("{key} of account {account}"),
+            Invalid::MissingInProxy { proxy, key } => format!("{key} of proxy {proxy}"),
         };
         let place = self.places.get(&key).cloned().unwrap_or_else(|| Place::WholeFile(self.path.to_owned()));
         ConfigError::Invalid { place, invalid: Box::new(invalid) }

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use blether_sip_core::Host;
 use blether_sip_transport::Transport;
 
+use crate::pattern::PatternError;
 use crate::stage::OfferedAlgorithms;
 
 /// Why a text is not the value that was needed, and what it would look like.
@@ -54,6 +55,31 @@ pub enum ValueError {
         /// The words there are.
         known: &'static str,
     },
+    /// A pattern that cannot be read.
+    #[error("{0}")]
+    Pattern(PatternError),
+    /// Nowhere to forward to.
+    #[error("the list is empty; write \"phones\", or the address of a server like \"sip:192.0.2.10:5060\"")]
+    NoTarget,
+    /// Neither `phones` nor the address of a server.
+    #[error(
+        "\"{0}\" is no target; write \"phones\", or the numeric address of a server like \"sip:192.0.2.10:5060;transport=tcp\", without a user"
+    )]
+    ProxyTarget(String),
+    /// A `[[proxy]]` that says twice what it takes.
+    #[error("`dialled` stands there, too; remove one, since a user is either of this server or of another domain")]
+    DialledAndDomain,
+    /// Two sections `[[proxy]]` for the same.
+    #[error("an earlier [[proxy]] takes the same; remove one")]
+    ProxiedTwice,
+    /// Phones of another domain.
+    #[error("another domain has no phones here; name its server like \"sip:192.0.2.10:5060\"")]
+    PhonesOfDomain,
+    /// Stateless, to what changes.
+    #[error(
+        "phones come and go, which a proxy without state cannot follow; remove the line, or name one server in `to`"
+    )]
+    StatelessPhones,
     /// A user part that phones could not dial.
     #[error("{0:?} cannot be a user; use 1 to 64 letters, digits and - . _ ~ +")]
     User(String),

@@ -16,6 +16,7 @@ fn binding(now: Instant, contact: &str, seconds: u64) -> Arc<Binding> {
     let flow = Flow::udp("192.0.2.1:5060".parse().unwrap(), "192.0.2.9:5062".parse().unwrap());
     let q = blether_sip_core::Contact::Address(registered.clone()).q();
     Arc::new(Binding {
+        path: Vec::new(),
         contact,
         display_name: registered.display_name,
         params: registered.params,

@@ -7,8 +7,10 @@
 //! A phone that names its device (`+sip.instance`) takes the place of what the device had registered before, though under another
 //! address: a phone that was restarted or moved does not ring twice.
 //!
-//! Absent: Path (RFC 3327), outbound (RFC 5626) but for that, GRUU (RFC 5627), Service-Route (RFC 3608); a request that requires
-//! one of them gets 420. Third-party registration is refused: a user registers its own address of record only.
+//! A phone that registers through proxies is reached through them (Path, RFC 3327), and all are told the proxies to send by, if there are to be any
+//! (Service-Route, RFC 3608).
+//!
+//! Absent: outbound (RFC 5626) but for that, GRUU (RFC 5627); a request that requires one of them gets 420. Third-party registration is refused: a user registers its own address of record only.
 
 mod domains;
 mod outcome;
@@ -18,8 +20,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use blether_sip_core::{
-    AddressOfRecord, Allow, ByteStr, Contact, Date, HeaderName, Method, MinExpires, Request, Require, Response,
-    RetryAfter, StatusCode, Unsupported,
+    AddressOfRecord, Allow, ByteStr, Contact, Date, HeaderName, Method, MinExpires, NameAddr, Path, Request, Require,
+    Response, RetryAfter, ServiceRoute, SipUri, StatusCode, Unsupported,
 };
 use blether_sip_transport::Flow;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -37,6 +39,8 @@ use request::{Step, Wanted};
 const MAX_ATTEMPTS: usize = 16;
 /// Seconds after which a phone may try again when the table is full or too busy: most entries of a full table go by expiry.
 const RETRY_AFTER: u32 = 30;
+/// The option tag of RFC 3327.
+const PATH: &str = "path";
 /// No registrar may refuse an interval of this length as too brief (RFC 3261 §10.3 step 7).
 const ONE_HOUR: u32 = 3_600;
 
@@ -54,8 +58,12 @@ pub struct RegistrarConfig {
     pub max_expires_by_connection: u32,
     /// What is granted to a phone that does not say. Default 3600 (RFC 3261 §10.2).
     pub default_expires: u32,
-    /// Bytes of a contact, and of a Call-ID, that are kept. Default 512: what phones send is under 200.
+    /// Bytes of a contact, of each URI of its Path, and of a Call-ID, that are kept. Default 512: what phones send is under 200.
     pub max_text: usize,
+    /// Proxies that a phone may register through. Default 8: more than stand in any row.
+    pub max_path: usize,
+    /// The proxies by which phones are told to send their requests (RFC 3608). Default: none, they send as they are set up.
+    pub service_route: Vec<SipUri>,
 }
 
 impl RegistrarConfig {
@@ -68,6 +76,8 @@ impl RegistrarConfig {
             max_expires_by_connection: u32::MAX,
             default_expires: ONE_HOUR,
             max_text: 512,
+            max_path: 8,
+            service_route: Vec::new(),
         }
     }
 }
@@ -168,8 +178,11 @@ impl Registrar {
         }
         match request.headers().get::<Require>() {
             Err(error) => Err(Refusal::Header(error.to_string())),
-            Ok(Some(Require(tags))) if !tags.is_empty() => Err(Refusal::Extensions(tags)),
-            Ok(_) => Ok(()),
+            Ok(required) => {
+                let tags = required.map(|Require(tags)| tags).unwrap_or_default();
+                let unknown: Vec<_> = tags.into_iter().filter(|tag| !tag.eq_ignore_ascii_case(PATH)).collect();
+                if unknown.is_empty() { Ok(()) } else { Err(Refusal::Extensions(unknown)) }
+            }
         }
     }
 
@@ -190,6 +203,13 @@ impl Registrar {
                     response.headers_mut().push(listed(binding, now));
                 }
                 response.headers_mut().set(Date::from(date));
+                // RFC 3327 §5.3 and RFC 3608 §6.4: what was kept, and by which proxies the phone is to send.
+                for path in request.headers().all::<Path>().unwrap_or_default() {
+                    response.headers_mut().push(path);
+                }
+                for uri in &self.config.service_route {
+                    response.headers_mut().push(ServiceRoute(NameAddr::new(uri.clone())));
+                }
                 let contacts = bindings.len();
                 let outcome = match changes {
                     None => Outcome::Queried { aor, contacts },
@@ -228,12 +248,13 @@ impl Registrar {
         }
         let aor = self.config.domains.canonical(&named, flow).ok_or(Refusal::AddressOfRecord)?;
         let wanted = Wanted::read(request, flow, &self.config)?;
+        let path = request::path(request, &self.config)?;
         let mut seen = self.location.bindings(&aor, now);
         for _ in 0..MAX_ATTEMPTS {
             let (list, changes) = match &wanted {
                 Wanted::Query => return Ok((aor, seen, None)),
                 Wanted::RemoveAll => self.without_all(request, &seen)?,
-                Wanted::Steps(steps) => self.with_steps(now, request, flow, steps, &seen)?,
+                Wanted::Steps(steps) => self.with_steps(now, request, (flow, &path), steps, &seen)?,
             };
             match self.location.compare_and_swap(&aor, seen.version(), list) {
                 Ok(bindings) => return Ok((aor, bindings, Some(changes))),
@@ -260,7 +281,7 @@ impl Registrar {
         &self,
         now: Instant,
         request: &Request,
-        flow: Flow,
+        (flow, path): (Flow, &[SipUri]),
         steps: &[Step],
         seen: &Bindings,
     ) -> Result<(Vec<Arc<Binding>>, Changes), Refusal> {
@@ -284,6 +305,7 @@ impl Registrar {
                 display_name: step.display_name.clone(),
                 params: step.params.clone(),
                 flow,
+                path: path.to_vec(),
                 call_id: request.call_id().detached(),
                 cseq: request.cseq().number,
                 q: step.q,

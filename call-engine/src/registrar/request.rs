@@ -1,6 +1,8 @@
 //! What a REGISTER wants, before anything is looked up.
 
-use blether_sip_core::{ByteStr, Contact, Expires, NameAddr, Params, Request, SipUri, Uri, UserAgent};
+use blether_sip_core::{
+    ByteStr, Contact, Expires, HeaderName, NameAddr, Params, Path, Request, SipUri, Uri, UserAgent,
+};
 use blether_sip_transport::{Flow, Transport};
 
 use crate::location::Binding;
@@ -63,6 +65,28 @@ impl Wanted {
         });
         steps.collect::<Result<_, _>>().map(Self::Steps)
     }
+}
+
+/// The proxies that the request came through, the last of them first: the way to its contacts (RFC 3327 §5.3). Their text does not share memory with the
+/// datagram.
+pub(super) fn path(request: &Request, config: &RegistrarConfig) -> Result<Vec<SipUri>, Refusal> {
+    if !request.headers().has(&HeaderName::Path) {
+        return Ok(Vec::new());
+    }
+    let all = request.headers().all::<Path>().map_err(|error| Refusal::Header(error.to_string()))?;
+    let read = |Path(address): Path| {
+        let text = address.uri.to_string();
+        match text.parse::<SipUri>() {
+            Ok(_) if text.len() > config.max_text => Err(Refusal::TooLong { header: "Path", limit: config.max_text }),
+            Ok(uri) if uri.is_loose_router() => Ok(uri),
+            // What cannot be routed by is not kept, and so not promised either.
+            _ => Err(Refusal::Header("Malformed Path".to_owned())),
+        }
+    };
+    if all.len() > config.max_path {
+        return Err(Refusal::TooLong { header: "Path", limit: config.max_path * config.max_text });
+    }
+    all.into_iter().map(read).collect()
 }
 
 impl Step {

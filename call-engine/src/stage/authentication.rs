@@ -23,7 +23,9 @@ use std::time::{Duration, Instant};
 use blether_sip_core::digest::{
     Algorithm, Challenge, Credentials, Ha1, Nonce, NonceCheck, NonceCounts, NonceKey, NonceUse, ha1,
 };
-use blether_sip_core::{AddressOfRecord, Authorization, ByteStr, Request, SipUri, Uri, WwwAuthenticate};
+use blether_sip_core::{
+    AddressOfRecord, Authorization, ByteStr, HeaderError, ProxyAuthorization, Request, SipUri, Uri, WwwAuthenticate,
+};
 use rand::{Rng, RngExt as _};
 
 use crate::account::SharedAccounts;
@@ -253,7 +255,25 @@ impl Authenticator {
     /// came from; what is offered to a phone depends on what it has answered before ([`OfferedAlgorithms::Sha256ThenMd5`]).
     /// A copy of a request that was challenged may be shown again; it is challenged again.
     pub fn authenticate(&self, now: Instant, request: &Request, source: IpAddr) -> Verification {
-        let Ok(all) = request.headers().all::<Authorization>() else {
+        let all = request.headers().all::<Authorization>().map(|all| all.into_iter().map(|header| header.0).collect());
+        self.verify(now, request, source, all)
+    }
+
+    /// [`Self::authenticate`] for a request that is forwarded: the credentials are those of Proxy-Authorization, and the challenges are for 407 and
+    /// Proxy-Authenticate (RFC 3261 §22.3).
+    pub fn authenticate_for_proxy(&self, now: Instant, request: &Request, source: IpAddr) -> Verification {
+        let all = request.headers().all::<ProxyAuthorization>();
+        self.verify(now, request, source, all.map(|all| all.into_iter().map(|header| header.0).collect()))
+    }
+
+    fn verify(
+        &self,
+        now: Instant,
+        request: &Request,
+        source: IpAddr,
+        all: Result<Vec<Credentials>, HeaderError>,
+    ) -> Verification {
+        let Ok(all) = all else {
             return Verification::Malformed { error: MalformedCredentials::Header };
         };
         let phone = match self.config.algorithms {
@@ -262,7 +282,7 @@ impl Authenticator {
         };
         let phone = phone.as_ref();
         let ours = |c: &Credentials| c.is_digest() && &*c.realm == self.config.realm.as_str();
-        let Some(credentials) = all.into_iter().map(|header| header.0).find(ours) else {
+        let Some(credentials) = all.into_iter().find(ours) else {
             let md5_alone = phone.is_some_and(|phone| {
                 let mut fallback = self.fallback();
                 let md5_alone = fallback.handle_no_credentials(now, phone, copy_of(request));

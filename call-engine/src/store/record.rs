@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Instant, SystemTime};
 
 use blether_sip_core::digest::{Algorithm, Ha1};
-use blether_sip_core::{AddressOfRecord, ByteStr, Host, NameAddr, Uri};
+use blether_sip_core::{AddressOfRecord, ByteStr, Host, NameAddr, SipUri, Uri};
 use blether_sip_transport::{Flow, Transport};
 
 use crate::cdr::Cdr;
@@ -75,6 +75,8 @@ pub struct StoredBinding {
     pub contact: String,
     /// The way its REGISTER came.
     pub flow: Flow,
+    /// The proxies that it registered through, as the value of a Path header; `None` if there were none.
+    pub path: Option<String>,
     /// Call-ID of the REGISTER that last touched it.
     pub call_id: String,
     /// CSeq of that REGISTER.
@@ -95,6 +97,7 @@ impl StoredBinding {
         Self {
             contact: binding.registered().to_string(),
             flow: binding.flow,
+            path: path_text(&binding.path),
             call_id: binding.call_id.to_string(),
             cseq: binding.cseq,
             q: binding.q,
@@ -114,6 +117,7 @@ impl StoredBinding {
             display_name,
             params,
             flow: self.flow,
+            path: self.path.as_deref().map_or(Some(Vec::new()), read_path)?,
             call_id: ByteStr::from(self.call_id.as_str()),
             cseq: self.cseq,
             q: self.q,
@@ -122,6 +126,17 @@ impl StoredBinding {
             expires_at: moment.instant_of(self.expires_at),
         })
     }
+}
+
+/// A path as the value of a Path header.
+fn path_text(path: &[SipUri]) -> Option<String> {
+    let values: Vec<_> = path.iter().map(|uri| format!("<{uri}>")).collect();
+    (!values.is_empty()).then(|| values.join(", "))
+}
+
+/// Reads what [`path_text`] wrote; `None` if it did not.
+fn read_path(text: &str) -> Option<Vec<SipUri>> {
+    text.split(", ").map(|value| value.strip_prefix('<')?.strip_suffix('>')?.parse().ok()).collect()
 }
 
 /// The contacts of one address of record, in order; none of them: it is not registered.

@@ -26,7 +26,8 @@ use crate::ownership;
 use rows::{AccountRow, CdrRow, Reader, RegistrationRow, account_row, cdr_row, registration_rows};
 
 /// Every version of the schema. One that was released never changes.
-pub(super) const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "first", include_str!("migrations/0001_first.sql"))];
+pub(super) const MIGRATIONS: [(i64, &str, &str); 2] =
+    [(1, "first", include_str!("migrations/0001_first.sql")), (2, "path", include_str!("migrations/0002_path.sql"))];
 
 /// Databases that one process sets aside. On a disk that damages whatever is written, more would only fill it.
 const MAX_SET_ASIDE: u32 = 8;
@@ -39,9 +40,9 @@ const PUT_ACCOUNTS: &str = "INSERT INTO accounts (user, realm, display_name, md5
      md5 = excluded.md5, sha256 = excluded.sha256";
 const DELETE_REGISTRATIONS: &str = "DELETE FROM registrations WHERE aor IN (SELECT value FROM json_each($1))";
 const PUT_REGISTRATIONS: &str = "INSERT INTO registrations (aor, position, contact, transport, local_address, \
-     remote_address, call_id, cseq, q, user_agent, registered_at, expires_at) \
+     remote_address, call_id, cseq, q, user_agent, registered_at, expires_at, path) \
      SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, \
-     value ->> 8, value ->> 9, value ->> 10, value ->> 11 FROM json_each($1)";
+     value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12 FROM json_each($1)";
 const PUT_CDRS: &str = "INSERT INTO cdrs (id, call_id, caller, dialled, answered_by, started_at, answered_at, \
      ended_at, ended, status, legs) \
      SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, \

@@ -52,6 +52,7 @@ fn account(user: &str, password: &str) -> AccountRecord {
 
 fn stored(moment: Moment, contact: &str, seconds: u64) -> StoredBinding {
     StoredBinding {
+        path: None,
         contact: contact.to_owned(),
         flow: flow(),
         call_id: "c'1@\"phone\"".to_owned(),

@@ -1,13 +1,15 @@
 //! What the layer above decides about requests that belong to no call yet.
 
 use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
 use blether_sip_core::{Method, Request, Response};
 use blether_sip_transport::Flow;
-use blether_transaction_core::{ServerTransactionId, ShardHandle};
+use blether_transaction_core::{Interceptor, ServerTransactionId, ShardHandle, Timing};
+use rand::rngs::StdRng;
 
 use super::dispatcher::Command;
 use super::{Call, CallError, CallWitness};
@@ -105,6 +107,21 @@ impl Responder {
     }
 }
 
+/// What an interceptor may know of the shard and the endpoint that it stands in.
+#[derive(Debug)]
+pub struct ShardPlace<'a> {
+    /// Where the endpoint listens, with the ports that the system chose.
+    pub local: &'a [SocketAddr],
+    /// The address that peers know in place of these.
+    pub advertise: Option<IpAddr>,
+    /// Whether it speaks TCP on these addresses, too.
+    pub tcp: bool,
+    /// T1, T2 and T4.
+    pub timing: Timing,
+    /// For what nobody is to guess.
+    pub rng: StdRng,
+}
+
 /// The user of an [`Endpoint`](super::Endpoint): says what happens to requests outside of dialogs.
 ///
 /// What it is asked about can be understood: a Request-URI of another scheme than `sip`, a required extension that is not in
@@ -125,6 +142,12 @@ pub trait Application: Send + Sync + 'static {
     /// The methods that [`Self::on_request`] serves besides OPTIONS, for Allow.
     fn methods(&self) -> &[Method] {
         &[]
+    }
+
+    /// Makes what stands before the calls in a shard and takes the requests that it forwards: a proxy. Called once a shard, before anything is received;
+    /// by default there is none. An application that has one sees no request that it has taken.
+    fn interceptor(&self, _place: ShardPlace<'_>) -> Option<Box<dyn Interceptor>> {
+        None
     }
 
     /// The option tags of the extensions that [`Self::on_request`] serves; a request that requires another one gets 420.

@@ -7,7 +7,9 @@ use std::time::Instant;
 
 use blether_sip_core::{Allow, ByteStr, Method, Request, Response, RetryAfter, StatusCode, Via};
 use blether_sip_transport::Flow;
-use blether_transaction_core::{Event, Owner, Router, ServerTransactionId, ShardHandle, TransactionUser, Transactions};
+use blether_transaction_core::{
+    Event, Interceptor, Owner, Router, ServerTransactionId, ShardHandle, TransactionUser, Transactions,
+};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -158,6 +160,8 @@ pub(crate) struct Dispatcher {
     /// How many calls there are in all shards, for the limit and for those who wait for the last to go.
     live: Arc<watch::Sender<usize>>,
     shutting_down: bool,
+    /// Who takes what is not for calls, and sees everything first.
+    interceptor: Option<Box<dyn Interceptor>>,
 }
 
 impl Dispatcher {
@@ -184,7 +188,14 @@ impl Dispatcher {
             actors: JoinSet::new(),
             live,
             shutting_down: false,
+            interceptor: None,
         }
+    }
+
+    /// Sets who sees everything first.
+    pub(super) fn behind(mut self, interceptor: Option<Box<dyn Interceptor>>) -> Self {
+        self.interceptor = interceptor;
+        self
     }
 }
 
@@ -199,6 +210,13 @@ impl TransactionUser for Dispatcher {
     type Command = Command;
 
     fn on_event(&mut self, now: Instant, event: Event, transactions: &mut Transactions) {
+        let event = match &mut self.interceptor {
+            None => event,
+            Some(interceptor) => match interceptor.on_event(now, event, transactions) {
+                Some(event) => event,
+                None => return,
+            },
+        };
         match event {
             Event::Request { id, request, flow } => self.on_request(now, id, request, flow, transactions),
             Event::Ack { request, flow: _ } => {
@@ -231,6 +249,16 @@ impl TransactionUser for Dispatcher {
             Event::ClientTerminated { owner, .. } => self.client_over(owner),
             // What a later version may tell is nothing that a call waits for.
             _ => {}
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.interceptor.as_ref()?.poll_timeout()
+    }
+
+    fn handle_timeout(&mut self, now: Instant, transactions: &mut Transactions) {
+        if let Some(interceptor) = &mut self.interceptor {
+            interceptor.handle_timeout(now, transactions);
         }
     }
 
@@ -280,6 +308,10 @@ impl Dispatcher {
         flow: Flow,
         transactions: &mut Transactions,
     ) {
+        // Behind an interceptor copies are looked for only here: what is forwarded may come by several ways.
+        if self.interceptor.is_some() && transactions.refuse_copy(now, id, &request) {
+            return;
+        }
         let is_session = matches!(request.method(), Method::Invite | Method::Update | Method::Options);
         if is_session {
             inspection::pass_over_optional_body(&mut request, &[SDP]);

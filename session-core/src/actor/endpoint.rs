@@ -1,5 +1,6 @@
 //! A SIP endpoint: the shards of the transaction layer, the media workers, and the calls between them.
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,7 +20,7 @@ use rand::rngs::StdRng;
 use tokio::sync::{oneshot, watch};
 
 use super::CallKey;
-use super::application::Application;
+use super::application::{Application, ShardPlace};
 use super::call::{Call, CallError};
 use super::dispatcher::{Command, Dispatcher, Home, connect};
 use super::media::MediaSource;
@@ -194,8 +195,21 @@ impl Endpoint {
         let mut rng: StdRng = rand::make_rng();
         let config = Arc::new(config);
         let next_call = Arc::new(AtomicU64::new(1));
+        let mut interceptors: VecDeque<_> = (0..sockets.len())
+            .map(|_| {
+                application.interceptor(ShardPlace {
+                    local: &local,
+                    advertise: config.advertise,
+                    tcp: config.tcp.is_some(),
+                    timing: config.timing,
+                    rng: StdRng::from_rng(&mut rng),
+                })
+            })
+            .collect();
+        let intercepts = interceptors.iter().any(Option::is_some);
         let shard_config = ShardConfig {
             transactions: TransactionsConfig {
+                refuse_merged: !intercepts,
                 timing: config.timing,
                 limits: config.limits.clone(),
                 max_transactions: config.max_transactions.div_ceil(sockets.len().max(1)),
@@ -211,6 +225,7 @@ impl Endpoint {
         let (shards, handles) = Shards::new(sockets, streams, &shard_config, &mut shards_rng, |router, shard| {
             let (application, home, rng) = (application.clone(), Home { router, shard }, StdRng::from_rng(&mut rng));
             Dispatcher::new(application, config.clone(), home, media.clone(), rng, next_call.clone(), live.clone())
+                .behind(interceptors.pop_front().flatten())
         });
         Ok(Self {
             config,

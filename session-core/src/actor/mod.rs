@@ -27,7 +27,7 @@ mod witness;
 use rand::RngExt;
 use rand::rngs::StdRng;
 
-pub use application::{Admission, Answer, Application, Handler, HandlerFuture, Responder};
+pub use application::{Admission, Answer, Application, Handler, HandlerFuture, Responder, ShardPlace};
 pub use call::{Call, CallControl, CallError, CallEvent, Dial, LegKey};
 pub use endpoint::{Endpoint, EndpointConfig, EndpointCounts, RequestError, StartError};
 pub use media::MediaError;

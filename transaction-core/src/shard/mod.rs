@@ -54,6 +54,14 @@ pub trait TransactionUser: Send + 'static {
 
     /// Somebody asks for something.
     fn on_command(&mut self, now: Instant, command: Self::Command, transactions: &mut Transactions);
+
+    /// When [`Self::handle_timeout`] has something to do: for timers that the user has beside those of its transactions. None by default.
+    fn poll_timeout(&self) -> Option<Instant> {
+        None
+    }
+
+    /// Does what is due of the user's own timers.
+    fn handle_timeout(&mut self, _now: Instant, _transactions: &mut Transactions) {}
 }
 
 /// How a [`Shard`] behaves.
@@ -140,7 +148,7 @@ impl<U: TransactionUser> Shard<U> {
         tokio::pin!(sleep);
         self.gate.waited(Instant::now());
         loop {
-            let timer = self.transactions.poll_timeout();
+            let timer = [self.transactions.poll_timeout(), self.user.poll_timeout()].into_iter().flatten().min();
             let due = [timer, self.figures.poll_timeout()].into_iter().flatten().min();
             if let Some(due) = due
                 && sleep.deadline() != due.into()
@@ -185,6 +193,14 @@ impl<U: TransactionUser> Shard<U> {
             core_panicked(&"a timer");
         }
         self.settle(now);
+        if self.user.poll_timeout().is_some_and(|due| due <= now) {
+            let (user, transactions) = (&mut self.user, &mut self.transactions);
+            if catch_unwind(AssertUnwindSafe(|| user.handle_timeout(now, transactions))).is_err() {
+                tracing::error!("a timer of the transactions' user panicked");
+                metrics::counter!("blether_transaction_user_panics_total").increment(1);
+            }
+            self.settle(now);
+        }
         self.gate.end(Instant::now(), Source::Timers, true);
     }
 

@@ -117,7 +117,28 @@ impl Transactions {
     /// What all copies of a request have in common by whatever ways they come, if it is one that may come by several (RFC 3261 §8.2.2.2):
     /// From tag, Call-ID and CSeq, hashed with a key. That two requests of a shard's lifetime meet in 128 bits will not happen.
     pub(super) fn merge_key(&self, request: &Request) -> Option<u128> {
-        if !self.config.refuse_merged || request.to().tag().is_some() || *request.method() == Method::Cancel {
+        if !self.config.refuse_merged { None } else { self.copies_of(request) }
+    }
+
+    /// [`TransactionsConfig::refuse_merged`](super::TransactionsConfig::refuse_merged) for one request, where it is off because some requests are
+    /// forwarded: for whoever serves this one. Answers 482 to a further copy, and says whether it did.
+    pub fn refuse_copy(&mut self, now: Instant, id: ServerTransactionId, request: &Request) -> bool {
+        let Some(copies) = self.copies_of(request) else { return false };
+        let Some(slot) = self.slots.find(id.0).and_then(|index| self.slots.get_mut(index)) else { return false };
+        let Role::Server { merge, .. } = &mut slot.role else { return false };
+        if merge.is_some() {
+            return false;
+        }
+        if self.in_service.insert(copies) {
+            *merge = Some(copies);
+            return false;
+        }
+        self.refuse_merged(now, id, request);
+        true
+    }
+
+    fn copies_of(&self, request: &Request) -> Option<u128> {
+        if request.to_tag().is_some() || *request.method() == Method::Cancel {
             return None;
         }
         let cseq = request.cseq();

@@ -74,7 +74,7 @@ pub(super) fn account_row(change: &AccountChange) -> Value {
 pub(super) fn registration_rows(set: &StoredBindings) -> impl Iterator<Item = Value> {
     let aor = set.aor.to_string();
     set.contacts.iter().enumerate().map(move |(position, stored)| {
-        let StoredBinding { contact, flow, call_id, cseq, q, user_agent, registered_at, expires_at } = stored;
+        let StoredBinding { contact, flow, path, call_id, cseq, q, user_agent, registered_at, expires_at } = stored;
         json!([
             aor,
             position,
@@ -88,6 +88,7 @@ pub(super) fn registration_rows(set: &StoredBindings) -> impl Iterator<Item = Va
             user_agent,
             epoch_ms(*registered_at),
             epoch_ms(*expires_at),
+            path,
         ])
     })
 }
@@ -138,6 +139,7 @@ pub(super) struct RegistrationRow {
     user_agent: Option<String>,
     registered_at: i64,
     expires_at: i64,
+    path: Option<String>,
 }
 
 impl RegistrationRow {
@@ -147,6 +149,7 @@ impl RegistrationRow {
         let stored = StoredBinding {
             flow: parse_flow(&self.transport, &self.local_address, &self.remote_address)?,
             contact: self.contact,
+            path: self.path,
             call_id: self.call_id,
             cseq: u32::try_from(self.cseq).ok()?,
             q: u16::try_from(self.q).ok()?,

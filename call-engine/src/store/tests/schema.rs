@@ -6,7 +6,7 @@ use super::super::sqlite::MIGRATIONS;
 use super::*;
 
 /// What each version left, as `sqlite3 FILE .dump` writes it.
-const LEFT_BY: [(i64, &str); 1] = [(1, include_str!("schemas/0001.sql"))];
+const LEFT_BY: [(i64, &str); 2] = [(1, include_str!("schemas/0001.sql")), (2, include_str!("schemas/0002.sql"))];
 
 async fn shell(folder: &std::path::Path) -> SqliteConnection {
     let url = format!("sqlite://{}?mode=rwc", folder.join("engine.db").display());

@@ -1,0 +1,94 @@
+//! What is forwarded by the proxy: the sections `[[proxy]]`.
+
+use std::time::Duration;
+
+use blether_sip_core::{Host, SipUri, Uri};
+
+use super::value::ValueError;
+use crate::pattern::Pattern;
+use crate::proxy::Fork;
+
+/// One `[[proxy]]`: requests that are forwarded (RFC 3261 §16) where others end here and begin anew, as calls do between extensions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProxyConfig {
+    /// Which requests.
+    pub what: Proxied,
+    /// Where they go.
+    pub to: ProxyTo,
+    /// In which order several targets are tried. Default: by preference (`q`), equals at once.
+    pub fork: Fork,
+    /// How long those that are tried at once may ring. Default: 60 s, as for calls.
+    pub ring_timeout: Duration,
+    /// How long a branch may stay without a final response after its last provisional one. Default: 181 s, since RFC 3261 §16.6 wants more than 3 minutes.
+    pub timer_c: Duration,
+    /// Whether the sender has to have an account. Default: yes.
+    pub authenticate: bool,
+    /// Whether nothing is remembered of what is forwarded (RFC 3261 §16.11). Default: no.
+    pub stateless: bool,
+}
+
+impl ProxyConfig {
+    /// The defaults, for these requests and targets.
+    pub fn new(what: Proxied, to: ProxyTo) -> Self {
+        Self {
+            what,
+            to,
+            fork: Fork::default(),
+            ring_timeout: Duration::from_secs(60),
+            timer_c: Duration::from_secs(181),
+            authenticate: true,
+            stateless: false,
+        }
+    }
+}
+
+/// Which requests a `[[proxy]]` takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proxied {
+    /// Those to users of this server whom the pattern matches; the narrowest pattern wins, and any wins over an extension of that name.
+    Dialled(Pattern),
+    /// Those to users of another server's domain.
+    Domain(Host),
+}
+
+/// Where a `[[proxy]]` sends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProxyTo {
+    /// To the registered phones of the user.
+    Phones,
+    /// To these servers. Of a [`Proxied::Dialled`] the Request-URI gets their address, of a [`Proxied::Domain`] it stays.
+    Servers(Vec<SipUri>),
+}
+
+impl ProxyTo {
+    /// What stands in the configuration: the word `phones`, or URIs.
+    pub(super) fn parse(items: &[String]) -> Result<Self, ValueError> {
+        if let [word] = items
+            && word == "phones"
+        {
+            return Ok(Self::Phones);
+        }
+        if items.is_empty() {
+            return Err(ValueError::NoTarget);
+        }
+        items.iter().map(|item| server(item)).collect::<Result<_, _>>().map(Self::Servers)
+    }
+}
+
+/// The URI of a server: `sip`, without a user.
+fn server(text: &str) -> Result<SipUri, ValueError> {
+    match text.parse::<Uri>() {
+        Ok(Uri::Sip(uri)) if !uri.secure && uri.user.is_none() && uri.headers.is_none() && uri.host.ip().is_some() => {
+            Ok(uri)
+        }
+        _ => Err(ValueError::ProxyTarget(text.to_owned())),
+    }
+}
+
+pub(super) fn pattern(text: &str) -> Result<Pattern, ValueError> {
+    text.parse().map_err(ValueError::Pattern)
+}
+
+pub(super) fn fork(text: &str) -> Result<Fork, ValueError> {
+    Fork::parse(text).ok_or_else(|| ValueError::Word { found: text.to_owned(), known: Fork::NAMES })
+}

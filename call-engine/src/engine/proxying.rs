@@ -1,0 +1,150 @@
+//! Which requests the server forwards, and where to: the sections `[[proxy]]` over its accounts and its location service.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use blether_session_core::actor::ShardPlace;
+use blether_sip_core::{ByteStr, Host, Method, SipUri};
+use blether_sip_transport::Flow;
+use blether_transaction_core::Interceptor;
+use rand::RngExt as _;
+use rand::rngs::StdRng;
+
+use super::{EngineError, EngineHandle, Refused, Role, draining};
+use crate::config::{self, Config, ProxyConfig, ProxyTo};
+use crate::pattern::Patterns;
+use crate::proxy::{Asked, Plan, Proxy, ProxyPlace, Refusal, Routed, Routing, Target, TokenKey};
+use crate::stage::AuthenticatedUser;
+
+/// What is forwarded.
+pub(super) struct Proxied {
+    dialled: Patterns<Arc<ProxyConfig>>,
+    domains: Vec<(Host, Arc<ProxyConfig>)>,
+    key: Arc<TokenKey>,
+    realm: ByteStr,
+}
+
+impl Proxied {
+    pub(super) fn new(config: &Config, rng: &mut StdRng) -> Result<Self, EngineError> {
+        let (mut dialled, mut domains) = (Patterns::new(), Vec::new());
+        for proxy in config.proxies.iter().cloned().map(Arc::new) {
+            match &proxy.what {
+                config::Proxied::Dialled(pattern) => dialled.insert(pattern.clone(), proxy)?,
+                config::Proxied::Domain(domain) => domains.push((domain.clone(), proxy)),
+            }
+        }
+        let key = Arc::new(TokenKey::new(&rng.random(), rng.random()));
+        Ok(Self { dialled, domains, key, realm: ByteStr::from(config.realm.as_str()) })
+    }
+
+    /// The proxy of one shard; `None` where nothing is forwarded, so that nothing is looked at either.
+    pub(super) fn interceptor(&self, engine: &EngineHandle, place: ShardPlace<'_>) -> Option<Box<dyn Interceptor>> {
+        if self.dialled.is_empty() && self.domains.is_empty() {
+            return None;
+        }
+        let ShardPlace { local, advertise, tcp, mut rng, .. } = place;
+        let place = ProxyPlace { local, advertise, tcp };
+        Some(Box::new(Proxy::new(EngineRouting(engine.clone()), self.key.clone(), &place, &mut rng)))
+    }
+}
+
+/// The engine, as the proxy asks it.
+struct EngineRouting(EngineHandle);
+
+impl Routing for EngineRouting {
+    fn route(&self, now: Instant, asked: Asked<'_>) -> Routed {
+        let core = &self.0.0;
+        let (request, flow) = (asked.request, asked.came_by);
+        let Some(uri) = request.uri().as_sip() else { return Routed::NotForwarded };
+        let Some((proxy, user)) = self.find(uri, request.method(), flow) else { return Routed::NotForwarded };
+        if self.0.draining() {
+            metrics::counter!("blether_engine_draining_refusals_total").increment(1);
+            return Routed::Answered { response: Box::new(draining(asked.received)), stateless: true };
+        }
+        if proxy.authenticate {
+            let context = match core.pass_stages(now, asked.received, flow, Role::Proxy) {
+                Ok(context) => context,
+                Err(Refused { response, by_a_stranger }) => {
+                    return Routed::Answered { response, stateless: by_a_stranger };
+                }
+            };
+            if context.user.is_none_or(|user| self.speaks_for_another(&user, asked)) {
+                return Routed::Refused(Refusal::OtherUser);
+            }
+        }
+        // Where it goes after us is not its sender's to say: no open relay.
+        if asked.has_routes {
+            return Routed::Refused(Refusal::NotThere);
+        }
+        let targets = match &proxy.to {
+            ProxyTo::Phones => match self.phones(now, user.as_deref().unwrap_or_default()) {
+                Ok(targets) => targets,
+                Err(refusal) => return Routed::Refused(refusal),
+            },
+            ProxyTo::Servers(servers) => servers.iter().map(|server| towards(server, uri, &proxy)).collect(),
+        };
+        Routed::To(Box::new(Plan {
+            targets,
+            fork: proxy.fork,
+            ring_for: proxy.ring_timeout,
+            timer_c: proxy.timer_c,
+            realm: proxy.authenticate.then(|| core.proxied.realm.clone()),
+            stateless: proxy.stateless,
+        }))
+    }
+
+    fn is_domain(&self, host: &Host, came_by: Flow) -> bool {
+        self.0.0.registrar.domains().contains(host, came_by)
+    }
+}
+
+impl EngineRouting {
+    /// The `[[proxy]]` for a Request-URI, and the user that it names if that is one of this server's.
+    fn find(&self, uri: &SipUri, method: &Method, flow: Flow) -> Option<(Arc<ProxyConfig>, Option<String>)> {
+        let core = &self.0.0;
+        if core.registrar.domains().contains(&uri.host, flow) {
+            // This server is their registrar.
+            if *method == Method::Register {
+                return None;
+            }
+            let user = uri.user_decoded()?;
+            let proxy = core.proxied.dialled.find(&user)?;
+            return Some((proxy.clone(), Some(user.into_owned())));
+        }
+        let (_, proxy) = core.proxied.domains.iter().find(|(domain, _)| *domain == uri.host)?;
+        Some((proxy.clone(), None))
+    }
+
+    /// Whether the From of a request is another user of this server.
+    fn speaks_for_another(&self, user: &AuthenticatedUser, asked: Asked<'_>) -> bool {
+        let Some(from) = asked.request.from().uri.as_sip() else { return false };
+        let ours = self.0.0.registrar.domains().contains(&from.host, asked.came_by);
+        ours && from.user_decoded().as_deref() != Some(user.user())
+    }
+
+    /// The phones of a user.
+    fn phones(&self, now: Instant, user: &str) -> Result<Vec<Target>, Refusal> {
+        let core = &self.0.0;
+        let aor = core.extension(user).ok_or(Refusal::NotFound)?;
+        let bindings = core.location.bindings(&aor, now);
+        if bindings.is_empty() {
+            return Err(Refusal::NobodyThere);
+        }
+        Ok(bindings.iter().map(|binding| Target::of_binding(binding)).collect())
+    }
+}
+
+/// A server that takes a request: with its address in the Request-URI if the user is one of ours, whom it knows, else as the next to pass.
+fn towards(server: &SipUri, uri: &SipUri, proxy: &ProxyConfig) -> Target {
+    match proxy.what {
+        config::Proxied::Dialled(_) => {
+            let SipUri { host, port, params, .. } = server.clone();
+            Target::of_uri(SipUri { host, port, params, ..uri.clone() })
+        }
+        config::Proxied::Domain(_) => {
+            let mut server = server.clone();
+            server.params.set("lr", None);
+            Target { route: vec![server], ..Target::of_uri(uri.clone()) }
+        }
+    }
+}

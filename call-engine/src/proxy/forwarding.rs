@@ -1,0 +1,115 @@
+//! The copy of a request that goes on (RFC 3261 §16.6 steps 1 to 6). What is not changed is written as it came, byte by byte.
+
+use blether_sip_core::{
+    ByteStr, HeaderName, MaxBreadth, MaxForwards, NameAddr, Path, ProxyAuthorization, RecordRoute, Request, Route,
+    SipUri, Uri,
+};
+use blether_sip_transport::Flow;
+
+use super::Refusal;
+use super::next_hop::uri_of_ours;
+
+/// What is changed in a copy.
+#[derive(Debug)]
+pub(super) struct Changes<'a> {
+    /// The Request-URI that it gets, if another.
+    pub(super) uri: Option<&'a Uri>,
+    /// Proxies to pass before those that stand in Route.
+    pub(super) route: &'a [SipUri],
+    /// Its part of the breadth; `None` for an ACK, which opens nothing.
+    pub(super) breadth: Option<MaxBreadth>,
+    /// Our URI for Path, in a REGISTER.
+    pub(super) path: Option<SipUri>,
+    /// The user part of our Record-Route, the flow by which the request came and the one by which it goes; `None` if we need not stay in its path.
+    pub(super) record: Option<(&'a str, Flow, Flow)>,
+    /// The realm whose credentials were for us.
+    pub(super) realm: Option<&'a ByteStr>,
+}
+
+/// Makes the copy; a Via is put in front of it when it is sent.
+pub(super) fn copy(request: &Request, changes: &Changes<'_>) -> Result<Request, Refusal> {
+    let mut copy = request.clone();
+    if let Some(uri) = changes.uri.filter(|uri| *uri != request.uri()) {
+        copy.set_uri(as_request_uri(uri));
+    }
+    let hops = request.max_forwards().map_or(MaxForwards::INITIAL, |hops| MaxForwards(hops.saturating_sub(1)));
+    let mut headers = copy.headers_mut();
+    headers.set(hops);
+    if let Some(breadth) = changes.breadth {
+        headers.set(breadth);
+    }
+    if let Some(realm) = changes.realm {
+        consume_credentials(&mut headers, realm);
+    }
+    if let Some((token, came_by, goes_by)) = changes.record {
+        let uri = |flow: Flow| RecordRoute(NameAddr::new(uri_of_ours(token, flow.local, flow.transport)));
+        headers.push_front(uri(came_by));
+        // Each side has one that it can reach (RFC 5658 §5): the one of the side that it goes to is on top.
+        if (came_by.local, came_by.transport) != (goes_by.local, goes_by.transport) {
+            headers.push_front(uri(goes_by));
+        }
+    }
+    if let Some(path) = &changes.path {
+        headers.push_front(Path(NameAddr::new(path.clone())));
+    }
+    for uri in changes.route.iter().rev() {
+        headers.push_front(Route(NameAddr::new(uri.clone())));
+    }
+    if headers.has(&HeaderName::Route) {
+        for_strict_router(&mut copy)?;
+    }
+    Ok(copy)
+}
+
+/// A URI without what a Request-URI does not have (RFC 3261 §19.1.1: `method`, headers).
+fn as_request_uri(uri: &Uri) -> Uri {
+    let mut uri = uri.clone();
+    if let Uri::Sip(uri) = &mut uri {
+        uri.params.remove("method");
+    }
+    uri
+}
+
+/// Takes out the credentials for a realm of ours; others are for who comes after us (RFC 3261 §22.3).
+fn consume_credentials(headers: &mut blether_sip_core::HeadersMut<'_>, realm: &ByteStr) {
+    if !headers.has(&HeaderName::ProxyAuthorization) {
+        return;
+    }
+    let Ok(all) = headers.all::<ProxyAuthorization>() else { return };
+    if !all.iter().any(|credentials| credentials.0.realm == *realm) {
+        return;
+    }
+    headers.remove(&HeaderName::ProxyAuthorization);
+    for others in all.into_iter().filter(|credentials| credentials.0.realm != *realm) {
+        headers.push(others);
+    }
+}
+
+/// If the first proxy to pass routes strictly, its URI and the Request-URI change places as it expects it (RFC 3261 §16.6 step 6).
+fn for_strict_router(request: &mut Request) -> Result<(), Refusal> {
+    let first = request.headers().get::<Route>().map_err(|_| Refusal::Malformed("Route"))?;
+    let Some(first) = first.filter(|route| !is_loose(&route.0)) else { return Ok(()) };
+    let target = request.uri().clone();
+    pop_route(request);
+    request.headers_mut().push(Route(NameAddr::new(target)));
+    request.set_uri(as_request_uri(&first.0.uri));
+    Ok(())
+}
+
+/// Whether the URI of a Route is of a loose router.
+pub(super) fn is_loose(route: &NameAddr) -> bool {
+    route.uri.as_sip().is_some_and(SipUri::is_loose_router)
+}
+
+/// Takes the first Route off.
+pub(super) fn pop_route(request: &mut Request) {
+    let rest: Vec<Route> = request.headers().all::<Route>().unwrap_or_default().into_iter().skip(1).collect();
+    set_routes(request, rest);
+}
+
+/// Puts these in the place of all Routes.
+pub(super) fn set_routes(request: &mut Request, routes: Vec<Route>) {
+    let mut headers = request.headers_mut();
+    headers.remove(&HeaderName::Route);
+    routes.into_iter().for_each(|route| headers.push(route));
+}

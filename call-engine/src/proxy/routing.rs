@@ -1,0 +1,44 @@
+//! What the proxy asks of the server that it is a part of.
+
+use std::time::Instant;
+
+use blether_sip_core::{Host, Request, Response};
+use blether_sip_transport::Flow;
+
+use super::Refusal;
+use super::target::Plan;
+
+/// Where requests go, and who may send them there. Called in the shard; must return at once.
+pub(crate) trait Routing: Send + 'static {
+    /// What becomes of a request outside of dialogs whose Route headers, if any, do not name us any more.
+    fn route(&self, now: Instant, request: Asked<'_>) -> Routed;
+
+    /// Whether a host name is this server's.
+    fn is_domain(&self, host: &Host, came_by: Flow) -> bool;
+}
+
+/// A request outside of dialogs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked<'a> {
+    /// As it came: what credentials are computed over.
+    pub(crate) received: &'a Request,
+    /// Without what was for us in its routes.
+    pub(crate) request: &'a Request,
+    /// The way by which it came.
+    pub(crate) came_by: Flow,
+    /// Whether other proxies are named in its Route.
+    pub(crate) has_routes: bool,
+}
+
+/// What becomes of a request.
+#[derive(Debug)]
+pub(crate) enum Routed {
+    /// It is none of the proxy's.
+    NotForwarded,
+    /// It is refused.
+    Refused(Refusal),
+    /// This is the answer, such as a challenge; `stateless` if nothing is to be remembered of it.
+    Answered { response: Box<Response>, stateless: bool },
+    /// It goes on.
+    To(Box<Plan>),
+}

@@ -4,7 +4,7 @@
 //! what they would take but is not of this shape is left to them: white space between the parts, quoted parameters, escapes, passwords,
 //! IPv6, schemes other than `sip`, bytes beyond ASCII. All that is wrong is, so errors come from the rules alone.
 
-use core::net::Ipv4Addr;
+use core::net::{IpAddr, Ipv4Addr};
 use core::ops::Range;
 
 use memchr::memchr2;
@@ -293,6 +293,19 @@ impl HostPort {
 }
 
 impl HopSpans {
+    /// Where the parameters are, from the first semicolon on.
+    pub(crate) fn params(self) -> Range<usize> {
+        self.params.within(0)
+    }
+
+    /// The address that it names, if it is one.
+    pub(crate) fn ip(self) -> Option<IpAddr> {
+        match self.sent_by.host {
+            HostSpan::Name(_) => None,
+            HostSpan::V4(ip) => Some(Ipv4Addr::from_bits(ip).into()),
+        }
+    }
+
     /// The hop, sharing the memory of `whole`, in which the text that was read starts at `base`.
     pub(crate) fn to_via(self, whole: &ByteStr, base: usize) -> Via {
         let transport = whole.as_bytes().get(self.transport.within(base)).unwrap_or_default();

@@ -6,7 +6,6 @@ mod streams;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::io;
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use blether_sip_core::{ByteStr, Host, Limits, Message, Method, ParseError, Request, Response, StatusCode, Via};
@@ -186,7 +185,7 @@ impl Transactions {
     }
 
     fn handle_request(&mut self, now: Instant, flow: Flow, mut request: Request) {
-        note_source(&mut request, flow.remote);
+        request.note_source(flow.remote);
         let key = ServerKey::of(&request);
         if *request.method() == Method::Ack {
             return self.handle_ack(now, flow, request, &key);
@@ -616,19 +615,6 @@ fn count_of<'a>(counts: &'a mut TransactionCounts, machine: &Machine) -> &'a mut
 
 fn reliability(flow: Flow) -> Reliability {
     if flow.transport.is_reliable() { Reliability::Reliable } else { Reliability::Unreliable }
-}
-
-/// Notes where a request really came from (RFC 3261 §18.2.1, RFC 3581 §4).
-fn note_source(request: &mut Request, source: SocketAddr) {
-    let mut via = request.via().clone();
-    let asks_for_port = via.rport().is_some();
-    if asks_for_port {
-        via.set_rport(Some(source.port()));
-    }
-    if asks_for_port || via.host.ip() != Some(source.ip()) {
-        via.set_received(source.ip());
-        request.set_top_via(via);
-    }
 }
 
 /// Where the responses to a request with this topmost Via go (RFC 3261 §18.2.2, RFC 3581 §4): to the address that it came from, and to the port that it came

@@ -110,6 +110,15 @@ impl Headers {
         self.put(Wanted::new(name), |out| out.push_str(value));
     }
 
+    /// Writes the value of the first row of this name anew.
+    pub(crate) fn replace_first_row(&mut self, name: &HeaderName, value: &str) {
+        let name = Wanted::new(name);
+        if let Some(at) = self.position(name) {
+            let row = self.line(name, |out| out.push_str(value));
+            self.replace(at, row);
+        }
+    }
+
     fn add(&mut self, name: Wanted<'_>, write: impl FnOnce(&mut String)) {
         let row = self.line(name, write);
         self.rows.push(row);

@@ -20,7 +20,7 @@ pub(crate) struct Core {
     headers: Headers,
     body: Bytes,
     /// Where the topmost Via stands, if it was received.
-    hop: Hop,
+    pub(super) hop: Hop,
     /// The topmost Via; `None` if the message has none.
     via: Lazy<Option<Via>>,
     from: Lazy<Box<NameAddr>>,

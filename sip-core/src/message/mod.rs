@@ -7,6 +7,7 @@ mod request;
 mod request_builder;
 mod response;
 mod response_builder;
+mod source;
 
 use alloc::string::String;
 use alloc::vec::Vec;

@@ -2,10 +2,12 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt::{self, Write};
+use core::net::SocketAddr;
 use core::ops::Range;
 
 use bytes::Bytes;
 
+use super::source::Source;
 use super::{Core, HeadersMut, RequestBuilder};
 use crate::headers::narrow;
 use crate::lazy::Lazy;
@@ -208,6 +210,27 @@ impl Request {
     /// Changes the topmost hop; adds one if there is none.
     pub fn set_top_via(&mut self, via: Via) {
         self.edit().core.set_top_via(&via);
+    }
+
+    /// Notes in the topmost Via where the request came from: `received` where it names another host or asks for `rport`, and the port where it
+    /// asks for that (RFC 3261 §18.2.1, RFC 3581 §4).
+    ///
+    /// ```
+    /// use blether_sip_core::{Limits, Message};
+    ///
+    /// let datagram = "OPTIONS sip:b@c SIP/2.0\r\nVia: SIP/2.0/UDP 10.1.1.1:4540;rport;branch=z9hG4bKkjshdyff\r\n\
+    ///     From: <sip:a@b>;tag=1\r\nTo: <sip:b@c>\r\nCall-ID: 1@a\r\nCSeq: 1 OPTIONS\r\n\r\n";
+    /// let Message::Request(mut request) = Message::parse(datagram.into(), &Limits::default())? else { unreachable!() };
+    /// request.note_source("192.0.2.1:9988".parse()?);
+    /// let via = "SIP/2.0/UDP 10.1.1.1:4540;rport=9988;branch=z9hG4bKkjshdyff;received=192.0.2.1";
+    /// assert_eq!(request.headers().raw(&"Via".parse()?), Some(via));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn note_source(&mut self, source: SocketAddr) {
+        let note = self.parts.core.source_to_note(source);
+        if note != Source::Known {
+            self.edit().core.note_source(note, source);
+        }
     }
 
     /// Takes the topmost hop off.

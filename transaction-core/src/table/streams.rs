@@ -7,7 +7,7 @@ use blether_sip_core::{Message, Response, StatusCode};
 use blether_sip_transport::{ConnectionId, Flow, FramingError};
 use bytes::Bytes;
 
-use super::{Transactions, note_source, response_flow};
+use super::{Transactions, response_flow};
 use crate::key::ServerKey;
 use crate::slot::{Machine, Role, Slot};
 use crate::{Transmit, TransmitId};
@@ -81,7 +81,7 @@ impl Transactions {
         match Message::parse(error.head().clone(), &self.config.limits) {
             Ok(Message::Request(mut request)) if *request.method() != blether_sip_core::Method::Ack => {
                 self.counters.malformed += 1;
-                note_source(&mut request, flow.remote);
+                request.note_source(flow.remote);
                 let tag = self.stateless_tag(&request);
                 let response = Response::to_request(&request, status).reason(reason).to_tag(&tag).build();
                 let (flow, payload) = (response_flow(request.via(), flow), response.to_bytes());

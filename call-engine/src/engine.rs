@@ -24,8 +24,8 @@ use blether_session_core::actor::{
     Responder, ShardPlace, StartError,
 };
 use blether_sip_core::{
-    AddressOfRecord, ByteStr, Host, Limits, Method, NameAddr, ProxyAuthenticate, ProxyRequire, Request, Response,
-    RetryAfter, StatusCode, Unsupported, Uri,
+    AddressOfRecord, ByteStr, HeaderName, Host, Limits, Method, NameAddr, ProxyAuthenticate, ProxyRequire, Request,
+    Response, RetryAfter, StatusCode, Unsupported, Uri,
 };
 use blether_sip_transport::Flow;
 use blether_transaction_core::{Interceptor, WireTap};
@@ -305,6 +305,14 @@ impl Core {
             self.note_registration(now, request, flow, &outcome);
             return Answer::Stateless(Box::new(response));
         }
+        let date = SystemTime::now();
+        // The credentials of a copy of what was done are used up.
+        let has_credentials = request.headers().has(&HeaderName::Authorization);
+        if let Some((response, outcome)) =
+            has_credentials.then(|| self.registrar.again(now, date, request, flow)).flatten()
+        {
+            return self.answer_when_written(now, response, &outcome, responder);
+        }
         let context = match self.pass_stages(now, request, flow, Role::Server) {
             Ok(context) => context,
             Err(Refused { response, by_a_stranger: true }) => return Answer::Stateless(response),
@@ -313,7 +321,7 @@ impl Core {
         let Some(user) = context.user else {
             return Answer::now(Response::to_request(request, StatusCode::FORBIDDEN).build());
         };
-        let (response, outcome) = self.registrar.register(now, SystemTime::now(), request, flow, &user);
+        let (response, outcome) = self.registrar.register(now, date, request, flow, &user);
         self.note_registration(now, request, flow, &outcome);
         // Its account may have been removed since it was authenticated; whoever removes one takes it out of the table first and drops the
         // contacts then, so one of the two sees them.
@@ -321,8 +329,16 @@ impl Core {
             self.forget_contacts_of(now, user.user());
             return Answer::now(Response::to_request(request, StatusCode::FORBIDDEN).build());
         }
+        self.answer_when_written(now, response, &outcome, responder)
+    }
+
+    /// A 200 waits until what it lists is written. Where a binding knows its request, no transaction has to (RFC 3261 §8.2.7).
+    fn answer_when_written(&self, now: Instant, response: Response, outcome: &Outcome, responder: Responder) -> Answer {
         let Some((aor, touched)) = outcome.touched() else { return Answer::now(response) };
         match self.store.registered(now, aor, touched, Registered { responder, response }) {
+            Admitted::Now(Registered { response, .. }, _) if outcome.is_remembered() => {
+                Answer::Stateless(Box::new(response))
+            }
             Admitted::Now(Registered { response, .. }, _) => Answer::now(response),
             Admitted::Later => Answer::Later,
         }
@@ -649,7 +665,7 @@ impl EngineBuilder {
             default_expires: seconds(config.registrar.default_expires),
             ..RegistrarConfig::new(domains)
         };
-        let registrar = Registrar::new(registrar, location.clone(), &mut rng)?;
+        let registrar = Registrar::new(registrar, location.clone())?;
         let store = match (self.store, self.durable) {
             (Some(open), _) => open(location.clone(), domain).await?,
             (None, true) => storage::durable(&config.data_dir, domain, location.clone()).await?,

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU64;
+use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Instant;
 
@@ -34,6 +35,8 @@ pub struct Binding {
     pub call_id: ByteStr,
     /// CSeq of that REGISTER.
     pub cseq: u32,
+    /// What the copies of that REGISTER that are sent again have in common, and no other request has; 0: not known.
+    pub copies: u64,
     /// Preference among contacts in thousandths, 0 to 1000; more is preferred (RFC 3261 §20.10).
     pub q: u16,
     /// What the phone calls itself.
@@ -317,31 +320,36 @@ impl Location {
 
 impl Table {
     fn replace(&mut self, aor: &AddressOfRecord, list: Vec<Arc<Binding>>) -> Arc<Bindings> {
-        let known = self.by_aor.remove_entry(aor);
-        let known = known.map(|(aor, old)| {
+        let place = self.by_aor.range_mut::<AddressOfRecord, _>((Bound::Included(aor), Bound::Included(aor))).next();
+        if let Some((known, old)) = &place {
             self.contacts = self.contacts.saturating_sub(old.len());
-            match old.first_expiry() {
-                Some(at) => {
-                    let place = (at, aor);
-                    self.by_expiry.remove(&place);
-                    place.1
-                }
-                None => aor,
+            if let Some(at) = old.first_expiry() {
+                self.by_expiry.remove(&(at, Arc::clone(known)));
             }
-        });
+        }
         if list.is_empty() {
+            self.by_aor.remove(aor);
             return Arc::default();
         }
-        // Text of its own: what shares memory counts its references in an allocation more.
-        let aor = known.unwrap_or_else(|| Arc::new(aor.detached()));
         // 2^64 updates are out of reach, so that the version stays unique.
         self.last_version = self.last_version.saturating_add(1);
         let set = Arc::new(Bindings { version: NonZeroU64::new(self.last_version), list: list.into() });
         self.contacts += set.len();
+        let aor = match place {
+            Some((known, old)) => {
+                *old = Arc::clone(&set);
+                Arc::clone(known)
+            }
+            None => {
+                // Text of its own: what shares memory counts its references in an allocation more.
+                let aor = Arc::new(aor.detached());
+                self.by_aor.insert(Arc::clone(&aor), Arc::clone(&set));
+                aor
+            }
+        };
         if let Some(at) = set.first_expiry() {
-            self.by_expiry.insert((at, Arc::clone(&aor)));
+            self.by_expiry.insert((at, aor));
         }
-        self.by_aor.insert(aor, Arc::clone(&set));
         set
     }
 }

@@ -23,6 +23,7 @@ fn binding(now: Instant, contact: &str, seconds: u64) -> Arc<Binding> {
         flow,
         call_id: "c".into(),
         cseq: 1,
+        copies: 0,
         q,
         user_agent: None,
         registered_at: now,

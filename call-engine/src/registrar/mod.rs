@@ -17,16 +17,13 @@ mod outcome;
 mod request;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use blether_sip_core::{
     AddressOfRecord, Allow, ByteStr, Contact, Date, HeaderName, Method, MinExpires, NameAddr, Path, Request, Require,
     Response, RetryAfter, ServiceRoute, SipUri, StatusCode, Unsupported,
 };
 use blether_sip_transport::Flow;
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use rand::{Rng, RngExt as _};
-use sha2::Sha256;
 
 pub use domains::Domains;
 pub use outcome::{Changes, Outcome, Refusal};
@@ -100,12 +97,19 @@ pub enum RegistrarConfigError {
     MinOverAnHour(u32),
 }
 
+/// What a REGISTER has done.
+enum Done {
+    Nothing,
+    /// A copy of it did it before.
+    Again,
+    Changed(Changes),
+}
+
 /// A registrar over a [`Location`].
 #[derive(Debug)]
 pub struct Registrar {
     config: RegistrarConfig,
     location: Arc<Location>,
-    tags: TagKey,
 }
 
 impl Registrar {
@@ -113,11 +117,7 @@ impl Registrar {
     ///
     /// # Errors
     /// The intervals are out of order.
-    pub fn new(
-        config: RegistrarConfig,
-        location: Arc<Location>,
-        rng: &mut impl Rng,
-    ) -> Result<Self, RegistrarConfigError> {
+    pub fn new(config: RegistrarConfig, location: Arc<Location>) -> Result<Self, RegistrarConfigError> {
         let (min, default, max) = (config.min_expires, config.default_expires, config.max_expires);
         if min > default || default > max || max == 0 {
             return Err(RegistrarConfigError::Order { min, default, max });
@@ -125,7 +125,7 @@ impl Registrar {
         if min > ONE_HOUR {
             return Err(RegistrarConfigError::MinOverAnHour(min));
         }
-        Ok(Self { config, location, tags: TagKey(rng.random()) })
+        Ok(Self { config, location })
     }
 
     /// The location service that it keeps.
@@ -157,7 +157,7 @@ impl Registrar {
             Verification::Authenticated { user } => self.register(now, date, request, flow, &user),
             Verification::Malformed { error } => self.refuse(request, Refusal::Credentials(error)),
             Verification::Challenge { headers, why } => {
-                let mut response = self.response(request, StatusCode::UNAUTHORIZED);
+                let mut response = response(request, StatusCode::UNAUTHORIZED, None);
                 headers.into_iter().for_each(|header| response.headers_mut().push(header));
                 (response, Outcome::Challenged { why })
             }
@@ -197,32 +197,34 @@ impl Registrar {
     ) -> (Response, Outcome) {
         match self.update(now, request, flow, user) {
             Err(refusal) => self.refuse(request, refusal),
-            Ok((aor, bindings, changes)) => {
-                let mut response = self.response(request, StatusCode::OK);
-                for binding in bindings.iter() {
-                    response.headers_mut().push(listed(binding, now));
-                }
-                response.headers_mut().set(Date::from(date));
-                // RFC 3327 §5.3 and RFC 3608 §6.4: what was kept, and by which proxies the phone is to send.
-                for path in request.headers().all::<Path>().unwrap_or_default() {
-                    response.headers_mut().push(path);
-                }
-                for uri in &self.config.service_route {
-                    response.headers_mut().push(ServiceRoute(NameAddr::new(uri.clone())));
-                }
+            Ok((aor, bindings, done)) => {
+                let response = self.list(now, date, request, &bindings);
                 let contacts = bindings.len();
-                let outcome = match changes {
-                    None => Outcome::Queried { aor, contacts },
-                    Some(changes) => Outcome::Updated { aor, contacts, changes },
+                let outcome = match done {
+                    Done::Nothing => Outcome::Queried { aor, contacts, again: false },
+                    Done::Again => Outcome::Queried { aor, contacts, again: true },
+                    Done::Changed(changes) => Outcome::Updated { aor, contacts, changes },
                 };
                 (response, outcome)
             }
         }
     }
 
+    /// What to answer to a copy of a REGISTER that was done already: the contacts as they are now. `None` if it is no such copy.
+    ///
+    /// No transaction knows it, since none is kept (RFC 3261 §8.2.7), and its credentials are used up; the binding tells, by Call-ID, CSeq, branch and the
+    /// way that it came.
+    pub fn again(&self, now: Instant, date: SystemTime, request: &Request, flow: Flow) -> Option<(Response, Outcome)> {
+        let aor = self.aor(request, flow)?;
+        let bindings = self.location.bindings(&aor, now);
+        let contacts = bindings.len();
+        let is_one = bindings.iter().any(|binding| is_copy(binding, request, flow));
+        is_one.then(|| (self.list(now, date, request, &bindings), Outcome::Queried { aor, contacts, again: true }))
+    }
+
     /// The response to a request that is refused.
     pub fn refuse(&self, request: &Request, refusal: Refusal) -> (Response, Outcome) {
-        let mut response = self.response_with(request, refusal.status(), Some(&refusal.to_string()));
+        let mut response = response(request, refusal.status(), Some(&refusal.to_string()));
         let mut headers = response.headers_mut();
         match &refusal {
             Refusal::Method => headers.set(Allow(vec![Method::Register])),
@@ -240,7 +242,7 @@ impl Registrar {
         request: &Request,
         flow: Flow,
         user: &AuthenticatedUser,
-    ) -> Result<(AddressOfRecord, Arc<Bindings>, Option<Changes>), Refusal> {
+    ) -> Result<(AddressOfRecord, Arc<Bindings>, Done), Refusal> {
         let to = request.to().uri.as_sip().ok_or(Refusal::AddressOfRecord)?;
         let named = AddressOfRecord::from_uri(to).map_err(|_| Refusal::AddressOfRecord)?;
         if !user.authorises_aor(&named) {
@@ -250,14 +252,17 @@ impl Registrar {
         let wanted = Wanted::read(request, flow, &self.config)?;
         let path = request::path(request, &self.config)?;
         let mut seen = self.location.bindings(&aor, now);
+        if seen.iter().any(|binding| is_copy(binding, request, flow)) {
+            return Ok((aor, seen, Done::Again));
+        }
         for _ in 0..MAX_ATTEMPTS {
             let (list, changes) = match &wanted {
-                Wanted::Query => return Ok((aor, seen, None)),
+                Wanted::Query => return Ok((aor, seen, Done::Nothing)),
                 Wanted::RemoveAll => self.without_all(request, &seen)?,
                 Wanted::Steps(steps) => self.with_steps(now, request, (flow, &path), steps, &seen)?,
             };
             match self.location.compare_and_swap(&aor, seen.version(), list) {
-                Ok(bindings) => return Ok((aor, bindings, Some(changes))),
+                Ok(bindings) => return Ok((aor, bindings, Done::Changed(changes))),
                 // What was read leaves out what has expired, so this reads again rather than take what the error brings.
                 Err(SwapError::Conflict(_)) => seen = self.location.bindings(&aor, now),
                 Err(SwapError::TooManyContacts { limit, .. }) => return Err(Refusal::TooManyContacts { limit }),
@@ -300,39 +305,58 @@ impl Registrar {
             if step.expires == 0 {
                 continue;
             }
-            let binding = Arc::new(Binding {
-                contact: step.contact.clone(),
-                display_name: step.display_name.clone(),
-                params: step.params.clone(),
-                flow,
-                path: path.to_vec(),
-                call_id: request.call_id().detached(),
-                cseq: request.cseq().number,
-                q: step.q,
-                user_agent: step.user_agent.clone(),
-                registered_at: seen.find(&step.contact).map_or(now, |known| known.registered_at),
-                expires_at: now + Duration::from_secs(u64::from(step.expires)),
-            });
+            let known = seen.find(&step.contact).map(|known| &**known);
+            let binding = Arc::new(step.binding(known, request, flow, path, now));
             list.insert(place.unwrap_or(list.len()), binding);
         }
         let changes = Changes::between(seen, &list);
         Ok((list, changes))
     }
 
-    fn response(&self, request: &Request, status: StatusCode) -> Response {
-        self.response_with(request, status, None)
+    fn aor(&self, request: &Request, flow: Flow) -> Option<AddressOfRecord> {
+        let named = AddressOfRecord::from_uri(request.to().uri.as_sip()?).ok()?;
+        self.config.domains.canonical(&named, flow)
     }
 
-    fn response_with(&self, request: &Request, status: StatusCode, reason: Option<&str>) -> Response {
-        let builder = Response::to_request(request, status).to_tag(&self.tags.tag(request));
-        let mut response = match reason {
-            Some(reason) => builder.reason(reason).build(),
-            None => builder.build(),
-        };
-        // Other responses copy it; a registrar's must not have it.
-        response.headers_mut().remove(&HeaderName::RecordRoute);
+    /// The 200 of step 8.
+    fn list(&self, now: Instant, date: SystemTime, request: &Request, bindings: &Bindings) -> Response {
+        let mut response = response(request, StatusCode::OK, None);
+        let mut headers = response.headers_mut();
+        for binding in bindings.iter() {
+            headers.push(listed(binding, now));
+        }
+        headers.set(Date::from(date));
+        // RFC 3327 §5.3 and RFC 3608 §6.4: what was kept, and by which proxies the phone is to send.
+        for path in request.headers().all::<Path>().unwrap_or_default() {
+            headers.push(path);
+        }
+        for uri in &self.config.service_route {
+            headers.push(ServiceRoute(NameAddr::new(uri.clone())));
+        }
         response
     }
+}
+
+/// A response without a To tag: whoever sends it makes one that every copy gets (RFC 3261 §8.2.7).
+fn response(request: &Request, status: StatusCode, reason: Option<&str>) -> Response {
+    let builder = Response::to_request(request, status);
+    let mut response = match reason {
+        Some(reason) => builder.reason(reason).build(),
+        None => builder.build(),
+    };
+    // Other responses copy it; a registrar's must not have it.
+    if response.headers().has(&HeaderName::RecordRoute) {
+        response.headers_mut().remove(&HeaderName::RecordRoute);
+    }
+    response
+}
+
+/// Whether the request is a copy of the one that has made or refreshed the binding, sent again by the same way because its answer was lost.
+fn is_copy(binding: &Binding, request: &Request, flow: Flow) -> bool {
+    binding.cseq == request.cseq().number
+        && binding.copies == request::copies_of(request)
+        && binding.call_id == *request.call_id()
+        && binding.flow == flow
 }
 
 /// Whether the request comes from the phone that made the binding, but not after it (RFC 3261 §10.3 steps 6 and 7).
@@ -348,33 +372,6 @@ fn listed(binding: &Binding, now: Instant) -> Contact {
     let mut address = binding.registered();
     address.params.set("expires", Some(&seconds.to_string()));
     Contact::Address(address)
-}
-
-/// The key of To tags: the same request gets the same tag, another request another, and nobody can foretell one
-/// (RFC 3261 §8.2.6.2, §19.3). `Debug` hides it.
-struct TagKey([u8; 32]);
-
-impl TagKey {
-    fn tag(&self, request: &Request) -> String {
-        let mut tag = [0; 8];
-        // An HMAC takes a key of any length; the error of its constructor is for ciphers.
-        if let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) {
-            let from_tag = request.from().tag().unwrap_or_default();
-            let number = request.cseq().number.to_string();
-            for part in [request.call_id().as_bytes(), from_tag.as_bytes(), number.as_bytes()] {
-                mac.update(part);
-                mac.update(&[0]);
-            }
-            tag.iter_mut().zip(mac.finalize().into_bytes()).for_each(|(to, from)| *to = from);
-        }
-        format!("{:016x}", u64::from_be_bytes(tag))
-    }
-}
-
-impl std::fmt::Debug for TagKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("TagKey(***)")
-    }
 }
 
 #[cfg(test)]

@@ -11,12 +11,14 @@ use std::sync::Arc;
 #[derive(Debug, Clone, PartialEq)]
 #[must_use]
 pub enum Outcome {
-    /// It asked for the contacts and changed nothing.
+    /// It asked for the contacts, or was done already, and changed nothing.
     Queried {
         /// Whose contacts.
         aor: AddressOfRecord,
         /// How many there are.
         contacts: usize,
+        /// Whether it was done already: one of them was made or refreshed by a copy of it.
+        again: bool,
     },
     /// It changed the contacts.
     Updated {
@@ -50,9 +52,19 @@ impl Outcome {
         }
     }
 
+    /// Whether a contact tells a copy of the request, so that nothing else has to remember it ([`Registrar::again`](super::Registrar::again)).
+    pub fn is_remembered(&self) -> bool {
+        match self {
+            Self::Queried { again, .. } => *again,
+            Self::Updated { changes, .. } => changes.added + changes.refreshed > 0,
+            Self::Challenged { .. } | Self::Refused { .. } => false,
+        }
+    }
+
     /// A name for logs and counters.
     pub fn as_str(&self) -> &'static str {
         match self {
+            Self::Queried { again: true, .. } => "again",
             Self::Queried { .. } => "queried",
             Self::Updated { contacts: 0, .. } => "unregistered",
             Self::Updated { .. } => "registered",
@@ -98,7 +110,7 @@ impl Changes {
 
 /// Whether more has changed than what every refresh changes.
 fn is_altered(old: &Binding, new: &Binding) -> bool {
-    let refreshed = Binding { cseq: new.cseq, expires_at: new.expires_at, ..old.clone() };
+    let refreshed = Binding { cseq: new.cseq, copies: new.copies, expires_at: new.expires_at, ..old.clone() };
     refreshed != *new
 }
 

@@ -1,3 +1,6 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
 use blether_sip_core::digest::{Credentials, DigestRequest, Secret};
 use blether_sip_core::{Host, Limits, Message, Uri, WwwAuthenticate};
 use blether_sip_transport::Transport;
@@ -50,11 +53,15 @@ fn parse(text: &str) -> Request {
     }
 }
 
+static BRANCHES: AtomicU64 = AtomicU64::new(0);
+
 /// A REGISTER to `domain` for `to`, with a Call-ID, a CSeq and further header lines.
 fn register(domain: &str, to: &str, call_id: &str, cseq: u32, lines: &str) -> Request {
     parse(&format!(
-        "REGISTER {domain} SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9:5062;branch=z9hG4bK1;rport\r\nMax-Forwards: 70\r\n\
-         From: <{to}>;tag=49583\r\nTo: <{to}>\r\nCall-ID: {call_id}\r\nCSeq: {cseq} REGISTER\r\n{lines}Content-Length: 0\r\n\r\n"
+        "REGISTER {domain} SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9:5062;branch=z9hG4bK{call_id}.{cseq}.{};rport\r\nMax-Forwards: 70\r\n\
+         From: <{to}>;tag=49583\r\nTo: <{to}>\r\nCall-ID: {call_id}\r\nCSeq: {cseq} REGISTER\r\n{lines}Content-Length: 0\r\n\r\n",
+        // Another request has another branch, whatever else is the same.
+        BRANCHES.fetch_add(1, Ordering::Relaxed)
     ))
 }
 
@@ -73,7 +80,7 @@ impl Bench {
         let mut config = RegistrarConfig::new(Domains::new(host("blether.example"), [host("127.0.0.1")]));
         change(&mut config);
         Self {
-            registrar: Registrar::new(config, Arc::new(Location::new(limits)), rng).unwrap(),
+            registrar: Registrar::new(config, Arc::new(Location::new(limits))).unwrap(),
             authenticator: Authenticator::new(AuthenticatorConfig::new("blether"), accounts, now, rng),
             now,
             nonce_count: 0,
@@ -177,26 +184,70 @@ fn a_binding_remembers_the_flow_and_the_phone() {
 }
 
 #[test]
-fn the_response_has_a_date_and_a_to_tag_and_no_record_route() {
+fn the_response_has_a_date_and_no_record_route() {
     let mut bench = Bench::new();
     let lines = format!("{BODY}Record-Route: <sip:192.0.2.77;lr>\r\n");
     let request = register("sip:blether.example", "sip:alice@blether.example", "c1", 1, &lines);
     let signed = bench.signed(&request, "alice", "wonderland");
     let (response, _) = bench.handle(&signed);
     assert_eq!(response.headers().get::<Date>().unwrap(), Some(date().into()));
-    assert!(response.to().tag().is_some_and(|tag| tag.len() == 16));
     assert!(!response.headers().has(&blether_sip_core::HeaderName::RecordRoute), "RFC 3261 §10.3");
 }
 
 #[test]
-fn the_same_request_gets_the_same_to_tag_and_another_request_another() {
-    let bench = Bench::new();
-    let tag = |cseq| {
-        let request = register("sip:blether.example", "sip:alice@blether.example", "c1", cseq, BODY);
-        bench.handle(&request).0.to().tag().unwrap().to_owned()
+fn a_copy_of_what_was_done_is_told_the_contacts_and_changes_nothing() {
+    let mut bench = Bench::new();
+    let request = register("sip:blether.example", "sip:alice@blether.example", "c1", 1, BODY);
+    let signed = bench.signed(&request, "alice", "wonderland");
+    let again = |bench: &Bench, request: &Request, flow: Flow| {
+        let again = bench.registrar.again(bench.now, date(), request, flow);
+        again.map(|(response, outcome)| (Answer::of(&response), outcome.is_remembered()))
     };
-    assert_eq!(tag(1), tag(1));
-    assert_ne!(tag(1), tag(2));
+    assert_eq!(again(&bench, &signed, flow()), None);
+    let (response, outcome) = bench.handle(&signed);
+    assert!(outcome.is_remembered());
+    ok(Answer::of(&response), &["<sip:alice@192.0.2.9:5062>;expires=3600"]);
+    bench.now += 4 * SECOND;
+    let (answer, remembered) = again(&bench, &signed, flow()).unwrap();
+    ok(answer, &["<sip:alice@192.0.2.9:5062>;expires=3596"]);
+    assert!(remembered);
+    // From elsewhere, with another branch, or with another number it is no copy.
+    assert_eq!(again(&bench, &signed, Flow { remote: "203.0.113.7:40405".parse().unwrap(), ..flow() }), None);
+    let other = |text: &str, by: &str| parse(&String::from_utf8(signed.to_bytes().to_vec()).unwrap().replace(text, by));
+    assert_eq!(again(&bench, &other("branch=z9hG4bK", "branch=z9hG4bKx"), flow()), None);
+    assert_eq!(again(&bench, &other("CSeq: 1", "CSeq: 2"), flow()), None);
+    assert_eq!(again(&bench, &other("Call-ID: c1", "Call-ID: c2"), flow()), None);
+    // Where nobody has to prove anything, no credentials are used up.
+    let user = AuthenticatedUser::claimed_by(&request).unwrap();
+    let (response, outcome) = bench.registrar.register(bench.now, date(), &request, flow(), &user);
+    assert_eq!((response.status(), outcome.as_str()), (StatusCode::OK, "again"));
+    // A contact that is gone remembers nothing.
+    let removal = register("sip:blether.example", "sip:alice@blether.example", "c1", 2, "Contact: *\r\nExpires: 0\r\n");
+    let signed = bench.signed(&removal, "alice", "wonderland");
+    assert!(!bench.handle(&signed).1.is_remembered());
+    assert_eq!(again(&bench, &signed, flow()), None);
+}
+
+#[test]
+fn a_refresh_shares_the_text_of_what_it_refreshes() {
+    let mut bench = Bench::new();
+    let binding = |bench: &Bench| {
+        let aor = bench.registrar.domains().local("alice").unwrap();
+        bench.registrar.location().bindings(&aor, bench.now).iter().next().unwrap().clone()
+    };
+    bench.alice("c1", 1, "Contact: \"Alice\" <sip:alice@192.0.2.9:5062>;q=0.5;expires=60\r\nUser-Agent: X\r\n");
+    let first = binding(&bench);
+    bench.alice("c1", 2, "Contact: \"Alice\" <sip:alice@192.0.2.9:5062>;q=0.5;expires=90\r\nUser-Agent: X\r\n");
+    let second = binding(&bench);
+    let texts = |binding: &Binding| {
+        let texts = [binding.contact.user.clone(), binding.display_name.clone(), Some(binding.call_id.clone())];
+        texts.map(|text| text.unwrap().as_bytes().as_ptr())
+    };
+    assert_eq!(texts(&first), texts(&second));
+    assert_eq!((second.cseq, second.expires_at), (2, bench.now + 90 * SECOND));
+    bench.alice("c1", 3, "Contact: \"Alice\" <sip:alice@192.0.2.9:5062>;q=0.6;expires=90\r\nUser-Agent: Y\r\n");
+    let third = binding(&bench);
+    assert_eq!((third.q, third.user_agent.as_deref()), (600, Some("Y")));
 }
 
 #[test]
@@ -670,7 +721,7 @@ fn intervals_that_contradict_each_other_are_refused_at_the_start() {
     let made = |min, default, max| {
         let mut config = RegistrarConfig::new(Domains::new(host("blether.example"), []));
         (config.min_expires, config.default_expires, config.max_expires) = (min, default, max);
-        Registrar::new(config, Arc::default(), &mut StdRng::seed_from_u64(7)).map(|_| ())
+        Registrar::new(config, Arc::default()).map(|_| ())
     };
     assert_eq!(made(60, 3_600, 3_600), Ok(()));
     assert_eq!(made(60, 30, 3_600), Err(RegistrarConfigError::Order { min: 60, default: 30, max: 3_600 }));

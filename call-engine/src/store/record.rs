@@ -120,6 +120,7 @@ impl StoredBinding {
             path: self.path.as_deref().map_or(Some(Vec::new()), read_path)?,
             call_id: ByteStr::from(self.call_id.as_str()),
             cseq: self.cseq,
+            copies: 0,
             q: self.q,
             user_agent: self.user_agent.as_deref().map(ByteStr::from),
             registered_at: moment.instant_of(self.registered_at),

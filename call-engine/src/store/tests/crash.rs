@@ -59,7 +59,7 @@ async fn live(folder: &Path) {
     let accounts = Arc::new(SharedAccounts::new(Accounts::new(accounts).unwrap()));
     let authenticator = Authenticator::new(AuthenticatorConfig::new("blether"), accounts, now, rng);
     let domains = Domains::new("blether.example".parse().unwrap(), []);
-    let registrar = Registrar::new(RegistrarConfig::new(domains), Arc::clone(&location), rng).unwrap();
+    let registrar = Registrar::new(RegistrarConfig::new(domains), Arc::clone(&location)).unwrap();
     // A write that takes its time on a busy machine is none of this test's business.
     let limits = BacklogLimits { longest_wait: 60 * SECOND, ..BacklogLimits::default() };
     let config = WriterConfig { limits, ..WriterConfig::default() };

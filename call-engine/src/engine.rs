@@ -647,6 +647,7 @@ impl EngineBuilder {
             max_expires: seconds(config.registrar.max_expires),
             max_expires_by_connection: seconds(config.tcp.idle_timeout),
             default_expires: seconds(config.registrar.default_expires),
+            service_route: config.registrar.service_route.clone(),
             ..RegistrarConfig::new(domains)
         };
         let registrar = Registrar::new(registrar, location.clone(), &mut rng)?;
@@ -678,7 +679,7 @@ impl EngineBuilder {
             location,
             stages: self.stages,
             routes,
-            proxied: Proxied::new(config, &mut rng)?,
+            proxied: Proxied::new(config, self.durable, &mut rng)?,
             ring_for: config.calls.ring_timeout,
             meters: Meters::new(),
             failed_logins: LineBudget::default(),

@@ -1,11 +1,13 @@
 //! The proxy of one shard: it takes events of the transactions, and carries out what the response contexts want.
 
+mod stateless;
+
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use blether_sip_core::{ByteStr, HeaderName, MaxBreadth, Method, Request, Response, StatusCode};
+use blether_sip_core::{ByteStr, HeaderName, MaxBreadth, Method, Request, Response, Route, StatusCode};
 use blether_sip_transport::Flow;
 use blether_transaction_core::{
     ClientTransactionId, Event, Interceptor, LoopDetector, LoopMark, Owner, ServerTransactionId, Transactions,
@@ -83,6 +85,12 @@ impl<R: Routing> Proxy<R> {
         }
     }
 
+    /// How many response contexts live.
+    #[cfg(test)]
+    pub(super) fn contexts(&self) -> usize {
+        self.entries.len()
+    }
+
     /// What is this server, to a peer that knows it as `came_by` has it.
     fn here(&self, came_by: Flow) -> Here<'_, R> {
         Here { hops: &self.hops, routing: &self.routing, came_by }
@@ -97,10 +105,17 @@ impl<R: Routing> Proxy<R> {
         flow: Flow,
         transactions: &mut Transactions,
     ) -> Option<Event> {
+        if *request.method() == Method::Cancel {
+            return self.on_cancel(now, id, &request, flow, transactions);
+        }
         let pre = match preprocess(&request, &self.here(flow), &self.key) {
             Ok(pre) => pre,
             Err(refusal) => return self.refuse(now, id, &request, &refusal, transactions),
         };
+        if pre.dialog.is_some() && request.to_tag().is_none() {
+            // A route set is for its dialog: what opens another has to ask anew.
+            return self.refuse(now, id, &request, &Refusal::ForgedToken, transactions);
+        }
         if pre.dialog.is_some() {
             return self.in_dialog(now, id, &request, pre, flow, transactions);
         }
@@ -129,6 +144,12 @@ impl<R: Routing> Proxy<R> {
             }
             Routed::To(plan) => plan,
         };
+        if plan.stateless
+            && let Some(target) = plan.targets.first()
+        {
+            let (messages, way) = ((&request, &pre.request), (target, plan.realm.as_ref()));
+            return self.pass_stateless(now, id, messages, way, flow, transactions);
+        }
         let checked = match check(&request, &self.loops) {
             Ok(checked) => checked,
             Err(refusal) => return self.refuse(now, id, &request, &refusal, transactions),
@@ -156,6 +177,9 @@ impl<R: Routing> Proxy<R> {
         transactions: &mut Transactions,
     ) -> Option<Event> {
         let target = onward(&pre);
+        if pre.dialog.is_some_and(|dialog| dialog.stateless) {
+            return self.pass_stateless(now, id, (received, &pre.request), (&target, None), flow, transactions);
+        }
         self.along(now, id, received, pre.request, (target, flow), transactions)
     }
 
@@ -180,10 +204,11 @@ impl<R: Routing> Proxy<R> {
         None
     }
 
-    fn on_ack(&mut self, request: Request, flow: Flow, transactions: &mut Transactions) -> Option<Event> {
+    fn on_ack(&mut self, now: Instant, request: Request, flow: Flow, transactions: &mut Transactions) -> Option<Event> {
         // An ACK is never answered: whatever is wrong with it, it is dropped.
         let pre = match preprocess(&request, &self.here(flow), &self.key) {
             Ok(pre) if pre.dialog.is_some() => pre,
+            Ok(_) if self.on_stateless_ack(now, &request, flow, transactions) => return None,
             Ok(_) => return Some(Event::Ack { request, flow }),
             Err(refusal) => {
                 self.meters.refused(&refusal);
@@ -200,9 +225,17 @@ impl<R: Routing> Proxy<R> {
         };
         self.meters.in_dialog.increment(1);
         let target = onward(&pre);
-        let changes = Changes { path: None, uri: None, route: &[], breadth: None, record: None, realm: None };
+        let changes = Changes {
+            path: None,
+            uri: None,
+            route: &[],
+            breadth: None,
+            record: None,
+            realm: None,
+            from_outside: false,
+        };
         let sent = copy(&pre.request, &changes).and_then(|ack| {
-            let goes_by = self.next_hop(&ack, &target, flow)?;
+            let goes_by = self.way(&ack, &target, flow)?;
             Ok((ack, goes_by))
         });
         match sent {
@@ -319,14 +352,10 @@ impl<R: Routing> Proxy<R> {
         let entry = entries.get(&key).ok_or(NotSent::NoRoom)?;
         let request = entry.context.request();
         let came_by = entry.came_by;
-        let first = target.route.first();
-        let goes_by = match (target.flow, first) {
-            (Some(flow), _) => flow,
-            (None, Some(proxy)) => hops.find(proxy, came_by).map_err(NotSent::Refused)?,
-            (None, None) => by_uris(hops, request, &target.uri, came_by).map_err(NotSent::Refused)?,
-        };
+        let goes_by = way(hops, request, target, came_by).map_err(NotSent::Refused)?;
         let token = entry.record.map(|Caller { tag, flow }| {
-            let dialog = DialogToken { caller_tag: tag, caller: flow, callee: target.flow_of_dialog() };
+            let dialog =
+                DialogToken { caller_tag: tag, caller: flow, callee: target.flow_of_dialog(), stateless: false };
             token_key.seal(Token::Dialog(dialog), request.call_id().as_bytes())
         });
         let path = wants_path(request).then(|| {
@@ -345,18 +374,17 @@ impl<R: Routing> Proxy<R> {
             breadth: Some(breadth),
             record: token.as_deref().map(|token| (token, came_by, goes_by)),
             realm: entry.realm.as_ref(),
+            // Within a dialog its parties tell each other what they like.
+            from_outside: request.to_tag().is_none(),
         };
         let copy = copy(request, &changes).map_err(NotSent::Refused)?;
         let number = u64::try_from(branch).unwrap_or(SERVER);
         transactions.forward(now, copy, goes_by, owner(key, number), entry.mark).map_err(|_| NotSent::NoRoom)
     }
 
-    /// The flow by which a request within a dialog goes on.
-    fn next_hop(&mut self, request: &Request, target: &Target, came_by: Flow) -> Result<Flow, Refusal> {
-        match target.flow {
-            Some(flow) => Ok(flow),
-            None => by_uris(&mut self.hops, request, &target.uri, came_by),
-        }
+    /// The flow by which a request goes on to a target.
+    fn way(&mut self, request: &Request, target: &Target, came_by: Flow) -> Result<Flow, Refusal> {
+        way(&mut self.hops, request, target, came_by)
     }
 
     fn respond(&mut self, now: Instant, key: u64, response: Response, transactions: &mut Transactions) {
@@ -424,7 +452,7 @@ impl<R: Routing> Proxy<R> {
 impl<R: Routing> Interceptor for Proxy<R> {
     fn on_event(&mut self, now: Instant, event: Event, transactions: &mut Transactions) -> Option<Event> {
         let named = match &event {
-            Event::Request { .. } | Event::Ack { .. } => None,
+            Event::Request { .. } | Event::Ack { .. } | Event::StrayResponse { .. } => None,
             Event::Response { owner, .. }
             | Event::Failed { owner, .. }
             | Event::AckNotSent { owner, .. }
@@ -437,7 +465,11 @@ impl<R: Routing> Interceptor for Proxy<R> {
         };
         match (event, named.map(Owner::number_of_interceptor)) {
             (Event::Request { id, request, flow }, _) => self.on_request(now, id, request, flow, transactions),
-            (Event::Ack { request, flow }, _) => self.on_ack(request, flow, transactions),
+            (Event::Ack { request, flow }, _) => self.on_ack(now, request, flow, transactions),
+            (Event::StrayResponse { response, flow }, _) => {
+                self.on_stray_response(response, flow, transactions);
+                None
+            }
             (event, Some(Some(number))) => {
                 let (key, branch) = (number >> BRANCH_BITS, number & SERVER);
                 let at = usize::try_from(branch).unwrap_or(usize::MAX);
@@ -515,18 +547,19 @@ fn owner(key: u64, branch: u64) -> Owner {
     Owner::of_interceptor(key << BRANCH_BITS | branch.min(SERVER))
 }
 
-/// The next hop by the first Route that is left, else by the Request-URI (RFC 3261 §16.6 step 7). Of a strict router, its URI is the Request-URI by now.
-fn by_uris(
-    hops: &mut NextHops,
-    request: &Request,
-    target: &blether_sip_core::Uri,
-    came_by: Flow,
-) -> Result<Flow, Refusal> {
-    let first = if request.headers().has(&HeaderName::Route) {
-        request.headers().get::<blether_sip_core::Route>().map_err(|_| Refusal::Malformed("Route"))?
-    } else {
-        None
+/// The flow by which a request goes on to a target: its own, else what the first proxy on its way says, else its first Route that is left, else the URI of
+/// the target (RFC 3261 §16.6 step 7). Of a strict router, its URI is the Request-URI by then.
+fn way(hops: &mut NextHops, request: &Request, target: &Target, came_by: Flow) -> Result<Flow, Refusal> {
+    if let Some(flow) = target.flow {
+        return Ok(flow);
+    }
+    if let Some(proxy) = target.route.first() {
+        return hops.find(proxy, came_by);
+    }
+    let first = match request.headers().has(&HeaderName::Route) {
+        true => request.headers().get::<Route>().map_err(|_| Refusal::Malformed("Route"))?,
+        false => None,
     };
-    let uri = first.as_ref().map_or(target, |route| &route.0.uri);
+    let uri = first.as_ref().map_or(&target.uri, |route| &route.0.uri);
     hops.find(uri.as_sip().ok_or(Refusal::Scheme)?, came_by)
 }

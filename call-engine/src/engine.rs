@@ -36,7 +36,7 @@ pub use self::accounts::ChangeError;
 pub(crate) use self::accounts::all_accounts;
 #[cfg(all(unix, feature = "control"))]
 pub(crate) use self::accounts::{check_new, check_stored, hashed, with_password};
-use self::line_budget::LineBudget;
+pub(crate) use self::line_budget::LineBudget;
 use self::meters::Meters;
 use self::proxying::Proxied;
 pub use self::record::LiveCall;

@@ -117,7 +117,7 @@ fn every_key_takes_a_value() {
         log = { level = "debug", format = "json" }
         proxy = [
             { dialled = "2XX", to = "phones", fork = "serial", ring_timeout = 20, timer_c = 200, authenticate = false },
-            { domain = "Partner.example", to = ["sip:192.0.2.10;transport=tcp"], stateless = true },
+            { domain = "partner.example", to = ["sip:192.0.2.10;transport=tcp"], stateless = true },
         ]
         account = [{ user = "100", password = "correct horse", display_name = "Ailsa" }, { user = "b", password = "12345678" }]
         "#,

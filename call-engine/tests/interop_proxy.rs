@@ -200,3 +200,33 @@ fn what_is_dialled_goes_to_another_server_of_the_configuration() {
     answered.assert_successful(1);
     assert!(has(&answered, &format!("INVITE sip:7123@127.0.0.1:{port} SIP/2.0")), "{}", answered.messages);
 }
+
+#[test]
+fn a_request_that_would_go_round_for_ever_is_told_482() {
+    let port = free_port();
+    let stage = Stage::set_with("loop", |config| {
+        config.listen.address.set_port(port);
+        let itself = ProxyTo::Servers(vec![format!("sip:127.0.0.1:{port}").parse().unwrap()]);
+        let proxied = Proxied::Dialled("round".parse().unwrap());
+        config.proxies.push(ProxyConfig { authenticate: false, ..ProxyConfig::new(proxied, itself) });
+    });
+    let caller = stage.caller("calls", "uac_unasked_expect_status").callee("round").set("status", 482);
+    caller.run().assert_successful(1);
+}
+
+#[test]
+fn a_server_of_the_configuration_is_reached_without_state() {
+    let port = free_port();
+    let stage = Stage::set_with("stateless", |config| {
+        let server = format!("sip:127.0.0.1:{port}").parse().unwrap();
+        let proxied = Proxied::Dialled("7.".parse().unwrap());
+        let proxy = ProxyConfig::new(proxied, ProxyTo::Servers(vec![server]));
+        config.proxies.push(ProxyConfig { stateless: true, ..proxy });
+    });
+    let answering = stage.sipp("answers", "uas_answer").port(port).start();
+    stage.caller("calls", "uac_call").callee("7123").set("talk_ms", 100).run().assert_successful(1);
+    answering.wait().assert_successful(1);
+    let refusing = stage.sipp("refuses", "uas_busy").port(port).start();
+    stage.caller("is-refused", "uac_expect_status").callee("7123").set("status", 486).run().assert_successful(1);
+    refusing.wait().assert_successful(1);
+}

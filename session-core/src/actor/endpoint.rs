@@ -214,7 +214,6 @@ impl Endpoint {
                 timing: config.timing,
                 limits: config.limits.clone(),
                 max_transactions: config.max_transactions.div_ceil(sockets.len().max(1)),
-                ..TransactionsConfig::default()
             },
             overload: config.overload,
             advertise: config.advertise,

@@ -31,7 +31,7 @@ fn parallel_branches_ring_at_once_share_the_breadth_and_the_losers_are_cancelled
         assert!(ringing.line().starts_with("SIP/2.0 180 ") && ringing.text.contains(&format!(";tag={tag}")));
     }
     let sent = world.receives_from(BOB, &first.answer(200, "b1", "Contact: <sip:bob@10.0.0.5>\r\n"));
-    let cancel = format!("CANCEL sip:bob@10.0.0.5:40002");
+    let cancel = "CANCEL sip:bob@10.0.0.5:40002".to_owned();
     assert_eq!(lines(&sent), [(cancel, BOB_TOO.to_owned()), ("SIP/2.0 200".to_owned(), ALICE.to_owned())]);
     let sent = world.receives_from(BOB_TOO, &second.answer(487, "b2", ""));
     assert_eq!(lines(&sent), [("ACK sip:bob@10.0.0.5:40002".to_owned(), BOB_TOO.to_owned())]);

@@ -109,8 +109,8 @@ pub(super) fn phone(flow: Flow, q: u16) -> Target {
 impl World {
     pub(super) fn new(users: &[(&str, Vec<Target>)], change: impl FnOnce(&mut Table)) -> Self {
         let mut rng = StdRng::seed_from_u64(7);
-        let mut table = Table::default();
-        table.users = users.iter().map(|(user, targets)| ((*user).to_owned(), targets.clone())).collect();
+        let users = users.iter().map(|(user, targets)| ((*user).to_owned(), targets.clone())).collect();
+        let mut table = Table { users, ..Table::default() };
         change(&mut table);
         let local: [SocketAddr; 1] = [HERE.parse().unwrap()];
         let place = ProxyPlace { local: &local, advertise: None, tcp: true };

@@ -36,7 +36,7 @@ pub use self::accounts::ChangeError;
 pub(crate) use self::accounts::all_accounts;
 #[cfg(all(unix, feature = "control"))]
 pub(crate) use self::accounts::{check_new, check_stored, hashed, with_password};
-use self::line_budget::LineBudget;
+pub(crate) use self::line_budget::LineBudget;
 use self::meters::Meters;
 use self::proxying::Proxied;
 pub use self::record::LiveCall;
@@ -663,6 +663,7 @@ impl EngineBuilder {
             max_expires: seconds(config.registrar.max_expires),
             max_expires_by_connection: seconds(config.tcp.idle_timeout),
             default_expires: seconds(config.registrar.default_expires),
+            service_route: config.registrar.service_route.clone(),
             ..RegistrarConfig::new(domains)
         };
         let registrar = Registrar::new(registrar, location.clone())?;
@@ -694,7 +695,7 @@ impl EngineBuilder {
             location,
             stages: self.stages,
             routes,
-            proxied: Proxied::new(config, &mut rng)?,
+            proxied: Proxied::new(config, self.durable, &mut rng)?,
             ring_for: config.calls.ring_timeout,
             meters: Meters::new(),
             failed_logins: LineBudget::default(),

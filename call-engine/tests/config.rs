@@ -82,6 +82,7 @@ fn the_reference_shows_every_key() {
         "[limits]\n",
         "[calls]\n",
         "[log]\n",
+        "[[proxy]]\n",
         "[[account]]\n",
     ] {
         let Err(ConfigError::UnknownKey { known, .. }) = read(&format!("{section}qqqqqqqq = 1")) else {
@@ -110,10 +111,14 @@ fn every_key_takes_a_value() {
         advertise = "203.0.113.5"
         authentication.digest = "sha256"
         media = { ports = "20000-20999", workers = 4 }
-        registrar = { default_expires = 300, min_expires = 30, max_expires = 600, max_contacts = 3 }
+        registrar = { default_expires = 300, min_expires = 30, max_expires = 600, max_contacts = 3, service_route = ["sip:e.example;lr"] }
         limits = { max_message = 4000, max_body = 2000, max_transactions = 1000, max_calls = 20 }
         calls = { ring_timeout = 20, drain_timeout = 0 }
         log = { level = "debug", format = "json" }
+        proxy = [
+            { dialled = "2XX", to = "phones", fork = "serial", ring_timeout = 20, timer_c = 200, authenticate = false },
+            { domain = "partner.example", to = ["sip:192.0.2.10;transport=tcp"], stateless = true },
+        ]
         account = [{ user = "100", password = "correct horse", display_name = "Ailsa" }, { user = "b", password = "12345678" }]
         "#,
     )
@@ -128,6 +133,16 @@ fn every_key_takes_a_value() {
     assert_eq!(config.registrar.default_expires, Duration::from_secs(300));
     assert_eq!((config.registrar.min_expires.as_secs(), config.registrar.max_expires.as_secs()), (30, 600));
     assert_eq!(config.registrar.max_contacts, 3);
+    assert_eq!(config.registrar.service_route, ["sip:e.example;lr".parse().unwrap()]);
+    let shown: Vec<_> = config.proxies.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        shown,
+        [
+            "2XX to the phones of the user, serial, for anybody",
+            "partner.example to sip:192.0.2.10;transport=tcp, by-preference, without state"
+        ]
+    );
+    assert_eq!((config.proxies[0].ring_timeout.as_secs(), config.proxies[0].timer_c.as_secs()), (20, 200));
     assert_eq!((config.limits.max_message, config.limits.max_body), (4000, 2000));
     assert_eq!((config.limits.max_transactions, config.limits.max_calls), (1000, 20));
     assert_eq!((config.calls.ring_timeout, config.calls.drain_timeout), (Duration::from_secs(20), Duration::ZERO));
@@ -296,6 +311,40 @@ fn an_account_that_lacks_a_key_is_told_where_it_begins() {
         error("[[account]]\npassword = \"12345678\""),
         "1:1: account 1 has no `user`; add the line user = \"...\""
     );
+}
+
+#[test]
+fn what_is_wrong_with_a_proxy_is_told_with_its_place() {
+    for (keys, expected) in [
+        ("to = \"phones\"", "1:1: proxy 1 has no `dialled`; add the line dialled = \"...\""),
+        ("dialled = \"1XX\"", "1:1: proxy 1 has no `to`; add the line to = \"...\""),
+        ("dialled = \"1X[\"\nto = \"phones\"", "2:11: `dialled of proxy 1`: the `[` at place 3"),
+        (
+            "dialled = \"1\"\ndomain = \"b.example\"\nto = \"phones\"",
+            "3:10: `domain of proxy 1`: `dialled` stands there, too",
+        ),
+        ("domain = \"b.example\"\nto = \"phones\"", "3:6: `to of proxy 1`: another domain has no phones here"),
+        ("dialled = \"1\"\nto = \"sip:b.example\"", "3:6: `to of proxy 1`: \"sip:b.example\" is no target"),
+        ("dialled = \"1\"\nto = \"sips:192.0.2.1\"", "3:6: `to of proxy 1`"),
+        ("dialled = \"1\"\nto = []", "3:6: `to of proxy 1`: the list is empty"),
+        (
+            "dialled = \"1\"\nto = \"phones\"\nfork = \"both\"",
+            "4:8: `fork of proxy 1`: \"both\" is not one of by-preference",
+        ),
+        (
+            "dialled = \"1\"\nto = \"phones\"\ntimer_c = 0",
+            "4:11: `timer_c of proxy 1` is 0; give a whole number from 1 to 3600",
+        ),
+        ("dialled = \"1\"\nto = \"phones\"\nstateless = true", "4:13: `stateless of proxy 1`: phones come and go"),
+        (
+            "dialled = \"1X\"\nto = \"phones\"\n[[proxy]]\ndialled = \"1[0-9]\"\nto = \"phones\"",
+            "5:11: `dialled of proxy 2`: an earlier [[proxy]] takes the same",
+        ),
+    ] {
+        let told = error(&format!("[[proxy]]\n{keys}"));
+        assert!(told.starts_with(expected), "{keys}\n{told}");
+    }
+    assert!(error("registrar.service_route = [\"sip:edge.example\"]").contains("is no proxy to send by"));
 }
 
 #[test]

@@ -91,6 +91,14 @@ pub enum Event {
         /// The way by which it came.
         flow: Flow,
     },
+    /// A response that belongs to no transaction, our Via or another on top; told only where
+    /// [`pass_unmatched`](crate::TransactionsConfig::pass_unmatched) is on.
+    StrayResponse {
+        /// The response.
+        response: Response,
+        /// The way by which it came.
+        flow: Flow,
+    },
     /// There will be no (further) response.
     Failed {
         /// The transaction.

@@ -42,7 +42,7 @@
 //!
 //! # RFCs
 //!
-//! RFC 3261 §8.2.2.2, §8.2.7, §9, §17, §18.1.2, §18.2.1, §18.2.2, §18.3; RFC 3581; RFC 4320; RFC 6026. Absent: the switch to TCP for what is
+//! RFC 3261 §8.2.2.2, §8.2.7, §9, §16.11 (branches), §17, §18.1.2, §18.2.1, §18.2.2, §18.3; RFC 3581; RFC 4320; RFC 5393 §4.2; RFC 6026. Absent: the switch to TCP for what is
 //! too large for a datagram (§18.1.1), RFC 3263 targets.
 #![warn(clippy::indexing_slicing)]
 

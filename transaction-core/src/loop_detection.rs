@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use blether_sip_core::{HeaderName, Request};
+use blether_sip_core::{ByteStr, HeaderName, Request, Response, Via};
 use rand::RngExt;
 use rand::rngs::StdRng;
 
@@ -47,6 +47,47 @@ impl LoopDetector {
             request.headers().raw_all(&name).for_each(|value| value.hash(&mut hasher));
         }
         LoopMark(hasher.finish())
+    }
+
+    /// The mark of a request that is forwarded without state: of its Request-URI, From tag, Call-ID and CSeq number alone, which CANCEL and the ACK for a
+    /// refusal have from their INVITE (RFC 3261 §16.11).
+    pub fn mark_of_stateless(&self, request: &Request) -> LoopMark {
+        let mut hasher = DefaultHasher::new();
+        self.key.hash(&mut hasher);
+        (request.uri(), request.from_tag(), request.cseq().number).hash(&mut hasher);
+        request.call_id().as_bytes().hash(&mut hasher);
+        LoopMark(hasher.finish())
+    }
+
+    /// The first part of the branch of a request that is forwarded without state: the same for its resends, its CANCEL and the ACK for its refusal, a keyed
+    /// hash of the branch that it came with (RFC 3261 §16.11) and of where its responses are to go.
+    pub fn unique_of(&self, request: &Request) -> String {
+        self.unique(request.via(), request.from_tag(), request.call_id(), request.cseq().number)
+    }
+
+    /// Whether a response, which has come with our Via on top, answers what [`Self::unique_of`] was written into: only then may it go on to its next Via, which
+    /// may say what it likes otherwise.
+    pub fn made_branch_of(&self, response: &Response) -> bool {
+        let Some(unique) = response.via().branch().and_then(|branch| branch.strip_prefix(Via::MAGIC_COOKIE)) else {
+            return false;
+        };
+        let Some((unique, _)) = unique.split_once('.') else { return false };
+        let vias = response.headers().all::<Via>().unwrap_or_default();
+        let next = vias.get(1);
+        next.is_some_and(|next| {
+            unique == self.unique(next, response.from_tag(), response.call_id(), response.cseq().number)
+        })
+    }
+
+    fn unique(&self, via: &Via, from_tag: Option<&str>, call_id: &ByteStr, cseq: u32) -> String {
+        let half = |which: u8| {
+            let mut hasher = DefaultHasher::new();
+            (self.key, which, via.branch(), &via.host, via.port, via.received(), via.rport()).hash(&mut hasher);
+            (from_tag, cseq).hash(&mut hasher);
+            call_id.as_bytes().hash(&mut hasher);
+            hasher.finish()
+        };
+        format!("{:016x}{:016x}", half(0), half(1))
     }
 
     /// Whether the request was here before with the same mark, so that it would go round for ever: it is to be answered 482. One that was here with another

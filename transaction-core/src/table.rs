@@ -41,12 +41,15 @@ pub struct TransactionsConfig {
     /// searches serially (§16.7) asks the next of its targets, which may be here too. Default: yes. Not for a proxy, which may see a request
     /// again on its way.
     pub refuse_merged: bool,
+    /// Whether the user is told of responses that belong to no transaction ([`Event::StrayResponse`]), and of CANCELs of what is not known, which are
+    /// answered 481 else: for a stateless proxy (RFC 3261 §16.11). Default: no.
+    pub pass_unmatched: bool,
 }
 
 impl Default for TransactionsConfig {
     fn default() -> Self {
         let (timing, limits) = (Timing::default(), Limits::default());
-        Self { timing, limits, max_transactions: 100_000, refuse_merged: true }
+        Self { timing, limits, max_transactions: 100_000, refuse_merged: true, pass_unmatched: false }
     }
 }
 
@@ -215,7 +218,7 @@ impl Transactions {
         let id = ServerTransactionId(self.slots.id(index));
         if copies.is_some() && merge.is_none() {
             self.refuse_merged(now, id, &request);
-        } else if *request.method() == Method::Cancel {
+        } else if *request.method() == Method::Cancel && !self.is_for_user(&request) {
             self.handle_cancel(now, id, &request);
         } else {
             self.events.push_back(Event::Request { id, request, flow });
@@ -248,6 +251,11 @@ impl Transactions {
         }
     }
 
+    /// Whether a CANCEL is the user's, because it cancels nothing that is known here.
+    fn is_for_user(&self, cancel: &Request) -> bool {
+        self.config.pass_unmatched && !ServerKey::cancelled_by(cancel).any(|key| self.servers.contains_key(&key))
+    }
+
     /// Answers a CANCEL, and tells the user of the INVITE if it has not been answered (RFC 3261 §9.2).
     fn handle_cancel(&mut self, now: Instant, id: ServerTransactionId, cancel: &Request) {
         let invite = ServerKey::cancelled_by(cancel).find_map(|key| self.servers.get(&key).copied());
@@ -278,6 +286,9 @@ impl Transactions {
         let index = ClientKey::of(&response).and_then(|key| self.clients.get(&key)).copied();
         let Some(index) = index.filter(|&index| self.sent_by_matches(index, &response)) else {
             self.counters.stray_responses += 1;
+            if self.config.pass_unmatched {
+                self.events.push_back(Event::StrayResponse { response, flow });
+            }
             return;
         };
         let provisional = response.status().is_provisional();

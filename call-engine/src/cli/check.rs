@@ -32,7 +32,7 @@ struct Summary<'a> {
 impl Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { file, config } = self;
-        let Config { tcp, http, media, accounts, limits, domains, .. } = config;
+        let Config { tcp, http, media, accounts, limits, domains, proxies, .. } = config;
         let mut line = |what: &str, text: &dyn Display| writeln!(f, "  {what:<10} {text}");
         line("ok", &file.display())?;
         let tcp = if tcp.enabled { ", and TCP on the same port" } else { "" };
@@ -43,6 +43,9 @@ impl Display for Summary<'_> {
         line("domains", &format_args!("its own addresses{comma}{}", domains.join(", ")))?;
         line("accounts", &accounts.len())?;
         line("calls", &format_args!("{} at a time", limits.max_calls))?;
+        for proxy in proxies {
+            line("forwards", proxy)?;
+        }
         line("media", &format_args!("UDP ports {}; threads: {}", media.ports, media.workers))?;
         match http.listen {
             Some(address) => line("HTTP", &address)?,

@@ -61,7 +61,7 @@ section!(Authentication, "a section [authentication]", [digest]);
 section!(Tcp, "a section [tcp]", [enabled, max_connections, max_per_peer, idle_timeout]);
 section!(Http, "a section [http]", [listen]);
 section!(Media, "a section [media]", [ports, workers]);
-section!(Registrar, "a section [registrar]", [default_expires, min_expires, max_expires, max_contacts]);
+section!(Registrar, "a section [registrar]", [default_expires, min_expires, max_expires, max_contacts, service_route]);
 section!(Limits, "a section [limits]", [max_message, max_body, max_transactions, max_calls]);
 section!(Calls, "a section [calls]", [ring_timeout, end_when_silent, drain_timeout]);
 section!(Log, "a section [log]", [level, format]);

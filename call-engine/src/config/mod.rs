@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fs, iter, thread};
 
-use blether_sip_core::Host;
+use blether_sip_core::{Host, SipUri};
 use blether_sip_transport::ConnectionLimits;
 
 use crate::stage::OfferedAlgorithms;
@@ -147,6 +147,8 @@ pub struct RegistrarConfig {
     pub max_expires: Duration,
     /// Contacts of one address of record, 1 to 100. Default: 10, more than anybody has.
     pub max_contacts: usize,
+    /// The proxies by which phones are told to send (RFC 3608), each a loose router. Default: none.
+    pub service_route: Vec<SipUri>,
 }
 
 /// The section `[limits]`.
@@ -254,6 +256,7 @@ impl Default for RegistrarConfig {
             min_expires: Duration::from_secs(60),
             max_expires: Duration::from_secs(7200),
             max_contacts: 10,
+            service_route: Vec::new(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What is forwarded by the proxy: the sections `[[proxy]]`.
 
+use std::fmt;
 use std::time::Duration;
 
 use blether_sip_core::{Host, SipUri, Uri};
@@ -39,6 +40,26 @@ impl ProxyConfig {
             authenticate: true,
             stateless: false,
         }
+    }
+}
+
+impl fmt::Display for ProxyConfig {
+    /// Writes it as `call-engine check` shows it: `2XX to the phones of the user, by-preference`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.what {
+            Proxied::Dialled(pattern) => write!(f, "{} to ", pattern.as_str())?,
+            Proxied::Domain(domain) => write!(f, "{domain} to ")?,
+        }
+        match &self.to {
+            ProxyTo::Phones => f.write_str("the phones of the user")?,
+            ProxyTo::Servers(servers) => {
+                let servers: Vec<_> = servers.iter().map(ToString::to_string).collect();
+                f.write_str(&servers.join(", "))?;
+            }
+        }
+        write!(f, ", {}", self.fork)?;
+        f.write_str(if self.stateless { ", without state" } else { "" })?;
+        f.write_str(if self.authenticate { "" } else { ", for anybody" })
     }
 }
 
@@ -82,6 +103,14 @@ fn server(text: &str) -> Result<SipUri, ValueError> {
             Ok(uri)
         }
         _ => Err(ValueError::ProxyTarget(text.to_owned())),
+    }
+}
+
+/// The URI of a proxy by which phones are to send: one that routes loosely (RFC 3608 §6.1).
+pub(super) fn loose_router(text: &str) -> Result<SipUri, ValueError> {
+    match text.parse::<SipUri>() {
+        Ok(uri) if uri.is_loose_router() && uri.headers.is_none() => Ok(uri),
+        _ => Err(ValueError::LooseRouter(text.to_owned())),
     }
 }
 

@@ -11,7 +11,7 @@ use toml::Value;
 use super::account::{AccountConfig, Password};
 use super::error::{ConfigError, Invalid, Place, nearest};
 use super::file::{Account, File, Origin, Proxy, Setting};
-use super::proxy::{self, Proxied, ProxyConfig, ProxyTo};
+use super::proxy::{self as proxies, Proxied, ProxyConfig, ProxyTo};
 use super::value::{self, Listen, ValueError};
 use super::{
     AuthenticationConfig, CallsConfig, Config, ConfigFile, HttpConfig, LimitsConfig, LogConfig, MediaConfig,
@@ -121,6 +121,12 @@ impl Reader<'_> {
                     registrar.max_contacts,
                     default.registrar.max_contacts,
                 )?,
+                service_route: self.list(
+                    "registrar.service_route",
+                    registrar.service_route,
+                    default.registrar.service_route,
+                    proxies::loose_router,
+                )?,
             },
             limits: LimitsConfig {
                 max_message: self.size("limits.max_message", limits.max_message, default.limits.max_message)?,
@@ -199,7 +205,7 @@ impl Reader<'_> {
             invalid: Box::new(Invalid::MissingInProxy { proxy: number, key }),
         };
         let key = |name: &str| format!("{name} of proxy {number}");
-        let dialled = self.parsed(&key("dialled"), keys.dialled, None, |text| proxy::pattern(text).map(Some))?;
+        let dialled = self.parsed(&key("dialled"), keys.dialled, None, |text| proxies::pattern(text).map(Some))?;
         let domain = self.parsed(&key("domain"), keys.domain, None, |text| value::domain(text).map(Some))?;
         let what = match (dialled, domain) {
             (Some(pattern), None) => Proxied::Dialled(pattern),
@@ -221,7 +227,7 @@ impl Reader<'_> {
         let to = ProxyTo::parse(&items).map_err(|cause| self.locate(Invalid::Value { key: key("to"), cause }))?;
         let default = ProxyConfig::new(what, to);
         Ok(ProxyConfig {
-            fork: self.parsed(&key("fork"), keys.fork, default.fork, proxy::fork)?,
+            fork: self.parsed(&key("fork"), keys.fork, default.fork, proxies::fork)?,
             ring_timeout: self.seconds(&key("ring_timeout"), keys.ring_timeout, default.ring_timeout)?,
             timer_c: self.seconds(&key("timer_c"), keys.timer_c, default.timer_c)?,
             authenticate: self.boolean(&key("authenticate"), keys.authenticate, default.authenticate)?,

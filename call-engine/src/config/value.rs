@@ -66,6 +66,9 @@ pub enum ValueError {
         "\"{0}\" is no target; write \"phones\", or the numeric address of a server like \"sip:192.0.2.10:5060;transport=tcp\", without a user"
     )]
     ProxyTarget(String),
+    /// Not the URI of a proxy.
+    #[error("\"{0}\" is no proxy to send by; write it like \"sip:edge.example.org;lr\"")]
+    LooseRouter(String),
     /// A `[[proxy]]` that says twice what it takes.
     #[error("`dialled` stands there, too; remove one, since a user is either of this server or of another domain")]
     DialledAndDomain,

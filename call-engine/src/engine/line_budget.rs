@@ -10,7 +10,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// Lets [`LINES`] lines a second pass, and counts those that it does not.
 #[derive(Debug, Default)]
-pub(super) struct LineBudget(Mutex<Window>);
+pub(crate) struct LineBudget(Mutex<Window>);
 
 #[derive(Debug, Default)]
 struct Window {
@@ -21,7 +21,7 @@ struct Window {
 
 impl LineBudget {
     /// Whether a line may be written `now`, and if so, how many were left out since the last.
-    pub(super) fn take(&self, now: Instant) -> Option<u64> {
+    pub(crate) fn take(&self, now: Instant) -> Option<u64> {
         let mut window = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if window.began.is_none_or(|began| now.saturating_duration_since(began) >= SECOND) {
             (window.began, window.written) = (Some(now), 0);

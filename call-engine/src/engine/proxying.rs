@@ -1,5 +1,8 @@
 //! Which requests the server forwards, and where to: the sections `[[proxy]]` over its accounts and its location service.
 
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,6 +15,7 @@ use rand::rngs::StdRng;
 
 use super::{EngineError, EngineHandle, Refused, Role, draining};
 use crate::config::{self, Config, ProxyConfig, ProxyTo};
+use crate::ownership;
 use crate::pattern::Patterns;
 use crate::proxy::{Asked, Plan, Proxy, ProxyPlace, Refusal, Routed, Routing, Target, TokenKey};
 use crate::stage::AuthenticatedUser;
@@ -22,10 +26,12 @@ pub(super) struct Proxied {
     domains: Vec<(Host, Arc<ProxyConfig>)>,
     key: Arc<TokenKey>,
     realm: ByteStr,
+    has_stateless: bool,
 }
 
 impl Proxied {
-    pub(super) fn new(config: &Config, rng: &mut StdRng) -> Result<Self, EngineError> {
+    /// With `durable`, the key of the tokens in Record-Route stays what it is from one start to the next, so that calls outlive the server: they are not its.
+    pub(super) fn new(config: &Config, durable: bool, rng: &mut StdRng) -> Result<Self, EngineError> {
         let (mut dialled, mut domains) = (Patterns::new(), Vec::new());
         for proxy in config.proxies.iter().cloned().map(Arc::new) {
             match &proxy.what {
@@ -33,8 +39,11 @@ impl Proxied {
                 config::Proxied::Domain(domain) => domains.push((domain.clone(), proxy)),
             }
         }
-        let key = Arc::new(TokenKey::new(&rng.random(), rng.random()));
-        Ok(Self { dialled, domains, key, realm: ByteStr::from(config.realm.as_str()) })
+        let forwards = !config.proxies.is_empty();
+        let secret = if durable && forwards { kept_secret(&config.data_dir, rng) } else { rng.random() };
+        let key = Arc::new(TokenKey::new(&secret, rng.random()));
+        let has_stateless = config.proxies.iter().any(|proxy| proxy.stateless);
+        Ok(Self { dialled, domains, key, realm: ByteStr::from(config.realm.as_str()), has_stateless })
     }
 
     /// The proxy of one shard; `None` where nothing is forwarded, so that nothing is looked at either.
@@ -48,6 +57,37 @@ impl Proxied {
     }
 }
 
+/// The file of the key in the data folder.
+const KEY_FILE: &str = "proxy.key";
+
+/// The key in its file, which is made if it is not there. Where it cannot be kept, there is one for this start alone, and a warning.
+fn kept_secret(folder: &Path, rng: &mut StdRng) -> [u8; 32] {
+    let path = folder.join(KEY_FILE);
+    let fresh: [u8; 32] = rng.random();
+    let kept = match fs::read(&path).map(<[u8; 32]>::try_from) {
+        Ok(Ok(secret)) => return secret,
+        Ok(Err(other)) => Err(io::Error::other(format!("it has {} bytes, not 32", other.len()))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => write_secret(&path, &fresh),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = kept {
+        let path = path.display();
+        tracing::warn!(%error, "{path}: the proxy's key is not kept; requests of forwarded calls are refused after the next start");
+    }
+    fresh
+}
+
+fn write_secret(path: &Path, secret: &[u8; 32]) -> io::Result<()> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(secret)?;
+    file.sync_all()?;
+    ownership::give(&file, path)
+}
+
 /// The engine, as the proxy asks it.
 struct EngineRouting(EngineHandle);
 
@@ -57,11 +97,13 @@ impl Routing for EngineRouting {
         let (request, flow) = (asked.request, asked.came_by);
         let Some(uri) = request.uri().as_sip() else { return Routed::NotForwarded };
         let Some((proxy, user)) = self.find(uri, request.method(), flow) else { return Routed::NotForwarded };
-        if self.0.draining() {
+        let ends = matches!(request.method(), Method::Cancel | Method::Ack);
+        if self.0.draining() && !ends {
             metrics::counter!("blether_engine_draining_refusals_total").increment(1);
             return Routed::Answered { response: Box::new(draining(asked.received)), stateless: true };
         }
-        if proxy.authenticate {
+        // CANCEL and ACK cannot be challenged (RFC 3261 §22.1); they lead nowhere but their INVITE.
+        if proxy.authenticate && !ends {
             let context = match core.pass_stages(now, asked.received, flow, Role::Proxy) {
                 Ok(context) => context,
                 Err(Refused { response, by_a_stranger }) => {
@@ -91,6 +133,10 @@ impl Routing for EngineRouting {
             realm: proxy.authenticate.then(|| core.proxied.realm.clone()),
             stateless: proxy.stateless,
         }))
+    }
+
+    fn has_stateless(&self) -> bool {
+        self.0.0.proxied.has_stateless
     }
 
     fn is_domain(&self, host: &Host, came_by: Flow) -> bool {
@@ -146,5 +192,28 @@ fn towards(server: &SipUri, uri: &SipUri, proxy: &ProxyConfig) -> Target {
             server.params.set("lr", None);
             Target { route: vec![server], ..Target::of_uri(uri.clone()) }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+
+    #[test]
+    fn the_key_is_kept_from_one_start_to_the_next_and_a_damaged_one_keeps_nothing_from_starting() {
+        let folder = tempfile::tempdir().unwrap();
+        let secret = |seed| kept_secret(folder.path(), &mut StdRng::seed_from_u64(seed));
+        let first = secret(1);
+        assert_eq!(secret(2), first);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = fs::metadata(folder.path().join(KEY_FILE)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "nobody else may read it");
+        }
+        fs::write(folder.path().join(KEY_FILE), b"short").unwrap();
+        assert_ne!(secret(3), first);
+        assert_eq!(fs::read(folder.path().join(KEY_FILE)).unwrap(), b"short", "what somebody has put there stays");
     }
 }

@@ -16,7 +16,7 @@ use super::target::Target;
 #[derive(Debug)]
 pub(super) enum Action {
     /// Forward the request to a target, with this part of its breadth, as the next branch.
-    Forward { branch: usize, target: Target, breadth: MaxBreadth },
+    Forward { branch: usize, target: Box<Target>, breadth: MaxBreadth },
     /// Cancel a branch: at once if it has said something provisional, else when it does.
     Cancel { branch: usize },
     /// Pass a response on, or give one.
@@ -279,7 +279,7 @@ impl ResponseContext {
             let branch = self.branches.len();
             let timer_c = is_invite.then(|| now + self.patience.timer_c);
             self.branches.push(Branch { state: State::Calling, timer_c, by_flow: target.flow.is_some() });
-            self.actions.push_back(Action::Forward { branch, target, breadth });
+            self.actions.push_back(Action::Forward { branch, target: Box::new(target), breadth });
         }
     }
 }

@@ -1,28 +1,33 @@
 //! The proxy of one shard: it takes events of the transactions, and carries out what the response contexts want.
 
+mod events;
+mod sending;
+mod stateless;
+
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use blether_sip_core::{ByteStr, HeaderName, MaxBreadth, Method, Request, Response, StatusCode};
+use blether_sip_core::{ByteStr, Method, Request};
 use blether_sip_transport::Flow;
 use blether_transaction_core::{
-    ClientTransactionId, Event, Interceptor, LoopDetector, LoopMark, Owner, ServerTransactionId, Transactions,
+    ClientTransactionId, Event, LoopDetector, LoopMark, Owner, ServerTransactionId, Transactions,
 };
 use rand::rngs::StdRng;
 
+use super::Refusal;
 use super::context::{Action, Patience, ResponseContext};
 use super::forwarding::{Changes, copy};
 use super::meters::Meters;
-use super::next_hop::{NextHops, uri_of_ours};
-use super::reading::{Caller, is_first_hop, is_same_end, onward, opens_dialog, wants_path};
+use super::next_hop::NextHops;
+use super::reading::{Caller, is_same_end, onward, opens_dialog};
 use super::routes::{Here, Preprocessed, preprocess};
 use super::routing::{Asked, Routed, Routing};
 use super::target::{Plan, Target};
-use super::token::{DialogToken, Token, TokenKey};
+use super::token::TokenKey;
 use super::validation::{Checked, check};
-use super::{Refusal, validation};
+use crate::engine::LineBudget;
 
 /// Bits of an owner's number that name the branch; the server transaction has all of them set.
 const BRANCH_BITS: u32 = 16;
@@ -52,6 +57,8 @@ pub(crate) struct Proxy<R> {
     last: u64,
     timers: BTreeSet<(Instant, u64)>,
     meters: Meters,
+    /// Strangers can have as much refused as they send.
+    refusals: LineBudget,
 }
 
 /// A response context and its transactions.
@@ -80,7 +87,14 @@ impl<R: Routing> Proxy<R> {
             last: 0,
             timers: BTreeSet::new(),
             meters: Meters::new(),
+            refusals: LineBudget::default(),
         }
+    }
+
+    /// How many response contexts live.
+    #[cfg(test)]
+    pub(super) fn contexts(&self) -> usize {
+        self.entries.len()
     }
 
     /// What is this server, to a peer that knows it as `came_by` has it.
@@ -97,10 +111,17 @@ impl<R: Routing> Proxy<R> {
         flow: Flow,
         transactions: &mut Transactions,
     ) -> Option<Event> {
+        if *request.method() == Method::Cancel {
+            return self.on_cancel(now, id, &request, flow, transactions);
+        }
         let pre = match preprocess(&request, &self.here(flow), &self.key) {
             Ok(pre) => pre,
             Err(refusal) => return self.refuse(now, id, &request, &refusal, transactions),
         };
+        if pre.dialog.is_some() && request.to_tag().is_none() {
+            // A route set is for its dialog: what opens another has to ask anew.
+            return self.refuse(now, id, &request, &Refusal::ForgedToken, transactions);
+        }
         if pre.dialog.is_some() {
             return self.in_dialog(now, id, &request, pre, flow, transactions);
         }
@@ -129,6 +150,12 @@ impl<R: Routing> Proxy<R> {
             }
             Routed::To(plan) => plan,
         };
+        if plan.stateless
+            && let Some(target) = plan.targets.first()
+        {
+            let (messages, way) = ((&request, &pre.request), (target, plan.realm.as_ref()));
+            return self.pass_stateless(now, id, messages, way, flow, transactions);
+        }
         let checked = match check(&request, &self.loops) {
             Ok(checked) => checked,
             Err(refusal) => return self.refuse(now, id, &request, &refusal, transactions),
@@ -156,6 +183,9 @@ impl<R: Routing> Proxy<R> {
         transactions: &mut Transactions,
     ) -> Option<Event> {
         let target = onward(&pre);
+        if pre.dialog.is_some_and(|dialog| dialog.stateless) {
+            return self.pass_stateless(now, id, (received, &pre.request), (&target, None), flow, transactions);
+        }
         self.along(now, id, received, pre.request, (target, flow), transactions)
     }
 
@@ -169,7 +199,7 @@ impl<R: Routing> Proxy<R> {
         (target, flow): (Target, Flow),
         transactions: &mut Transactions,
     ) -> Option<Event> {
-        let Checked { mark, breadth } = match validation::check(received, &self.loops) {
+        let Checked { mark, breadth } = match check(received, &self.loops) {
             Ok(checked) => checked,
             Err(refusal) => return self.refuse(now, id, received, &refusal, transactions),
         };
@@ -180,10 +210,11 @@ impl<R: Routing> Proxy<R> {
         None
     }
 
-    fn on_ack(&mut self, request: Request, flow: Flow, transactions: &mut Transactions) -> Option<Event> {
+    fn on_ack(&mut self, now: Instant, request: Request, flow: Flow, transactions: &mut Transactions) -> Option<Event> {
         // An ACK is never answered: whatever is wrong with it, it is dropped.
         let pre = match preprocess(&request, &self.here(flow), &self.key) {
             Ok(pre) if pre.dialog.is_some() => pre,
+            Ok(_) if self.on_stateless_ack(now, &request, flow, transactions) => return None,
             Ok(_) => return Some(Event::Ack { request, flow }),
             Err(refusal) => {
                 self.meters.refused(&refusal);
@@ -200,16 +231,24 @@ impl<R: Routing> Proxy<R> {
         };
         self.meters.in_dialog.increment(1);
         let target = onward(&pre);
-        let changes = Changes { path: None, uri: None, route: &[], breadth: None, record: None, realm: None };
+        let changes = Changes {
+            path: None,
+            uri: None,
+            route: &[],
+            breadth: None,
+            record: None,
+            realm: None,
+            from_outside: false,
+        };
         let sent = copy(&pre.request, &changes).and_then(|ack| {
-            let goes_by = self.next_hop(&ack, &target, flow)?;
+            let goes_by = self.way(&ack, &target, flow)?;
             Ok((ack, goes_by))
         });
         match sent {
             Ok((ack, goes_by)) => transactions.forward_ack(ack, goes_by, checked.mark),
             Err(refusal) => {
                 self.meters.refused(&refusal);
-                tracing::info!(call_id = %request.call_id(), %refusal, "an ACK is not forwarded");
+                tracing::debug!(call_id = %request.call_id(), %refusal, "an ACK is not forwarded");
             }
         }
         None
@@ -224,7 +263,9 @@ impl<R: Routing> Proxy<R> {
         transactions: &mut Transactions,
     ) -> Option<Event> {
         self.meters.refused(refusal);
-        tracing::info!(call_id = %request.call_id(), uri = %request.uri(), %refusal, "not forwarded");
+        if let Some(left_out) = self.refusals.take(now) {
+            tracing::info!(call_id = %request.call_id(), uri = %request.uri(), %refusal, left_out, "not forwarded");
+        }
         if transactions.respond_and_forget(now, id, refusal.response(request)).is_err() {
             tracing::debug!(call_id = %request.call_id(), "its sender has stopped waiting");
         }
@@ -276,108 +317,6 @@ impl<R: Routing> Proxy<R> {
         self.reschedule(key);
     }
 
-    fn forward(
-        &mut self,
-        now: Instant,
-        key: u64,
-        branch: usize,
-        target: &Target,
-        breadth: MaxBreadth,
-        transactions: &mut Transactions,
-    ) {
-        let sent = self.send(now, key, branch, target, breadth, transactions);
-        let Some(entry) = self.entries.get_mut(&key) else { return };
-        if entry.clients.len() <= branch {
-            entry.clients.resize(branch + 1, None);
-        }
-        match sent {
-            Ok(client) => {
-                self.meters.branches.increment(1);
-                if let Some(place) = entry.clients.get_mut(branch) {
-                    *place = Some(client);
-                }
-            }
-            Err(refusal) => {
-                let call_id = entry.context.request().call_id();
-                tracing::info!(%call_id, target = %target.uri, why = %refusal.why(), "a target cannot be reached");
-                let status = refusal.status();
-                entry.context.fail(now, branch, status);
-            }
-        }
-    }
-
-    fn send(
-        &mut self,
-        now: Instant,
-        key: u64,
-        branch: usize,
-        target: &Target,
-        breadth: MaxBreadth,
-        transactions: &mut Transactions,
-    ) -> Result<ClientTransactionId, NotSent> {
-        let Self { entries, hops, key: token_key, .. } = self;
-        let entry = entries.get(&key).ok_or(NotSent::NoRoom)?;
-        let request = entry.context.request();
-        let came_by = entry.came_by;
-        let first = target.route.first();
-        let goes_by = match (target.flow, first) {
-            (Some(flow), _) => flow,
-            (None, Some(proxy)) => hops.find(proxy, came_by).map_err(NotSent::Refused)?,
-            (None, None) => by_uris(hops, request, &target.uri, came_by).map_err(NotSent::Refused)?,
-        };
-        let token = entry.record.map(|Caller { tag, flow }| {
-            let dialog = DialogToken { caller_tag: tag, caller: flow, callee: target.flow_of_dialog() };
-            token_key.seal(Token::Dialog(dialog), request.call_id().as_bytes())
-        });
-        let path = wants_path(request).then(|| {
-            let token = token_key.seal(Token::Path(came_by), &[]);
-            let mut uri = uri_of_ours(&token, came_by.local, came_by.transport);
-            // Whether we are the first that it passes, which alone has its flow (RFC 5626 §5.1).
-            if is_first_hop(request) {
-                uri.params.set("ob", None);
-            }
-            uri
-        });
-        let changes = Changes {
-            path,
-            uri: Some(&target.uri),
-            route: &target.route,
-            breadth: Some(breadth),
-            record: token.as_deref().map(|token| (token, came_by, goes_by)),
-            realm: entry.realm.as_ref(),
-        };
-        let copy = copy(request, &changes).map_err(NotSent::Refused)?;
-        let number = u64::try_from(branch).unwrap_or(SERVER);
-        transactions.forward(now, copy, goes_by, owner(key, number), entry.mark).map_err(|_| NotSent::NoRoom)
-    }
-
-    /// The flow by which a request within a dialog goes on.
-    fn next_hop(&mut self, request: &Request, target: &Target, came_by: Flow) -> Result<Flow, Refusal> {
-        match target.flow {
-            Some(flow) => Ok(flow),
-            None => by_uris(&mut self.hops, request, &target.uri, came_by),
-        }
-    }
-
-    fn respond(&mut self, now: Instant, key: u64, response: Response, transactions: &mut Transactions) {
-        let Some(entry) = self.entries.get(&key) else { return };
-        let Some(server) = entry.server else { return };
-        let status = response.status();
-        if status.is_final() && *entry.context.request().method() == Method::Invite {
-            let branches = entry.clients.len();
-            tracing::info!(call_id = %response.call_id(), status = status.code(), branches, "a call was forwarded");
-        }
-        let sent = match status.code() {
-            ..300 => transactions.forward_response(now, server, &response),
-            // One of ours gets a tag; one that is passed on has one.
-            _ => transactions.respond(now, server, response),
-        };
-        if sent.is_err() {
-            // RFC 4320: no 408 and no late 1xx to anything but INVITE. Else the sender has stopped waiting.
-            tracing::debug!(status = status.code(), "a response is not passed on");
-        }
-    }
-
     fn reschedule(&mut self, key: u64) {
         let Some(entry) = self.entries.get_mut(&key) else { return };
         let due = entry.context.poll_timeout();
@@ -391,94 +330,6 @@ impl<R: Routing> Proxy<R> {
             entry.due = due;
         }
     }
-
-    fn server_terminated(&mut self, key: u64) {
-        if let Some(entry) = self.entries.get_mut(&key) {
-            entry.server = None;
-        }
-        self.forget_if_over(key);
-    }
-
-    fn client_terminated(&mut self, key: u64, branch: u64) {
-        let branch = usize::try_from(branch).unwrap_or(usize::MAX);
-        if let Some(place) = self.entries.get_mut(&key).and_then(|entry| entry.clients.get_mut(branch)) {
-            *place = None;
-        }
-        self.forget_if_over(key);
-    }
-
-    /// A context is kept until all of its transactions are over (RFC 3261 §16.7 step 9).
-    fn forget_if_over(&mut self, key: u64) {
-        let over = |entry: &Entry| entry.server.is_none() && entry.clients.iter().all(Option::is_none);
-        if self.entries.get(&key).is_some_and(over)
-            && let Some(entry) = self.entries.remove(&key)
-        {
-            self.meters.contexts.decrement(1.0);
-            if let Some(due) = entry.due {
-                self.timers.remove(&(due, key));
-            }
-        }
-    }
-}
-
-impl<R: Routing> Interceptor for Proxy<R> {
-    fn on_event(&mut self, now: Instant, event: Event, transactions: &mut Transactions) -> Option<Event> {
-        let named = match &event {
-            Event::Request { .. } | Event::Ack { .. } => None,
-            Event::Response { owner, .. }
-            | Event::Failed { owner, .. }
-            | Event::AckNotSent { owner, .. }
-            | Event::ClientTerminated { owner, .. } => Some(*owner),
-            Event::Cancelled { owner, .. }
-            | Event::NotAcknowledged { owner, .. }
-            | Event::NotSent { owner, .. }
-            | Event::ServerTerminated { owner, .. } => *owner,
-            _ => return Some(event),
-        };
-        match (event, named.map(Owner::number_of_interceptor)) {
-            (Event::Request { id, request, flow }, _) => self.on_request(now, id, request, flow, transactions),
-            (Event::Ack { request, flow }, _) => self.on_ack(request, flow, transactions),
-            (event, Some(Some(number))) => {
-                let (key, branch) = (number >> BRANCH_BITS, number & SERVER);
-                let at = usize::try_from(branch).unwrap_or(usize::MAX);
-                match event {
-                    Event::Response { response, .. } => {
-                        self.with(now, key, transactions, |entry| entry.context.handle_response(now, at, response));
-                    }
-                    Event::Failed { failure, .. } => {
-                        self.with(now, key, transactions, |entry| entry.context.handle_failure(now, at, failure));
-                    }
-                    Event::Cancelled { .. } => {
-                        self.with(now, key, transactions, |entry| entry.context.handle_cancelled(now));
-                    }
-                    Event::ServerTerminated { .. } => self.server_terminated(key),
-                    Event::ClientTerminated { .. } => self.client_terminated(key, branch),
-                    // A response that could not be sent is dropped (§16.9), and nobody waits for an ACK here.
-                    _ => {}
-                }
-                None
-            }
-            (event, _) => Some(event),
-        }
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.first().map(|(due, _)| *due)
-    }
-
-    fn handle_timeout(&mut self, now: Instant, transactions: &mut Transactions) {
-        while let Some(&(due, key)) = self.timers.first() {
-            if due > now {
-                return;
-            }
-            // Out of the list first: were something to panic, it would not be asked again for ever.
-            self.timers.remove(&(due, key));
-            if let Some(entry) = self.entries.get_mut(&key) {
-                entry.due = None;
-            }
-            self.with(now, key, transactions, |entry| entry.context.handle_timeout(now));
-        }
-    }
 }
 
 /// What is noted of a request when its context opens.
@@ -489,44 +340,6 @@ struct Opening {
     record: Option<Caller>,
 }
 
-/// Why a branch was not opened.
-enum NotSent {
-    Refused(Refusal),
-    NoRoom,
-}
-
-impl NotSent {
-    fn status(&self) -> StatusCode {
-        match self {
-            Self::Refused(refusal) => refusal.status(),
-            Self::NoRoom => StatusCode::SERVICE_UNAVAILABLE,
-        }
-    }
-
-    fn why(&self) -> String {
-        match self {
-            Self::Refused(refusal) => refusal.to_string(),
-            Self::NoRoom => "no room for a transaction".to_owned(),
-        }
-    }
-}
-
 fn owner(key: u64, branch: u64) -> Owner {
     Owner::of_interceptor(key << BRANCH_BITS | branch.min(SERVER))
-}
-
-/// The next hop by the first Route that is left, else by the Request-URI (RFC 3261 §16.6 step 7). Of a strict router, its URI is the Request-URI by now.
-fn by_uris(
-    hops: &mut NextHops,
-    request: &Request,
-    target: &blether_sip_core::Uri,
-    came_by: Flow,
-) -> Result<Flow, Refusal> {
-    let first = if request.headers().has(&HeaderName::Route) {
-        request.headers().get::<blether_sip_core::Route>().map_err(|_| Refusal::Malformed("Route"))?
-    } else {
-        None
-    };
-    let uri = first.as_ref().map_or(target, |route| &route.0.uri);
-    hops.find(uri.as_sip().ok_or(Refusal::Scheme)?, came_by)
 }

@@ -24,6 +24,8 @@ pub(super) struct Changes<'a> {
     pub(super) record: Option<(&'a str, Flow, Flow)>,
     /// The realm whose credentials were for us.
     pub(super) realm: Option<&'a ByteStr>,
+    /// Whether nobody whom we trust has sent it: who it says was asserted was not (RFC 3325 §5).
+    pub(super) from_outside: bool,
 }
 
 /// Makes the copy; a Via is put in front of it when it is sent.
@@ -40,6 +42,9 @@ pub(super) fn copy(request: &Request, changes: &Changes<'_>) -> Result<Request, 
     }
     if let Some(realm) = changes.realm {
         consume_credentials(&mut headers, realm);
+    }
+    if changes.from_outside {
+        headers.remove(&HeaderName::PAssertedIdentity);
     }
     if let Some((token, came_by, goes_by)) = changes.record {
         let uri = |flow: Flow| RecordRoute(NameAddr::new(uri_of_ours(token, flow.local, flow.transport)));

@@ -26,3 +26,6 @@ pub(crate) use routing::{Asked, Routed, Routing};
 pub use target::Fork;
 pub(crate) use target::{Plan, Target};
 pub(crate) use token::TokenKey;
+
+#[cfg(test)]
+mod tests;

@@ -65,7 +65,8 @@ impl NextHops {
         Ok(Flow { transport, local: self.local_towards(remote, came_by)?, remote, connection: None })
     }
 
-    fn local_towards(&mut self, remote: SocketAddr, came_by: Flow) -> Result<SocketAddr, Refusal> {
+    /// The address of ours by which a peer is reached.
+    pub(super) fn local_towards(&mut self, remote: SocketAddr, came_by: Flow) -> Result<SocketAddr, Refusal> {
         if came_by.local.is_ipv4() == remote.is_ipv4() {
             return Ok(came_by.local);
         }

@@ -13,6 +13,9 @@ pub(crate) trait Routing: Send + 'static {
     /// What becomes of a request outside of dialogs whose Route headers, if any, do not name us any more.
     fn route(&self, now: Instant, request: Asked<'_>) -> Routed;
 
+    /// Whether anything is forwarded without state.
+    fn has_stateless(&self) -> bool;
+
     /// Whether a host name is this server's.
     fn is_domain(&self, host: &Host, came_by: Flow) -> bool;
 }

@@ -1,5 +1,6 @@
 //! Where a request may go on to (RFC 3261 §16.5).
 
+use std::fmt;
 use std::time::Duration;
 
 use blether_sip_core::{ByteStr, MaxBreadth, SipUri, Uri};
@@ -56,12 +57,7 @@ impl Fork {
     pub const NAMES: &str = "by-preference, parallel, serial";
 
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        match text {
-            "by-preference" => Some(Self::ByPreference),
-            "parallel" => Some(Self::Parallel),
-            "serial" => Some(Self::Serial),
-            _ => None,
-        }
+        [Self::ByPreference, Self::Parallel, Self::Serial].into_iter().find(|fork| fork.to_string() == text)
     }
 
     /// The targets in groups, of which one is tried after the other: each URI once (RFC 3261 §16.5), and none with more targets at once than the request's
@@ -91,6 +87,17 @@ impl Fork {
             }
         }
         groups
+    }
+}
+
+impl fmt::Display for Fork {
+    /// Writes the word of the configuration.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ByPreference => "by-preference",
+            Self::Parallel => "parallel",
+            Self::Serial => "serial",
+        })
     }
 }
 

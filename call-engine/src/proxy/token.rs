@@ -20,8 +20,17 @@ const DIALOG: u8 = 0x10;
 const PATH: u8 = 0x20;
 const HAS_CALLER: u8 = 0x01;
 const HAS_CALLEE: u8 = 0x02;
+const STATELESS: u8 = 0x04;
 
-/// The transports that a token can name, by their number in it.
+/// The number of a transport in a token. Tokens outlive the program, so one that was given stays.
+fn number_of(transport: Transport) -> u8 {
+    match transport {
+        Transport::Udp => 0,
+        Transport::Tcp => 1,
+    }
+}
+
+/// The transports that a token can name.
 const TRANSPORTS: [Transport; 2] = [Transport::Udp, Transport::Tcp];
 
 /// What a token says.
@@ -42,6 +51,8 @@ pub(crate) struct DialogToken {
     pub(crate) caller: Option<Flow>,
     /// The flow of the callee, likewise.
     pub(crate) callee: Option<Flow>,
+    /// Whether its requests are forwarded without state.
+    pub(crate) stateless: bool,
 }
 
 impl DialogToken {
@@ -90,14 +101,16 @@ impl TokenKey {
                 bytes.push(PATH);
                 self.write_flow(&mut bytes, flow);
             }
-            Token::Dialog(DialogToken { caller_tag, caller, callee }) => {
-                let flag = |flow: Option<Flow>, flag| if flow.is_some() { flag } else { 0 };
-                bytes.push(DIALOG | flag(caller, HAS_CALLER) | flag(callee, HAS_CALLEE));
+            Token::Dialog(DialogToken { caller_tag, caller, callee, stateless }) => {
+                let flag = |set, flag| if set { flag } else { 0 };
+                let flows = flag(caller.is_some(), HAS_CALLER) | flag(callee.is_some(), HAS_CALLEE);
+                bytes.push(DIALOG | flows | flag(stateless, STATELESS));
                 bytes.extend_from_slice(&caller_tag.to_be_bytes());
                 [caller, callee].into_iter().flatten().for_each(|flow| self.write_flow(&mut bytes, flow));
             }
         }
-        let tag = self.tag(&bytes, call_id);
+        let of_call = if matches!(token, Token::Path(_)) { &[] } else { call_id };
+        let tag = self.tag(&bytes, of_call);
         bytes.extend_from_slice(&tag);
         encode(&bytes)
     }
@@ -125,7 +138,7 @@ impl TokenKey {
         let caller_tag = u32::from_be_bytes(take(&mut rest)?);
         let caller = if kind & HAS_CALLER != 0 { Some(self.read_flow(&mut rest)?) } else { None };
         let callee = if kind & HAS_CALLEE != 0 { Some(self.read_flow(&mut rest)?) } else { None };
-        Some(Token::Dialog(DialogToken { caller_tag, caller, callee }))
+        Some(Token::Dialog(DialogToken { caller_tag, caller, callee, stateless: kind & STATELESS != 0 }))
     }
 
     fn tag(&self, payload: &[u8], call_id: &[u8]) -> [u8; MAC] {
@@ -137,11 +150,10 @@ impl TokenKey {
     }
 
     fn write_flow(&self, out: &mut Vec<u8>, flow: Flow) {
-        let transport = TRANSPORTS.iter().position(|known| *known == flow.transport).unwrap_or_default();
         let is_v6 = flow.remote.is_ipv6() || flow.local.is_ipv6();
         let connection = flow.connection;
         // Fewer than sixteen transports.
-        out.push(transport as u8 | u8::from(is_v6) << 4 | u8::from(connection.is_some()) << 5);
+        out.push(number_of(flow.transport) | u8::from(is_v6) << 4 | u8::from(connection.is_some()) << 5);
         for address in [flow.local, flow.remote] {
             match (address.ip(), is_v6) {
                 (IpAddr::V4(ip), false) => out.extend_from_slice(&ip.octets()),
@@ -158,7 +170,7 @@ impl TokenKey {
 
     fn read_flow(&self, rest: &mut &[u8]) -> Option<Flow> {
         let [head] = take(rest)?;
-        let transport = *TRANSPORTS.get(usize::from(head & 0x0f))?;
+        let transport = TRANSPORTS.into_iter().find(|known| number_of(*known) == head & 0x0f)?;
         let mut address = || {
             let ip = if head & 0x10 != 0 {
                 IpAddr::from(Ipv6Addr::from(take::<16>(rest)?)).to_canonical()
@@ -253,7 +265,8 @@ mod tests {
         let mut tokens: Vec<_> = flows().map(Token::Path).into();
         for caller in [None].into_iter().chain(flows().map(Some)) {
             for callee in [None].into_iter().chain(flows().map(Some)) {
-                tokens.push(Token::Dialog(DialogToken { caller_tag: 0xdead_beef, caller, callee }));
+                let stateless = caller.is_some();
+                tokens.push(Token::Dialog(DialogToken { caller_tag: 0xdead_beef, caller, callee, stateless }));
             }
         }
         for token in tokens {
@@ -266,7 +279,8 @@ mod tests {
     #[test]
     fn a_token_that_was_changed_or_is_of_another_call_is_forged_rfc_5626_5_3_1() {
         let one = key(1, 2);
-        let token = Token::Dialog(DialogToken { caller_tag: 1, caller: Some(flows()[0]), callee: None });
+        let token =
+            Token::Dialog(DialogToken { caller_tag: 1, caller: Some(flows()[0]), callee: None, stateless: false });
         let text = one.seal(token, b"call");
         assert_eq!(one.open(&text, b"another"), Err(NoToken::Forged));
         assert_eq!(key(2, 2).open(&text, b"call"), Err(NoToken::Forged));
@@ -296,7 +310,8 @@ mod tests {
     #[test]
     fn a_request_goes_on_to_the_end_that_has_not_sent_it() {
         let [caller, callee, ..] = flows().map(Some);
-        let token = DialogToken { caller_tag: DialogToken::tag_hash(Some("a")), caller, callee };
+        let caller_tag = DialogToken::tag_hash(Some("a"));
+        let token = DialogToken { caller_tag, caller, callee, stateless: false };
         assert_eq!((token.onward(Some("a")), token.onward(Some("b"))), (callee, caller));
     }
 }

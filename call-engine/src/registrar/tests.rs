@@ -636,7 +636,50 @@ fn a_required_extension_is_refused_by_name() {
     let lines = format!("{BODY}Require: path, gruu\r\n");
     let (response, _) = bench.handle(&register("sip:blether.example", "sip:alice@blether.example", "c1", 1, &lines));
     refused(&Answer::of(&response), 420, "Bad Extension");
-    assert_eq!(response.headers().get::<Unsupported>().unwrap(), Some(Unsupported(vec!["path".into(), "gruu".into()])));
+    assert_eq!(response.headers().get::<Unsupported>().unwrap(), Some(Unsupported(vec!["gruu".into()])));
+}
+
+#[test]
+fn the_proxies_of_a_path_are_kept_and_listed_and_lead_to_the_phone_rfc_3327_5_3() {
+    let mut bench = Bench::new();
+    let lines =
+        "Path: <sip:token@203.0.113.7:5066;lr;ob>\r\nPath: <sip:p2.example;lr>\r\nRequire: path\r\nSupported: path\r\n";
+    let request = register("sip:blether.example", "sip:alice@blether.example", "c1", 1, &format!("{BODY}{lines}"));
+    let signed = bench.signed(&request, "alice", "wonderland");
+    let (response, _) = bench.handle(&signed);
+    let listed: Vec<_> = response.headers().all::<Path>().unwrap().iter().map(|path| path.0.uri.to_string()).collect();
+    assert_eq!(listed, ["sip:token@203.0.113.7:5066;lr;ob", "sip:p2.example;lr"]);
+    let aor = AddressOfRecord::new("alice", host("blether.example")).unwrap();
+    let bindings = bench.registrar.location().bindings(&aor, bench.now);
+    let binding = bindings.iter().next().unwrap();
+    let kept: Vec<_> = binding.path.iter().map(ToString::to_string).collect();
+    assert_eq!((kept, binding.way()), (listed, flow()));
+    // A refresh without one takes it away.
+    bench.alice("c1", 2, BODY);
+    assert!(bench.registrar.location().bindings(&aor, bench.now).iter().all(|binding| binding.path.is_empty()));
+}
+
+#[test]
+fn a_path_that_cannot_be_kept_is_refused() {
+    let mut bench = Bench::new();
+    let too_long = format!("Path: <sip:{}@p.example;lr>\r\n", "a".repeat(600));
+    let too_many = "Path: <sip:p.example;lr>\r\n".repeat(9);
+    for path in ["Path: <sip:strict.example>\r\n", "Path: <tel:+1>\r\n", &too_long, &too_many] {
+        let answer = bench.alice("c1", 1, &format!("{BODY}{path}"));
+        assert!((400..500).contains(&answer.status), "{path}: {answer:?}");
+    }
+    assert_eq!(bench.registrar.location().aors(), 0);
+}
+
+#[test]
+fn phones_are_told_by_which_proxies_to_send_rfc_3608_6_4() {
+    let route: SipUri = "sip:edge.example;lr".parse().unwrap();
+    let mut bench = Bench::with(LocationLimits::default(), |config| config.service_route = vec![route.clone()]);
+    let request = register("sip:blether.example", "sip:alice@blether.example", "c1", 1, BODY);
+    let signed = bench.signed(&request, "alice", "wonderland");
+    let (response, _) = bench.handle(&signed);
+    let told = response.headers().all::<ServiceRoute>().unwrap();
+    assert_eq!(told, [ServiceRoute(NameAddr::new(route))]);
 }
 
 #[test]

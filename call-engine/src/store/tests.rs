@@ -52,7 +52,7 @@ fn account(user: &str, password: &str) -> AccountRecord {
 
 fn stored(moment: Moment, contact: &str, seconds: u64) -> StoredBinding {
     StoredBinding {
-        path: None,
+        path: Some("<sip:p1.example;lr>, <sip:a,b@192.0.2.20:5070;transport=tcp;lr;ob>".to_owned()),
         contact: contact.to_owned(),
         flow: flow(),
         call_id: "c'1@\"phone\"".to_owned(),

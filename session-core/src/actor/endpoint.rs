@@ -210,10 +210,10 @@ impl Endpoint {
         let shard_config = ShardConfig {
             transactions: TransactionsConfig {
                 refuse_merged: !intercepts,
+                pass_unmatched: intercepts,
                 timing: config.timing,
                 limits: config.limits.clone(),
                 max_transactions: config.max_transactions.div_ceil(sockets.len().max(1)),
-                ..TransactionsConfig::default()
             },
             overload: config.overload,
             advertise: config.advertise,

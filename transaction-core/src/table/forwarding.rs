@@ -65,6 +65,25 @@ impl Transactions {
         self.forward_stateless(ack, flow, &unique, mark);
     }
 
+    /// Forgets a server transaction without an answer: its request was forwarded without state, and each copy of it will be. Does nothing to one that has said
+    /// something.
+    pub fn release(&mut self, id: ServerTransactionId) {
+        let Some(index) = self.slots.find(id.0) else { return };
+        let untouched = self.slots.get(index).is_some_and(|slot| match &slot.machine {
+            Machine::InviteServer(machine) => machine.is_untouched(),
+            Machine::NonInviteServer(machine) => machine.is_untouched(),
+            Machine::InviteClient(_) | Machine::NonInviteClient(_) => false,
+        });
+        if untouched {
+            self.take_out(index);
+        }
+    }
+
+    /// Sends a response on by `flow` without a transaction, our Via taken off (RFC 3261 §16.11).
+    pub fn forward_response_stateless(&mut self, response: &Response, flow: Flow) {
+        self.send_stateless(flow, response);
+    }
+
     /// Sends a request by `flow` without a transaction, with a Via in front, as a stateless proxy does (RFC 3261 §16.11).
     /// `unique` is the first part of the branch, characters of a token; a resend must come with the same.
     pub fn forward_stateless(&mut self, mut request: Request, flow: Flow, unique: &str, mark: LoopMark) {

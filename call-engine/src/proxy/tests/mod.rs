@@ -1,0 +1,8 @@
+//! The proxy over its transactions, in virtual time: datagrams in, datagrams out.
+
+mod dialogs;
+mod forking;
+mod registering;
+mod requests;
+mod stateless;
+mod world;

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use crate::{ConnectionId, Flow, FramerLimits};
+use crate::{ConnectionId, Flow, FramerLimits, Transport};
 
 /// What connections may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,12 @@ pub struct ConnectionLimits {
     pub message_timeout: Duration,
     /// How long opening a connection may take. Default 10 s.
     pub connect_timeout: Duration,
-    /// How long a peer may take no byte of what waits for it. Default 32 s.
+    /// How long a TLS handshake may take, whoever opened the connection. Default 10 s: some round trips, on the slowest of lines.
+    pub handshake_timeout: Duration,
+    /// TLS handshakes under way at a time that peers have begun. Default 1,000, each with at most some 64 kB of what the peer has sent; over it the one that
+    /// has lasted the longest goes, so that peers that never finish theirs keep nobody out.
+    pub max_handshakes: usize,
+    /// How long a peer may take no byte of what waits for it, and over TLS nothing of a record. Default 32 s.
     pub write_timeout: Duration,
     /// What may wait to be written to one connection, in bytes, with 64 for each message. Default 1 MiB: some thousand messages. Over it the peer does not read, and
     /// the connection is closed.
@@ -40,6 +45,8 @@ impl Default for ConnectionLimits {
             idle_timeout: Duration::from_secs(600),
             message_timeout: Duration::from_secs(32),
             connect_timeout: Duration::from_secs(10),
+            handshake_timeout: Duration::from_secs(10),
+            max_handshakes: 1_000,
             write_timeout: Duration::from_secs(32),
             max_queued: 1024 * 1024,
             framer: FramerLimits::default(),
@@ -69,6 +76,7 @@ impl Peer {
 
 #[derive(Debug)]
 struct Entry<T> {
+    transport: Transport,
     remote: SocketAddr,
     known: bool,
     used: Instant,
@@ -86,7 +94,8 @@ pub(crate) struct ConnectionTable<T> {
     limits: ConnectionLimits,
     last: u64,
     entries: HashMap<ConnectionId, Entry<T>>,
-    by_remote: HashMap<SocketAddr, BTreeSet<ConnectionId>>,
+    /// By transport too: what is meant for TLS must never go in clear.
+    by_remote: HashMap<(Transport, SocketAddr), BTreeSet<ConnectionId>>,
     by_peer: HashMap<Peer, BTreeSet<Rank>>,
     ranks: BTreeSet<Rank>,
 }
@@ -107,7 +116,7 @@ impl<T> ConnectionTable<T> {
     pub(crate) fn open(
         &mut self,
         now: Instant,
-        remote: SocketAddr,
+        (transport, remote): (Transport, SocketAddr),
         known: bool,
         connection: T,
     ) -> (ConnectionId, Option<T>) {
@@ -122,20 +131,21 @@ impl<T> ConnectionTable<T> {
         let evicted = victim.map(|&(.., id)| id).and_then(|id| self.close(id));
         self.last += 1;
         let id = ConnectionId::new(self.last);
-        self.entries.insert(id, Entry { remote, known, used: now, connection });
-        self.by_remote.entry(remote).or_default().insert(id);
+        self.entries.insert(id, Entry { transport, remote, known, used: now, connection });
+        self.by_remote.entry((transport, remote)).or_default().insert(id);
         self.rank(Peer::of(remote), (known, now, id));
         (id, evicted)
     }
 
-    /// The connection by which `flow` goes: the one that it names, else any to the same address (RFC 3261 §18.1.1, §18.2.2).
+    /// The connection by which `flow` goes: the one that it names, else any of its transport to the same address (RFC 3261 §18.1.1, §18.2.2).
     ///
     /// Never one whose peer has only said, by `alias` in a Via, that it is also reached by it at another address: without a client certificate
     /// nobody can prove that, a program on the same machine could draw another's calls to itself, and so an alias must not be made (RFC 5923
     /// §9, §9.2). A phone that has registered or called by a connection is reached by that one in any case, since its flow names it.
     pub(crate) fn find(&self, flow: &Flow) -> Option<(ConnectionId, &T)> {
-        let named = flow.connection.filter(|id| self.entries.contains_key(id));
-        let id = named.or_else(|| self.by_remote.get(&flow.remote)?.last().copied())?;
+        let is_of_transport = |id: &ConnectionId| self.entries.get(id).is_some_and(|e| e.transport == flow.transport);
+        let named = flow.connection.filter(is_of_transport);
+        let id = named.or_else(|| self.by_remote.get(&(flow.transport, flow.remote))?.last().copied())?;
         Some((id, &self.entries.get(&id)?.connection))
     }
 
@@ -163,10 +173,11 @@ impl<T> ConnectionTable<T> {
     pub(crate) fn close(&mut self, id: ConnectionId) -> Option<T> {
         let entry = self.entries.remove(&id)?;
         self.unrank(Peer::of(entry.remote), (entry.known, entry.used, id));
-        if let Some(ids) = self.by_remote.get_mut(&entry.remote) {
+        let to = (entry.transport, entry.remote);
+        if let Some(ids) = self.by_remote.get_mut(&to) {
             ids.remove(&id);
             if ids.is_empty() {
-                self.by_remote.remove(&entry.remote);
+                self.by_remote.remove(&to);
             }
         }
         Some(entry.connection)
@@ -220,7 +231,7 @@ mod tests {
         }
 
         fn accept(&mut self, seconds: u64, remote: &str, name: &'static str) -> (ConnectionId, Option<&'static str>) {
-            self.table.open(self.at(seconds), remote.parse().unwrap(), false, name)
+            self.table.open(self.at(seconds), (Transport::Tcp, remote.parse().unwrap()), false, name)
         }
 
         fn hear(&mut self, seconds: u64, id: ConnectionId) {
@@ -249,6 +260,21 @@ mod tests {
         assert_eq!(by(&bench, Some(first)), Some("second"));
         bench.table.close(second);
         assert_eq!(by(&bench, Some(first)), None);
+        bench.assert_empty();
+    }
+
+    #[test]
+    fn what_is_meant_for_tls_never_goes_by_a_connection_in_clear_nor_the_other_way_round() {
+        let mut bench = Bench::new(10, 10);
+        let (in_clear, _) = bench.accept(0, "192.0.2.9:4000", "in clear");
+        let wanted = |connection| Flow { transport: Transport::Tls, ..flow("192.0.2.9:4000", connection) };
+        assert!(bench.table.find(&wanted(Some(in_clear))).is_none() && bench.table.find(&wanted(None)).is_none());
+        let to = (Transport::Tls, "192.0.2.9:4000".parse().unwrap());
+        let (secured, _) = bench.table.open(bench.at(0), to, false, "secured");
+        assert_eq!(bench.table.find(&wanted(Some(in_clear))).map(|(id, _)| id), Some(secured));
+        assert_eq!(bench.table.find(&flow("192.0.2.9:4000", Some(secured))).map(|(id, _)| id), Some(in_clear));
+        bench.table.close(in_clear);
+        bench.table.close(secured);
         bench.assert_empty();
     }
 

@@ -10,6 +10,8 @@ pub enum Transport {
     Udp,
     /// TCP: reliable, messages one after the other, each with a Content-Length.
     Tcp,
+    /// TLS over TCP: as TCP, and nobody in between can read or change anything (RFC 3261 §26.2.1).
+    Tls,
 }
 
 impl Transport {
@@ -17,25 +19,27 @@ impl Transport {
     pub fn is_reliable(self) -> bool {
         match self {
             Self::Udp => false,
-            Self::Tcp => true,
+            Self::Tcp | Self::Tls => true,
         }
     }
 
-    /// The name that stands in a Via header (RFC 3261 §20.42): `UDP`, `TCP`.
+    /// The name that stands in a Via header (RFC 3261 §20.42): `UDP`, `TCP`, `TLS`.
     pub fn via_name(self) -> &'static str {
         match self {
             Self::Udp => "UDP",
             Self::Tcp => "TCP",
+            Self::Tls => "TLS",
         }
     }
 }
 
 impl fmt::Display for Transport {
-    /// Writes the name as it stands in a URI's `transport` parameter and in the configuration: `udp`, `tcp`.
+    /// Writes the name as it stands in a URI's `transport` parameter and in the configuration: `udp`, `tcp`, `tls`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Udp => "udp",
             Self::Tcp => "tcp",
+            Self::Tls => "tls",
         })
     }
 }
@@ -85,6 +89,11 @@ impl Flow {
     /// The flow by whatever TCP connection leads to `remote`, opened if there is none.
     pub fn tcp(local: SocketAddr, remote: SocketAddr) -> Self {
         Self { transport: Transport::Tcp, local, remote, connection: None }
+    }
+
+    /// The flow by whatever TLS connection leads to `remote`.
+    pub fn tls(local: SocketAddr, remote: SocketAddr) -> Self {
+        Self { transport: Transport::Tls, local, remote, connection: None }
     }
 }
 

@@ -54,7 +54,9 @@ impl Wanted {
         // A phone that is heard of less often than idle connections are closed could not be called, since behind a NAT there is no other way to it.
         let longest = match flow.transport {
             Transport::Udp => config.max_expires,
-            Transport::Tcp => config.max_expires.min(config.max_expires_by_connection.max(config.min_expires)),
+            Transport::Tcp | Transport::Tls => {
+                config.max_expires.min(config.max_expires_by_connection.max(config.min_expires))
+            }
         };
         let steps = contacts.iter().map(|contact| {
             let wished = contact.expires().or(expires.map(|Expires(seconds)| seconds));

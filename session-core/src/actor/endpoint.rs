@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use blether_rtp_core::{Impairment, MediaWorkers, PortAllocator, PortRange};
 use blether_sip_core::{ByteStr, Host, Limits, Request, Response, SipUri};
+#[cfg(feature = "tls")]
+use blether_sip_transport::TlsServer;
 use blether_sip_transport::{
     BindError, ConnectionLimits, Flow, FramerLimits, LocalAddresses, NoRoute, TcpListener, Transport, UdpSocket,
 };
@@ -38,6 +40,9 @@ pub struct EndpointConfig {
     pub shards: usize,
     /// What TCP connections may cost; `None` (the default) for an endpoint without TCP. What a message may measure is said by `limits`.
     pub tcp: Option<ConnectionLimits>,
+    /// Where it listens for TLS; `None` (the default) for an endpoint without TLS. An endpoint listens for UDP in any case.
+    #[cfg(feature = "tls")]
+    pub tls: Option<TlsConfig>,
     /// What it calls itself in User-Agent and Server.
     pub user_agent: String,
     /// T1, T2 and T4 (RFC 3261 §17.1.1.1).
@@ -69,6 +74,17 @@ pub struct EndpointConfig {
     pub tap: Option<WireTap>,
 }
 
+/// How an [`Endpoint`] speaks TLS with those that connect.
+#[cfg(feature = "tls")]
+#[derive(Clone, Debug)]
+pub struct TlsConfig {
+    /// Where it listens, and what peers see that connect there. The port differs from that of UDP, which is that of TCP: 5061 by custom (RFC 3261
+    /// §19.1.2).
+    pub listeners: Vec<(SocketAddr, TlsServer)>,
+    /// What connections may cost, those of TCP included; [`EndpointConfig::tcp`] counts where it is there.
+    pub limits: ConnectionLimits,
+}
+
 /// See [`EndpointConfig::end_when_gone`].
 const GONE_AFTER: Duration = Duration::from_secs(3_600);
 
@@ -79,6 +95,8 @@ impl Default for EndpointConfig {
             also_listen: Vec::new(),
             shards: 1,
             tcp: None,
+            #[cfg(feature = "tls")]
+            tls: None,
             user_agent: concat!("Blether/", env!("CARGO_PKG_VERSION")).to_owned(),
             timing: Timing::default(),
             limits: Limits::default(),
@@ -142,7 +160,7 @@ pub struct EndpointCounts {
     pub calls: usize,
     /// Transactions that have not terminated.
     pub transactions: usize,
-    /// TCP connections that are open.
+    /// TCP and TLS connections that are open.
     pub connections: usize,
     /// RTP ports in use (not those in quarantine).
     pub media_ports: usize,
@@ -157,6 +175,8 @@ pub struct Endpoint {
     ownership: Ownership,
     /// Where it listens, the address of [`EndpointConfig::listen`] first.
     local: Vec<SocketAddr>,
+    /// Where it listens for TLS.
+    local_tls: Vec<SocketAddr>,
     addresses: Mutex<LocalAddresses>,
     media: Arc<MediaSource>,
     next_call: Arc<AtomicU64>,
@@ -181,6 +201,9 @@ impl Endpoint {
         let (sockets, streams) = open_sockets(&config)?;
         let mut local: Vec<_> = sockets.iter().map(UdpSocket::local_addr).collect();
         local.dedup();
+        let listeners = streams.iter().flat_map(|streams| &streams.listeners);
+        let local_tls = listeners.filter(|listener| listener.transport() == Transport::Tls);
+        let local_tls = local_tls.map(TcpListener::local_addr).collect();
         let workers = MediaWorkers::start(config.media_workers).map_err(StartError::Media)?;
         let ports = PortAllocator::new(config.media_ports);
         let media = Arc::new(MediaSource {
@@ -217,6 +240,7 @@ impl Endpoint {
             shards: handles,
             ownership: shards.ownership(),
             local,
+            local_tls,
             addresses: Mutex::new(LocalAddresses::new(REMEMBERED_PEERS)),
             media,
             next_call,
@@ -234,6 +258,11 @@ impl Endpoint {
     /// All addresses of the SIP sockets: that of [`EndpointConfig::listen`], then those of [`EndpointConfig::also_listen`].
     pub fn local_addrs(&self) -> &[SocketAddr] {
         &self.local
+    }
+
+    /// The addresses where it listens for TLS, in the order of its configuration, with the ports that the system chose.
+    pub fn tls_addrs(&self) -> &[SocketAddr] {
+        &self.local_tls
     }
 
     /// The flow by which `remote` is reached over UDP, with the address of ours that faces it.
@@ -351,7 +380,7 @@ impl Endpoint {
     }
 }
 
-/// Binds, for each address, a UDP socket a shard and, if wanted, a TCP listener, all on one port.
+/// Binds, for each address, a UDP socket a shard and, if wanted, a TCP listener, all on one port; and the listeners for TLS.
 fn open_sockets(config: &EndpointConfig) -> Result<(Vec<UdpSocket>, Option<Streams>), BindError> {
     let (mut sockets, mut listeners) = (Vec::new(), Vec::new());
     for &address in std::iter::once(&config.listen).chain(&config.also_listen) {
@@ -359,7 +388,15 @@ fn open_sockets(config: &EndpointConfig) -> Result<(Vec<UdpSocket>, Option<Strea
         sockets.extend(more);
         listeners.extend(listener);
     }
-    let Some(mut limits) = config.tcp else { return Ok((sockets, None)) };
+    let limits = config.tcp;
+    #[cfg(feature = "tls")]
+    let limits = limits.or(config.tls.as_ref().map(|tls| tls.limits));
+    #[cfg(feature = "tls")]
+    for (address, server) in config.tls.iter().flat_map(|tls| &tls.listeners) {
+        let listener = TcpListener::bind(*address).map_err(|error| BindError { transport: Transport::Tls, ..error })?;
+        listeners.push(listener.with_tls(server.clone()));
+    }
+    let Some(mut limits) = limits else { return Ok((sockets, None)) };
     limits.framer = FramerLimits {
         max_header_section: config.limits.max_start_line.saturating_add(config.limits.max_header_section),
         max_message: config.limits.max_message,

@@ -1,9 +1,13 @@
-//! TCP: the connections of an endpoint, whoever opened them.
+//! TCP, and TLS over it: the connections of an endpoint, whoever opened them.
 
+mod close_reason;
 mod connection;
+#[cfg(feature = "tls")]
+mod handshakes;
 mod listener;
 mod meters;
 mod outbound;
+mod wire;
 
 use std::future::Future;
 use std::io;
@@ -15,73 +19,17 @@ use std::time::Instant;
 use bytes::Bytes;
 use tokio::net::TcpStream;
 
+pub use close_reason::{CloseReason, HandshakeFailure};
 pub use listener::TcpListener;
 
+#[cfg(feature = "tls")]
+use self::handshakes::Handshakes;
+use self::listener::Accepting;
 use self::meters::Meters;
 use self::outbound::Outbound;
+use self::wire::Wire;
 use crate::connection_table::ConnectionTable;
 use crate::{ConnectionId, ConnectionLimits, Flow, FramingError, Transport};
-
-/// Why a connection is no more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum CloseReason {
-    /// The peer closed it.
-    #[error("the peer closed it")]
-    Peer,
-    /// Nothing went by it for [`ConnectionLimits::idle_timeout`], or a message was not whole in [`ConnectionLimits::message_timeout`].
-    #[error("it was idle")]
-    Idle,
-    /// Another one needed its place.
-    #[error("it made room for another")]
-    Evicted,
-    /// The peer does not take what is written: [`ConnectionLimits::write_timeout`] or [`ConnectionLimits::max_queued`].
-    #[error("the peer does not read")]
-    Stalled,
-    /// What it sent could not be cut into messages.
-    #[error("what came by it is no sequence of messages")]
-    Framing,
-    /// It could not be opened.
-    #[error("it could not be opened: {0}")]
-    NotOpened(io::ErrorKind),
-    /// It broke.
-    #[error("it broke: {0}")]
-    Broken(io::ErrorKind),
-    /// The endpoint stops.
-    #[error("the endpoint stops")]
-    Stopped,
-}
-
-impl CloseReason {
-    /// A name for counters.
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Peer => "peer",
-            Self::Idle => "idle",
-            Self::Evicted => "evicted",
-            Self::Stalled => "stalled",
-            Self::Framing => "framing",
-            Self::NotOpened(_) => "not_opened",
-            Self::Broken(_) => "broken",
-            Self::Stopped => "stopped",
-        }
-    }
-
-    /// Whether what could not be written may find its peer by another connection.
-    fn lets_be_reached(self) -> bool {
-        matches!(self, Self::Peer | Self::Idle | Self::Evicted | Self::Broken(_))
-    }
-
-    /// What this is to a transaction that had something on its way by the connection (RFC 3261 §17.1.4).
-    pub fn kind(self) -> io::ErrorKind {
-        match self {
-            Self::NotOpened(kind) | Self::Broken(kind) => kind,
-            Self::Peer | Self::Framing => io::ErrorKind::ConnectionReset,
-            Self::Stalled => io::ErrorKind::TimedOut,
-            Self::Idle | Self::Evicted | Self::Stopped => io::ErrorKind::ConnectionAborted,
-        }
-    }
-}
 
 /// What a connection tells its user.
 #[derive(Clone, Debug)]
@@ -137,18 +85,19 @@ pub trait StreamUser: Send + Sync + 'static {
 /// Our side of connections that we open.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LocalEnd {
-    /// Where we listen for TCP. Of the first that is of the peer's family, the port stands in the [`Flow`] of a connection that we open, and so
-    /// in Via and Contact, and the address, if it is none for all, is where the connection leaves from. Without one, it is the connection's own
-    /// address.
-    pub listening: Vec<SocketAddr>,
+    /// Where we listen, and by which transport. Of the first that is of a connection's transport and of the peer's family, the port stands in the
+    /// [`Flow`] of a connection that we open, and so in Via and Contact, and the address, if it is none for all, is where the connection leaves
+    /// from. Without one, it is the connection's own address.
+    pub listening: Vec<(Transport, SocketAddr)>,
     /// The address that stands in a [`Flow`] in place of the one that the socket has, where that is of the same family.
     pub advertise: Option<IpAddr>,
 }
 
 impl LocalEnd {
     /// Where we listen for peers of this one's family.
-    fn listening_for(&self, remote: SocketAddr) -> Option<SocketAddr> {
-        self.listening.iter().find(|listening| listening.is_ipv4() == remote.is_ipv4()).copied()
+    fn listening_for(&self, transport: Transport, remote: SocketAddr) -> Option<SocketAddr> {
+        let mut listening = self.listening.iter().filter(|(by, _)| *by == transport).map(|(_, address)| *address);
+        listening.find(|address| address.is_ipv4() == remote.is_ipv4())
     }
 }
 
@@ -167,6 +116,8 @@ struct Shared {
     local: LocalEnd,
     user: Arc<dyn StreamUser>,
     meters: Meters,
+    #[cfg(feature = "tls")]
+    handshakes: Handshakes,
 }
 
 impl std::fmt::Debug for Connections {
@@ -179,7 +130,17 @@ impl Connections {
     /// None yet. `user` is told what comes by them.
     pub fn new(limits: ConnectionLimits, local: LocalEnd, user: Arc<dyn StreamUser>) -> Self {
         let table = Mutex::new(Some(ConnectionTable::new(limits)));
-        Self { shared: Arc::new(Shared { table, limits, local, user, meters: Meters::new() }) }
+        Self {
+            shared: Arc::new(Shared {
+                table,
+                limits,
+                local,
+                user,
+                meters: Meters::new(),
+                #[cfg(feature = "tls")]
+                handshakes: Handshakes::new(limits.max_handshakes),
+            }),
+        }
     }
 
     /// Queues a message for the connection that `flow` names, else for one to the same address, else for a new one, which is opened; says
@@ -190,9 +151,9 @@ impl Connections {
     /// # Errors
     ///
     /// `TimedOut` when the peer has not read what was sent before, `NotConnected` after [`Self::close_all`], `Unsupported` for a flow of
-    /// another transport.
+    /// another transport, and where a TLS connection would have to be opened.
     pub fn try_send(&self, flow: &Flow, payload: Bytes) -> Result<ConnectionId, io::ErrorKind> {
-        if flow.transport != Transport::Tcp {
+        if flow.transport == Transport::Udp {
             return Err(io::ErrorKind::Unsupported);
         }
         let now = Instant::now();
@@ -207,19 +168,21 @@ impl Connections {
             table.used(now, id, false);
             return Ok(id);
         }
+        if flow.transport != Transport::Tcp {
+            return Err(io::ErrorKind::Unsupported);
+        }
         let outbound = Arc::new(Outbound::default());
         if !outbound.push(payload, self.shared.limits.max_queued) {
             return Err(io::ErrorKind::FileTooLarge);
         }
-        let id = self.enter(table, now, flow.remote, true, &outbound);
+        let id = self.enter(table, now, (flow.transport, flow.remote), true, &outbound);
         drop(guard);
-        let (connections, remote, local) = (self.clone(), flow.remote, flow.local);
+        let (connections, wanted) = (self.clone(), Flow { connection: Some(id), ..*flow });
         tokio::spawn(async move {
-            let wanted = Flow { connection: Some(id), ..Flow::tcp(local, remote) };
-            let (flow, reason) = match connections.connect(remote, &outbound).await {
+            let (flow, reason) = match connections.connect(wanted, &outbound).await {
                 Ok(stream) => {
-                    let flow = connections.flow_of(id, &stream, remote, true).unwrap_or(wanted);
-                    (flow, connection::run(&connections, flow, &stream, &outbound).await)
+                    let flow = connections.flow_of(wanted, &stream, true).unwrap_or(wanted);
+                    (flow, Wire::opened(flow, stream).serve(&connections, flow, &outbound).await)
                 }
                 Err(reason) => (wanted, reason),
             };
@@ -251,26 +214,37 @@ impl Connections {
         self.table().is_none()
     }
 
-    /// Takes over a connection that a peer has opened.
-    fn accept(&self, stream: TcpStream, remote: SocketAddr) {
+    /// Takes over a connection that a peer has opened, and what is to become of it before a message can come.
+    fn accept(&self, stream: TcpStream, remote: SocketAddr, accepting: &Accepting) {
+        let transport = accepting.transport();
         let outbound = Arc::new(Outbound::default());
         let mut guard = self.table();
         let Some(table) = guard.as_mut() else { return };
-        let id = self.enter(table, Instant::now(), remote, false, &outbound);
+        let id = self.enter(table, Instant::now(), (transport, remote), false, &outbound);
         drop(guard);
-        let connections = self.clone();
+        let (connections, accepting) = (self.clone(), accepting.clone());
         tokio::spawn(async move {
-            let Ok(flow) = connections.flow_of(id, &stream, remote, false) else {
+            let came = Flow { transport, local: remote, remote, connection: Some(id) };
+            let Ok(flow) = connections.flow_of(came, &stream, false) else {
                 // It was closed before it was looked at: nobody has seen it.
                 if let Some(table) = connections.table().as_mut() {
                     table.close(id);
                 }
                 return;
             };
-            let reason = connection::run(&connections, flow, &stream, &outbound).await;
-            // A peer that hears of the end first may come back before it is known here.
-            connections.forget(id);
-            drop(stream);
+            let reason = match Wire::accept(&connections, flow, stream, &outbound, accepting).await {
+                Ok(mut wire) => {
+                    let reason = wire.serve(&connections, flow, &outbound).await;
+                    // A peer that hears of the end first may come back before it is known here.
+                    connections.forget(id);
+                    wire.close().await;
+                    reason
+                }
+                Err(reason) => {
+                    connections.forget(id);
+                    reason
+                }
+            };
             if reason.lets_be_reached() {
                 for bytes in outbound.take_unwritten().into_iter().filter(|bytes| *bytes != connection::PONG) {
                     connections.tell(StreamEvent::Unsent { flow, bytes: Box::new(bytes) }).await;
@@ -284,11 +258,11 @@ impl Connections {
         &self,
         table: &mut ConnectionTable<Arc<Outbound>>,
         now: Instant,
-        remote: SocketAddr,
+        to: (Transport, SocketAddr),
         known: bool,
         outbound: &Arc<Outbound>,
     ) -> ConnectionId {
-        let (id, evicted) = table.open(now, remote, known, outbound.clone());
+        let (id, evicted) = table.open(now, to, known, outbound.clone());
         if let Some(evicted) = evicted {
             self.shared.meters.evicted.increment(1);
             evicted.close(CloseReason::Evicted);
@@ -299,11 +273,12 @@ impl Connections {
         id
     }
 
-    async fn connect(&self, remote: SocketAddr, outbound: &Outbound) -> Result<TcpStream, CloseReason> {
+    async fn connect(&self, wanted: Flow, outbound: &Outbound) -> Result<TcpStream, CloseReason> {
+        let Flow { transport, remote, .. } = wanted;
         let opening = async {
             let socket =
                 if remote.is_ipv4() { tokio::net::TcpSocket::new_v4() } else { tokio::net::TcpSocket::new_v6() }?;
-            if let Some(listening) = self.shared.local.listening_for(remote)
+            if let Some(listening) = self.shared.local.listening_for(transport, remote)
                 && !listening.ip().is_unspecified()
             {
                 socket.bind(SocketAddr::new(listening.ip(), 0))?;
@@ -320,15 +295,45 @@ impl Connections {
         }
     }
 
-    fn flow_of(&self, id: ConnectionId, stream: &TcpStream, remote: SocketAddr, opened: bool) -> io::Result<Flow> {
+    /// `flow` with the address of ours that its peer knows; `opened` are those that we open.
+    fn flow_of(&self, flow: Flow, stream: &TcpStream, opened: bool) -> io::Result<Flow> {
         let mut local = stream.local_addr()?;
-        if let (true, Some(listening)) = (opened, self.shared.local.listening_for(remote)) {
+        if let (true, Some(listening)) = (opened, self.shared.local.listening_for(flow.transport, flow.remote)) {
             local.set_port(listening.port());
         }
         if let Some(advertise) = self.shared.local.advertise.filter(|ip| ip.is_ipv4() == local.is_ipv4()) {
             local.set_ip(advertise);
         }
-        Ok(Flow { connection: Some(id), ..Flow::tcp(local, remote) })
+        Ok(Flow { local, ..flow })
+    }
+
+    /// Waits for the end of a TLS handshake, within its time, and counts how it has ended.
+    #[cfg(feature = "tls")]
+    async fn handshake(
+        &self,
+        flow: Flow,
+        handshake: impl Future<Output = Result<tokio_rustls::TlsStream<TcpStream>, HandshakeFailure>>,
+        outbound: &Outbound,
+    ) -> Result<tokio_rustls::TlsStream<TcpStream>, CloseReason> {
+        let ended = tokio::select! {
+            ended = tokio::time::timeout(self.shared.limits.handshake_timeout, handshake) => ended,
+            reason = outbound.closing() => {
+                handshakes::count(if reason == CloseReason::Evicted { "evicted" } else { "stopped" });
+                return Err(reason);
+            }
+        };
+        match ended.unwrap_or(Err(HandshakeFailure::TimedOut)) {
+            Ok(stream) => {
+                let (version, outcome) = handshakes::describe(&stream);
+                handshakes::count(outcome);
+                tracing::debug!(%flow, version, outcome, "a TLS connection");
+                Ok(stream)
+            }
+            Err(failure) => {
+                handshakes::count(failure.as_str());
+                Err(CloseReason::Handshake(failure))
+            }
+        }
     }
 
     /// Nothing is sent by it from here on.

@@ -323,11 +323,11 @@ impl<U: TransactionUser> Shard<U> {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) => error.kind(),
             },
-            (Transport::Tcp, Some(connections)) => match connections.try_send(&flow, payload) {
+            (Transport::Tcp | Transport::Tls, Some(connections)) => match connections.try_send(&flow, payload) {
                 Ok(connection) => return self.transactions.sent_by(id, connection),
                 Err(kind) => kind,
             },
-            (Transport::Tcp, None) => io::ErrorKind::Unsupported,
+            (Transport::Tcp | Transport::Tls, None) => io::ErrorKind::Unsupported,
         };
         tracing::debug!(%flow, %kind, "nothing was sent");
         self.transactions.handle_send_error(now, id, kind);

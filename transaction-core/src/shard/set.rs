@@ -10,10 +10,10 @@ use tokio::task::JoinSet;
 use super::inlet::{Inlets, inlet};
 use super::{Ownership, Router, Shard, ShardConfig, ShardHandle, ShardIndex, TransactionUser};
 
-/// What an endpoint needs to speak TCP.
+/// What an endpoint needs to speak TCP and TLS.
 #[derive(Debug)]
 pub struct Streams {
-    /// Where peers connect to; their ports should be those of the UDP sockets.
+    /// Where peers connect to; the ports of those for TCP should be those of the UDP sockets.
     pub listeners: Vec<TcpListener>,
     /// What connections may cost, for all shards together.
     pub limits: ConnectionLimits,
@@ -44,7 +44,7 @@ impl<U: TransactionUser> Shards<U> {
         let (inlets, outlets): (Vec<_>, Vec<_>) = sockets.iter().map(|_| inlet()).unzip();
         let inlets = Arc::new(Inlets::new(ownership, inlets));
         let streams = streams.map(|Streams { listeners, limits }| {
-            let listening = listeners.iter().map(TcpListener::local_addr).collect();
+            let listening = listeners.iter().map(|listener| (listener.transport(), listener.local_addr())).collect();
             let local = LocalEnd { listening, advertise: config.advertise };
             (listeners, Connections::new(limits, local, inlets.clone()))
         });

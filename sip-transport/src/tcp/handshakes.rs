@@ -1,0 +1,98 @@
+//! The TLS handshakes that peers have begun: how many there may be at a time, and how they end.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustls::{HandshakeKind, ProtocolVersion};
+use tokio::net::TcpStream;
+
+use super::CloseReason;
+use super::outbound::Outbound;
+use crate::{ConnectionId, Flow};
+
+/// Those under way. The one that has lasted the longest makes room: peers that never finish theirs would otherwise need no more than as many
+/// connections as there are places to keep everybody out, and so they need as many in the time that an honest handshake takes.
+pub(super) struct Handshakes {
+    /// The numbers of connections grow: the first is the oldest.
+    under_way: Mutex<BTreeMap<ConnectionId, Arc<Outbound>>>,
+    max: usize,
+}
+
+/// A handshake under way; dropped when it has ended.
+pub(super) struct Place<'a> {
+    handshakes: &'a Handshakes,
+    id: Option<ConnectionId>,
+}
+
+impl Handshakes {
+    /// At most `max` at a time, and one at least.
+    pub(super) fn new(max: usize) -> Self {
+        Self { under_way: Mutex::default(), max: max.max(1) }
+    }
+
+    /// Takes a place for the connection of `flow`; if there is none, the oldest has to go.
+    pub(super) fn enter(&self, flow: Flow, outbound: &Arc<Outbound>) -> Place<'_> {
+        let mut under_way = self.under_way();
+        if under_way.len() >= self.max
+            && let Some((_, oldest)) = under_way.pop_first()
+        {
+            oldest.close(CloseReason::Evicted);
+        }
+        if let Some(id) = flow.connection {
+            under_way.insert(id, outbound.clone());
+        }
+        Place { handshakes: self, id: flow.connection }
+    }
+
+    fn under_way(&self) -> MutexGuard<'_, BTreeMap<ConnectionId, Arc<Outbound>>> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if let Some(id) = &self.id {
+            self.handshakes.under_way().remove(id);
+        }
+    }
+}
+
+/// Counts a handshake that has ended so.
+pub(super) fn count(outcome: &'static str) {
+    metrics::counter!("blether_transport_tls_handshakes_total", "outcome" => outcome).increment(1);
+}
+
+/// The version of TLS that was agreed on, and whether it was a resumption (RFC 8446 §2.2), which costs neither side a signature.
+pub(super) fn describe(stream: &tokio_rustls::TlsStream<TcpStream>) -> (&'static str, &'static str) {
+    let (_, state) = stream.get_ref();
+    let version = match state.protocol_version() {
+        Some(ProtocolVersion::TLSv1_2) => "1.2",
+        _ => "1.3",
+    };
+    (version, if state.handshake_kind() == Some(HandshakeKind::Resumed) { "resumed" } else { "done" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flow(number: u64) -> Flow {
+        let address = "192.0.2.1:5061".parse().unwrap();
+        Flow { connection: Some(ConnectionId::new(number)), ..Flow::tls(address, address) }
+    }
+
+    #[tokio::test]
+    async fn the_oldest_makes_room_and_a_place_that_is_given_back_is_free() {
+        let handshakes = Handshakes::new(2);
+        let outbounds: Vec<_> = (0..4).map(|_| Arc::new(Outbound::default())).collect();
+        let first = handshakes.enter(flow(1), &outbounds[0]);
+        let second = handshakes.enter(flow(2), &outbounds[1]);
+        drop(second);
+        let _third = handshakes.enter(flow(3), &outbounds[2]);
+        let _fourth = handshakes.enter(flow(4), &outbounds[3]);
+        assert_eq!(outbounds[0].closing().await, CloseReason::Evicted);
+        assert_eq!(handshakes.under_way().len(), 2);
+        drop(first);
+        assert_eq!(handshakes.under_way().keys().map(ToString::to_string).collect::<Vec<_>>(), ["#3", "#4"]);
+    }
+}

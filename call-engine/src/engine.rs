@@ -44,6 +44,8 @@ pub use self::report::EngineReport;
 pub(crate) use self::storage::FILE_NAME as DATABASE;
 use crate::account::{Account, AccountError, Accounts, SharedAccounts};
 use crate::b2bua;
+#[cfg(feature = "tls")]
+use crate::certificate::{Certificate, CertificateError};
 use crate::config::{Config, Invalid};
 use crate::location::{Expired, Location, LocationLimits};
 use crate::pattern::{DuplicatePattern, Pattern, PatternError, Patterns};
@@ -496,6 +498,10 @@ pub enum EngineError {
         /// What the system said.
         cause: io::Error,
     },
+    /// There is no certificate for TLS.
+    #[cfg(feature = "tls")]
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     /// The store cannot be opened or read.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -594,6 +600,8 @@ impl EngineBuilder {
         self.config.check()?;
         let config = &self.config;
         let routes = self.routes?;
+        #[cfg(feature = "tls")]
+        let certificate = Certificate::load(config, self.durable)?;
         let mut rng: rand::rngs::StdRng = rand::make_rng();
         let accounts = config.accounts.iter().map(|account| {
             Account::new(&account.user, &config.realm, account.password.expose(), Some(&account.display_name))
@@ -656,9 +664,11 @@ impl EngineBuilder {
         };
         let endpoint_config = EndpointConfig {
             listen: config.listen.address,
-            also_listen: config.also_listen.iter().map(|listen| listen.address).collect(),
+            also_listen: config.listens_for_udp().skip(1).collect(),
             shards: config.shard_count(),
             tcp: config.tcp.connection_limits(),
+            #[cfg(feature = "tls")]
+            tls: certificate.as_ref().map(|certificate| certificate.endpoint_config(config)),
             advertise: config.advertise,
             limits: Limits {
                 max_message: config.limits.max_message,
@@ -689,7 +699,13 @@ impl EngineBuilder {
         let endpoint = Endpoint::start(endpoint_config, Arc::new(Server(handle.clone()))).await?;
         // It is empty so far.
         let _ = handle.0.probe.set(endpoint.probe());
-        Ok(Engine { endpoint, handle, _tasks: tasks })
+        Ok(Engine {
+            endpoint,
+            handle,
+            #[cfg(feature = "tls")]
+            certificate,
+            _tasks: tasks,
+        })
     }
 }
 
@@ -705,6 +721,9 @@ fn domains(config: &Config) -> Domains {
 pub struct Engine {
     endpoint: Endpoint,
     handle: EngineHandle,
+    /// What is shown over TLS, if that is spoken.
+    #[cfg(feature = "tls")]
+    certificate: Option<Certificate>,
     /// What goes on beside the endpoint; dropping it ends that.
     _tasks: JoinSet<()>,
 }
@@ -733,6 +752,22 @@ impl Engine {
     /// All addresses of the SIP sockets, in the order of the configuration.
     pub fn local_addrs(&self) -> &[SocketAddr] {
         self.endpoint.local_addrs()
+    }
+
+    /// Where it receives SIP over TLS, with the ports that the system chose.
+    pub fn tls_addrs(&self) -> &[SocketAddr] {
+        self.endpoint.tls_addrs()
+    }
+
+    /// Reads the files of the certificate for TLS again, and shows what is in them from the next connection on: those that are open go on as they
+    /// are. Does nothing where TLS is not spoken.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be used; the certificate stays as it was then.
+    #[cfg(feature = "tls")]
+    pub fn reload_certificate(&self) -> Result<(), CertificateError> {
+        self.certificate.as_ref().map_or(Ok(()), Certificate::reload)
     }
 
     /// The tables, as handlers see them.
@@ -772,7 +807,7 @@ impl Engine {
 
     /// Ends every call with a BYE, a CANCEL or a refusal, for at most `patience`, has the store take in what is left, and stops.
     pub async fn shut_down(self, patience: Duration) {
-        let Self { endpoint, handle, _tasks } = self;
+        let Self { endpoint, handle, _tasks, .. } = self;
         endpoint.shut_down(patience).await;
         let Core { records, store, .. } = &*handle.0;
         if tokio::time::timeout(RECORDS_GOODBYE, records.all_ended()).await.is_err() {

@@ -30,6 +30,11 @@ impl CertificateChain {
         })?;
         Ok(Self { certificates, key })
     }
+
+    /// The certificate itself, without its issuers, in DER: what a fingerprint is taken of.
+    pub fn certificate(&self) -> &[u8] {
+        self.certificates.first().map_or(&[], |certificate| certificate.as_ref())
+    }
 }
 
 impl fmt::Debug for CertificateChain {

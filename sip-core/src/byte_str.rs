@@ -1,9 +1,11 @@
 use alloc::string::String;
 use core::borrow::Borrow;
 use core::cmp::Ordering;
+use core::convert::Infallible;
 use core::fmt;
 use core::hash::{Hash, Hasher};
 use core::ops::{Deref, Range};
+use core::str::FromStr;
 
 use bytes::Bytes;
 
@@ -135,6 +137,15 @@ impl Borrow<str> for ByteStr {
 impl From<&str> for ByteStr {
     fn from(text: &str) -> Self {
         ByteStr(Bytes::copy_from_slice(text.as_bytes()))
+    }
+}
+
+impl FromStr for ByteStr {
+    type Err = Infallible;
+
+    /// A copy of the text.
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(text.into())
     }
 }
 

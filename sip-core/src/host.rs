@@ -4,7 +4,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::str::FromStr;
 
 use crate::class::{self, HOST};
-use crate::grammar::{self, Deviation, Parsed};
+use crate::grammar::{self, Deviation, Parsed, Told};
 use crate::{ByteStr, UriError};
 
 /// The longest host name (RFC 1035 §2.3.4), in bytes, with a final dot.
@@ -143,15 +143,17 @@ impl<'a> HostPart<'a> {
         }
     }
 
-    /// What it has that it should not: characters or labels that no `hostname` has (RFC 3261 §25.1), a third colon.
-    pub(crate) fn deviation(&self) -> Option<Deviation> {
+    /// Tells what it has that it should not: characters or labels that no `hostname` has (RFC 3261 §25.1), a third colon.
+    pub(crate) fn deviation(&self, told: Told<'_>) {
         match self {
             HostPart::Name(name) => {
-                let is_odd = |label: &str| label.starts_with('-') || label.ends_with('-');
-                (name.contains('_') || name.split('.').any(is_odd)).then_some(Deviation::HostName)
+                let is_odd = |label: &&str| label.contains('_') || label.starts_with('-') || label.ends_with('-');
+                if let Some(label) = name.split('.').find(is_odd) {
+                    told(Deviation::HostName, label);
+                }
             }
-            HostPart::V4(_) | HostPart::V6(_) => None,
-            HostPart::ColonsV6(_) => Some(Deviation::Colons),
+            HostPart::V4(_) | HostPart::V6(_) => {}
+            HostPart::ColonsV6(_) => told(Deviation::Colons, ""),
         }
     }
 
@@ -284,7 +286,7 @@ impl FromStr for Host {
 }
 
 impl fmt::Display for Host {
-    /// Writes the host, an IPv6 address in brackets. Characters that no host has are left out.
+    /// Writes the host, an IPv6 address in brackets; as `invalid` a name that no host can have.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Host::Name(name) if is_name(name.as_bytes()) => f.write_str(name),

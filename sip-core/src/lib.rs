@@ -6,9 +6,9 @@
 //! # How it works
 //!
 //! [`Message::parse`] takes a datagram as [`Bytes`](bytes::Bytes) and makes an index of ranges on it. Texts that it hands
-//! out are [`ByteStr`]s, slices of the same memory. What the message cannot be without (start line, Via, From, To,
-//! Call-ID, CSeq, Max-Forwards, Content-Length) is checked at once and read without a `Result` afterwards, which makes a
-//! value of it when it is first asked for; any other header is read by [`Headers::get`] as a value or by
+//! out are [`ByteStr`]s, slices of the same memory. What every message has (start line, Via, From, To, Call-ID, CSeq), and
+//! Max-Forwards and Content-Length where they are there, is checked at once and read without a `Result` afterwards, which
+//! makes a value of it when it is first asked for; any other header is read by [`Headers::get`] as a value or by
 //! [`Headers::raw`] as text. What a message does that the RFCs do not allow is taken where it can be understood, and
 //! told by [`Message::anomalies`] or, where it makes the message invalid, refused by [`Message::parse_strict`].
 //!
@@ -18,8 +18,12 @@
 //! Input that is no message is a [`ParseError`]. It has the status and can write the answer, or says that there is
 //! none to give. [`Limits`] bound what a stranger can make us do; time and memory are linear in the length of the input.
 //!
-//! Builders and setters do not make an invalid message: what a field holds is escaped, quoted or taken out when it is
-//! written, and whatever must be there is there. An `Err` changes nothing, and the value can be used on.
+//! A value is also a text: `Display` writes what stands in a message, `FromStr` reads it. Session descriptions are in
+//! [`sdp`], other bodies in [`body`], authentication in [`digest`].
+//!
+//! Builders and setters do not make a message that would not be read: what a field holds is escaped, quoted or taken out when
+//! it is written, and whatever must be there is there. `build_strict` makes none that is invalid. An `Err` changes nothing, and
+//! the value can be used on.
 //!
 //! # Example
 //!
@@ -56,7 +60,8 @@
 //!
 //! # Features
 //!
-//! `serde`: all values that have a text form are written and read as that text, whatever the format.
+//! `serde`: all values that have a text form are written and read as that text, whatever the format. A message is bytes, and its
+//! `Display` is for people.
 //!
 //! `xml`: the bodies that are XML documents ([`body`]'s modules `pidf`, `dialog_info`, `reginfo`, `conference`, `resource_lists`), by the crate
 //! `quick-xml`. It needs `std`.
@@ -68,7 +73,7 @@
 //!
 //! | RFC | what of it | what is absent |
 //! | --- | --- | --- |
-//! | 3261 | §7 messages, §8.2.6 responses, §18.3 framing in datagrams, §19.1 URIs, §20 and §25 headers and grammar | typed values for the headers not exported here (they are read as text); streams are framed by `sip-transport` |
+//! | 3261 | §7 messages, §8.2.6 responses, §18.3 framing in datagrams, §19.1 URIs, §20 and §25 headers and grammar | streams are framed by `sip-transport` |
 //! | 3326 | the Reason header | |
 //! | 3966, 4694, 5341 | `tel:` URIs, to and from SIP URIs; the domain of a number in ENUM (6116) | looking it up |
 //! | 5954, 5118 | IPv6 in URIs, compared by value; the third colon that RFC 3261 allowed is taken and told | |

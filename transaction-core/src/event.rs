@@ -100,6 +100,15 @@ pub enum Event {
         /// Why.
         failure: Failure,
     },
+    /// The ACK for a 300 to 699 to an INVITE of ours could not be sent (RFC 3261 §17.1.4). The refusal was told before, and stays the outcome.
+    AckNotSent {
+        /// The transaction.
+        id: ClientTransactionId,
+        /// Who began it.
+        owner: Owner,
+        /// Why.
+        kind: io::ErrorKind,
+    },
     /// Nobody acknowledged our 300 to 699 to an INVITE (Timer H).
     NotAcknowledged {
         /// The transaction.
@@ -107,7 +116,7 @@ pub enum Event {
         /// Whoever has claimed it.
         owner: Option<Owner>,
     },
-    /// A response could not be sent (RFC 3261 §17.2.4). The transaction of an INVITE goes on (RFC 6026 §7.1), any other is over.
+    /// A response could not be sent (RFC 3261 §17.2.4). The transaction goes on (RFC 6026 §8.8).
     NotSent {
         /// The transaction.
         id: ServerTransactionId,

@@ -15,7 +15,9 @@
 //!      ┌─────▼─────▼─┐                ┌────▼─────▼──┐ resent:       │
 //!      │  Accepted   │ 2xx: to TU     │  Completed  │ ACK again     │
 //!      └─────┬───────┘                └──────┬──────┘               │
-//!            │ Timer M                       │ Timer D              │
+//!            │ Timer M                       │ Timer D,             │
+//!            │                               │ transport error:     │
+//!            │                               │ inform TU            │
 //!            │            ┌────────────┐     │                      │
 //!            └───────────►│ Terminated │◄────┴──────────────────────┘
 //!                         └────────────┘
@@ -40,6 +42,8 @@ pub enum ClientEvent {
     Response(Response),
     /// There will be no (further) response.
     Failed(Failure),
+    /// The ACK for a 300 to 699 could not be sent. The refusal was told before, and stays the outcome.
+    AckNotSent(io::ErrorKind),
 }
 
 #[derive(Debug)]
@@ -156,14 +160,16 @@ impl InviteClientTransaction {
         matches!(self.state, State::Proceeding { .. })
     }
 
-    /// Takes in that a datagram of this transaction could not be sent (RFC 3261 §17.1.4).
+    /// Takes in that a datagram of this transaction could not be sent (RFC 3261 §17.1.4): the INVITE, or the ACK for a refusal. That one is
+    /// no [`ClientEvent::Failed`], since the refusal was the final outcome, and there is one.
     pub fn handle_send_error(&mut self, kind: io::ErrorKind) {
-        if matches!(self.state, State::Calling { .. } | State::Completed { .. }) {
-            if matches!(self.state, State::Calling { .. }) {
-                self.output.event(ClientEvent::Failed(Failure::Transport(kind)));
-            }
-            self.state = State::Terminated;
-        }
+        let event = match self.state {
+            State::Calling { .. } => ClientEvent::Failed(Failure::Transport(kind)),
+            State::Completed { .. } => ClientEvent::AckNotSent(kind),
+            State::Proceeding { .. } | State::Accepted { .. } | State::Terminated => return,
+        };
+        self.output.event(event);
+        self.state = State::Terminated;
     }
 
     /// Does what is due.

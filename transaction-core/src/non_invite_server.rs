@@ -1,21 +1,24 @@
-//! The non-INVITE server transaction (RFC 3261 §17.2.2, figure 8, with RFC 4320).
+//! The non-INVITE server transaction (RFC 3261 §17.2.2, figure 8, with RFC 4320 and RFC 6026 §8.8).
 //!
 //! ```text
 //!                       │ request: to TU
 //!                 ┌─────▼─────┐
 //!                 │  Trying   │ resent request: nothing to say yet
 //!                 └──┬─────┬──┘
-//!      1xx from TU   │     │ 200-699 from TU
-//!                 ┌──▼─────┼──┐
-//!                 │Proceeding │ resent request: last 1xx
-//!                 └──┬─────┬──┘
-//!                    │     │
-//!                 ┌──▼─────▼──┐
-//!                 │ Completed │ resent request: final response
-//!                 └─────┬─────┘
-//!                       │ Timer J      ┌────────────┐
-//!                       └─────────────►│ Terminated │
-//!                                      └────────────┘
+//!      100 from TU,  │     │ 200-699 but 408 from TU
+//!   or after 3.5 s   │     │
+//!                 ┌──▼─────┼──┐ resent request: 100 again
+//!                 │Proceeding ├───────────────┐
+//!                 └──┬─────┬──┘               │ nothing final
+//!                    │     │                  │ was said
+//!                 ┌──▼─────▼──┐               │ for 64 × T1
+//!                 │ Completed │ resent        │
+//!                 └─────┬─────┘ request:      │
+//!                       │ Timer J   final     │
+//!                       │           response  │
+//!                       │      ┌────────────┐ │
+//!                       └─────►│ Terminated │◄┘
+//!                              └────────────┘
 //! ```
 
 use std::io;
@@ -115,11 +118,12 @@ impl NonInviteServerTransaction {
         matches!(self.state, State::Completed { .. } | State::Terminated)
     }
 
-    /// Takes in that a response could not be sent (RFC 3261 §17.2.4).
+    /// Takes in that a response could not be sent (RFC 3261 §17.2.4): the user is told, and the state stays. RFC 6026 §8.8 has it so for every
+    /// server transaction, which takes the arrows to Terminated out of figure 8: a resent request is not taken for a new one, to be carried
+    /// out twice, and after a lost 100 the final response may still find its way.
     pub fn handle_send_error(&mut self, kind: io::ErrorKind) {
-        if !matches!(self.state, State::Terminated) {
+        if matches!(self.state, State::Proceeding { .. } | State::Completed { .. }) {
             self.output.event(ServerEvent::SendFailed(kind));
-            self.state = State::Terminated;
         }
     }
 
@@ -167,10 +171,11 @@ impl NonInviteServerTransaction {
     }
 }
 
-/// How long Timer E of the peer takes to reach T2: T1 + 2 × T1 + 4 × T1 and so on.
+/// How long Timer E of the peer takes to be reset to T2 (RFC 4320 §4.1): T1 + 2 × T1 + 4 × T1 and so on. It is reset as it fires, so never
+/// before T1.
 fn quiet_time(timing: Timing) -> Duration {
-    let mut wait = timing.t1;
-    let mut sum = Duration::ZERO;
+    let mut wait = timing.t1.saturating_mul(2);
+    let mut sum = timing.t1;
     while wait < timing.t2 && !wait.is_zero() {
         sum = sum.saturating_add(wait);
         wait = wait.saturating_mul(2);

@@ -540,6 +540,7 @@ impl Transactions {
                     Event::Response { id, owner, response, flow: slot.heard_on.unwrap_or(slot.flow) }
                 }
                 ClientEvent::Failed(failure) => Event::Failed { id, owner, failure },
+                ClientEvent::AckNotSent(kind) => Event::AckNotSent { id, owner, kind },
             });
         }
         while let Some(event) = slot.machine.poll_server_event() {

@@ -5,8 +5,11 @@ mod wire;
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
+use core::str::FromStr;
 
 use super::xml::{document, words};
+use crate::InvalidText;
 
 /// Who is in a conference and how, all of it or what changed (RFC 4575 §5).
 ///
@@ -54,6 +57,17 @@ pub struct ConferenceInfo {
 }
 
 /// Whether an element brings all there is of it, what changed, or that it is gone (RFC 4575 §4.4).
+///
+/// ```
+/// use blether_sip_core::body::conference::{Change, ConferenceInfo, User};
+///
+/// let mut conference = ConferenceInfo::new("sip:conf233@example.com", 1);
+/// conference.users = vec![User::new("sip:bob@example.com"), User::new("sip:carol@example.com")];
+/// let mut left = ConferenceInfo::partial("sip:conf233@example.com", 2);
+/// left.users.push(User { state: Change::Deleted, ..User::new("sip:bob@example.com") });
+/// conference.apply(left);
+/// assert_eq!(conference.users, [User::new("sip:carol@example.com")]);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Change {
     /// `full`, which is meant if nothing is said.
@@ -66,6 +80,15 @@ pub enum Change {
 }
 
 /// What a conference is about (RFC 4575 §5.3).
+///
+/// ```
+/// use blether_sip_core::body::conference::{ConferenceInfo, Description};
+///
+/// let subject = Some("The budget".into());
+/// let about = Description { subject, maximum_user_count: Some(50), ..Description::default() };
+/// let conference = ConferenceInfo { description: Some(about), ..ConferenceInfo::new("sip:conf233@example.com", 1) };
+/// assert!(conference.to_string().contains("<subject>The budget</subject>"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Description {
     /// Its name.
@@ -87,6 +110,18 @@ pub struct Description {
 }
 
 /// A URI with what it is for.
+///
+/// ```
+/// use blether_sip_core::body::conference::{Description, UriEntry};
+///
+/// let dial_in = UriEntry {
+///     uri: "tel:+12125550100".into(),
+///     purpose: Some("participation".into()),
+///     ..UriEntry::default()
+/// };
+/// let about = Description { conf_uris: vec![dial_in], ..Description::default() };
+/// assert!(about.conf_uris.iter().any(|it| it.purpose.as_deref() == Some("participation")));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct UriEntry {
     /// The URI.
@@ -98,6 +133,16 @@ pub struct UriEntry {
 }
 
 /// A medium that is mixed (RFC 4575 §5.3.4).
+///
+/// ```
+/// use blether_sip_core::body::conference::{ConferenceInfo, Description, MediaStatus, Medium};
+///
+/// let (kind, status) = ("audio".into(), Some(MediaStatus::SendRecv));
+/// let audio = Medium { label: "34567".into(), kind, status, ..Medium::default() };
+/// let description = Some(Description { available_media: vec![audio], ..Description::default() });
+/// let conference = ConferenceInfo { description, ..ConferenceInfo::new("sip:conf233@example.com", 1) };
+/// assert_eq!(conference.to_string().parse().as_ref(), Ok(&conference));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Medium {
     /// What it is called in the session descriptions of the conference (RFC 4574).
@@ -111,6 +156,14 @@ pub struct Medium {
 }
 
 /// Who holds a conference (RFC 4575 §5.4).
+///
+/// ```
+/// use blether_sip_core::body::conference::{ConferenceInfo, Host};
+///
+/// let host = Host { display_text: Some("Sales".into()), ..Host::default() };
+/// let conference = ConferenceInfo { host: Some(host), ..ConferenceInfo::new("sip:conf233@example.com", 1) };
+/// assert!(conference.to_string().contains("<display-text>Sales</display-text>"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Host {
     /// The name.
@@ -122,6 +175,17 @@ pub struct Host {
 }
 
 /// How a conference is (RFC 4575 §5.5).
+///
+/// ```
+/// use blether_sip_core::body::conference::{ConferenceInfo, ConferenceState};
+///
+/// let mut conference = ConferenceInfo::new("sip:conf233@example.com", 1);
+/// conference.conference_state = Some(ConferenceState { user_count: Some(33), ..ConferenceState::default() });
+/// let mut locked = ConferenceInfo::partial("sip:conf233@example.com", 2);
+/// locked.conference_state = Some(ConferenceState { user_count: Some(33), locked: Some(true), active: None });
+/// conference.apply(locked);
+/// assert_eq!(conference.conference_state.and_then(|state| state.locked), Some(true));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ConferenceState {
     /// How many users take part.
@@ -133,6 +197,15 @@ pub struct ConferenceState {
 }
 
 /// Somebody who takes part (RFC 4575 §5.6).
+///
+/// ```
+/// use blether_sip_core::body::conference::{ConferenceInfo, User};
+///
+/// let bob = User { display_text: Some("Bob Hoskins".into()), ..User::new("sip:bob@example.com") };
+/// let conference = ConferenceInfo { users: vec![bob], ..ConferenceInfo::new("sip:conf233@example.com", 1) };
+/// let names: Vec<_> = conference.users.iter().filter_map(|user| user.display_text.as_deref()).collect();
+/// assert_eq!(names, ["Bob Hoskins"]);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct User {
     /// Who, as a URI.
@@ -154,6 +227,14 @@ pub struct User {
 }
 
 /// A device that takes part (RFC 4575 §5.7).
+///
+/// ```
+/// use blether_sip_core::body::conference::{Endpoint, EndpointStatus, User};
+///
+/// let held = Endpoint { status: Some(EndpointStatus::OnHold), ..Endpoint::new("sip:bob@pc33.example.com") };
+/// let bob = User { endpoints: vec![held], ..User::new("sip:bob@example.com") };
+/// assert!(bob.endpoints.iter().all(|endpoint| endpoint.status == Some(EndpointStatus::OnHold)));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Endpoint {
     /// Which one, as a URI.
@@ -182,6 +263,13 @@ pub struct Endpoint {
 
 words! {
     /// How far an endpoint is (RFC 4575 §5.7.3).
+    ///
+    /// ```
+    /// use blether_sip_core::body::conference::EndpointStatus;
+    ///
+    /// assert_eq!(EndpointStatus::from("muted-via-focus"), EndpointStatus::MutedViaFocus);
+    /// assert_eq!(EndpointStatus::OnHold.to_string(), "on-hold");
+    /// ```
     EndpointStatus {
         /// It waits to be let in.
         Pending "pending",
@@ -206,6 +294,13 @@ words! {
 
 words! {
     /// Which way a stream flows, as the endpoint sees it (RFC 4575 §5.8.5).
+    ///
+    /// ```
+    /// use blether_sip_core::body::conference::{Media, MediaStatus};
+    ///
+    /// let audio = Media { id: "1".into(), status: Some("recvonly".into()), ..Media::default() };
+    /// assert_eq!(audio.status, Some(MediaStatus::RecvOnly));
+    /// ```
     MediaStatus {
         /// It only receives.
         RecvOnly "recvonly",
@@ -219,6 +314,16 @@ words! {
 }
 
 /// When, why and by whom something was done.
+///
+/// ```
+/// use blether_sip_core::body::conference::{Endpoint, Execution};
+///
+/// let by = Some("sip:mike@example.com".into());
+/// let when = Some("2005-03-04T20:00:00Z".into());
+/// let joining_info = Some(Execution { when, by, ..Execution::default() });
+/// let bob = Endpoint { joining_info, joining_method: Some("dialed-out".into()), ..Endpoint::new("sip:bob@pc33.example.com") };
+/// assert_eq!(bob.joining_info.and_then(|info| info.by).as_deref(), Some("sip:mike@example.com"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Execution {
     /// When, by RFC 3339.
@@ -230,6 +335,15 @@ pub struct Execution {
 }
 
 /// A stream of an endpoint (RFC 4575 §5.8).
+///
+/// ```
+/// use blether_sip_core::body::conference::{Endpoint, Media, MediaStatus};
+///
+/// let audio = Media { id: "1".into(), status: Some(MediaStatus::SendRecv), ..Media::default() };
+/// let bob = Endpoint { media: vec![audio], ..Endpoint::new("sip:bob@pc33.example.com") };
+/// let is_heard = |media: &Media| matches!(media.status, Some(MediaStatus::SendRecv | MediaStatus::SendOnly));
+/// assert!(bob.media.iter().any(is_heard));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Media {
     /// What it is called in all documents.
@@ -247,6 +361,19 @@ pub struct Media {
 }
 
 /// The dialog of an endpoint (RFC 4575 §5.7.9).
+///
+/// ```
+/// use blether_sip_core::body::conference::{CallInfo, Endpoint};
+///
+/// let call = CallInfo {
+///     call_id: "hsjh8980vhsb78".into(),
+///     from_tag: "vav738dvbs".into(),
+///     to_tag: "8954jgjg8432".into(),
+///     display_text: None,
+/// };
+/// let bob = Endpoint { call: Some(call), ..Endpoint::new("sip:bob@pc33.example.com") };
+/// assert!(bob.call.is_some_and(|call| call.call_id == "hsjh8980vhsb78"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CallInfo {
     /// What people call it.
@@ -271,6 +398,34 @@ impl ConferenceInfo {
     pub fn partial(entity: &str, version: u32) -> Self {
         let (state, users_state, sidebars_state) = (Change::Partial, Change::Partial, Change::Partial);
         ConferenceInfo { state, users_state, sidebars_state, ..ConferenceInfo::new(entity, version) }
+    }
+}
+
+impl Change {
+    /// The word: `full`, `partial` or `deleted`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Change::Full => "full",
+            Change::Partial => "partial",
+            Change::Deleted => "deleted",
+        }
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Change {
+    type Err = InvalidText;
+
+    /// Reads the word.
+    fn from_str(word: &str) -> Result<Self, InvalidText> {
+        let known = [Change::Full, Change::Partial, Change::Deleted].into_iter().find(|known| known.as_str() == word);
+        known.ok_or(InvalidText::Change)
     }
 }
 

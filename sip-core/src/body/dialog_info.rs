@@ -40,6 +40,15 @@ pub struct DialogInfo {
 }
 
 /// One dialog, or what may become one (RFC 4235 §4.1.1).
+///
+/// ```
+/// use blether_sip_core::body::dialog_info::{Dialog, DialogInfo, DialogState, Direction, State};
+///
+/// let state = State { value: DialogState::Early, ..State::default() };
+/// let dialog = Dialog { id: "1".into(), direction: Some(Direction::Recipient), state, ..Dialog::default() };
+/// let lamp = DialogInfo { dialogs: vec![dialog], ..DialogInfo::default() };
+/// assert!(lamp.is_ringing() && !lamp.is_busy());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Dialog {
     /// What this dialog is called in all documents of a subscription; not its dialog ID.
@@ -68,6 +77,13 @@ pub struct Dialog {
 
 words! {
     /// Who sent the INVITE.
+    ///
+    /// ```
+    /// use blether_sip_core::body::dialog_info::{Dialog, Direction};
+    ///
+    /// let dialog = Dialog { id: "1".into(), direction: Some("initiator".into()), ..Dialog::default() };
+    /// assert_eq!(dialog.direction, Some(Direction::Initiator));
+    /// ```
     Direction {
         /// The user.
         Initiator "initiator",
@@ -78,6 +94,13 @@ words! {
 
 words! {
     /// How far a dialog is (RFC 4235 §3.7.1).
+    ///
+    /// ```
+    /// use blether_sip_core::body::dialog_info::DialogState;
+    ///
+    /// assert_eq!(DialogState::from("confirmed"), DialogState::Confirmed);
+    /// assert_eq!(DialogState::Terminated.as_str(), "terminated");
+    /// ```
     DialogState {
         /// The INVITE was sent.
         Trying "trying",
@@ -94,6 +117,13 @@ words! {
 
 words! {
     /// Why a dialog is over (RFC 4235 §3.7.1).
+    ///
+    /// ```
+    /// use blether_sip_core::body::dialog_info::{DialogEvent, DialogState, State};
+    ///
+    /// let over = State { value: DialogState::Terminated, event: Some("remote-bye".into()), code: None };
+    /// assert_eq!(over.event, Some(DialogEvent::RemoteBye));
+    /// ```
     DialogEvent {
         /// The caller gave up.
         Cancelled "cancelled",
@@ -113,6 +143,13 @@ words! {
 }
 
 /// The state with what led to it (RFC 4235 §4.1.2).
+///
+/// ```
+/// use blether_sip_core::body::dialog_info::{DialogEvent, DialogState, State};
+///
+/// let refused = State { value: DialogState::Terminated, event: Some(DialogEvent::Rejected), code: Some(486) };
+/// assert!(refused != State::default() && State::default().value == DialogState::Trying);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {
     /// The state.
@@ -130,6 +167,14 @@ impl Default for State {
 }
 
 /// A dialog by its ID.
+///
+/// ```
+/// use blether_sip_core::body::dialog_info::{Dialog, Replaced};
+///
+/// let old = Replaced { call_id: "hg287s98s89".into(), local_tag: "6762h7".into(), remote_tag: "09278hsb".into() };
+/// let dialog = Dialog { id: "2".into(), replaces: Some(old), ..Dialog::default() };
+/// assert!(dialog.replaces.is_some_and(|old| old.call_id == "hg287s98s89"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Replaced {
     /// The Call-ID.
@@ -141,6 +186,15 @@ pub struct Replaced {
 }
 
 /// An address with its name.
+///
+/// ```
+/// use blether_sip_core::body::dialog_info::{Dialog, Identity, Participant};
+///
+/// let caller = Identity { uri: "sip:bob@example.com".into(), display: Some("Bob".into()) };
+/// let remote = Participant { identities: vec![caller], ..Participant::default() };
+/// let dialog = Dialog { id: "1".into(), remote, ..Dialog::default() };
+/// assert_eq!(dialog.remote.identities[0].display.as_deref(), Some("Bob"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Identity {
     /// The URI.
@@ -150,6 +204,15 @@ pub struct Identity {
 }
 
 /// One side of a dialog (RFC 4235 §4.1.6).
+///
+/// ```
+/// use blether_sip_core::body::dialog_info::{Dialog, DialogInfo, Identity, Participant};
+///
+/// let identities = vec![Identity { uri: "sip:bob@example.com".into(), display: None }];
+/// let remote = Participant { identities, ..Participant::default() };
+/// let lamp = DialogInfo { dialogs: vec![Dialog { id: "1".into(), remote, ..Dialog::default() }], ..DialogInfo::default() };
+/// assert!(lamp.to_string().contains("<identity>sip:bob@example.com</identity>"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Participant {
     /// Who it is, in all forms that are known.
@@ -161,6 +224,16 @@ pub struct Participant {
 }
 
 /// A remote target with the parameters of its Contact.
+///
+/// ```
+/// use blether_sip_core::body::dialog_info::{Participant, Target};
+///
+/// // RFC 4235 §4.1.6.2: the call is on hold.
+/// let target = Target { uri: "sip:bob@192.0.2.4".into(), params: vec![("+sip.rendering".into(), "no".into())] };
+/// let remote = Participant { target: Some(target), ..Participant::default() };
+/// let is_held = |target: Target| target.params.iter().any(|(name, value)| name == "+sip.rendering" && value == "no");
+/// assert!(remote.target.is_some_and(is_held));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Target {
     /// The URI.

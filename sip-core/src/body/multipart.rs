@@ -23,7 +23,19 @@ pub use error::MultipartError;
 /// A delimiter is a line that is `--`, the boundary and white space, as RFC 2046 §5.1.1 has it; a line that only begins so is content. Lines may
 /// end with LF alone, and the last delimiter may be missing ([`Multipart::is_closed`]): what stands there cannot mean anything else.
 ///
-/// For an example see [`Part`].
+/// ```
+/// use blether_sip_core::ContentType;
+/// use blether_sip_core::body::{Multipart, Part};
+///
+/// let content_type: ContentType = "multipart/mixed;boundary=next".parse()?;
+/// let body = "--next\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n\r\n--next--\r\n";
+/// let mut read = Multipart::parse(&content_type, body.into())?;
+/// assert_eq!(read.parts()[0].body(), "v=0\r\n");
+/// read.push(Part::new("application/isup;version=ansi".parse()?, &b"\x01\x00"[..]));
+/// let (content_type, body) = read.write();
+/// assert_eq!(Multipart::parse(&content_type, body)?.parts().len(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Multipart {
     /// The type without its boundary.
@@ -38,6 +50,16 @@ pub struct Multipart {
 }
 
 /// How much of a stranger's multipart body is read.
+///
+/// ```
+/// use blether_sip_core::body::{Multipart, MultipartError, MultipartLimits};
+///
+/// let limits = MultipartLimits { max_parts: 1, ..MultipartLimits::default() };
+/// let body = "--b\r\n\r\none\r\n--b\r\n\r\ntwo\r\n--b--\r\n";
+/// let read = Multipart::parse_within(&"multipart/mixed;boundary=b".parse()?, body.into(), &limits);
+/// assert_eq!(read.err(), Some(MultipartError::TooManyParts { limit: 1 }));
+/// # Ok::<(), blether_sip_core::HeaderError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MultipartLimits {
     /// Parts of one body. 64: the longest seen in practice has five.

@@ -5,8 +5,11 @@ mod wire;
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
+use core::str::FromStr;
 
 use super::xml::document;
+use crate::InvalidText;
 
 pub use activity::Activity;
 
@@ -43,6 +46,15 @@ pub struct Presence {
 }
 
 /// One way to reach somebody (RFC 3863 §4.1.2).
+///
+/// ```
+/// use blether_sip_core::body::pidf::{Basic, Presence, Tuple};
+///
+/// let contact = Some("sip:alice@192.0.2.4".into());
+/// let desk = Tuple { contact, priority: Some(800), ..Tuple::new("desk", Basic::Open) };
+/// let presence = Presence { entity: "pres:alice@example.com".into(), tuples: vec![desk], ..Presence::default() };
+/// assert!(presence.to_string().contains("<contact priority=\"0.800\">sip:alice@192.0.2.4</contact>"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tuple {
     /// What it is called in all documents about this presentity.
@@ -62,6 +74,14 @@ pub struct Tuple {
 }
 
 /// Whether a way to reach somebody can be used.
+///
+/// ```
+/// use blether_sip_core::body::pidf::{Basic, Presence, Tuple};
+///
+/// let with = |basic| Presence { tuples: vec![Tuple::new("t1", basic)], ..Presence::default() };
+/// assert!(with(Basic::Open).is_open() && !with(Basic::Closed).is_open());
+/// assert_eq!("closed".parse(), Ok(Basic::Closed));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Basic {
     /// `open`
@@ -71,6 +91,14 @@ pub enum Basic {
 }
 
 /// Words for people to read.
+///
+/// ```
+/// use blether_sip_core::body::pidf::{Note, Presence};
+///
+/// let note = Note { text: "Back at noon".into(), lang: Some("en".into()) };
+/// let presence = Presence { notes: vec![note], ..Presence::default() };
+/// assert!(presence.to_string().contains("<note xml:lang=\"en\">Back at noon</note>"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Note {
     /// The words.
@@ -80,6 +108,17 @@ pub struct Note {
 }
 
 /// What is known of the person (RFC 4479 §3.2).
+///
+/// ```
+/// use blether_sip_core::body::pidf::{Activity, Person, Presence};
+///
+/// let activities = vec![Activity::Meeting, Activity::OnThePhone];
+/// let alice = Person { activities, ..Person::new("p1") };
+/// let presence = Presence { persons: vec![alice], ..Presence::default() };
+/// let read: Presence = presence.to_string().parse()?;
+/// assert!(read.activities().any(|activity| *activity == Activity::Meeting));
+/// # Ok::<(), blether_sip_core::body::xml::XmlError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Person {
     /// What it is called in this document.
@@ -97,6 +136,15 @@ pub struct Person {
 }
 
 /// What is known of a device (RFC 4479 §3.4).
+///
+/// ```
+/// use blether_sip_core::body::pidf::{Device, Presence};
+///
+/// let phone = Device { id: "d1".into(), user_input: Some("idle".into()), ..Device::default() };
+/// let presence = Presence { devices: vec![phone], ..Presence::default() };
+/// assert_eq!(presence.to_string().parse::<Presence>()?.devices[0].user_input.as_deref(), Some("idle"));
+/// # Ok::<(), blether_sip_core::body::xml::XmlError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Device {
     /// What it is called in this document.
@@ -121,6 +169,33 @@ impl Presence {
     /// The activities of all that is said of the person.
     pub fn activities(&self) -> impl Iterator<Item = &Activity> {
         self.persons.iter().flat_map(|person| &person.activities)
+    }
+}
+
+impl Basic {
+    /// The word: `open` or `closed`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Basic::Open => "open",
+            Basic::Closed => "closed",
+        }
+    }
+}
+
+impl fmt::Display for Basic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Basic {
+    type Err = InvalidText;
+
+    /// Reads the word, in any case.
+    fn from_str(word: &str) -> Result<Self, InvalidText> {
+        let known = [Basic::Open, Basic::Closed].into_iter().find(|known| known.as_str().eq_ignore_ascii_case(word));
+        known.ok_or(InvalidText::Basic)
     }
 }
 

@@ -36,6 +36,19 @@ pub struct RegInfo {
 }
 
 /// What is registered for an address of record.
+///
+/// ```
+/// use blether_sip_core::body::reginfo::{Contact, ContactEvent, Registration};
+///
+/// let registration = Registration {
+///     aor: "sip:user@example.com".into(),
+///     id: "as9".into(),
+///     state: "active".into(),
+///     contacts: vec![Contact::new("76", ContactEvent::Registered), Contact::new("77", ContactEvent::Expired)],
+/// };
+/// let bound = registration.contacts.iter().filter(|contact| contact.state.as_str() == "active");
+/// assert_eq!(bound.count(), 1);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registration {
     /// The address of record, as a URI.
@@ -50,6 +63,12 @@ pub struct Registration {
 
 words! {
     /// The state of a registration.
+    ///
+    /// ```
+    /// use blether_sip_core::body::reginfo::RegistrationState;
+    ///
+    /// assert_eq!(RegistrationState::from("init"), RegistrationState::Init);
+    /// ```
     RegistrationState {
         /// Nothing was registered yet.
         Init "init",
@@ -62,6 +81,12 @@ words! {
 
 words! {
     /// The state of a contact.
+    ///
+    /// ```
+    /// use blether_sip_core::body::reginfo::{Contact, ContactEvent, ContactState};
+    ///
+    /// assert_eq!(Contact::new("76", ContactEvent::Unregistered).state, ContactState::Terminated);
+    /// ```
     ContactState {
         /// It is bound to the address of record.
         Active "active",
@@ -72,6 +97,14 @@ words! {
 
 words! {
     /// What led to the state of a contact (RFC 3680 §4.6.2).
+    ///
+    /// ```
+    /// use blether_sip_core::body::reginfo::{Contact, ContactEvent};
+    ///
+    /// let event = ContactEvent::from("probation");
+    /// let later = Contact { retry_after: Some(60), ..Contact::new("76", event) };
+    /// assert_eq!((later.event, later.retry_after), (ContactEvent::Probation, Some(60)));
+    /// ```
     ContactEvent {
         /// A REGISTER.
         Registered "registered",
@@ -95,6 +128,17 @@ words! {
 }
 
 /// A contact of an address of record.
+///
+/// ```
+/// use blether_sip_core::body::reginfo::{Contact, ContactEvent, ContactState};
+///
+/// let contact = Contact {
+///     uri: "sip:user@192.0.2.1".into(),
+///     expires: Some(3600),
+///     ..Contact::new("76", ContactEvent::Refreshed)
+/// };
+/// assert_eq!(contact.state, ContactState::Active);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contact {
     /// What it is called in all documents of a subscription.

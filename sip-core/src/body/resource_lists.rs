@@ -24,6 +24,14 @@ pub struct ResourceLists {
 }
 
 /// A list (RFC 4826 §3.1).
+///
+/// ```
+/// use blether_sip_core::body::resource_lists::{Entry, Item, List, ResourceLists};
+///
+/// let close = List { items: vec![Item::Entry(Entry::new("sip:joe@example.com"))], ..List::default() };
+/// let friends = List { name: Some("friends".into()), items: vec![Item::List(Box::new(close))], ..List::default() };
+/// assert_eq!(ResourceLists { lists: vec![friends] }.entries().count(), 1);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct List {
     /// What it is called among its siblings.
@@ -35,6 +43,17 @@ pub struct List {
 }
 
 /// What may stand in a list.
+///
+/// ```
+/// use blether_sip_core::body::resource_lists::{Entry, Item, List, ResourceLists};
+///
+/// let items = vec![
+///     Item::Entry(Entry::new("sip:bill@example.com")),
+///     Item::External("http://xcap.example.org/lists/users/sip:a@example.org".into(), None),
+/// ];
+/// let lists = ResourceLists { lists: vec![List { items, ..List::default() }] };
+/// assert_eq!(lists.to_string().parse().as_ref(), Ok(&lists));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Item {
     /// A user.
@@ -48,6 +67,14 @@ pub enum Item {
 }
 
 /// A user in a list.
+///
+/// ```
+/// use blether_sip_core::body::resource_lists::{CopyControl, Entry, ResourceLists};
+///
+/// let hidden = Entry { copy_control: Some(CopyControl::Bcc), anonymize: true, ..Entry::new("sip:joe@example.com") };
+/// let lists = ResourceLists::of([Entry::new("sip:bill@example.com"), hidden]);
+/// assert_eq!(lists.entries().filter(|entry| !entry.anonymize).count(), 1);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Entry {
     /// Their URI.
@@ -64,6 +91,13 @@ pub struct Entry {
 
 words! {
     /// In what capacity somebody gets a copy, as in an email.
+    ///
+    /// ```
+    /// use blether_sip_core::body::resource_lists::{CopyControl, Entry};
+    ///
+    /// let entry = Entry { copy_control: Some("bcc".into()), ..Entry::new("sip:joe@example.com") };
+    /// assert_eq!(entry.copy_control, Some(CopyControl::Bcc));
+    /// ```
     CopyControl {
         /// It is for them.
         To "to",
@@ -75,6 +109,14 @@ words! {
 }
 
 /// What people call a user or a list.
+///
+/// ```
+/// use blether_sip_core::body::resource_lists::{DisplayName, Entry, ResourceLists};
+///
+/// let name = DisplayName { text: "Bill Doe".into(), lang: None };
+/// let lists = ResourceLists::of([Entry { display_name: Some(name), ..Entry::new("sip:bill@example.com") }]);
+/// assert!(lists.to_string().contains("<display-name>Bill Doe</display-name>"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DisplayName {
     /// The name.

@@ -35,6 +35,17 @@ pub struct SipFragment {
 }
 
 /// The start line of a fragment (RFC 3261 §7.1, §7.2).
+///
+/// ```
+/// use blether_sip_core::body::{FragmentLine, SipFragment};
+/// use blether_sip_core::{Method, StatusCode};
+///
+/// let asked = SipFragment::parse("BYE sip:bob@192.0.2.4 SIP/2.0\r\n")?;
+/// assert!(matches!(asked.line(), Some(FragmentLine::Request { method: Method::Bye, .. })));
+/// let line = FragmentLine::Status { status: StatusCode::BUSY_HERE, reason: "In a call".into() };
+/// assert_eq!(SipFragment::new(Some(line)).to_bytes(), "SIP/2.0 486 In a call\r\n");
+/// # Ok::<(), blether_sip_core::body::FragmentError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FragmentLine {
     /// A request line.
@@ -54,6 +65,13 @@ pub enum FragmentLine {
 }
 
 /// Why bytes are no fragment of a message.
+///
+/// ```
+/// use blether_sip_core::body::SipFragment;
+///
+/// let error = SipFragment::parse("SIP/2.0 20 Nearly\r\n").unwrap_err();
+/// assert_eq!(error.to_string(), "Bad status line: expected SIP/2.0, a code from 100 to 699 and a reason");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{kind}")]
 pub struct FragmentError {

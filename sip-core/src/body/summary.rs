@@ -5,7 +5,7 @@ use core::str::FromStr;
 
 use bytes::Bytes;
 
-use crate::{ByteStr, class, grammar};
+use crate::{ByteStr, InvalidText, class, grammar};
 
 /// How many messages wait in a mailbox: `application/simple-message-summary` (RFC 3842 §5).
 ///
@@ -37,6 +37,15 @@ pub struct MessageSummary {
 }
 
 /// What kind of messages are counted (RFC 3458 §6.2). Names are compared without case.
+///
+/// ```
+/// use blether_sip_core::body::{MessageClass, MessageSummary};
+///
+/// let summary: MessageSummary = "Messages-Waiting: yes\r\nFAX-message: 1/0\r\n".parse()?;
+/// assert!(summary.count(&MessageClass::Fax).is_some() && summary.count(&MessageClass::Voice).is_none());
+/// assert_eq!("voice-message".parse(), Ok(MessageClass::Voice));
+/// # Ok::<(), blether_sip_core::body::SummaryError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum MessageClass {
     /// `voice-message`
@@ -56,6 +65,14 @@ pub enum MessageClass {
 }
 
 /// How many messages of one class there are.
+///
+/// ```
+/// use blether_sip_core::body::{MessageClass, MessageCounts, MessageSummary};
+///
+/// let counts = MessageCounts { new: 1, old: 3, urgent: None };
+/// let summary = MessageSummary::new("sip:alice@vmail.example.com").with(MessageClass::Voice, counts);
+/// assert!(summary.waiting && summary.to_string().ends_with("Voice-Message: 1/3\r\n"));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct MessageCounts {
     /// Those that were not heard.
@@ -67,6 +84,13 @@ pub struct MessageCounts {
 }
 
 /// Why text is no message summary. Lines are counted from 1.
+///
+/// ```
+/// use blether_sip_core::body::{MessageSummary, SummaryError};
+///
+/// let text = "Messages-Waiting: yes\r\nVoice-Message: many\r\n";
+/// assert_eq!(text.parse::<MessageSummary>(), Err(SummaryError::Counts { line: 2 }));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SummaryError {
@@ -124,6 +148,42 @@ impl MessageClass {
             MessageClass::Other(name) => name,
             known => CLASSES.iter().find(|(_, class)| class == known).map_or("None", |(name, _)| name),
         }
+    }
+}
+
+impl FromStr for MessageClass {
+    type Err = InvalidText;
+
+    /// Reads a token, in any case.
+    fn from_str(name: &str) -> Result<Self, InvalidText> {
+        match MessageClass::of(name) {
+            Some(known) => Ok(known),
+            None if grammar::is_token(name) => Ok(MessageClass::Other(name.into())),
+            None => Err(InvalidText::MessageClass),
+        }
+    }
+}
+
+impl fmt::Display for MessageClass {
+    /// Writes the name; characters that no token has are left out, and if that leaves nothing, it is `None`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        grammar::fmt_token(f, self.as_str(), "None")
+    }
+}
+
+impl FromStr for MessageCounts {
+    type Err = InvalidText;
+
+    /// Reads counts such as `2/8 (0/2)`; those over 2³² − 1 read as that.
+    fn from_str(text: &str) -> Result<Self, InvalidText> {
+        counts(text).ok_or(InvalidText::MessageCounts)
+    }
+}
+
+impl fmt::Display for MessageCounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.new, self.old)?;
+        self.urgent.map_or(Ok(()), |(new, old)| write!(f, " ({new}/{old})"))
     }
 }
 
@@ -233,14 +293,8 @@ impl fmt::Display for MessageSummary {
         if let Some(account) = &self.account {
             write_line(&mut out, "Message-Account", account);
         }
-        for (class, MessageCounts { new, old, urgent }) in &self.counts {
-            let name = class.as_str();
-            grammar::write_token(&mut out, name, "None");
-            write!(out, ": {new}/{old}")?;
-            if let Some((new, old)) = urgent {
-                write!(out, " ({new}/{old})")?;
-            }
-            out.push_str("\r\n");
+        for (class, counts) in &self.counts {
+            write!(out, "{class}: {counts}\r\n")?;
         }
         for headers in self.messages.iter().filter(|headers| !headers.is_empty()) {
             out.push_str("\r\n");

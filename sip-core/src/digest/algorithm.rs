@@ -7,7 +7,7 @@ use core::str::FromStr;
 use md5::{Digest, Md5};
 use sha2::{Sha256, Sha512_256};
 
-use crate::{ByteStr, InvalidText};
+use crate::{ByteStr, InvalidText, grammar};
 
 /// A hash that digests are computed with (RFC 7616 §3.7, RFC 8760 §2.1); the weakest is the least.
 ///
@@ -97,6 +97,7 @@ impl FromStr for Algorithm {
 /// let session = AlgorithmName::from("SHA-256-sess");
 /// assert_eq!((session.known(), session.is_session()), (Some(Algorithm::Sha256), true));
 /// assert_eq!(AlgorithmName::from("AKAv2-SHA-256").known(), None);
+/// assert_eq!("sha-256-SESS".parse(), Ok(session));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AlgorithmName {
@@ -145,6 +146,22 @@ impl AlgorithmName {
     /// Whether it is a session variant that is computed here.
     pub fn is_session(&self) -> bool {
         matches!(self, Self::Session(_))
+    }
+}
+
+impl fmt::Display for AlgorithmName {
+    /// Writes the name; one that is no token, which cannot stand in a header without quotes, as `unknown`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(Some(self.as_str()).filter(|name| grammar::is_token(name)).unwrap_or("unknown"))
+    }
+}
+
+impl FromStr for AlgorithmName {
+    type Err = InvalidText;
+
+    /// Reads a token: a name that is known here, in any case, or any other.
+    fn from_str(name: &str) -> Result<Self, InvalidText> {
+        if grammar::is_token(name) { Ok(name.into()) } else { Err(InvalidText::AlgorithmName) }
     }
 }
 

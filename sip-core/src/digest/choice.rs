@@ -1,8 +1,11 @@
 //! Which of several challenges a client answers.
 
 use alloc::vec::Vec;
+use core::fmt;
+use core::str::FromStr;
 
 use super::{Algorithm, Challenge, Secret};
+use crate::InvalidText;
 
 /// Of how many realms one response is answered: the server, and the proxies on the way.
 pub const MAX_REALMS: usize = 8;
@@ -16,6 +19,8 @@ pub const MAX_REALMS: usize = 8;
 /// use blether_sip_core::digest::Preference;
 ///
 /// assert_eq!(Preference::default(), Preference::Strongest);
+/// // As it stands in a configuration.
+/// assert_eq!("topmost".parse(), Ok(Preference::Topmost));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Preference {
@@ -24,6 +29,34 @@ pub enum Preference {
     Strongest,
     /// The topmost.
     Topmost,
+}
+
+impl Preference {
+    /// Its name: `strongest` or `topmost`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Strongest => "strongest",
+            Self::Topmost => "topmost",
+        }
+    }
+}
+
+impl fmt::Display for Preference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Preference {
+    type Err = InvalidText;
+
+    /// Reads the name, in any case.
+    fn from_str(name: &str) -> Result<Self, InvalidText> {
+        let known =
+            [Self::Strongest, Self::Topmost].into_iter().find(|known| known.as_str().eq_ignore_ascii_case(name));
+        known.ok_or(InvalidText::Preference)
+    }
 }
 
 /// How a client chooses among challenges.

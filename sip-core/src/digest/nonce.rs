@@ -45,7 +45,17 @@ pub struct NonceKey {
     previous: Option<Hmac<Sha256>>,
 }
 
-/// What a nonce carries. See [`NonceKey`] for an example.
+/// What a nonce carries.
+///
+/// ```
+/// use std::time::Duration;
+/// use blether_sip_core::digest::{Nonce, NonceKey};
+///
+/// let key = NonceKey::new([7; 32]); // from a generator that nobody can predict
+/// let at = |seconds, number| key.issue(Nonce { issued: Duration::from_secs(seconds), number }, b"blether");
+/// assert_eq!(at(1_000, 1).len(), 64);
+/// assert_ne!(at(1_000, 1), at(1_000, 2));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Nonce {
     /// When it was issued. What is less than a millisecond is lost when it is written; some 500 million years fit.
@@ -54,7 +64,20 @@ pub struct Nonce {
     pub number: u64,
 }
 
-/// What a text in place of a nonce is. See [`NonceKey`] for an example.
+/// What a text in place of a nonce is, by [`NonceKey::check`].
+///
+/// ```
+/// use std::time::Duration;
+/// use blether_sip_core::digest::{NonceCheck, NonceKey};
+///
+/// let (key, lifetime) = (NonceKey::new([7; 32]), Duration::from_secs(300));
+/// let asked = match key.check("84a4cc6f", b"blether", Duration::from_secs(1_000), lifetime) {
+///     NonceCheck::Valid(_) => None,
+///     NonceCheck::Expired(_) => Some("ask again, with stale"),
+///     NonceCheck::Forged => Some("ask again"),
+/// };
+/// assert_eq!(asked, Some("ask again"));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[must_use]
 pub enum NonceCheck {
@@ -158,7 +181,16 @@ pub struct NonceCounts {
     used: u64,
 }
 
-/// What a nonce count is. See [`NonceCounts`] for an example.
+/// What a nonce count is, by [`NonceCounts::use_up`].
+///
+/// ```
+/// use blether_sip_core::digest::{NonceCounts, NonceUse};
+///
+/// let mut counts = NonceCounts::default();
+/// assert_eq!(counts.use_up(1), NonceUse::Fresh);
+/// // Somebody sends what they have heard.
+/// assert_eq!(counts.use_up(1), NonceUse::Replay);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[must_use]
 pub enum NonceUse {

@@ -2,8 +2,10 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
+use core::str::FromStr;
 
-use crate::ByteStr;
+use crate::{ByteStr, InvalidText, grammar};
 
 /// Quality of protection, as a header names it (RFC 7616 §3.3).
 ///
@@ -72,6 +74,22 @@ impl From<&str> for Qop {
     }
 }
 
+impl fmt::Display for Qop {
+    /// Writes the token; what is none, and could be taken for several, as `unknown`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(Some(self.as_str()).filter(|token| grammar::is_token(token)).unwrap_or("unknown"))
+    }
+}
+
+impl FromStr for Qop {
+    type Err = InvalidText;
+
+    /// Reads a token: one that is known here, in any case, or any other.
+    fn from_str(token: &str) -> Result<Self, InvalidText> {
+        if grammar::is_token(token) { Ok(token.into()) } else { Err(InvalidText::Qop) }
+    }
+}
+
 /// What a digest that was found right vouches for; the least comes first.
 ///
 /// ```
@@ -80,6 +98,8 @@ impl From<&str> for Qop {
 /// // What a server may ask of an answer before it takes it.
 /// let proved = Some(Protection::Legacy);
 /// assert!(!proved.is_some_and(|protection| protection >= Protection::Auth));
+/// // As it stands in a configuration.
+/// assert_eq!("auth-int".parse(), Ok(Protection::AuthInt));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Protection {
@@ -91,6 +111,36 @@ pub enum Protection {
     Auth,
     /// `auth-int`: the body, too.
     AuthInt,
+}
+
+impl Protection {
+    const ALL: [Self; 3] = [Self::Legacy, Self::Auth, Self::AuthInt];
+
+    /// Its name: that of the `qop`, and `legacy` for none.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Legacy => "legacy",
+            Self::Auth => "auth",
+            Self::AuthInt => "auth-int",
+        }
+    }
+}
+
+impl fmt::Display for Protection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Protection {
+    type Err = InvalidText;
+
+    /// Reads the name, in any case.
+    fn from_str(name: &str) -> Result<Self, InvalidText> {
+        let known = Self::ALL.into_iter().find(|known| known.as_str().eq_ignore_ascii_case(name));
+        known.ok_or(InvalidText::Protection)
+    }
 }
 
 #[cfg(test)]

@@ -1,3 +1,6 @@
+/// Is told each deviation and where it is: a part of the text that was read.
+pub(crate) type Told<'a> = &'a mut dyn FnMut(Deviation, &str);
+
 /// What a rule takes and the RFC does not allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Deviation {
@@ -15,6 +18,12 @@ pub(crate) enum Deviation {
     EmptyValue,
     /// Spaces within the brackets around a URI.
     Spaces,
+    /// A URI without brackets where a header has them always.
+    Brackets,
+    /// A name to show where a header has none.
+    Name,
+    /// A parameter that is there already. Where it is, is its name.
+    Repeated,
     /// A colon too many in an IPv6 address.
     Colons,
     /// A `received` that is no address, or one in brackets.

@@ -59,6 +59,20 @@ pub(crate) fn tokens<T>(list: &[u8], mut read: impl FnMut(&[u8], Range<usize>) -
     }
 }
 
+/// Where a list stops to be one of [`tokens`].
+#[cold]
+pub(crate) fn odd_token(list: &str) -> &str {
+    let mut rest = list;
+    loop {
+        rest = rest.trim_start_matches([',', ' ', '\t']);
+        let (token, after) = class::split(rest, TOKEN);
+        rest = class::skip_wsp(after);
+        if token.is_empty() || !rest.starts_with(',') {
+            return rest;
+        }
+    }
+}
+
 /// Writes items with a separator between them.
 #[inline]
 pub(crate) fn write_list<T>(

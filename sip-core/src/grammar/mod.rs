@@ -4,6 +4,7 @@
 
 mod deviation;
 mod list;
+mod param_rule;
 mod params;
 mod quoted;
 mod token;
@@ -12,14 +13,15 @@ mod write;
 use nom::IResult;
 use nom::error::{ErrorKind, ParseError};
 
-pub(crate) use deviation::Deviation;
-pub(crate) use list::{list, next_comma, tokens, write_list};
-pub(crate) use params::{MAX_PARAMS, ParamsPart, param_value, params, params_part};
+pub(crate) use deviation::{Deviation, Told};
+pub(crate) use list::{list, next_comma, odd_token, tokens, write_list};
+pub(crate) use param_rule::{ParamRule, repeated};
+pub(crate) use params::{MAX_PARAMS, ParamCount, ParamsPart, param_value, params, params_part};
 pub(crate) use quoted::{has_bad_pair, quoted_string, unquote, unquoted, write_quoted};
 pub(crate) use token::{
     delta_seconds, host_port_part, is_token, is_token_char, is_wsp, lws, number, separator, sws, token,
 };
-pub(crate) use write::{write_number, write_text, write_token};
+pub(crate) use write::{fmt_token, write_number, write_text, write_token};
 
 /// A rule's result; why it failed is said by the header that tried it, which knows what it expected.
 pub(crate) type Parsed<'a, T> = IResult<&'a str, T, Stop<'a>>;

@@ -2,12 +2,37 @@
 
 use memchr::memchr;
 
-use super::{Deviation, Parsed, has_bad_pair, is_token, quoted_string, stop, unquoted};
-use crate::class::{self, BARE_VALUE, PLAIN_VALUE, TOKEN, skip_wsp};
+use super::{Parsed, quoted_string, stop, unquoted};
+use crate::class::{self, BARE_VALUE, TOKEN, skip_wsp};
 use crate::{ByteStr, Params};
 
 /// The most parameters of one URI or header value: keeps every search among them cheap.
 pub(crate) const MAX_PARAMS: usize = 64;
+
+/// Parameters that whoever answers a request or passes it on has to add (RFC 3261 §8.2.6.2, §18.2.1, RFC 3581 §4): the first of each is not
+/// counted, so that there is room for it in what was received.
+const ADDED: [&str; 3] = ["tag", "received", "rport"];
+
+/// Counts parameters as [`MAX_PARAMS`] does.
+#[derive(Default)]
+pub(crate) struct ParamCount {
+    count: usize,
+    /// Those of [`ADDED`] that were there, a bit each.
+    added: u8,
+}
+
+impl ParamCount {
+    /// Counts one more. Whether there may be so many.
+    #[inline]
+    pub(crate) fn add(&mut self, name: &str) -> bool {
+        let added = ADDED.iter().position(|added| name.len() == added.len() && name.eq_ignore_ascii_case(added));
+        let bit = added.map_or(0, |at| 1 << at);
+        let is_counted = bit == 0 || self.added & bit != 0;
+        self.added |= bit;
+        self.count += usize::from(is_counted);
+        self.count <= MAX_PARAMS
+    }
+}
 
 /// Parameters where they stand.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -24,38 +49,14 @@ impl<'a> ParamsPart<'a> {
         ParamsPart { text, escaped: false }
     }
 
-    /// Tells what parameters of a header have that they should not.
-    pub(crate) fn deviations(self, report: &mut impl FnMut(Deviation)) {
+    /// The parameters, one after the other.
+    pub(super) fn iter(self) -> impl Iterator<Item = (&'a str, Option<Value<'a>>)> {
         let mut rest = self.text;
-        while let Some((_, value, after)) = param(rest) {
-            match value {
-                Some(Value::Bare(value)) if !class::all(value.as_bytes(), PLAIN_VALUE) => report(Deviation::BareValue),
-                Some(Value::Quoted(content)) if has_bad_pair(content) => report(Deviation::QuotedPair),
-                _ => {}
-            }
+        core::iter::from_fn(move || {
+            let (name, value, after) = param(rest)?;
             rest = after;
-        }
-    }
-
-    /// Whether the first parameter of this name has no value, or one without quotes that is as it should be.
-    pub(crate) fn is_bare(self, name: &str, is_valid: impl FnOnce(&str) -> bool) -> bool {
-        let mut rest = self.text;
-        while let Some((found, value, after)) = param(rest) {
-            if found.eq_ignore_ascii_case(name) {
-                return match value {
-                    None => true,
-                    Some(Value::Bare(value)) => is_valid(value),
-                    Some(Value::Quoted(_)) => false,
-                };
-            }
-            rest = after;
-        }
-        true
-    }
-
-    /// Whether the first parameter of this name has no value, or a token; or one that should be in quotes, which is told of any parameter.
-    pub(crate) fn is_token(self, name: &str) -> bool {
-        self.is_bare(name, |value| is_token(value) || !class::all(value.as_bytes(), PLAIN_VALUE))
+            Some((name, value))
+        })
     }
 
     /// Whether the first parameter of this name has a value.
@@ -82,7 +83,7 @@ impl<'a> ParamsPart<'a> {
     }
 }
 
-enum Value<'a> {
+pub(super) enum Value<'a> {
     Bare(&'a str),
     Quoted(&'a str),
 }
@@ -118,16 +119,15 @@ pub(crate) fn param_value<'a>(params: &'a str, name: &str) -> Option<&'a str> {
 /// `*( SEMI generic-param )`, read and checked but not made into values. What follows them starts with no `;`.
 #[inline]
 pub(crate) fn params_part(input: &str) -> Parsed<'_, ParamsPart<'_>> {
-    let (mut rest, mut count, mut escaped) = (input, 0, false);
+    let (mut rest, mut count, mut escaped) = (input, ParamCount::default(), false);
     while skip_wsp(rest).starts_with(';') {
-        let Some((_, value, after)) = param(rest) else { return stop(rest) };
-        if count == MAX_PARAMS {
+        let Some((name, value, after)) = param(rest) else { return stop(rest) };
+        if !count.add(name) {
             return stop(rest);
         }
         if let Some(Value::Quoted(content)) = value {
             escaped |= memchr(b'\\', content.as_bytes()).is_some();
         }
-        count += 1;
         rest = after;
     }
     let text = input.get(..input.len() - rest.len()).unwrap_or_default();
@@ -149,5 +149,12 @@ mod tests {
         let text = |count| ByteStr::from(";a=1".repeat(count));
         assert!(params(&text(MAX_PARAMS), &text(MAX_PARAMS)).is_ok());
         assert!(params(&text(MAX_PARAMS + 1), &text(MAX_PARAMS + 1)).is_err());
+        let full = ";a=1".repeat(MAX_PARAMS);
+        for (added, is_read) in [(";TAG=1;rport;received=::1", true), (";tag=1;tag=2", false), (";rport;a", false)] {
+            for text in [format!("{full}{added}"), format!("{added}{full}")] {
+                let text = ByteStr::from(text);
+                assert_eq!(params(&text, &text).is_ok(), is_read, "{added}");
+            }
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Writing what reads again: whatever a text holds, it does not end the line or the word that it is written into.
 
 use alloc::string::String;
+use core::fmt;
 
 use super::{is_token, is_token_char};
 
@@ -14,6 +15,16 @@ pub(crate) fn write_token(out: &mut String, text: &str, otherwise: &str) {
     if out.len() == before {
         out.push_str(otherwise);
     }
+}
+
+/// [`write_token`] for `Display`.
+pub(crate) fn fmt_token(f: &mut fmt::Formatter<'_>, text: &str, otherwise: &str) -> fmt::Result {
+    if is_token(text) {
+        return f.write_str(text);
+    }
+    let mut out = String::new();
+    write_token(&mut out, text, otherwise);
+    f.write_str(&out)
 }
 
 /// Writes a number in decimal digits.

@@ -26,7 +26,9 @@ impl TypedHeader for Allow {
             Method::known_bytes(name).unwrap_or_else(|| Method::Extension(value.part(at)))
         };
         let methods = grammar::tokens(value.as_bytes(), method);
-        methods.map(Allow).ok_or(HeaderError::malformed(Self::NAME, "methods between commas"))
+        methods.map(Allow).ok_or_else(|| {
+            HeaderError::malformed(Self::NAME, "methods between commas").at(&value, grammar::odd_token(&value))
+        })
     }
 
     fn write(&self, out: &mut String) {
@@ -45,6 +47,8 @@ mod tests {
         assert_eq!(allow.0, [Method::Invite, Method::Ack, Method::Extension("XTRA".into())]);
         assert_eq!(written, "INVITE, ACK, XTRA");
         assert_eq!(rewritten::<Allow>("").0, Allow(Vec::new()));
-        assert!(Allow::parse_value("IN VITE".into()).is_err());
+        for (text, column) in [("IN VITE", 4), ("(", 1), ("A, ,B@", 6)] {
+            assert_eq!(Allow::parse_value(text.into()).unwrap_err().column(), Some(column), "{text}");
+        }
     }
 }

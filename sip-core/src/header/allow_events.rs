@@ -44,8 +44,10 @@ impl TypedHeader for AllowEvents {
 
     fn parse_value(value: ByteStr) -> Result<Self, HeaderError> {
         let list = AllowEvents::new(grammar::list(&value).map(|item| value.share(item)));
-        list.filter(|list| list.iter().all(is_event_type))
-            .ok_or(HeaderError::malformed(Self::NAME, "event packages between commas"))
+        list.filter(|list| list.iter().all(is_event_type)).ok_or_else(|| {
+            let odd = grammar::list(&value).find(|item| !is_event_type(item)).unwrap_or(&value);
+            HeaderError::malformed(Self::NAME, "event packages between commas").at(&value, odd)
+        })
     }
 
     fn write(&self, out: &mut String) {

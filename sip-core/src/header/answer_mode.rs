@@ -1,12 +1,23 @@
 //! Answer-Mode and Priv-Answer-Mode (RFC 5373).
 
 use alloc::string::String;
+use core::fmt;
+use core::str::FromStr;
 
 use super::{HeaderError, HeaderName, TypedHeader};
 use crate::grammar::{self, Parsed};
-use crate::{ByteStr, Params};
+use crate::{ByteStr, InvalidText, Params};
 
 /// Whether somebody has to answer, or the phone does it by itself (RFC 5373 §2).
+///
+/// ```
+/// use blether_sip_core::{AnswerMode, AnsweringMode};
+///
+/// let mode: AnsweringMode = "auto".parse()?;
+/// assert_eq!(mode, AnsweringMode::Auto);
+/// assert_eq!(AnswerMode::new(mode).required().to_string(), "Auto;require");
+/// # Ok::<(), blether_sip_core::InvalidText>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum AnsweringMode {
     /// The user answers.
@@ -32,6 +43,26 @@ impl AnsweringMode {
             word if word.eq_ignore_ascii_case("auto") => AnsweringMode::Auto,
             word => AnsweringMode::Other(whole.share(word)),
         }
+    }
+}
+
+impl FromStr for AnsweringMode {
+    type Err = InvalidText;
+
+    /// Reads a token, in any case.
+    fn from_str(word: &str) -> Result<Self, InvalidText> {
+        if grammar::is_token(word) {
+            Ok(AnsweringMode::read(&word.into(), word))
+        } else {
+            Err(InvalidText::AnsweringMode)
+        }
+    }
+}
+
+impl fmt::Display for AnsweringMode {
+    /// Writes the word; characters that no token has are left out, and if that leaves nothing, it is `Manual`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        grammar::fmt_token(f, self.as_str(), "Manual")
     }
 }
 

@@ -4,6 +4,7 @@ use alloc::string::ToString;
 use super::{HeaderError, HeaderName, Repetition, TypedHeader};
 use crate::ByteStr;
 use crate::digest::{Challenge, Credentials, DigestError};
+use crate::grammar::Stop;
 
 macro_rules! authentication_headers {
     ($($(#[$doc:meta])* $name:ident($value:ident) $text:literal needs $needs:literal)*) => {
@@ -30,7 +31,7 @@ macro_rules! authentication_headers {
 
                 fn parse_value(value: ByteStr) -> Result<Self, HeaderError> {
                     let parsed = $value::read(&value).map($name);
-                    parsed.map_err(|error| HeaderError::malformed(Self::NAME, expected(&error, $needs)))
+                    parsed.map_err(|error| malformed(Self::NAME, &value, &error, $needs))
                 }
 
                 fn write(&self, out: &mut String) {
@@ -52,9 +53,17 @@ authentication_headers! {
     ProxyAuthorization(Credentials) "Digest username=\"bob\", realm=\"atlanta.com\", nonce=\"84f1\", uri=\"sip:ss2.biloxi.com\", response=\"dfe56131d195\"" needs "username, realm, nonce, uri and response"
 }
 
-/// What should have stood where the error is.
-pub(super) fn expected(error: &DigestError, needs: &'static str) -> &'static str {
-    match error {
+/// What should have stood where the error is, and where that is.
+#[cold]
+pub(super) fn malformed(header: HeaderName, value: &str, error: &DigestError, needs: &'static str) -> HeaderError {
+    let column = match error {
+        DigestError::NoScheme => Some(1),
+        DigestError::Syntax { at } => Some(at + 1),
+        // It is a part of the value, unless two names stand for the same.
+        DigestError::Duplicate(name) => Stop::at(name).column(value),
+        _ => None,
+    };
+    let expected = match error {
         DigestError::NoScheme => "an authentication scheme such as Digest",
         DigestError::TooManyParameters { .. } => "at most 32 parameters",
         DigestError::Duplicate(_) => "each parameter once",
@@ -62,7 +71,8 @@ pub(super) fn expected(error: &DigestError, needs: &'static str) -> &'static str
         DigestError::BadValue("nc") => "nc with eight hexadecimal digits",
         DigestError::BadValue(_) => "username* in UTF-8",
         _ => "parameters of the form name=value between commas",
-    }
+    };
+    HeaderError::Malformed { header, expected, column }
 }
 
 #[cfg(test)]
@@ -93,9 +103,12 @@ mod tests {
     #[test]
     fn the_error_says_what_was_expected() {
         for (text, said) in [
-            ("", "Bad Authorization header: expected an authentication scheme such as Digest"),
-            ("Digest a=1, a=2", "Bad Authorization header: expected each parameter once"),
-            ("Digest a", "Bad Authorization header: expected parameters of the form name=value between commas"),
+            ("", "Bad Authorization header: expected an authentication scheme such as Digest at column 1"),
+            ("Digest a=1, a=2", "Bad Authorization header: expected each parameter once at column 13"),
+            (
+                "Digest a",
+                "Bad Authorization header: expected parameters of the form name=value between commas at column 9",
+            ),
         ] {
             assert_eq!(Authorization::parse_value(text.into()).unwrap_err().to_string(), said);
         }

@@ -1,6 +1,6 @@
 use alloc::string::{String, ToString};
 
-use super::auth::expected;
+use super::auth::malformed;
 use super::{HeaderError, HeaderName, Repetition, TypedHeader};
 use crate::ByteStr;
 use crate::digest::Confirmation;
@@ -42,7 +42,7 @@ macro_rules! confirmations {
 
                 fn parse_value(value: ByteStr) -> Result<Self, HeaderError> {
                     let parsed = Confirmation::read(&value).map($name);
-                    parsed.map_err(|error| HeaderError::malformed(Self::NAME, expected(&error, "")))
+                    parsed.map_err(|error| malformed(Self::NAME, &value, &error, ""))
                 }
 
                 fn write(&self, out: &mut String) {
@@ -79,10 +79,10 @@ mod tests {
     fn what_cannot_be_read_or_would_break_the_line_is_said_or_made_harmless() {
         for (text, said) in [
             ("nc=1", "Bad Authentication-Info header: expected nc with eight hexadecimal digits"),
-            ("rspauth=1, rspauth=2", "Bad Authentication-Info header: expected each parameter once"),
+            ("rspauth=1, rspauth=2", "Bad Authentication-Info header: expected each parameter once at column 12"),
             (
                 "Digest nc=1",
-                "Bad Authentication-Info header: expected parameters of the form name=value between commas",
+                "Bad Authentication-Info header: expected parameters of the form name=value between commas at column 8",
             ),
         ] {
             assert_eq!(AuthenticationInfo::parse_value(text.into()).unwrap_err().to_string(), said);

@@ -94,7 +94,7 @@ pub(super) fn thousandths(text: &str) -> Option<u16> {
 }
 
 /// Whether it is a `qvalue` of three digits at most.
-pub(super) fn is_qvalue(text: &str) -> bool {
+pub(crate) fn is_qvalue(text: &str) -> bool {
     thousandths(text).is_some() && text.len() <= "0.000".len()
 }
 

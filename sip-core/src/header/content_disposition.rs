@@ -1,8 +1,10 @@
 use alloc::string::String;
+use core::fmt;
+use core::str::FromStr;
 
 use super::{HeaderError, HeaderName, TypedHeader};
 use crate::grammar::{self, Parsed};
-use crate::{ByteStr, Params};
+use crate::{ByteStr, InvalidText, Params};
 
 /// What a body or a part of it is for (RFC 3261 §20.11).
 ///
@@ -45,6 +47,40 @@ pub enum Handling {
     Other(ByteStr),
 }
 
+impl Handling {
+    fn as_str(&self) -> &str {
+        match self {
+            Handling::Optional => "optional",
+            Handling::Required => "required",
+            Handling::Other(word) => word,
+        }
+    }
+
+    fn read(word: ByteStr) -> Option<Self> {
+        match &*word {
+            known if known.eq_ignore_ascii_case("optional") => Some(Handling::Optional),
+            known if known.eq_ignore_ascii_case("required") => Some(Handling::Required),
+            other => grammar::is_token(other).then_some(Handling::Other(word)),
+        }
+    }
+}
+
+impl FromStr for Handling {
+    type Err = InvalidText;
+
+    /// Reads a token, in any case.
+    fn from_str(word: &str) -> Result<Self, InvalidText> {
+        Handling::read(word.into()).ok_or(InvalidText::Handling)
+    }
+}
+
+impl fmt::Display for Handling {
+    /// Writes the word; characters that no token has are left out, and if that leaves nothing, it is `required`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        grammar::fmt_token(f, self.as_str(), "required")
+    }
+}
+
 impl ContentDisposition {
     /// A disposition without parameters.
     #[must_use]
@@ -76,10 +112,10 @@ fn content_disposition<'a>(whole: &ByteStr, input: &'a str) -> Parsed<'a, Conten
     let (after, mut params) = grammar::params(whole, rest)?;
     let handling = match params.take("handling") {
         None => None,
-        Some(Some(text)) if text.eq_ignore_ascii_case("optional") => Some(Handling::Optional),
-        Some(Some(text)) if text.eq_ignore_ascii_case("required") => Some(Handling::Required),
-        Some(Some(text)) if grammar::is_token(&text) => Some(Handling::Other(text)),
-        Some(_) => return grammar::stop(rest),
+        Some(text) => match text.and_then(Handling::read) {
+            None => return grammar::stop(rest),
+            handling => handling,
+        },
     };
     Ok((after, ContentDisposition { disposition: whole.share(disposition), handling, params }))
 }
@@ -94,14 +130,10 @@ impl TypedHeader for ContentDisposition {
 
     fn write(&self, out: &mut String) {
         grammar::write_token(out, &self.disposition, "render");
-        let handling = match &self.handling {
-            None => return self.params.write_without(out, &["handling"]),
-            Some(Handling::Optional) => "optional",
-            Some(Handling::Required) => "required",
-            Some(Handling::Other(text)) => text,
-        };
-        out.push_str(";handling=");
-        grammar::write_token(out, handling, "required");
+        if let Some(handling) = &self.handling {
+            out.push_str(";handling=");
+            grammar::write_token(out, handling.as_str(), "required");
+        }
         self.params.write_without(out, &["handling"]);
     }
 }

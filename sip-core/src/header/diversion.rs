@@ -1,7 +1,9 @@
 use alloc::string::{String, ToString};
+use core::fmt;
+use core::str::FromStr;
 
 use super::{HeaderError, HeaderName, NameAddr, Repetition, TypedHeader};
-use crate::{ByteStr, Uri};
+use crate::{ByteStr, InvalidText, Uri, grammar};
 
 /// Who has diverted the call, and why (RFC 5806): the last one first.
 ///
@@ -18,7 +20,17 @@ use crate::{ByteStr, Uri};
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Diversion(pub NameAddr);
 
-/// Why a call was diverted.
+/// Why a call was diverted (RFC 5806).
+///
+/// ```
+/// use blether_sip_core::{Diversion, DiversionReason, SipUri};
+///
+/// let reason: DiversionReason = "no-answer".parse()?;
+/// assert_eq!(reason, DiversionReason::NoAnswer);
+/// let diversion = Diversion::new("sip:bob@example.com".parse::<SipUri>()?, &reason);
+/// assert_eq!(diversion.to_string(), "<sip:bob@example.com>;reason=no-answer");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum DiversionReason {
     /// Why, is not known.
@@ -74,6 +86,31 @@ impl DiversionReason {
     fn read(word: &str) -> Self {
         let known = REASONS.iter().find(|(_, name)| name.eq_ignore_ascii_case(word));
         known.map_or_else(|| DiversionReason::Other(word.into()), |(reason, _)| reason.clone())
+    }
+}
+
+impl FromStr for DiversionReason {
+    type Err = InvalidText;
+
+    /// Reads a token, in any case, or a text in quotes.
+    fn from_str(text: &str) -> Result<Self, InvalidText> {
+        match grammar::quoted_string(text) {
+            Ok(("", quoted)) => Ok(DiversionReason::read(&grammar::unquote(quoted))),
+            _ if grammar::is_token(text) => Ok(DiversionReason::read(text)),
+            _ => Err(InvalidText::DiversionReason),
+        }
+    }
+}
+
+impl fmt::Display for DiversionReason {
+    /// Writes the word, or in quotes what is none; control characters in it become spaces.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if grammar::is_token(self.as_str()) {
+            return f.write_str(self.as_str());
+        }
+        let mut quoted = String::new();
+        grammar::write_quoted(&mut quoted, self.as_str());
+        f.write_str(&quoted)
     }
 }
 

@@ -76,7 +76,7 @@ impl HeaderError {
 }
 
 /// The words that say where reading stopped.
-struct AtColumn(Option<usize>);
+pub(crate) struct AtColumn(pub(crate) Option<usize>);
 
 impl core::fmt::Display for AtColumn {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {

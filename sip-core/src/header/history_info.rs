@@ -36,6 +36,16 @@ pub struct HistoryInfo {
 }
 
 /// How a target was found, and from which earlier entry (RFC 7044 §5).
+///
+/// ```
+/// use blether_sip_core::{HistoryIndex, HistoryInfo, HistoryTarget};
+///
+/// let found: HistoryTarget = "mp=1.1".parse()?;
+/// assert_eq!(found, HistoryTarget::Mp("1.1".parse()?));
+/// let entry = HistoryInfo::new("<sip:bob@example.com>".parse()?, "1.2".parse()?).with_target(found);
+/// assert_eq!(entry.to_string(), "<sip:bob@example.com>;index=1.2;mp=1.1");
+/// # Ok::<(), blether_sip_core::HeaderError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum HistoryTarget {
     /// `rc`: another URI of the same user, such as a registered contact.
@@ -132,6 +142,35 @@ impl fmt::Display for HistoryIndex {
     }
 }
 
+impl FromStr for HistoryTarget {
+    type Err = HeaderError;
+
+    /// Reads the parameter: `rc`, `mp` or `np`, in any case, and the index of the earlier entry.
+    fn from_str(text: &str) -> Result<Self, HeaderError> {
+        let read = || {
+            let (name, index) = text.split_once('=')?;
+            let index = HistoryIndex::read(index)?;
+            match name {
+                _ if name.eq_ignore_ascii_case("rc") => Some(HistoryTarget::Rc(index)),
+                _ if name.eq_ignore_ascii_case("mp") => Some(HistoryTarget::Mp(index)),
+                _ if name.eq_ignore_ascii_case("np") => Some(HistoryTarget::Np(index)),
+                _ => None,
+            }
+        };
+        read().ok_or(HeaderError::malformed(HeaderName::HistoryInfo, "rc, mp or np and an index, such as mp=1.1"))
+    }
+}
+
+impl fmt::Display for HistoryTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HistoryTarget::Rc(index) => write!(f, "rc={index}"),
+            HistoryTarget::Mp(index) => write!(f, "mp={index}"),
+            HistoryTarget::Np(index) => write!(f, "np={index}"),
+        }
+    }
+}
+
 impl HistoryInfo {
     /// An entry; how its target was found is not said.
     #[must_use]
@@ -214,12 +253,9 @@ impl TypedHeader for HistoryInfo {
         }
         // Writing to a `String` cannot fail.
         let _ = write!(out, ";index={}", self.index);
-        let _ = match &self.target {
-            None => Ok(()),
-            Some(HistoryTarget::Rc(index)) => write!(out, ";rc={index}"),
-            Some(HistoryTarget::Mp(index)) => write!(out, ";mp={index}"),
-            Some(HistoryTarget::Np(index)) => write!(out, ";np={index}"),
-        };
+        if let Some(target) = &self.target {
+            let _ = write!(out, ";{target}");
+        }
     }
 }
 

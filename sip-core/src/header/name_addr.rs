@@ -4,10 +4,9 @@ use core::str::FromStr;
 
 use memchr::{memchr, memchr2, memchr3};
 
-use super::contact::is_qvalue;
 use super::{HeaderError, HeaderName};
 use crate::class::{self, PARAM_VALUE, skip_wsp, trim_wsp};
-use crate::grammar::{self, Deviation, ParamsPart, Parsed, Stop};
+use crate::grammar::{self, Deviation, ParamRule, ParamsPart, Parsed, Stop, Told};
 use crate::uri::UriPart;
 use crate::{ByteStr, Params, Uri, ordinary};
 
@@ -88,11 +87,25 @@ impl NameAddr {
     }
 }
 
+/// How a header has its addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AddressForm {
+    /// `name-addr / addr-spec`.
+    Any,
+    /// `name-addr`: always in brackets.
+    Brackets,
+    /// `LAQUOT absoluteURI RAQUOT`: in brackets, without a name.
+    Bare,
+}
+
 /// An address where it stands: read and checked, not yet made into a value.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AddressPart<'a> {
     display_name: DisplayName<'a>,
     uri: UriPart<'a>,
+    /// The URI as it was written, with any space within its brackets.
+    text: &'a str,
+    has_brackets: bool,
     /// Whether there are spaces between the URI and its brackets.
     is_spaced: bool,
     params: ParamsPart<'a>,
@@ -129,38 +142,29 @@ impl<'a> AddressPart<'a> {
         grammar::param_value(params, "tag")
     }
 
-    /// Tells what the address has that it should not.
-    pub(crate) fn deviations(&self, report: &mut impl FnMut(Deviation)) {
+    /// Tells what the address has that it should not, where the header has these rules for its parameters.
+    pub(crate) fn deviations(&self, form: AddressForm, rules: &[(&'static str, ParamRule)], told: Told<'_>) {
         match self.display_name {
-            DisplayName::Words(words)
-                if !words.split([' ', '\t']).all(|word| word.is_empty() || grammar::is_token(word)) =>
-            {
-                report(Deviation::DisplayName);
+            DisplayName::Words(words) | DisplayName::Quoted(words) if form == AddressForm::Bare => {
+                told(Deviation::Name, words);
             }
-            DisplayName::Quoted(content) if grammar::has_bad_pair(content) => report(Deviation::QuotedPair),
+            DisplayName::Words(words) => {
+                let is_odd = |word: &&str| !word.is_empty() && !grammar::is_token(word);
+                if let Some(word) = words.split([' ', '\t']).find(is_odd) {
+                    told(Deviation::DisplayName, word);
+                }
+            }
+            DisplayName::Quoted(content) if grammar::has_bad_pair(content) => told(Deviation::QuotedPair, content),
             _ => {}
         }
+        if form != AddressForm::Any && !self.has_brackets {
+            told(Deviation::Brackets, self.text);
+        }
         if self.is_spaced {
-            report(Deviation::Spaces);
+            told(Deviation::Spaces, self.text);
         }
-        self.uri.deviations(report);
-        self.params.deviations(report);
-    }
-
-    /// [`AddressPart::deviations`] of a From or To: its tag is a token (RFC 3261 §25.1: `tag-param`).
-    pub(crate) fn deviations_with_tag(&self, report: &mut impl FnMut(Deviation)) {
-        self.deviations(report);
-        if !self.params.is_token("tag") {
-            report(Deviation::Parameter("tag"));
-        }
-    }
-
-    /// [`AddressPart::deviations`] of a Contact: its `q` is a number with three digits behind its point at most (RFC 3261 §25.1: `c-p-q`).
-    pub(crate) fn deviations_with_q(&self, report: &mut impl FnMut(Deviation)) {
-        self.deviations(report);
-        if !self.params.is_bare("q", is_qvalue) {
-            report(Deviation::Parameter("q"));
-        }
+        self.uri.deviations(told);
+        self.params.deviations(rules, told);
     }
 
     /// The address without its name and the header's parameters.
@@ -187,7 +191,8 @@ impl<'a> AddressPart<'a> {
 #[inline]
 fn parse(input: &str) -> Parsed<'_, AddressPart<'_>> {
     let (display_name, rest) = display_name(input)?;
-    let (text, rest) = match rest.strip_prefix('<') {
+    let inner = rest.strip_prefix('<');
+    let (text, rest) = match inner {
         Some(inner) => match memchr(b'>', inner.as_bytes()).and_then(|at| inner.split_at_checked(at)) {
             Some((text, rest)) => (text, rest.strip_prefix('>').unwrap_or_default()),
             None => return grammar::stop(rest),
@@ -211,7 +216,7 @@ fn parse(input: &str) -> Parsed<'_, AddressPart<'_>> {
         },
     };
     let (rest, params) = grammar::params_part(rest)?;
-    Ok((rest, AddressPart { display_name, uri, is_spaced, params }))
+    Ok((rest, AddressPart { display_name, uri, text, has_brackets: inner.is_some(), is_spaced, params }))
 }
 
 /// `[ display-name ]` with what follows it, which starts with `<` unless there are no brackets at all.

@@ -6,7 +6,9 @@ use crate::{ByteStr, grammar};
 
 fn parse(value: &ByteStr, header: HeaderName) -> Result<Vec<ByteStr>, HeaderError> {
     let tags = grammar::tokens(value.as_bytes(), |_, tag| value.part(tag));
-    tags.ok_or(HeaderError::malformed(header, "option tags between commas"))
+    tags.ok_or_else(|| {
+        HeaderError::malformed(header, "option tags between commas").at(value, grammar::odd_token(value))
+    })
 }
 
 fn write(tags: &[ByteStr], out: &mut String) {
@@ -95,6 +97,6 @@ mod tests {
         assert!(supported.contains("timer") && !supported.contains("gruu"));
         assert!(rewritten::<Require>("").0.0.is_empty());
         let error = ProxyRequire::parse_value("a b".into()).unwrap_err();
-        assert_eq!(error.to_string(), "Bad Proxy-Require header: expected option tags between commas");
+        assert_eq!(error.to_string(), "Bad Proxy-Require header: expected option tags between commas at column 3");
     }
 }

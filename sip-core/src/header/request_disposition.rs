@@ -1,12 +1,23 @@
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
+use core::str::FromStr;
 
 use super::{HeaderError, HeaderName, Repetition, TypedHeader};
-use crate::{ByteStr, grammar};
+use crate::{ByteStr, InvalidText, grammar};
 
 macro_rules! directives {
     ($($(#[$doc:meta])* $name:ident $word:literal excludes $other:ident)*) => {
-        /// What the caller asks of each server on the way (RFC 3841 §9.1).
+        /// One thing that the caller asks of each server on the way (RFC 3841 §9.1).
+        ///
+        /// ```
+        /// use blether_sip_core::Directive;
+        ///
+        /// let asked: Directive = "no-fork".parse()?;
+        /// assert_eq!(asked, Directive::NoFork);
+        /// assert_eq!(asked.opposite().to_string(), "fork");
+        /// # Ok::<(), blether_sip_core::InvalidText>(())
+        /// ```
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Directive {
             $($(#[$doc])* $name,)*
@@ -61,6 +72,21 @@ directives! {
     Queue "queue" excludes NoQueue
     /// Refuse at once if the called user cannot be reached.
     NoQueue "no-queue" excludes Queue
+}
+
+impl FromStr for Directive {
+    type Err = InvalidText;
+
+    /// Reads the word, in any case.
+    fn from_str(word: &str) -> Result<Self, InvalidText> {
+        Directive::read(word).ok_or(InvalidText::Directive)
+    }
+}
+
+impl fmt::Display for Directive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// What the caller asks of each server on the way (RFC 3841 §9.1), all directives at once.

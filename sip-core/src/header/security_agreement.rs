@@ -3,6 +3,8 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
+use core::str::FromStr;
 
 use super::contact::thousandths;
 use super::{HeaderError, HeaderName, Repetition, TypedHeader};
@@ -67,6 +69,23 @@ impl SecurityMechanism {
     }
 }
 
+impl FromStr for SecurityMechanism {
+    type Err = HeaderError;
+
+    /// Reads a name with parameters: one value of the headers.
+    fn from_str(text: &str) -> Result<Self, HeaderError> {
+        super::complete(text, |input| mechanism(&text.into(), input), HeaderName::SecurityServer, EXPECTED)
+    }
+}
+
+impl fmt::Display for SecurityMechanism {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = String::new();
+        write(core::slice::from_ref(self), &mut text);
+        f.write_str(&text)
+    }
+}
+
 fn mechanism<'a>(whole: &ByteStr, input: &'a str) -> Parsed<'a, SecurityMechanism> {
     let (rest, name) = grammar::token(input)?;
     let (rest, params) = grammar::params(whole, rest)?;
@@ -119,6 +138,14 @@ macro_rules! security_headers {
 
 security_headers! {
     /// The mechanisms that a client has (RFC 3329 §2.3.1), all at once. It says no `q`.
+    ///
+    /// ```
+    /// use blether_sip_core::SecurityClient;
+    ///
+    /// let known = SecurityClient::new("tls".parse()?).and("digest;d-alg=SHA-256".parse()?);
+    /// assert_eq!(known.to_string(), "tls, digest;d-alg=SHA-256");
+    /// # Ok::<(), blether_sip_core::HeaderError>(())
+    /// ```
     SecurityClient
     /// The mechanisms that the server has, with which it prefers (RFC 3329 §2.3.1), all at once.
     ///
@@ -135,6 +162,15 @@ security_headers! {
     /// ```
     SecurityServer
     /// What the client was told in Security-Server, given back under the protection that was agreed on (RFC 3329 §2.3.1).
+    ///
+    /// ```
+    /// use blether_sip_core::{SecurityServer, SecurityVerify};
+    ///
+    /// let server: SecurityServer = "digest;q=0.1, tls;q=0.2".parse()?;
+    /// let told: SecurityVerify = "digest;q=0.1".parse()?;
+    /// assert!(!told.mirrors(&server)); // somebody took tls out of the list: 494
+    /// # Ok::<(), blether_sip_core::HeaderError>(())
+    /// ```
     SecurityVerify
 }
 

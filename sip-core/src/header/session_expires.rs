@@ -1,8 +1,10 @@
 use alloc::string::String;
+use core::fmt;
+use core::str::FromStr;
 
 use super::{HeaderError, HeaderName, MinSe, TypedHeader};
 use crate::grammar::{self, Parsed};
-use crate::{ByteStr, Params};
+use crate::{ByteStr, InvalidText, Params};
 
 /// After how many seconds without a refresh a session is over (RFC 4028 §4).
 ///
@@ -40,6 +42,28 @@ pub enum Refresher {
     Uas,
 }
 
+impl FromStr for Refresher {
+    type Err = InvalidText;
+
+    /// Reads `uac` or `uas`, in any case.
+    fn from_str(side: &str) -> Result<Self, InvalidText> {
+        match side {
+            _ if side.eq_ignore_ascii_case("uac") => Ok(Refresher::Uac),
+            _ if side.eq_ignore_ascii_case("uas") => Ok(Refresher::Uas),
+            _ => Err(InvalidText::Refresher),
+        }
+    }
+}
+
+impl fmt::Display for Refresher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Refresher::Uac => "uac",
+            Refresher::Uas => "uas",
+        })
+    }
+}
+
 impl SessionExpires {
     /// What RFC 4028 §4 recommends: 30 minutes.
     pub const RECOMMENDED: u32 = 1800;
@@ -62,9 +86,10 @@ fn session_expires<'a>(whole: &ByteStr, input: &'a str) -> Parsed<'a, SessionExp
     let (after, mut params) = grammar::params(whole, rest)?;
     let refresher = match params.take("refresher") {
         None => None,
-        Some(Some(side)) if side.eq_ignore_ascii_case("uac") => Some(Refresher::Uac),
-        Some(Some(side)) if side.eq_ignore_ascii_case("uas") => Some(Refresher::Uas),
-        Some(_) => return grammar::stop(rest),
+        Some(side) => match side.unwrap_or_default().parse() {
+            Ok(side) => Some(side),
+            Err(_) => return grammar::stop(rest),
+        },
     };
     Ok((after, SessionExpires { seconds, refresher, params }))
 }

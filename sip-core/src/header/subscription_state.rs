@@ -1,8 +1,10 @@
 use alloc::string::String;
+use core::fmt;
+use core::str::FromStr;
 
 use super::{HeaderError, HeaderName, TypedHeader};
 use crate::grammar::{self, Parsed};
-use crate::{ByteStr, Params};
+use crate::{ByteStr, InvalidText, Params};
 
 /// What a NOTIFY says of the subscription (RFC 6665 §4.1.3, §8.4).
 ///
@@ -116,6 +118,43 @@ impl TerminationReason {
     }
 }
 
+impl FromStr for TerminationReason {
+    type Err = InvalidText;
+
+    /// Reads a token, in any case.
+    fn from_str(word: &str) -> Result<Self, InvalidText> {
+        if grammar::is_token(word) { Ok(Self::of(word.into())) } else { Err(InvalidText::TerminationReason) }
+    }
+}
+
+impl fmt::Display for TerminationReason {
+    /// Writes the word; characters that no token has are left out, and if that leaves nothing, it is `unknown`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        grammar::fmt_token(f, self.as_str(), "unknown")
+    }
+}
+
+impl FromStr for Substate {
+    type Err = HeaderError;
+
+    /// Reads a state with the parameters that mean something in it and no others.
+    fn from_str(text: &str) -> Result<Self, HeaderError> {
+        let SubscriptionState { state, params } = text.parse()?;
+        if params.is_empty() { Ok(state) } else { Err(HeaderError::malformed(SubscriptionState::NAME, EXPECTED)) }
+    }
+}
+
+impl fmt::Display for Substate {
+    /// Writes the state with its parameters, as it stands in the header.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = String::new();
+        self.write(&mut text);
+        f.write_str(&text)
+    }
+}
+
+const EXPECTED: &str = "a state such as active;expires=3600";
+
 impl SubscriptionState {
     /// An active subscription that ends after so many seconds.
     #[must_use]
@@ -200,16 +239,9 @@ fn write_seconds(out: &mut String, name: &str, seconds: Option<u32>) {
     }
 }
 
-impl TypedHeader for SubscriptionState {
-    const NAME: HeaderName = HeaderName::SubscriptionState;
-
-    fn parse_value(value: ByteStr) -> Result<Self, HeaderError> {
-        let rule = |input| subscription_state(&value, input);
-        super::complete(&value, rule, Self::NAME, "a state such as active;expires=3600")
-    }
-
+impl Substate {
     fn write(&self, out: &mut String) {
-        match &self.state {
+        match self {
             Substate::Active { expires } => {
                 out.push_str("active");
                 write_seconds(out, ";expires=", *expires);
@@ -226,12 +258,25 @@ impl TypedHeader for SubscriptionState {
                 }
                 write_seconds(out, ";retry-after=", *retry_after);
             }
-            Substate::Other(name) => {
-                grammar::write_token(out, name, "unknown");
-                return self.params.write(out);
-            }
+            Substate::Other(name) => grammar::write_token(out, name, "unknown"),
         }
-        self.params.write_without(out, &["reason", "expires", "retry-after"]);
+    }
+}
+
+impl TypedHeader for SubscriptionState {
+    const NAME: HeaderName = HeaderName::SubscriptionState;
+
+    fn parse_value(value: ByteStr) -> Result<Self, HeaderError> {
+        let rule = |input| subscription_state(&value, input);
+        super::complete(&value, rule, Self::NAME, EXPECTED)
+    }
+
+    fn write(&self, out: &mut String) {
+        self.state.write(out);
+        match self.state {
+            Substate::Other(_) => self.params.write(out),
+            _ => self.params.write_without(out, &["reason", "expires", "retry-after"]),
+        }
     }
 }
 

@@ -3,7 +3,7 @@ use core::net::IpAddr;
 
 use super::{HeaderError, HeaderName, Repetition, TypedHeader};
 use crate::class::{self, TOKEN, skip_wsp};
-use crate::grammar::{self, Deviation, ParamsPart, Parsed};
+use crate::grammar::{self, Deviation, ParamRule, ParamsPart, Parsed, Told};
 use crate::host::HostPart;
 use crate::{ByteStr, Host, Params, ordinary};
 
@@ -106,26 +106,21 @@ impl<'a> ViaPart<'a> {
     }
 
     /// Tells what the Via has that it should not.
-    pub(crate) fn deviations(&self, report: &mut impl FnMut(Deviation)) {
-        self.host.deviation().map(&mut *report);
+    pub(crate) fn deviations(&self, told: Told<'_>) {
+        // `via-branch`, `via-ttl`, `via-maddr` (RFC 3261 §25.1), `response-port` (RFC 3581 §5).
+        const RULES: &[(&str, ParamRule)] = &[
+            ("branch", ParamRule::TokenOrNone),
+            ("ttl", ParamRule::Ttl),
+            ("maddr", ParamRule::Host),
+            ("rport", ParamRule::DigitsOrNone),
+        ];
+        self.host.deviation(told);
         // `via-received` has no brackets; who takes the value for a `via-extension` has another RFC against it (RFC 5118 §4.5).
         let received = grammar::param_value(self.params.text, "received");
-        if received.is_some_and(|received| received.parse::<IpAddr>().is_err()) {
-            report(Deviation::Received);
+        if let Some(received) = received.filter(|received| received.parse::<IpAddr>().is_err()) {
+            told(Deviation::Received, received);
         }
-        // `via-branch`, `via-ttl`, `via-maddr` (RFC 3261 §25.1).
-        let is_ttl =
-            |ttl: &str| ttl.len() <= 3 && ttl.bytes().all(|byte| byte.is_ascii_digit()) && ttl.parse::<u8>().is_ok();
-        for (name, is_valid) in [
-            ("branch", self.params.is_token("branch")),
-            ("ttl", self.params.is_bare("ttl", is_ttl)),
-            ("maddr", self.params.is_bare("maddr", |host| matches!(HostPart::read(host), Ok(("", _))))),
-        ] {
-            if !is_valid {
-                report(Deviation::Parameter(name));
-            }
-        }
-        self.params.deviations(report);
+        self.params.deviations(RULES, told);
     }
 
     fn to_via(&self, whole: &ByteStr) -> Via {

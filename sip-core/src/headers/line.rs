@@ -65,17 +65,23 @@ pub(crate) fn one_line(mut value: String) -> ByteStr {
     value.into()
 }
 
-/// Turns the control characters of `text` from `start` on into spaces, and takes out the white space around it.
+/// Takes out the white space around `text` from `start` on, and turns its control characters into spaces if one of ASCII is among them that is no
+/// tab.
 pub(super) fn make_one_line(text: &mut String, start: usize) {
     let value = text.get(start..).unwrap_or_default();
     let trimmed = class::trim_wsp(value);
     // A tab is rare.
-    let is_clean = || !value.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t');
-    if trimmed.len() == value.len() && (!class::has_control(value.as_bytes()) || is_clean()) {
+    let is_clean = || !trimmed.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t');
+    let is_clean = !class::has_control(trimmed.as_bytes()) || is_clean();
+    if is_clean && trimmed.len() == value.len() {
         return;
     }
-    let mut line = String::with_capacity(value.len());
-    grammar::write_text(&mut line, trimmed);
+    let mut line = String::with_capacity(trimmed.len());
+    if is_clean {
+        line.push_str(trimmed);
+    } else {
+        grammar::write_text(&mut line, trimmed);
+    }
     text.truncate(start);
     text.push_str(class::trim_wsp(&line));
 }

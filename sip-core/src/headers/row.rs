@@ -2,8 +2,8 @@
 
 use core::ops::Range;
 
-use crate::HeaderName;
 use crate::header::Code;
+use crate::{HeaderName, grammar};
 
 /// One header: a line, what is its name, and what is its value.
 #[derive(Debug, Clone, Copy)]
@@ -76,7 +76,12 @@ impl<'a> Wanted<'a> {
         Wanted { code, extension: if code == Code::EXTENSION { name.as_str() } else { "" } }
     }
 
+    /// The name as it is written, whatever a header of a caller's own calls itself.
     pub(super) fn as_str(self) -> &'a str {
-        self.code.as_str().unwrap_or(self.extension)
+        match self.code.as_str() {
+            Some(name) => name,
+            None if grammar::is_token(self.extension) => self.extension,
+            None => "Invalid-Name",
+        }
     }
 }

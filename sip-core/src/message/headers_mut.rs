@@ -2,7 +2,7 @@ use core::ops::Deref;
 
 use super::inner::{Core, is_mandatory};
 use crate::header::check_readable;
-use crate::headers::check;
+use crate::headers::{check, written};
 use crate::parse::{has_control, stands_once};
 use crate::{HeaderName, Headers, InvalidHeader, TypedHeader};
 
@@ -10,6 +10,20 @@ use crate::{HeaderName, Headers, InvalidHeader, TypedHeader};
 ///
 /// It reads as [`Headers`]. Four headers that every message has (From, To, Call-ID, CSeq) can be replaced by ones
 /// that are valid and cannot be removed; Content-Length follows the body and cannot be set at all.
+///
+/// ```
+/// use blether_sip_core::{HeaderName, Limits, Message, Subject};
+///
+/// let datagram = "OPTIONS sip:bob@biloxi.com SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\nX-Trace: 7\r\n\
+///     From: <sip:a@b>;tag=1\r\nTo: <sip:bob@biloxi.com>\r\nCall-ID: 1@a\r\nCSeq: 1 OPTIONS\r\n\r\n";
+/// let Message::Request(mut request) = Message::parse(datagram.into(), &Limits::default())? else { unreachable!() };
+/// let mut headers = request.headers_mut();
+/// headers.set("Lunch".parse::<Subject>()?);
+/// assert_eq!(headers.remove(&"X-Trace".parse()?), 1);
+/// assert_eq!(headers.remove(&HeaderName::From), 0); // no message is without
+/// assert_eq!(headers.raw(&HeaderName::Subject), Some("Lunch"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct HeadersMut<'a> {
     core: &'a mut Core,
 }
@@ -99,6 +113,11 @@ impl<'a> HeadersMut<'a> {
 
     /// Whether `H` is one of the headers that are not just added; it is set if it is valid.
     fn set_own<H: TypedHeader>(&mut self, header: &H) -> bool {
+        if let HeaderName::Extension(name) = H::NAME {
+            // A type of the caller's own, which may call itself anything: one that would not be read is not taken.
+            let name = HeaderName::Extension(name);
+            return self.check(&name, &written(header)).is_err();
+        }
         if is_mandatory(&H::NAME) {
             self.core.set_mandatory(&H::NAME.canonical(), header);
             return true;

@@ -27,6 +27,18 @@ pub(crate) use response::ReasonPhrase;
 use crate::{Anomaly, ByteStr, CSeq, Headers, Limits, NameAddr, ParseError, Via};
 
 /// A request or a response.
+///
+/// ```
+/// use blether_sip_core::{Limits, Message, StatusCode};
+///
+/// let datagram = "SIP/2.0 180 Ringing\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\n\
+///     To: <sip:b@c>;tag=2\r\nCall-ID: 1@a\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n";
+/// let message = Message::parse(datagram.into(), &Limits::default())?;
+/// assert_eq!((message.call_id().as_str(), message.to_tag()), ("1@a", Some("2")));
+/// assert!(matches!(&message, Message::Response(response) if response.status() == StatusCode::RINGING));
+/// assert_eq!(message.to_bytes(), datagram);
+/// # Ok::<(), blether_sip_core::ParseError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub enum Message {
     /// A request.

@@ -15,6 +15,20 @@ use crate::{Anomaly, ByteStr, CSeq, HeaderName, Headers, MaxForwards, Method, Na
 /// A request (RFC 3261 §7.1) whose mandatory headers are there and valid.
 ///
 /// Cloning it counts a reference. Changing one that was cloned copies a short list of ranges first; the received bytes are shared.
+///
+/// ```
+/// use blether_sip_core::{Limits, Message, Method, Subject};
+///
+/// let datagram = "INVITE sip:bob@biloxi.com SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\n\
+///     From: <sip:a@b>;tag=1\r\nTo: <sip:bob@biloxi.com>\r\nCall-ID: 1@a\r\nCSeq: 1 INVITE\r\nS: Lunch\r\n\
+///     Content-Length: 0\r\n\r\n";
+/// let Message::Request(mut request) = Message::parse(datagram.into(), &Limits::default())? else { unreachable!() };
+/// assert_eq!((request.method(), request.to_tag()), (&Method::Invite, None));
+/// assert_eq!(request.headers().get::<Subject>()?.unwrap().to_string(), "Lunch");
+/// request.set_uri("sip:bob@192.0.2.4".parse()?);
+/// assert_eq!(request.to_bytes(), datagram.replace("INVITE sip:bob@biloxi.com", "INVITE sip:bob@192.0.2.4"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Request {
     parts: Arc<Parts>,

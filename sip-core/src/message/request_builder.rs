@@ -2,6 +2,7 @@ use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::net::Ipv4Addr;
 
 use bytes::Bytes;
 
@@ -9,11 +10,21 @@ use super::headers_mut::{check_text, is_own};
 use super::request::without_headers;
 use super::{Core, MandatoryError, Request};
 use crate::{
-    ByteStr, CSeq, CallId, ContentType, From, HeaderError, HeaderName, Headers, InvalidHeader, MaxForwards, Method,
-    NameAddr, To, TypedHeader, Uri, UriError, Via, grammar,
+    ByteStr, CSeq, CallId, ContentType, From, HeaderError, HeaderName, Headers, Host, InvalidHeader, Limits,
+    MaxForwards, Message, Method, NameAddr, ParseErrorKind, To, TypedHeader, Uri, UriError, Via, grammar,
 };
 
 /// Why a request could not be built: a mistake of the caller.
+///
+/// ```
+/// use blether_sip_core::{BuildError, HeaderName, Method, Request, SipUri};
+///
+/// let request = Request::builder(Method::Options, "sip:bob@biloxi.com".parse::<SipUri>()?)
+///     .from("<sip:alice@atlanta.com>;tag=1928301774".parse()?)
+///     .build();
+/// assert_eq!(request.err(), Some(BuildError::Missing(HeaderName::To)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BuildError {
     /// A mandatory header was not given.
@@ -31,10 +42,32 @@ pub enum BuildError {
     /// The method is no token (RFC 3261 §25.1).
     #[error("{0:?} is no method")]
     Method(String),
+    /// The message is one that [`Message::parse_strict`](crate::Message::parse_strict) refuses; of `build_strict` alone.
+    #[error(transparent)]
+    Invalid(ParseErrorKind),
 }
 
-/// Builds a request that is valid (RFC 3261 §8.1.1): From, To, Call-ID and CSeq must be given, Max-Forwards is 70 unless
-/// it is given, Content-Length is counted. A Via is left to the transaction layer unless it is given.
+/// Builds a request (RFC 3261 §8.1.1): From, To, Call-ID and CSeq must be given, Max-Forwards is 70 unless it is given, Content-Length is
+/// counted. A Via is left to the transaction layer unless it is given.
+///
+/// [`build`](Self::build) gives no request that [`Message::parse`](crate::Message::parse) would not read, and is as tolerant as that, since much
+/// of a request is what others have sent: an address with an underscore in its host, a Call-ID with a comma.
+/// [`build_strict`](Self::build_strict) gives none that [`Message::parse_strict`](crate::Message::parse_strict) would refuse.
+///
+/// ```
+/// use blether_sip_core::{HeaderName, Method, Request, SipUri, Supported};
+///
+/// let request = Request::builder(Method::Invite, "sip:bob@biloxi.com".parse::<SipUri>()?)
+///     .from("<sip:alice@atlanta.com>;tag=1928301774".parse()?)
+///     .to("<sip:bob@biloxi.com>".parse()?)
+///     .call_id("a84b4c76e66710")
+///     .cseq(1)
+///     .header("timer, 100rel".parse::<Supported>()?)
+///     .body("application/sdp", "v=0\r\n".into())
+///     .build()?;
+/// assert_eq!(request.headers().raw(&HeaderName::ContentLength), Some("5"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 #[must_use = "a builder does nothing until `build`"]
 pub struct RequestBuilder {
@@ -109,6 +142,10 @@ impl RequestBuilder {
     /// of one that was given before.
     pub fn header<H: TypedHeader>(mut self, header: H) -> Self {
         let value = crate::headers::written(&header);
+        if let HeaderName::Extension(name) = H::NAME {
+            // A type of the caller's own, which may call itself anything.
+            return self.raw(&name, &value);
+        }
         let name = H::NAME.canonical();
         if is_own(&name) || name == HeaderName::MaxForwards {
             return self.own(name, value);
@@ -209,5 +246,39 @@ impl RequestBuilder {
             core.set_body(&content_type, body);
         }
         Ok(Request::built(uri, core))
+    }
+
+    /// [`RequestBuilder::build`], and the request is valid in every part. One that has no Via yet, which its transaction adds, is taken for
+    /// one that has.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`RequestBuilder::build`], and [`BuildError::Invalid`].
+    pub fn build_strict(self) -> Result<Request, BuildError> {
+        let request = self.build()?;
+        let mut sent = request.clone();
+        if !sent.has_via() {
+            sent.push_via(Via::new("UDP", Host::V4(Ipv4Addr::LOCALHOST), None, "z9hG4bK"));
+        }
+        check_strict(sent.to_bytes())?;
+        Ok(request)
+    }
+}
+
+/// Fails if strict reading refuses the message, whatever its length.
+pub(super) fn check_strict(message: Bytes) -> Result<(), BuildError> {
+    let most = usize::MAX;
+    let limits = Limits {
+        max_message: most,
+        max_start_line: most,
+        max_header_section: most,
+        max_headers: most,
+        max_header_value: most,
+        max_list_items: most,
+        max_body: most,
+    };
+    match Message::parse_strict(message, &limits) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(BuildError::Invalid(error.kind().clone())),
     }
 }

@@ -11,6 +11,22 @@ use crate::{Anomaly, ByteStr, CSeq, Headers, NameAddr, Request, StatusCode, Via}
 /// A response (RFC 3261 §7.2) whose mandatory headers are there and valid.
 ///
 /// Cloning it counts a reference. Changing one that was cloned copies a short list of ranges first; the received bytes are shared.
+///
+/// ```
+/// use blether_sip_core::{Method, Request, Response, SipUri, StatusCode};
+///
+/// let request = Request::builder(Method::Bye, "sip:bob@192.0.2.4".parse::<SipUri>()?)
+///     .via("SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1".parse()?)
+///     .from("<sip:alice@atlanta.com>;tag=1".parse()?)
+///     .to("<sip:bob@biloxi.com>;tag=2".parse()?)
+///     .call_id("a84b4c76e66710")
+///     .cseq(2)
+///     .build()?;
+/// let response = Response::to_request(&request, StatusCode::OK).build();
+/// assert_eq!((response.status(), response.reason()), (StatusCode::OK, "OK"));
+/// assert_eq!((response.cseq(), response.via()), (request.cseq(), request.via()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Response {
     parts: Arc<Parts>,

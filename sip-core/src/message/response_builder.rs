@@ -4,7 +4,8 @@ use alloc::string::String;
 use bytes::Bytes;
 
 use super::headers_mut::{check_text, is_own};
-use super::{Request, Response};
+use super::request_builder::check_strict;
+use super::{BuildError, Request, Response};
 use crate::headers::{check, one_line, written};
 use crate::{ByteStr, HeaderName, Headers, StatusCode, TypedHeader};
 
@@ -12,6 +13,20 @@ use crate::{ByteStr, HeaderName, Headers, StatusCode, TypedHeader};
 ///
 /// Via, From, To, Call-ID and CSeq are those of the request, as they were written; so are Record-Route in a 101 to 299
 /// (RFC 3261 §12.1.1) and Timestamp in a 100 (RFC 3261 §8.2.6.1). None of them can be set here.
+///
+/// ```
+/// use blether_sip_core::{Limits, Message, Response, RetryAfter, StatusCode};
+///
+/// let datagram = "INVITE sip:bob@biloxi.com SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\n\
+///     From: <sip:a@b>;tag=1\r\nTo: <sip:bob@biloxi.com>\r\nCall-ID: 1@a\r\nCSeq: 1 INVITE\r\n\r\n";
+/// let Message::Request(request) = Message::parse(datagram.into(), &Limits::default())? else { unreachable!() };
+/// let busy = Response::to_request(&request, StatusCode::BUSY_HERE)
+///     .to_tag("8321234356")
+///     .header("120".parse::<RetryAfter>()?)
+///     .build();
+/// assert_eq!((busy.to_tag(), busy.call_id().as_str()), (Some("8321234356"), "1@a"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 #[must_use = "a builder does nothing until `build`"]
 pub struct ResponseBuilder {
@@ -51,9 +66,14 @@ impl ResponseBuilder {
     /// Adds a header; one that is taken from the request is not added, and another that may stand once takes the place of one
     /// that was given before.
     pub fn header<H: TypedHeader>(mut self, header: H) -> Self {
+        let value = written(&header);
+        if let HeaderName::Extension(name) = H::NAME {
+            // A type of the caller's own, which may call itself anything.
+            return self.raw(&name, &value);
+        }
         let name = H::NAME.canonical();
         if !is_own(&name) {
-            self.headers.push_or_set(&name, &written(&header));
+            self.headers.push_or_set(&name, &value);
         }
         self
     }
@@ -93,5 +113,16 @@ impl ResponseBuilder {
             core.set_body(&content_type, body);
         }
         Response::built(self.status, self.reason, core)
+    }
+
+    /// [`ResponseBuilder::build`], and the response is valid in every part; what was copied from the request counts, too.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError::Invalid`] if [`Message::parse_strict`](crate::Message::parse_strict) would refuse it.
+    pub fn build_strict(self) -> Result<Response, BuildError> {
+        let response = self.build();
+        check_strict(response.to_bytes())?;
+        Ok(response)
     }
 }

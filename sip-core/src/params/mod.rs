@@ -7,6 +7,7 @@ use core::hash::{Hash, Hasher};
 use core::str::FromStr;
 
 use self::text::{Entries, Entry, find_in};
+use crate::grammar::ParamCount;
 use crate::{ByteStr, InvalidText, class, grammar};
 
 /// The parameters of a URI or a header value, in order: `;name` or `;name=value` (RFC 3261 §7.3.1, §19.1.1).
@@ -133,6 +134,8 @@ impl Params {
     }
 
     /// Sets the parameter `name` where it stands, or adds it at the end; others of the same name go.
+    ///
+    /// There are at most 64, and besides them `tag`, `received` and `rport`, since no more would be read: what is over is not added.
     pub fn set(&mut self, name: &str, value: Option<&str>) {
         self.put(name, value, false);
     }
@@ -143,6 +146,9 @@ impl Params {
     }
 
     fn put(&mut self, name: &str, value: Option<&str>, quoted: bool) {
+        if !self.has(name) && !self.has_room_for(name) {
+            return;
+        }
         if !quoted && self.append_plain(name, value) {
             return;
         }
@@ -161,6 +167,12 @@ impl Params {
             }
             None => list.push(param),
         });
+    }
+
+    /// Whether one more, of this name, would still be read.
+    fn has_room_for(&self, name: &str) -> bool {
+        let mut count = ParamCount::default();
+        self.entries().map(|entry| entry.name).chain([name]).fold(true, |_, name| count.add(name))
     }
 
     /// Adds a parameter that is not there yet and needs no quotes to a text, which takes less than a list. Says whether it did.

@@ -76,3 +76,16 @@ fn a_parameter_with_a_field_of_its_own_is_taken_out() {
 fn quotes_that_stood_there_are_kept() {
     assert_eq!(params(";a=\"b\";c=d").to_string(), ";a=\"b\";c=d");
 }
+
+#[test]
+fn no_more_are_set_than_are_read() {
+    let mut set = Params::new();
+    for number in 0..100 {
+        set.set(&format!("p{number}"), (number % 2 == 0).then_some("a b"));
+    }
+    set.set("TAG", Some("1"));
+    assert_eq!((set.len(), set.has("p63"), set.has("p64"), set.value("tag")), (65, true, false, Some("1")));
+    set.set("p0", None);
+    assert_eq!(set.get("P0"), Some(None));
+    assert_eq!(set.to_string().parse(), Ok(set));
+}

@@ -5,12 +5,26 @@ use core::net::SocketAddr;
 use bytes::Bytes;
 
 use super::{Anomaly, reply};
+use crate::header::AtColumn;
 use crate::message::MandatoryError;
+use crate::uri::UriPart;
 use crate::{HeaderError, HeaderName, StatusCode, UriError};
 
 /// Why bytes were not taken as a message, and what to answer.
 ///
 /// The text of a fault in a request is the reason phrase of its 400, so it names the header.
+///
+/// ```
+/// use blether_sip_core::{Limits, Message, StatusCode};
+///
+/// let datagram = "OPTIONS sip:bob@biloxi.com SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\n\
+///     From: <sip:a@b>;tag=1\r\nTo: <sip:bob@biloxi.com>\r\nCall-ID: 1@a\r\nCSeq: one OPTIONS\r\n\r\n";
+/// let error = Message::parse(datagram.into(), &Limits::default()).unwrap_err();
+/// assert_eq!(error.status(), Some(StatusCode::BAD_REQUEST));
+/// let reply = error.reply("192.0.2.1:5060".parse()?).expect("a request with a Via is answered");
+/// assert!(reply.starts_with(b"SIP/2.0 400 Bad CSeq header"));
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{kind}")]
 pub struct ParseError {
@@ -20,6 +34,14 @@ pub struct ParseError {
 }
 
 /// What is wrong with a message.
+///
+/// ```
+/// use blether_sip_core::{Limits, Message, ParseErrorKind};
+///
+/// let read = |text: &'static str| Message::parse(text.into(), &Limits::default()).map_err(|error| error.kind().clone());
+/// assert_eq!(read("HTTP/1.1 200 OK\r\n\r\n").err(), Some(ParseErrorKind::NotSip));
+/// assert_eq!(read("OPTIONS sip:a SIP/3.0\r\n\r\n").err(), Some(ParseErrorKind::Version));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseErrorKind {
@@ -30,8 +52,13 @@ pub enum ParseErrorKind {
     #[error("Bad request line: expected Method URI SIP/2.0 with one space between")]
     RequestLine,
     /// The Request-URI is none.
-    #[error("Bad Request-URI: {0}")]
-    RequestUri(UriError),
+    #[error("Bad Request-URI: {error}{}", AtColumn(*.column))]
+    RequestUri {
+        /// What is wrong with it.
+        error: UriError,
+        /// Where reading stopped, in bytes from 1, which is the first of the URI.
+        column: Option<usize>,
+    },
     /// The Request-URI has headers, which must not reach the next hop (RFC 3261 §19.1.1, table 1).
     #[error("Bad Request-URI: expected no headers after a question mark")]
     RequestUriHeaders,
@@ -48,8 +75,11 @@ pub enum ParseErrorKind {
     #[error("Missing {0} header")]
     Missing(HeaderName),
     /// The CSeq names another method than the request line (RFC 3261 §8.1.1.5).
-    #[error("Bad CSeq header: expected the method of the request line")]
-    MethodMismatch,
+    #[error("Bad CSeq header: expected the method of the request line{}", AtColumn(*.column))]
+    MethodMismatch {
+        /// Where the method is in the CSeq, in bytes from 1.
+        column: Option<usize>,
+    },
     /// The same, and the method of the request line is none of those that [`Method`](crate::Method) names: what it would take to serve it is not
     /// known, so the answer is a 501 (RFC 4475 §3.1.2.18).
     #[error("Not Implemented")]
@@ -138,6 +168,12 @@ impl From<MandatoryError> for ParseErrorKind {
 }
 
 impl ParseErrorKind {
+    /// Of a Request-URI that is none.
+    #[cold]
+    pub(super) fn request_uri(uri: &str, error: UriError) -> Self {
+        ParseErrorKind::RequestUri { error, column: UriPart::column(uri, error) }
+    }
+
     /// The status of the answer if the message is a request; `None` if it cannot be known for one.
     fn status(&self) -> Option<StatusCode> {
         Some(match self {

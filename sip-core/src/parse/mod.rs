@@ -19,11 +19,12 @@ pub use error::{ParseError, ParseErrorKind};
 use self::rows::{Found, next_row};
 use self::start_line::{Recognised, StartLine, recognise};
 use crate::body::FragmentLine;
+use crate::grammar::Stop;
 use crate::header::Code;
 use crate::headers::{Row, narrow};
 use crate::message::{Checked, Core, Hop, Marks, ReasonPhrase};
 use crate::ordinary::{self, UriSpans};
-use crate::{ByteStr, HeaderName, Headers, Limits, Message, Method, Request, Response};
+use crate::{ByteStr, CSeq, HeaderName, Headers, Limits, Message, Method, Request, Response};
 
 /// Reads one message; see [`Message::parse`].
 pub(crate) fn message(datagram: Bytes, limits: &Limits) -> Result<Message, ParseError> {
@@ -75,7 +76,7 @@ pub(crate) fn message(datagram: Bytes, limits: &Limits) -> Result<Message, Parse
     if let StartLine::Request { method, .. } = &start
         && *method != checked.cseq.method
     {
-        return refused(&headers, mismatch(method));
+        return refused(&headers, mismatch(method, &headers));
     }
     let core = Core::received(headers, checked, before, section.end..section.end + body_len);
     Ok(match start {
@@ -95,10 +96,13 @@ pub(crate) fn strict(datagram: Bytes, limits: &Limits) -> Result<Message, ParseE
 
 /// The CSeq names another method than the request line.
 #[cold]
-fn mismatch(method: &Method) -> ParseErrorKind {
+fn mismatch(method: &Method, headers: &Headers) -> ParseErrorKind {
     match method {
         Method::Extension(_) => ParseErrorKind::UnknownMethodMismatch,
-        _ => ParseErrorKind::MethodMismatch,
+        _ => {
+            let column = |value: &str| Stop::at(CSeq::read(value).ok()?.1).column(value);
+            ParseErrorKind::MethodMismatch { column: headers.raw(&HeaderName::CSeq).and_then(column) }
+        }
     }
 }
 
@@ -246,7 +250,8 @@ pub(crate) fn start_line_of(line: &Bytes) -> Result<FragmentLine, ParseErrorKind
     };
     Ok(match start {
         StartLine::Request { method, uri } => {
-            let uri = text(&uri).parse().map_err(ParseErrorKind::RequestUri)?;
+            let uri = text(&uri);
+            let uri = uri.parse().map_err(|error| ParseErrorKind::request_uri(&uri, error))?;
             FragmentLine::Request { method, uri }
         }
         StartLine::Response { status, reason: ReasonPhrase::Received(range) } => {

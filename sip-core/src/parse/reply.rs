@@ -1,5 +1,6 @@
 //! The answer to a request that could not be read, made of the few headers that it must repeat.
 
+use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
@@ -7,7 +8,7 @@ use core::net::SocketAddr;
 
 use bytes::Bytes;
 use md5::{Digest, Md5};
-use memchr::memchr;
+use memchr::{memchr, memmem};
 
 use super::rows::next_row;
 use crate::header::To;
@@ -17,6 +18,8 @@ use crate::{ByteStr, HeaderName, StatusCode, TypedHeader, Via, grammar};
 const MAX_ECHO: usize = 4_096;
 /// How far into a request to look for them, in bytes.
 const MAX_SCAN: usize = 65_535;
+/// The most bytes that the To header may become longer by.
+const MAX_ADDED: usize = 64;
 /// The longest reason phrase, in bytes.
 const MAX_REASON: usize = 160;
 
@@ -42,7 +45,11 @@ pub(super) fn reply(request: &Bytes, status: StatusCode, reason: &str, source: S
         match read {
             // A `tag` without a value would hide another behind it.
             Some(To(address)) if address.params.get("tag") == Some(None) => {
-                *to = address.with_tag(&format!("{hash:016x}")).to_string().into_bytes();
+                let tagged = address.with_tag(&format!("{hash:016x}")).to_string().into_bytes();
+                // With many escapes that were missing it goes back as it came, so that nobody is sent much more than he sent.
+                if tagged.len() <= to.len() + MAX_ADDED {
+                    *to = tagged;
+                }
             }
             Some(To(address)) if address.tag().is_none() => {
                 to.extend_from_slice(format!(";tag={hash:016x}").as_bytes());
@@ -77,7 +84,7 @@ pub(super) fn reply(request: &Bytes, status: StatusCode, reason: &str, source: S
 
 /// The headers to repeat; lines that are no headers are passed over. `None` if they are too long or not to be repeated.
 fn collect(request: &Bytes) -> Option<Echo> {
-    let message = request.get(..request.len().min(MAX_SCAN))?;
+    let message = &*with_line_ends(request.get(..request.len().min(MAX_SCAN))?);
     let mut at = memchr(b'\n', message)? + 1;
     let mut left = MAX_ECHO;
     let mut echo = Echo::default();
@@ -109,6 +116,21 @@ fn collect(request: &Bytes) -> Option<Echo> {
         }
     }
     Some(echo)
+}
+
+/// The request with CR LF where all lines of its header section end in LF alone: then nobody can take it for another one. If only some do,
+/// those are passed over.
+fn with_line_ends(message: &[u8]) -> Cow<'_, [u8]> {
+    let section = memmem::find(message, b"\n\n").and_then(|end| message.get(..end + 2));
+    match section {
+        Some(section) if memchr(b'\r', section).is_none() => {
+            let lines = section.split_inclusive(|byte| *byte == b'\n');
+            Cow::Owned(
+                lines.flat_map(|line| [line.strip_suffix(b"\n").unwrap_or(line), b"\r\n"]).flatten().copied().collect(),
+            )
+        }
+        _ => Cow::Borrowed(message),
+    }
 }
 
 /// A value with its folding undone; `None` if it has other control characters, which nobody must be sent.

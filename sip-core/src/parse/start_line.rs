@@ -77,7 +77,7 @@ pub(super) fn request(
     };
     // RFC 4475 §3.1.2.11
     let is_ordinary = ordinary::uri_end(uri.as_bytes(), 0) == Some(uri.len());
-    if !is_ordinary && UriPart::read(uri).map_err(ParseErrorKind::RequestUri)?.has_headers() {
+    if !is_ordinary && UriPart::read(uri).map_err(|error| ParseErrorKind::request_uri(uri, error))?.has_headers() {
         return Err(ParseErrorKind::RequestUriHeaders);
     }
     let uri = narrow(start)..narrow(start + uri.len());

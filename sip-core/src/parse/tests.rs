@@ -103,7 +103,8 @@ fn a_header_that_is_no_utf8_is_kept_and_the_message_is_taken() {
 fn a_bad_request_is_answered_with_the_header_that_is_wrong() {
     check("314159 INVITE", "x INVITE", "400 Bad CSeq header: expected a number under 2147483648 at column 1");
     check("314159 INVITE", "1", "400 Bad CSeq header: expected a method after the number at column 2");
-    check("314159 INVITE", "1 BYE", "400 Bad CSeq header: expected the method of the request line");
+    check("314159 INVITE", "1 BYE", "400 Bad CSeq header: expected the method of the request line at column 3");
+    check("314159 INVITE", "1\r\n \tBYE", "400 Bad CSeq header: expected the method of the request line at column 3");
     check("CSeq: 314159 INVITE\r\n", "", "400 Missing CSeq header");
     check("Call-ID:", "X-Call-ID:", "400 Missing Call-ID header");
     check("To: Bob", "X-To: Bob", "400 Missing To header");
@@ -135,8 +136,17 @@ fn a_bad_request_is_answered_with_the_header_that_is_wrong() {
     check(
         "sip:bob@biloxi.com SIP",
         "sip:bob@ SIP",
-        "400 Bad Request-URI: expected a host name or address, and a port under 65536 after its colon",
+        "400 Bad Request-URI: expected a host name or address, and a port under 65536 after its colon at column 9",
     );
+    for (uri, column) in
+        [("b\u{e9}@c", 6), ("b:\"@c", 7), ("b%@c", 5), ("b@c:x", 9), ("b@c:1x", 10), ("b@c;;", 8), ("b@c;x?y", 10)]
+    {
+        let error = parse(&INVITE.replacen("bob@biloxi.com", uri, 1)).unwrap_err();
+        assert!(
+            matches!(error.kind(), ParseErrorKind::RequestUri { column: Some(at), .. } if *at == column),
+            "{error}"
+        );
+    }
     check(
         "sip:bob@biloxi.com SIP",
         "sip:bob@biloxi.com?Route=%3Csip:c%3E SIP",
@@ -359,6 +369,11 @@ fn a_line_that_ends_in_lf_alone_is_named() {
         let error = parse(&text).unwrap_err();
         assert_eq!(*error.kind(), ParseErrorKind::BareLineFeed { line, byte }, "{text:?}");
     }
+    // All of it reads as if it had CR LF, and so it can be answered.
+    let said = "400 Bad line end: expected CR LF, found LF alone at the end of line 1, byte 34";
+    let answer = answer(&INVITE.replace("\r\n", "\n")).unwrap();
+    assert!(answer.starts_with(&format!("SIP/2.0 {said}\r\nVia: SIP/2.0/UDP pc33")), "{answer}");
+    assert!(answer.contains("\r\nCSeq: 314159 INVITE\r\n") && parse(&answer).is_ok(), "{answer}");
     let said = "400 Bad line end: expected CR LF, found LF alone at the end of line 3, byte 111";
     check("70\r\n", "70\n", said);
 }

@@ -11,10 +11,10 @@ use crate::grammar::is_wsp;
 
 /// When a session is held: a `t=` line and the `r=` and `z=` lines that follow it (RFC 8866 §5.9 to §5.11).
 ///
-/// Times are seconds since 1900, as in NTP: those since 1970 and 2,208,988,800.
+/// Times are seconds since 1900, as in NTP: those since 1970 and 2,208,988,800. As a text it is its lines.
 ///
 /// ```
-/// use blether_sip_core::sdp::SessionDescription;
+/// use blether_sip_core::sdp::{SessionDescription, TimeDescription};
 ///
 /// let description = SessionDescription::parse(
 ///     "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=3724394400 3724398000\r\nr=7d 1h 0 25h\r\n",
@@ -22,6 +22,8 @@ use crate::grammar::is_wsp;
 /// let time = &description.times()[0];
 /// assert_eq!((time.start, time.stop), (3_724_394_400, 3_724_398_000));
 /// assert_eq!(time.repeats[0].offsets, [0, 90_000]);
+/// assert_eq!(time.to_string(), "t=3724394400 3724398000\r\nr=604800 3600 0 90000\r\n");
+/// assert_eq!(&"t=3724394400 3724398000\nr=7d 1h 0 25h".parse::<TimeDescription>()?, time);
 /// # Ok::<(), blether_sip_core::sdp::SdpError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -61,10 +63,12 @@ pub struct Repeat {
 /// ```
 /// use blether_sip_core::sdp::{Repeat, TimeDescription, ZoneAdjustment};
 ///
-/// let hour_back = ZoneAdjustment { at: 3_730_928_400, offset: -3_600 };
+/// let hour_back: ZoneAdjustment = "3730928400 -1h".parse()?;
+/// assert_eq!(hour_back, ZoneAdjustment { at: 3_730_928_400, offset: -3_600 });
 /// let repeats = vec![Repeat { interval: 604_800, duration: 3_600, offsets: vec![0] }];
 /// let time = TimeDescription { start: 3_724_394_400, stop: 0, repeats, adjustments: vec![hour_back] };
 /// assert!(time.is_writable());
+/// # Ok::<(), blether_sip_core::sdp::SdpError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ZoneAdjustment {
@@ -113,13 +117,62 @@ impl TimeDescription {
     }
 }
 
+impl FromStr for TimeDescription {
+    type Err = SdpError;
+
+    /// Reads a `t=` line and the `r=` and `z=` lines behind it; unlike in a description, each of them must be right.
+    fn from_str(text: &str) -> Result<Self, SdpError> {
+        let mut time: Option<Self> = None;
+        for (line, at) in text.lines().zip(1..) {
+            let (key, value) = match line.as_bytes() {
+                [key @ (b't' | b'r' | b'z'), b'=', ..] => (char::from(*key), line.get(2..).unwrap_or_default()),
+                _ => return Err(SdpError::BadLine { line: at }),
+            };
+            let malformed = SdpError::BadField { key, line: at };
+            match (key, &mut time) {
+                ('t', None) => time = Some(read_time(value).ok_or(malformed)?),
+                ('r', Some(time)) => time.repeats.push(value.parse().map_err(|_| malformed)?),
+                ('z', Some(time)) => time.adjustments.extend(read_adjustments(value).ok_or(malformed)?),
+                ('t', Some(_)) => return Err(SdpError::Duplicate { key, line: at }),
+                _ => return Err(SdpError::Missing('t')),
+            }
+        }
+        time.ok_or(SdpError::Missing('t'))
+    }
+}
+
+impl fmt::Display for TimeDescription {
+    /// Writes the lines, each with its end.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.to_lines().try_for_each(|line| write!(f, "{}\r\n", line.text))
+    }
+}
+
+impl FromStr for ZoneAdjustment {
+    type Err = SdpError;
+
+    /// Reads a time and a shift such as `-1h`: one pair of a `z=` line.
+    fn from_str(text: &str) -> Result<Self, SdpError> {
+        match read_adjustments(text).as_deref() {
+            Some([adjustment]) => Ok(*adjustment),
+            _ => Err(SdpError::BadField { key: 'z', line: 1 }),
+        }
+    }
+}
+
+impl fmt::Display for ZoneAdjustment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.at, self.offset)
+    }
+}
+
 struct Zone<'a>(&'a [ZoneAdjustment]);
 
 impl fmt::Display for Zone<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, ZoneAdjustment { at, offset }) in self.0.iter().enumerate() {
+        for (index, adjustment) in self.0.iter().enumerate() {
             let space = if index > 0 { " " } else { "" };
-            write!(f, "{space}{at} {offset}")?;
+            write!(f, "{space}{adjustment}")?;
         }
         Ok(())
     }

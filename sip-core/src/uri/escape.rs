@@ -101,6 +101,12 @@ pub(super) fn bytes(text: &str) -> impl Iterator<Item = (u8, bool)> {
     })
 }
 
+/// The order of two texts without their escapes and their case.
+pub(super) fn compare(a: &str, b: &str) -> core::cmp::Ordering {
+    let plain = |text| bytes(text).map(|(byte, _)| byte.to_ascii_lowercase());
+    plain(a).cmp(plain(b))
+}
+
 /// `text` in the one form of all that differ from it by their escapes alone: what is not in the class `allowed` is
 /// escaped, escapes of `undone` bytes that are in it are not, and the others have capitals (RFC 3986 §6.2.2).
 pub(super) fn normalised(text: &str, allowed: u16, undone: fn(u8) -> bool) -> Cow<'_, str> {

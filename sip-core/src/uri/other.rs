@@ -4,7 +4,7 @@ use alloc::string::String;
 
 use super::escape;
 use crate::class::{self, OPAQUE, SCHEME};
-use crate::grammar::Deviation;
+use crate::grammar::{Deviation, Told};
 
 /// The scheme of a URI, without its colon (RFC 3986 §3.1).
 pub(super) fn scheme(text: &str) -> Option<&str> {
@@ -14,13 +14,14 @@ pub(super) fn scheme(text: &str) -> Option<&str> {
 }
 
 /// Tells what the URI has that it should not.
-pub(super) fn deviations(text: &str, report: &mut impl FnMut(Deviation)) {
+pub(super) fn deviations(text: &str, told: Told<'_>) {
     if scheme(text).is_some_and(|scheme| scheme.eq_ignore_ascii_case("tel")) {
-        report(Deviation::Tel);
+        told(Deviation::Tel, text);
     }
     // Neither `reserved` nor `unreserved` (RFC 3986 §2), and one fragment at most.
-    if text.contains(['\\', '^', '`', '{', '|', '}']) || text.matches('#').count() > 1 {
-        report(Deviation::UriCharacter);
+    let second_fragment = text.match_indices('#').nth(1).map(|(at, _)| at);
+    if let Some(at) = text.find(['\\', '^', '`', '{', '|', '}']).or(second_fragment) {
+        told(Deviation::UriCharacter, text.get(at..).unwrap_or_default());
     }
 }
 

@@ -8,7 +8,7 @@ use super::tel_part::TelPart;
 use super::{SipUri, Uri, UriError, escape, other};
 use crate::ByteStr;
 use crate::class::{self, LENIENT_USER, OPAQUE, SCHEME, URI_HEADER, URI_PARAM, USER};
-use crate::grammar::{self, Deviation, MAX_PARAMS, ParamsPart};
+use crate::grammar::{self, Deviation, ParamCount, ParamsPart, Stop, Told};
 use crate::host::HostPart;
 
 /// A `sip:` or `sips:` URI where it stands.
@@ -62,31 +62,70 @@ impl<'a> UriPart<'a> {
         Ok(UriPart::Other(text))
     }
 
+    /// Where reading stopped in a text that is no URI for this, in bytes from 1.
+    #[cold]
+    pub(crate) fn column(text: &str, error: UriError) -> Option<usize> {
+        Stop::at(Self::stop(text, error).unwrap_or(text)).column(text)
+    }
+
+    fn stop(text: &str, error: UriError) -> Option<&str> {
+        let (_, rest) = text.split_once(':')?;
+        let (user_info, host) = rest.split_once('@').unwrap_or(("", rest));
+        match error {
+            UriError::Scheme => Some(text),
+            // An escape that is not whole may stand anywhere in it.
+            UriError::User => match escape::skip(user_info, LENIENT_USER) {
+                Some(rest) => match rest.strip_prefix(':').filter(|_| rest.len() < user_info.len()) {
+                    Some(word) => escape::skip(word, LENIENT_USER).or(Some(word)),
+                    None => Some(rest),
+                },
+                None => Some(user_info),
+            },
+            UriError::Opaque => escape::skip(rest, OPAQUE).or(Some(rest)),
+            UriError::HostPort | UriError::Params | UriError::Headers => {
+                let Ok((rest, _)) = HostPart::read(host) else { return Some(host) };
+                let rest = match rest.strip_prefix(':') {
+                    Some(digits) => match grammar::number::<u16>(digits) {
+                        Ok((rest, _)) => rest,
+                        Err(_) => return Some(digits),
+                    },
+                    None => rest,
+                };
+                uri_params(rest).map_or(Some(rest), |(_, rest)| Some(rest))
+            }
+            UriError::Number | UriError::PhoneContext => Some(rest),
+        }
+    }
+
     /// Whether there are headers after a question mark, which a Request-URI does not have.
     pub(crate) fn has_headers(&self) -> bool {
         matches!(self, UriPart::Sip(SipPart { headers: Some(_), .. }))
     }
 
     /// Tells what the URI has that it should not.
-    pub(crate) fn deviations(&self, report: &mut impl FnMut(Deviation)) {
+    pub(crate) fn deviations(&self, told: Told<'_>) {
         let uri = match self {
             UriPart::Sip(uri) => uri,
-            UriPart::Tel(tel) => return tel.deviations(report),
-            UriPart::Other(text) => return other::deviations(text, report),
+            UriPart::Tel(tel) => return tel.deviations(told),
+            UriPart::Other(text) => return other::deviations(text, told),
         };
         // A password has the characters of a user but `;`, `?` and `/`.
         let is_password = |word: &str| escape::is_valid(word, USER) && !word.contains([';', '?', '/']);
-        if uri.user.is_some_and(|user| !escape::is_valid(user, USER)) || !uri.password.is_none_or(is_password) {
-            report(Deviation::User);
+        if let Some(user) = uri.user.filter(|user| !escape::is_valid(user, USER)) {
+            told(Deviation::User, user);
+        } else if let Some(word) = uri.password.filter(|word| !is_password(word)) {
+            told(Deviation::User, word);
         }
-        uri.host.deviation().map(&mut *report);
-        if uri.params.text.split(';').any(|param| param.ends_with('=')) {
-            report(Deviation::EmptyValue);
+        uri.host.deviation(told);
+        if let Some(param) = uri.params.text.split(';').find(|param| param.ends_with('=')) {
+            told(Deviation::EmptyValue, param);
         }
+        let names = uri.params.text.split(';').skip(1).map(|param| param.split('=').next().unwrap_or(param));
+        grammar::repeated(names, escape::compare, told);
     }
 
     /// Tells which of these components a SIP URI has: `port`, `headers`, or a parameter by its name, however that is escaped.
-    pub(crate) fn components(&self, among: &[&'static str], report: &mut impl FnMut(&'static str)) {
+    pub(crate) fn components(&self, among: &[&'static str], mut report: impl FnMut(&'static str)) {
         let UriPart::Sip(uri) = self else { return };
         let has_param = |wanted: &str| {
             let names = uri.params.text.split(';').skip(1).map(|param| param.split('=').next().unwrap_or(param));
@@ -202,18 +241,17 @@ fn user_info(text: &str) -> Result<(Option<&str>, Option<&str>, &str), UriError>
 /// `uri-parameters`, without the white space that header parameters may have, and what follows them.
 #[inline]
 fn uri_params(input: &str) -> Option<(ParamsPart<'_>, &str)> {
-    let (mut rest, mut count) = (input, 0);
-    while let Some(after) = rest.strip_prefix(';') {
-        let after = escape::skip(after, URI_PARAM).filter(|left| left.len() < after.len())?;
+    let (mut rest, mut count) = (input, ParamCount::default());
+    while let Some(name) = rest.strip_prefix(';') {
+        let after = escape::skip(name, URI_PARAM).filter(|left| left.len() < name.len())?;
+        if !count.add(name.get(..name.len() - after.len())?) {
+            return None;
+        }
         // `;name=` is written by some phones and means no value.
         rest = match after.strip_prefix('=') {
             Some(value) => escape::skip(value, URI_PARAM)?,
             None => after,
         };
-        count += 1;
-        if count > MAX_PARAMS {
-            return None;
-        }
     }
     Some((ParamsPart::plain(input.get(..input.len() - rest.len())?), rest))
 }

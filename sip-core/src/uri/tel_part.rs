@@ -6,7 +6,7 @@ use core::fmt::Write;
 use super::{TelUri, UriError, escape};
 use crate::ByteStr;
 use crate::class::{self, URI_PARAM};
-use crate::grammar::{Deviation, MAX_PARAMS, ParamsPart};
+use crate::grammar::{self, Deviation, ParamCount, ParamsPart, Told};
 
 /// `telephone-subscriber` where it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,10 +27,9 @@ impl<'a> TelPart<'a> {
         if !is_number(number) {
             return Err(UriError::Number);
         }
-        let mut count = 0;
+        let mut count = ParamCount::default();
         for (name, value) in split(params) {
-            count += 1;
-            if count > MAX_PARAMS || !is_name(name) || !value.is_none_or(is_value) {
+            if !count.add(name) || !is_name(name) || !value.is_none_or(is_value) {
                 return Err(UriError::Params);
             }
         }
@@ -38,18 +37,20 @@ impl<'a> TelPart<'a> {
     }
 
     /// Tells what the URI has that it should not.
-    pub(super) fn deviations(&self, report: &mut impl FnMut(Deviation)) {
+    pub(super) fn deviations(&self, told: Told<'_>) {
         let is_local = !self.number.starts_with('+');
         let has_context = split(self.params).any(|(name, _)| escape::is_named(name, "phone-context"));
         let is_plain = |(name, value): (&str, Option<&str>)| {
             escape::is_named(name, "isub") || value.is_none_or(|value| escape::is_valid(value, URI_PARAM))
         };
         if (is_local && !has_context) || self.number.contains('%') || !split(self.params).all(is_plain) {
-            report(Deviation::Tel);
+            told(Deviation::Tel, self.number);
         }
-        if split(self.params).any(|(_, value)| value == Some("")) {
-            report(Deviation::EmptyValue);
+        if let Some((name, _)) = split(self.params).find(|(_, value)| *value == Some("")) {
+            told(Deviation::EmptyValue, name);
         }
+        // RFC 3966 §3
+        grammar::repeated(split(self.params).map(|(name, _)| name), escape::compare, told);
     }
 
     /// The URI, sharing the memory of `whole` unless a value lacks escapes.

@@ -100,7 +100,7 @@ fn what_is_taken_and_should_not_be_there_is_told() {
     #[track_caller]
     fn check(text: &str, expected: &[Deviation]) {
         let mut found = Vec::new();
-        UriPart::read(text).unwrap().deviations(&mut |deviation| found.push(deviation));
+        UriPart::read(text).unwrap().deviations(&mut |deviation, _| found.push(deviation));
         assert_eq!(found, expected, "{text}");
     }
     check("tel:+1-201-555-0123;isub=a@b?c=d,e", &[]);

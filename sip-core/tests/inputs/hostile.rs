@@ -24,6 +24,7 @@ fn check(start: &str, repeated: &str) {
             return;
         }
     };
+    assert!(!message.anomalies().is_empty());
     let headers = message.headers();
     let _ = (headers.all::<Via>(), headers.all::<Route>(), headers.all::<Contact>(), headers.all::<Warning>());
     let _ = (headers.get::<Allow>(), headers.get::<Supported>(), headers.raw(&HeaderName::Subject));
@@ -61,6 +62,38 @@ fn endless_rows_take_linear_time() {
         ["\r\nVia: SIP/2.0/UDP a", "\r\nX: y", "\r\nAllow: A", "\r\nv:a,b", "\r\n:", "\r", "\n", "\r\nA\r\n B: c"]
     {
         check("X: y", row);
+    }
+}
+
+/// What is looked at in strict reading alone.
+#[test]
+fn endless_deviations_take_linear_time() {
+    for start in [
+        "X: y\r\nContact: *",
+        "User-Agent: a",
+        "Accept: a/b",
+        "Refer-To: <sip:a@b",
+        "Authorization: Digest a=b",
+        "X: y",
+    ] {
+        for repeated in [
+            ";a",
+            ",*",
+            ",",
+            " (",
+            " a/b",
+            " ()",
+            ",a=\"b\"",
+            ",a=",
+            "\r\nSubject: a",
+            "\r\nExpires: x",
+            "\r\nContact: *",
+            "\r\nAccept: ,",
+            "\r\nUser-Agent: (",
+            "\r\nP-Asserted-Identity: <sip:a@b;x;x>",
+        ] {
+            check(start, repeated);
+        }
     }
 }
 

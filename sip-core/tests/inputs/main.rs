@@ -3,6 +3,7 @@
 //! The modules are one program because each more is linked with the whole crate. What is measured has one of its own, `tests/cost.rs`.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its input has failed")]
 
+mod examples;
 mod hostile;
 mod rfc4475;
 mod rfc5118;

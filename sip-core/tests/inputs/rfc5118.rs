@@ -24,7 +24,7 @@ cases! { "rfc5118"
         },
     };
     /// §4.2: an IPv6 address without its brackets in the Request-URI.
-    ipv6_bad "ipv6-bad.dat": Octets { len: 301, nul: 0, eight_bit: 0 }, Strict::Refuses, Refuses(RequestUri(UriError::HostPort), Some(400));
+    ipv6_bad "ipv6-bad.dat": Octets { len: 301, nul: 0, eight_bit: 0 }, Strict::Refuses, Refuses(RequestUri { error: UriError::HostPort, column: Some(5) }, Some(400));
     /// §4.3: what was meant as a port, within the brackets: a part of the address.
     port_ambiguous "port-ambiguous.dat": Octets { len: 308, nul: 0, eight_bit: 0 }, Strict::Takes, Takes {
         user_agent: "takes it",

@@ -137,6 +137,7 @@ impl Table {
             Event::Failed { failure, owner: OWNER, .. } => format!("{failure:?}"),
             Event::NotAcknowledged { owner, .. } => format!("not acknowledged {owner:?}"),
             Event::NotSent { .. } => "not sent".to_owned(),
+            Event::AckNotSent { .. } => "ACK not sent".to_owned(),
             Event::ServerTerminated { .. } => "server over".to_owned(),
             Event::ClientTerminated { owner: OWNER, .. } => "client over".to_owned(),
             other => panic!("not expected: {other:?}"),

@@ -42,6 +42,7 @@ fn client_event(event: &ClientEvent) -> String {
     match event {
         ClientEvent::Response(response) => format!("told {}", response.status().code()),
         ClientEvent::Failed(failure) => format!("{failure:?}"),
+        ClientEvent::AckNotSent(kind) => format!("AckNotSent({kind:?})"),
     }
 }
 

@@ -1,10 +1,11 @@
 //! The transactions through their public API: RFC 3261 §9, §17 and §18, RFC 3581, RFC 4320, RFC 6026.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking, its helpers too")]
 
-mod arrows;
+mod acknowledgement;
 mod bounds;
 mod cancelling;
 mod exchange;
+mod figures;
 mod hostile;
 mod machine;
 mod matching;

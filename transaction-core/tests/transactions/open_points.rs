@@ -19,7 +19,7 @@ fn a_response_that_cannot_be_sent_leaves_an_invite_in_proceeding_and_completed()
     }
 }
 
-/// RFC 3261 §17.2.4: the user SHOULD be told that its response was not sent.
+/// RFC 3261 §17.2.4: the user SHOULD be told that its response was not sent. RFC 6026 §8.8: the transaction MUST remain in its state.
 #[test]
 fn a_response_that_cannot_be_sent_is_told_by_the_table() {
     let mut table = Table::new();
@@ -30,7 +30,22 @@ fn a_response_that_cannot_be_sent_is_told_by_the_table() {
     table.log();
     table.transactions.handle_send_error(table.now, transmit, NetworkUnreachable);
     table.drain();
-    assert_eq!(table.log(), ["not sent", "server over"]);
+    assert_eq!(table.log(), ["not sent"]);
+    table.hear(branched("OPTIONS", "1"));
+    assert_eq!(table.log(), ["> 200 OPTIONS"]);
+}
+
+/// RFC 3261 §17.1.4: the user SHOULD be told that the ACK for a refusal was not sent. The refusal stays the final outcome, the only one.
+#[test]
+fn an_ack_that_cannot_be_sent_is_told_by_the_table() {
+    let mut table = Table::new();
+    table.ask(Method::Invite);
+    table.answer_to(0, 486);
+    let transmit = table.sent[1].id;
+    assert_eq!(table.log(), ["> INVITE", "> ACK", "response 486"]);
+    table.transactions.handle_send_error(table.now, transmit, NetworkUnreachable);
+    table.drain();
+    assert_eq!(table.log(), ["ACK not sent", "client over"]);
 }
 
 /// RFC 4320 §4.1: a 100 MUST be sent once Timer E of the client has reached T2, 3.5 s by default.

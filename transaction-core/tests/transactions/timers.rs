@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use blether_sip_core::Method;
 use blether_transaction_core::Reliability::{Reliable, Unreliable};
-use blether_transaction_core::{InviteClientTransaction, Timing};
+use blether_transaction_core::{InviteClientTransaction, NonInviteServerTransaction, Timing};
 
-use crate::machine::{BOTH, Run, invite_client, invite_server, options_client, options_server, request};
+use crate::machine::{BOTH, Run, invite_client, invite_server, options_client, options_server, request, response};
 
 fn times(trace: &[(u64, &str)], what: &str) -> Vec<u64> {
     trace.iter().filter(|(_, happened)| *happened == what).map(|(ms, _)| *ms).collect()
@@ -165,6 +165,24 @@ fn a_request_that_nobody_answers_is_forgotten_when_its_client_has_given_up() {
     let mut run = options_server(Unreliable);
     assert_eq!(run.trace().last(), Some(&(32_000, "over")));
     assert!(!run.so_far().iter().any(|(_, what)| *what == "408"), "RFC 4320 §4.2");
+}
+
+#[test]
+fn a_100_to_a_request_may_go_over_udp_from_when_timer_e_of_the_client_is_reset_to_t2() {
+    let mut run = options_server(Unreliable);
+    let start = run.now();
+    let trying = response(Method::Options, 100);
+    // After 500 + 1,000 + 2,000 ms (RFC 4320 §4.1); at that instant the user may be faster than the timer.
+    assert!(!run.machine.respond(start + Duration::from_millis(3_500) - Duration::from_nanos(1), &trying));
+    assert!(run.machine.respond(start + Duration::from_millis(3_500), &trying));
+}
+
+#[test]
+fn a_100_to_a_request_waits_for_t1_even_where_that_is_over_t2() {
+    let timing = Timing { t1: Duration::from_secs(3), t2: Duration::from_secs(2), ..Timing::default() };
+    let mut run = Run::new(|now| NonInviteServerTransaction::new(now, timing, Unreliable, request(Method::Options)));
+    // Timer E of the client is reset to T2 when it fires, which it does after T1 (RFC 4320 §4.1).
+    assert_eq!(run.trace(), [(3_000, "100"), (192_000, "over")]);
 }
 
 #[test]

@@ -72,20 +72,8 @@ impl Change {
     }
 
     fn read(element: &Element) -> Result<Self, Fault> {
-        match element.attribute("state") {
-            None | Some("full") => Ok(Change::Full),
-            Some("partial") => Ok(Change::Partial),
-            Some("deleted") => Ok(Change::Deleted),
-            Some(_) => Err(element.bad("state", "full, partial or deleted")),
-        }
-    }
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Change::Full => "full",
-            Change::Partial => "partial",
-            Change::Deleted => "deleted",
-        }
+        let state = element.attribute("state").map(str::parse).transpose();
+        state.map(Option::unwrap_or_default).map_err(|_| element.bad("state", "full, partial or deleted"))
     }
 }
 

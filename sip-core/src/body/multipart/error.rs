@@ -1,6 +1,14 @@
 use crate::parse::ParseErrorKind;
 
 /// Why a body is not multipart although its type says so. Parts are counted from 1.
+///
+/// ```
+/// use blether_sip_core::body::{Multipart, MultipartError};
+///
+/// let read = Multipart::parse(&"multipart/mixed".parse()?, "--b\r\n\r\nv=0\r\n--b--\r\n".into());
+/// assert_eq!(read.err(), Some(MultipartError::NoBoundary));
+/// # Ok::<(), blether_sip_core::HeaderError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MultipartError {

@@ -5,6 +5,13 @@ use crate::body::xml::{Element, XmlWriter};
 macro_rules! activities {
     ($($variant:ident $name:literal,)*) => {
         /// What somebody is doing (RFC 4480 §3.2).
+        ///
+        /// ```
+        /// use blether_sip_core::body::pidf::Activity;
+        ///
+        /// let doing = [Activity::OnThePhone, Activity::Other("tuning the piano".into())];
+        /// assert_eq!(doing.map(|activity| activity.as_str()), ["on-the-phone", "other"]);
+        /// ```
         #[derive(Debug, Clone, PartialEq, Eq, Hash)]
         pub enum Activity {
             $(#[doc = concat!("`", $name, "`")] $variant,)*

@@ -35,15 +35,11 @@ impl Document for Presence {
 impl Tuple {
     fn read(element: &Element) -> Result<Self, Fault> {
         let basic = element.child(NS, "status").and_then(|status| status.child(NS, "basic"));
-        let basic = basic.map(|basic| match basic.text() {
-            text if text.eq_ignore_ascii_case("open") => Ok(Basic::Open),
-            text if text.eq_ignore_ascii_case("closed") => Ok(Basic::Closed),
-            _ => Err(basic.bad("basic", "open or closed")),
-        });
+        let read = |basic: &Element| basic.text().parse::<Basic>().map_err(|_| basic.bad("basic", "open or closed"));
         let contact = element.child(NS, "contact");
         Ok(Tuple {
             id: element.required("id")?,
-            basic: basic.transpose()?,
+            basic: basic.map(read).transpose()?,
             contact: contact.map(|contact| contact.text().into()),
             priority: contact.and_then(|contact| contact.attribute("priority")).and_then(thousandths),
             device_ids: element.all(Ns::DataModel, "deviceID").map(|id| id.text().into()).collect(),
@@ -55,7 +51,7 @@ impl Tuple {
     fn write(&self, out: &mut XmlWriter) {
         out.open("tuple").attribute("id", &self.id).open("status");
         if let Some(basic) = self.basic {
-            out.leaf("basic", if basic == Basic::Open { "open" } else { "closed" });
+            out.leaf("basic", basic);
         }
         out.close();
         for id in &self.device_ids {

@@ -1,6 +1,13 @@
 use alloc::string::String;
 
 /// Why bytes are no document of the format that was asked for.
+///
+/// ```
+/// use blether_sip_core::body::pidf::Presence;
+///
+/// let error = Presence::parse(b"<presence\n xmlns='urn:ietf:params:xml:ns:pidf'><tuple/></presence>").unwrap_err();
+/// assert_eq!((error.line(), error.to_string().as_str()), (2, "line 2, column 38: missing id"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, column {column}: {kind}")]
 pub struct XmlError {
@@ -10,6 +17,14 @@ pub struct XmlError {
 }
 
 /// What is wrong with a document.
+///
+/// ```
+/// use blether_sip_core::body::pidf::Presence;
+/// use blether_sip_core::body::xml::XmlErrorKind;
+///
+/// let error = "<!DOCTYPE presence [<!ENTITY a 'aaaa'>]><presence/>".parse::<Presence>().unwrap_err();
+/// assert_eq!(error.kind(), &XmlErrorKind::DocumentType);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum XmlErrorKind {

@@ -13,6 +13,10 @@ pub use error::{XmlError, XmlErrorKind};
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
+use core::str::FromStr;
+
+use crate::InvalidText;
 
 pub(super) use error::Fault;
 pub(super) use tree::{Element, Ns};
@@ -47,6 +51,16 @@ impl Default for XmlLimits {
 }
 
 /// What became of a document that was given to the state that those before it had built.
+///
+/// ```
+/// use blether_sip_core::body::reginfo::RegInfo;
+/// use blether_sip_core::body::xml::{Applied, Completeness};
+///
+/// let mut known = RegInfo { version: 4, ..RegInfo::default() };
+/// let news = RegInfo { version: 6, state: Completeness::Partial, ..RegInfo::default() };
+/// // Version 5 was lost: a SUBSCRIBE asks for all of it.
+/// assert_eq!(known.apply(news), Applied::Incomplete);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Applied {
     /// The state is now what the notifier says.
@@ -172,6 +186,18 @@ macro_rules! words {
             }
         }
 
+        impl core::str::FromStr for $name {
+            type Err = core::convert::Infallible;
+
+            /// The value of a word, in whatever case.
+            fn from_str(word: &str) -> Result<Self, Self::Err> {
+                Ok(word.into())
+            }
+        }
+
+        #[cfg(feature = "serde")]
+        crate::serde_text::serde_as_text!($name);
+
         impl core::fmt::Display for $name {
             fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
                 f.write_str(self.as_str())
@@ -182,6 +208,14 @@ macro_rules! words {
 pub(super) use words;
 
 /// Whether a document brings all there is, or what has changed since the one before.
+///
+/// ```
+/// use blether_sip_core::body::dialog_info::DialogInfo;
+/// use blether_sip_core::body::xml::Completeness;
+///
+/// let news = DialogInfo { version: 7, state: Completeness::Partial, ..DialogInfo::default() };
+/// assert!(news.to_string().contains("state=\"partial\""));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Completeness {
     /// `full`
@@ -193,19 +227,33 @@ pub enum Completeness {
 
 impl Completeness {
     pub(super) fn read(element: &Element, value: Option<&str>) -> Result<Self, Fault> {
-        match value {
-            Some("full") => Ok(Completeness::Full),
-            Some("partial") => Ok(Completeness::Partial),
-            Some(_) => Err(element.bad("state", "full or partial")),
-            None => Err(element.missing("state")),
-        }
+        let value = value.ok_or_else(|| element.missing("state"))?;
+        value.parse().map_err(|_| element.bad("state", "full or partial"))
     }
 
-    pub(super) fn as_str(self) -> &'static str {
+    /// The word: `full` or `partial`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
         match self {
             Completeness::Full => "full",
             Completeness::Partial => "partial",
         }
+    }
+}
+
+impl fmt::Display for Completeness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Completeness {
+    type Err = InvalidText;
+
+    /// Reads the word.
+    fn from_str(word: &str) -> Result<Self, InvalidText> {
+        let known = [Completeness::Full, Completeness::Partial].into_iter().find(|known| known.as_str() == word);
+        known.ok_or(InvalidText::Completeness)
     }
 }
 

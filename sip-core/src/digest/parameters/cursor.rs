@@ -15,6 +15,8 @@ pub(super) struct Cursor<'a> {
     whole: &'a ByteStr,
     pub(super) text: &'a [u8],
     pub(super) at: usize,
+    /// Whether there are control characters in it, all of which are white space then.
+    pub(super) has_control: bool,
 }
 
 impl<'a> Cursor<'a> {
@@ -23,16 +25,17 @@ impl<'a> Cursor<'a> {
     pub(super) fn new(whole: &'a ByteStr) -> Result<Self, DigestError> {
         let text = whole.as_bytes();
         let is_bad = |byte: &u8| byte.is_ascii_control() && !is_space(*byte);
-        match class::has_control(text).then(|| text.iter().position(is_bad)).flatten() {
+        let has_control = class::has_control(text);
+        match has_control.then(|| text.iter().position(is_bad)).flatten() {
             Some(at) => Err(DigestError::Syntax { at }),
-            None => Ok(Self { whole, text, at: 0 }),
+            None => Ok(Self { whole, text, at: 0, has_control }),
         }
     }
 
     /// `#auth-param`, to the end.
     pub(super) fn parameters(&mut self) -> Result<Parameters<'a>, DigestError> {
         let list = Vec::with_capacity(USUAL_PARAMETERS);
-        let mut parameters = Parameters { whole: self.whole, list, places: [0; FIELDS] };
+        let mut parameters = Parameters { whole: self.whole, may_fold: self.has_control, list, places: [0; FIELDS] };
         loop {
             // Empty list elements are skipped, as every reader of a comma list must (RFC 7230 §7).
             while self.skip_space() || self.eat(b',') {}

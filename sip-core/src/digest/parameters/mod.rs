@@ -40,7 +40,8 @@ pub(super) enum Split<'a> {
     Foreign(Foreign),
 }
 
-/// A value of another scheme than Digest, with all that follows the name of the scheme as written.
+/// A value of another scheme than Digest, with all that follows the name of the scheme: as written, but that tabs and line folds, and
+/// when it is written again control characters beyond ASCII, are spaces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Foreign {
     pub(super) scheme: ByteStr,
@@ -49,21 +50,28 @@ pub(super) struct Foreign {
 
 impl fmt::Display for Foreign {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut line = String::from(&*self.scheme);
-        line.push(' ');
-        grammar::write_text(&mut line, &self.rest);
+        let mut rest = String::new();
+        grammar::write_text(&mut rest, &self.rest);
         // Control characters beyond ASCII have become spaces.
-        f.write_str(crate::class::trim_wsp(&line))
+        match crate::class::trim_wsp(&rest) {
+            "" => f.write_str(&self.scheme),
+            rest => write!(f, "{} {rest}", self.scheme),
+        }
     }
 }
 
 /// The parameters of a Digest header, none of them twice. Fields are taken out by name; what is left is an extension.
 pub(super) struct Parameters<'a> {
     whole: &'a ByteStr,
+    /// Whether values may have line folds in them.
+    may_fold: bool,
     list: Vec<Standing>,
     /// The place of each field in the list, counted from 1.
     places: [u8; FIELDS],
 }
+
+/// What folds a line.
+const FOLD: [char; 2] = ['\r', '\n'];
 
 /// A parameter where it stands.
 struct Standing {
@@ -91,11 +99,12 @@ impl Standing {
         }
     }
 
-    /// The same, sharing the memory of `whole`.
+    /// The same, sharing the memory of `whole`. Line folds, which may be in it, are spaces (RFC 3261 §7.3.1).
     #[inline]
-    fn share(&self, whole: &ByteStr) -> ByteStr {
+    fn share(&self, whole: &ByteStr, may_fold: bool) -> ByteStr {
         let value = whole.part(self.value.clone());
-        if self.escaped { grammar::unquoted(whole, &value) } else { value }
+        let value = if self.escaped { grammar::unquoted(whole, &value) } else { value };
+        if may_fold && value.contains(FOLD) { value.replace(FOLD, " ").into() } else { value }
     }
 }
 
@@ -112,16 +121,17 @@ impl Parameters<'_> {
     #[inline]
     pub(super) fn take(&mut self, field: Field) -> Option<ByteStr> {
         let whole = self.whole;
-        self.find(field).map(|found| found.share(whole))
+        let may_fold = self.may_fold;
+        self.find(field).map(|found| found.share(whole, may_fold))
     }
 
     /// Like `take`, for a word that `known` may know, so that its text need not be kept.
     pub(super) fn take_word<T: From<ByteStr>>(&mut self, field: Field, known: fn(&str) -> Option<T>) -> Option<T> {
-        let whole = self.whole;
+        let (whole, may_fold) = (self.whole, self.may_fold);
         let found = self.find(field)?;
         let text = found.text(whole);
         let known = core::str::from_utf8(&text).ok().and_then(known);
-        Some(known.unwrap_or_else(|| found.share(whole).into()))
+        Some(known.unwrap_or_else(|| found.share(whole, may_fold).into()))
     }
 
     /// Like `take`, for a parameter that must be there.
@@ -145,10 +155,16 @@ impl Parameters<'_> {
         count.map(Some).ok_or(DigestError::BadValue(Field::Nc.name()))
     }
 
+    /// The parameters in their order: which they are, whether they have quotes, and where their values are.
+    pub(super) fn standing(&self) -> impl Iterator<Item = (Option<Field>, bool, Range<usize>)> {
+        self.list.iter().map(|p| (p.field, p.quoted, p.value.clone()))
+    }
+
     pub(super) fn into_rest(self) -> Vec<Parameter> {
         let rest = self.list.iter().filter(|p| !p.taken);
         let whole = self.whole;
-        rest.map(|p| Parameter { name: whole.part(p.name.clone()), value: p.share(whole), quoted: p.quoted }).collect()
+        let value = |p: &Standing| p.share(whole, self.may_fold);
+        rest.map(|p| Parameter { name: whole.part(p.name.clone()), value: value(p), quoted: p.quoted }).collect()
     }
 }
 
@@ -166,10 +182,11 @@ pub(super) fn split(value: &ByteStr) -> Result<Split<'_>, DigestError> {
     }
     if !value.as_bytes().get(scheme.clone()).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"Digest")) {
         let kept = cursor.rest().iter().rposition(|byte| !is_space(*byte)).map_or(0, |last| last + 1);
-        return Ok(Split::Foreign(Foreign {
-            scheme: value.part(scheme),
-            rest: value.part(cursor.at..cursor.at + kept),
-        }));
+        let mut rest = value.part(cursor.at..cursor.at + kept);
+        if cursor.has_control {
+            rest = rest.replace(['\t', '\r', '\n'], " ").into();
+        }
+        return Ok(Split::Foreign(Foreign { scheme: value.part(scheme), rest }));
     }
     cursor.parameters().map(Split::Digest)
 }
@@ -209,6 +226,14 @@ mod tests {
     fn other_schemes_are_kept_whole() {
         check("Basic QWxhZGRpbg==", Ok(&[("Basic", "QWxhZGRpbg==")]));
         check("Negotiate", Ok(&[("Negotiate", "")]));
+        check("Basic a\tb\r\n c \t", Ok(&[("Basic", "a b   c")]));
+    }
+
+    #[test]
+    fn a_fold_is_spaces() {
+        check("Digest x=\"a\r\n\tb\",\r\n y=\"\\\"\n \"", Ok(&[("x", "a  \tb"), ("y", "\"  ")]));
+        let folded: crate::digest::Challenge = "Digest realm=\"a\r\n b\", nonce=\"n\", opaque=\"\t\"".parse().unwrap();
+        assert_eq!(folded.to_string().parse().as_ref(), Ok(&folded));
     }
 
     #[test]

@@ -1,9 +1,20 @@
 //! The names of what may be wrong with a message that is taken.
 
-use crate::HeaderError;
+use crate::digest::DigestDeviation;
 use crate::header::Deviation;
+use crate::{ByteStr, HeaderError};
 
-/// What an [`Anomaly`] is.
+/// What an [`Anomaly`](crate::Anomaly) is.
+///
+/// ```
+/// use blether_sip_core::{AnomalyKind, Limits, Message};
+///
+/// let datagram = "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\n\
+///     To: <sip:b@c>;tag=2\r\nCall-ID: 1@a\r\nCSeq: 1 OPTIONS\r\n\r\n";
+/// let message = Message::parse(datagram.into(), &Limits::default())?;
+/// assert!(message.anomalies().iter().all(|it| *it.kind() == AnomalyKind::NoContentLength));
+/// # Ok::<(), blether_sip_core::ParseError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AnomalyKind {
@@ -51,6 +62,40 @@ pub enum AnomalyKind {
     /// Commas with nothing between them (RFC 3261 §7.3.1, §25.1: a list has no empty values).
     #[error("expected a value between the commas")]
     EmptyListItem,
+    /// A row without a value, of a header that has one at least (RFC 3261 §25.1: Contact, Route, Via, Require and others, but not Accept,
+    /// Accept-Encoding, Accept-Language, Allow and Supported).
+    #[error("expected a value")]
+    NoValue,
+    /// A `*` beside other values of Contact (RFC 3261 §10.3, §25.1).
+    #[error("expected the * alone")]
+    StarNotAlone,
+    /// The parameter of this name stands again (RFC 3261 §7.3.1, §19.1.1, RFC 3966 §3).
+    #[error("expected the parameter {0} once")]
+    RepeatedParameter(ByteStr),
+    /// A URI without brackets where its header has them always (RFC 3261 §25.1: `route-param`, `info`).
+    #[error("expected the URI in angle brackets")]
+    NoBrackets,
+    /// A display name where the header has a URI alone (RFC 3261 §25.1: `info`, `alert-param`; RFC 6442 §4.1).
+    #[error("expected no display name")]
+    DisplayName,
+    /// This parameter of Digest is not in quotes (RFC 3261 §25.1, RFC 7616 §3.3, §3.4, §3.5).
+    #[error("expected {0} in quotes")]
+    DigestQuotes(&'static str),
+    /// This parameter of Digest is in quotes (RFC 3261 §25.1, RFC 7616 §3.3, §3.4, §3.5).
+    #[error("expected {0} without quotes")]
+    DigestNoQuotes(&'static str),
+    /// Of `qop`, `nc` and `cnonce` some are there, and this one is not (RFC 2617 §3.2.2, RFC 7616 §3.5).
+    #[error("expected qop, nc and cnonce together, found no {0}")]
+    DigestTogether(&'static str),
+    /// A User-Agent or Server is not products and comments with white space between (RFC 3261 §25.1: `server-val`).
+    #[error("expected products such as Name/1.0 and comments in parentheses")]
+    Product,
+    /// A Date with other spaces or digits than it should have, or without a weekday (RFC 3261 §25.1: `rfc1123-date`).
+    #[error("expected a date such as Sat, 13 Nov 2010 23:29:00 GMT")]
+    DateForm,
+    /// A Date whose weekday is another. The grammar allows it: the message is valid.
+    #[error("expected the weekday of that date")]
+    Weekday,
     /// A display name that is not all tokens stands without quotes (RFC 3261 §25.1: `display-name`).
     #[error("expected the display name in quotes")]
     UnquotedDisplayName,
@@ -78,10 +123,11 @@ pub enum AnomalyKind {
     /// The `received` of a Via is no address, or is one in brackets (RFC 3261 §25.1: `via-received`; RFC 5118 §4.5).
     #[error("expected an address without brackets in received")]
     Received,
-    /// The `tag` of a From or To or the `branch` of a Via is no token, or is in quotes; the `ttl` of a Via is no number up to 255, or its `maddr`
-    /// no host; the `q` of a Contact is no number from 0 to 1 with three digits at most behind its point (RFC 3261 §25.1: `tag-param`, `via-branch`,
-    /// `via-ttl`, `via-maddr`, `c-p-q`).
-    #[error("expected a {0} of the header's grammar, without quotes")]
+    /// The value of this parameter is not what the grammar of its header says, or stands in quotes where it should not or without where it
+    /// should: the `tag` of a From or To, the `branch`, `ttl`, `maddr` and `rport` of a Via, the `q` and `expires` of a Contact, the `q` of the Accept
+    /// headers, the `duration` of a Retry-After and others (RFC 3261 §25.1: `tag-param`, `via-params`, `contact-params`, `accept-param`,
+    /// `retry-param`).
+    #[error("expected a {0} of the header's grammar")]
     Parameter(&'static str),
     /// A `tel:` URI is no telephone number, or a local one that says not where it is valid (RFC 3966 §3, §5.1.5).
     #[error("expected a number after tel:, and a phone-context if it is a local one")]
@@ -100,8 +146,9 @@ pub enum AnomalyKind {
     CallId,
 }
 
-impl From<Deviation> for AnomalyKind {
-    fn from(deviation: Deviation) -> Self {
+impl AnomalyKind {
+    /// What a deviation at this place is called.
+    pub(super) fn of(deviation: Deviation, place: &str) -> Self {
         match deviation {
             Deviation::DisplayName => AnomalyKind::UnquotedDisplayName,
             Deviation::QuotedPair => AnomalyKind::QuotedPair,
@@ -110,11 +157,25 @@ impl From<Deviation> for AnomalyKind {
             Deviation::BareValue => AnomalyKind::UnquotedValue,
             Deviation::EmptyValue => AnomalyKind::EmptyValue,
             Deviation::Spaces => AnomalyKind::SpacedUri,
+            Deviation::Brackets => AnomalyKind::NoBrackets,
+            Deviation::Name => AnomalyKind::DisplayName,
+            Deviation::Repeated => AnomalyKind::RepeatedParameter(place.into()),
             Deviation::Colons => AnomalyKind::ThreeColons,
             Deviation::Received => AnomalyKind::Received,
             Deviation::Parameter(name) => AnomalyKind::Parameter(name),
             Deviation::Tel => AnomalyKind::TelUri,
             Deviation::UriCharacter => AnomalyKind::UriCharacter,
+        }
+    }
+}
+
+impl From<DigestDeviation> for AnomalyKind {
+    fn from(deviation: DigestDeviation) -> Self {
+        match deviation {
+            DigestDeviation::Quotes(name) => AnomalyKind::DigestQuotes(name),
+            DigestDeviation::NoQuotes(name) => AnomalyKind::DigestNoQuotes(name),
+            DigestDeviation::Value => AnomalyKind::UnquotedValue,
+            DigestDeviation::Together(missing) => AnomalyKind::DigestTogether(missing),
         }
     }
 }

@@ -1,7 +1,9 @@
 //! What a message does that its RFCs do not allow, and that is taken all the same.
 
+mod form;
 mod kind;
 mod once;
+mod text;
 mod value;
 
 use alloc::vec::Vec;
@@ -11,6 +13,7 @@ use memchr::memchr;
 
 use super::rows::{Found, next_row};
 use super::start_line::{Recognised, recognise};
+use crate::grammar::Stop;
 use crate::header::Code;
 use crate::uri::UriPart;
 use crate::{HeaderName, Headers};
@@ -20,14 +23,38 @@ pub(crate) use once::stands_once;
 pub(crate) use value::has_control;
 
 use self::once::is_single;
-use self::value::{malformed, value};
+use self::value::{Before, control_at, malformed, value};
 
 /// Something that a message does and should not do, which [`Message::parse`](crate::Message::parse) takes all the same and
 /// [`Message::parse_strict`](crate::Message::parse_strict) refuses, unless the message is valid even so ([`Anomaly::makes_invalid`]).
+///
+/// ```
+/// use blether_sip_core::{HeaderName, Limits, Message};
+///
+/// let datagram = "OPTIONS sip:bob@biloxi.com SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\n\
+///     From: Alice (home) <sip:a@b>;tag=1\r\nTo: <sip:bob@biloxi.com>\r\nCall-ID: 1@a\r\nCSeq: 1 OPTIONS\r\n\
+///     Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n";
+/// let message = Message::parse(datagram.into(), &Limits::default())?;
+/// let told = message.anomalies();
+/// assert_eq!(told[0].to_string(), "Bad From header: expected the display name in quotes at column 7");
+/// assert_eq!((told[0].header(), told[0].row()), (Some(&HeaderName::From), Some(2)));
+/// assert!(told[0].makes_invalid() && Message::parse_strict(datagram.into(), &Limits::default()).is_err());
+/// # Ok::<(), blether_sip_core::ParseError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Anomaly {
     kind: AnomalyKind,
-    place: Option<(HeaderName, usize)>,
+    place: Place,
+    column: Option<usize>,
+}
+
+/// Where an anomaly is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
+    Message,
+    RequestUri,
+    /// The header and its row.
+    Row(HeaderName, usize),
 }
 
 impl Anomaly {
@@ -40,22 +67,35 @@ impl Anomaly {
     /// The header that has it; `None` if it is not in a header.
     #[must_use]
     pub fn header(&self) -> Option<&HeaderName> {
-        self.place.as_ref().map(|(header, _)| header)
+        match &self.place {
+            Place::Row(header, _) => Some(header),
+            Place::Message | Place::RequestUri => None,
+        }
+    }
+
+    /// Where it is in the value of its row without its folding, or in the Request-URI, in bytes from 1; `None` if that is not known. Of
+    /// [`AnomalyKind::Malformed`] it is the column of that error.
+    #[must_use]
+    pub fn column(&self) -> Option<usize> {
+        self.column
     }
 
     /// Whether the message is invalid for it, and is refused by strict reading. It is not where RFC 3261 says that a message may be so and what
     /// to do with it then: without a Content-Length and with more behind its body in a datagram (§18.3), without a branch (§20.42), and with
-    /// components of a URI that do not belong where it stands (§19.1.1).
+    /// components of a URI that do not belong where it stands (§19.1.1). Nor is it for the wrong weekday of a Date, which its grammar allows.
     #[must_use]
     pub fn makes_invalid(&self) -> bool {
-        use AnomalyKind::{NoBranch, NoContentLength, SurplusBytes, UriComponent};
-        !matches!(self.kind, NoContentLength | SurplusBytes(_) | NoBranch | UriComponent(_))
+        use AnomalyKind::{NoBranch, NoContentLength, SurplusBytes, UriComponent, Weekday};
+        !matches!(self.kind, NoContentLength | SurplusBytes(_) | NoBranch | UriComponent(_) | Weekday)
     }
 
     /// Which row it is in, from 1; `None` if it is not in a row.
     #[must_use]
     pub fn row(&self) -> Option<usize> {
-        self.place.as_ref().map(|(_, row)| *row)
+        match self.place {
+            Place::Row(_, row) => Some(row),
+            Place::Message | Place::RequestUri => None,
+        }
     }
 }
 
@@ -64,10 +104,12 @@ impl core::error::Error for Anomaly {}
 impl fmt::Display for Anomaly {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.place, &self.kind) {
-            (_, AnomalyKind::Malformed(error)) => error.fmt(f),
-            (Some((header, _)), kind) => write!(f, "Bad {header} header: {kind}"),
-            (None, kind) => write!(f, "Bad message: {kind}"),
+            (_, AnomalyKind::Malformed(error)) => return error.fmt(f),
+            (Place::Row(header, _), kind) => write!(f, "Bad {header} header: {kind}")?,
+            (Place::RequestUri, kind) => write!(f, "Bad Request-URI: {kind}")?,
+            (Place::Message, kind) => write!(f, "Bad message: {kind}")?,
         }
+        self.column.map_or(Ok(()), |column| write!(f, " at column {column}"))
     }
 }
 
@@ -79,11 +121,25 @@ struct Report {
 
 impl Report {
     fn message(&mut self, kind: AnomalyKind) {
-        self.found.push(Anomaly { kind, place: None });
+        self.found.push(Anomaly { kind, place: Place::Message, column: None });
     }
 
-    fn row(&mut self, header: &HeaderName, row: usize, kind: AnomalyKind) {
-        self.found.push(Anomaly { kind, place: Some((header.clone(), row)) });
+    fn row(&mut self, header: &HeaderName, row: usize, column: Option<usize>, kind: AnomalyKind) {
+        self.found.push(Anomaly { kind, place: Place::Row(header.clone(), row), column });
+    }
+}
+
+/// Which headers were seen.
+struct Seen([bool; 256]);
+
+impl Seen {
+    fn new() -> Self {
+        Seen([false; 256])
+    }
+
+    /// Says whether it was not seen before.
+    fn is_first(&mut self, name: Code) -> bool {
+        self.0.get_mut(name.index()).is_some_and(|seen| !core::mem::replace(seen, true))
     }
 }
 
@@ -113,30 +169,33 @@ pub(crate) fn anomalies(headers: &Headers, before: usize, end: usize) -> Vec<Ano
     for (row, number) in headers.rows().iter().zip(1..) {
         let value = bytes.get(row.value as usize..row.value_end as usize).unwrap_or_default();
         let name = headers.name(row);
-        if core::str::from_utf8(value).is_err() {
-            report.row(&name, number, AnomalyKind::NotUtf8);
+        // Without its folding a value has other columns.
+        let column = |at: usize| (!value.contains(&b'\n')).then_some(at + 1);
+        if let Err(error) = core::str::from_utf8(value) {
+            report.row(&name, number, column(error.valid_up_to()), AnomalyKind::NotUtf8);
         }
-        if has_control(&name, value) {
-            report.row(&name, number, AnomalyKind::ControlCharacter);
+        if let Some(at) = control_at(&name, value) {
+            report.row(&name, number, column(at), AnomalyKind::ControlCharacter);
         }
     }
     headers.restore();
-    let mut seen: Vec<Code> = Vec::new();
+    let (mut seen, mut before) = (Seen::new(), Before::default());
     for (row, number) in headers.rows().iter().zip(1..) {
         let name = headers.name(row);
-        if is_single(&name) {
-            if seen.contains(&row.name) {
-                report.row(&name, number, AnomalyKind::Repeated);
-            }
-            seen.push(row.name);
+        if is_single(&name) && !seen.is_first(row.name) {
+            report.row(&name, number, None, AnomalyKind::Repeated);
         }
-        value(&headers, row, &name, number, &mut report);
+        value(headers.value(row), &name, number, &mut before, &mut report);
     }
+    if let Some((number, column)) = before.star_beside_others() {
+        report.row(&HeaderName::Contact, number, column, AnomalyKind::StarNotAlone);
+    }
+    // One report of each header.
+    let mut seen = Seen::new();
     for (row, number) in headers.rows().iter().zip(1..) {
-        // One report of each header, at its first row.
-        let is_first = headers.rows().iter().position(|other| other.name == row.name) == Some(number - 1);
-        if let Some(error) = is_first.then(|| malformed(&headers, row)).flatten() {
-            report.row(error.header(), number, AnomalyKind::Malformed(error.clone()));
+        let is_first = seen.is_first(row.name);
+        if let Some((error, number)) = is_first.then(|| malformed(&headers, row, number)).flatten() {
+            report.row(error.header(), number, error.column(), AnomalyKind::Malformed(error.clone()));
         }
     }
     if is_request && !headers.has(&HeaderName::MaxForwards) {
@@ -159,9 +218,14 @@ fn start_line(line: &[u8], report: &mut Report) -> bool {
             if text != line || uri != uri.trim_ascii() {
                 report.message(AnomalyKind::SurplusSpaces);
             }
-            if let Some(uri) = core::str::from_utf8(uri.trim_ascii()).ok().and_then(|uri| UriPart::read(uri).ok()) {
-                uri.deviations(&mut |deviation| report.message(deviation.into()));
-                uri.components(&["method"], &mut |name| report.message(AnomalyKind::UriComponent(name)));
+            if let Ok(uri) = core::str::from_utf8(uri.trim_ascii())
+                && let Ok(read) = UriPart::read(uri)
+            {
+                let mut tell = |kind, column| report.found.push(Anomaly { kind, place: Place::RequestUri, column });
+                read.deviations(&mut |deviation, place| {
+                    tell(AnomalyKind::of(deviation, place), Stop::at(place).column(uri));
+                });
+                read.components(&["method"], |name| tell(AnomalyKind::UriComponent(name), None));
             }
             text.len().saturating_sub(b"SIP/2.0".len())
         }
@@ -180,3 +244,6 @@ fn start_line(line: &[u8], report: &mut Report) -> bool {
     }
     version_at > 0
 }
+
+#[cfg(test)]
+mod tests;

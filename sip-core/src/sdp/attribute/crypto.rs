@@ -1,5 +1,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
+use core::str::FromStr;
 
 use super::SdpAttribute;
 use super::words::{is_word_char, read, write_number, write_of, write_word};
@@ -36,8 +38,9 @@ pub struct Crypto {
 /// ```
 /// use blether_sip_core::sdp::attribute::KeyParam;
 ///
-/// let key = KeyParam { method: "inline".into(), info: "d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj|1:4".into() };
+/// let key: KeyParam = "inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj|1:4".parse()?;
 /// assert_eq!(key.srtp().unwrap().mki, Some((1, 4)));
+/// # Ok::<(), blether_sip_core::sdp::SdpError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct KeyParam {
@@ -103,6 +106,25 @@ impl KeyParam {
         write_of(out, &self.method, is_name_char, "inline");
         out.push(':');
         write_of(out, &self.info, is_info_char, "AAAA");
+    }
+}
+
+impl FromStr for KeyParam {
+    type Err = SdpError;
+
+    /// Reads a method and, behind a colon, what it says.
+    fn from_str(text: &str) -> Result<Self, SdpError> {
+        let malformed = SdpError::BadAttribute { name: Crypto::NAME, expected: "a key such as inline:…" };
+        KeyParam::read(text, &text.into()).ok_or(malformed)
+    }
+}
+
+impl fmt::Display for KeyParam {
+    /// Writes the key as it stands in a `crypto` attribute; characters that may not stand there are left out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = String::new();
+        self.write(&mut text);
+        f.write_str(&text)
     }
 }
 

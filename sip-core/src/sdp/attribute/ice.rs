@@ -2,9 +2,11 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
+use core::str::FromStr;
 
 use super::SdpAttribute;
-use super::words::{flag, is_word_char, one_number, one_text, read, write_number, write_word};
+use super::words::{Words, flag, is_word_char, one_number, one_text, read, write_number, write_word};
 use crate::ByteStr;
 use crate::grammar::write_list;
 use crate::sdp::SdpError;
@@ -123,6 +125,7 @@ pub struct RemoteCandidates(pub Vec<RemoteCandidate>);
 /// use blether_sip_core::sdp::attribute::{RemoteCandidate, RemoteCandidates};
 ///
 /// let rtp = RemoteCandidate { component: 1, address: "192.0.2.3".into(), port: 45664 };
+/// assert_eq!("1 192.0.2.3 45664".parse().as_ref(), Ok(&rtp));
 /// assert_eq!(RemoteCandidates(vec![rtp]).to_string(), "1 192.0.2.3 45664");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -135,6 +138,43 @@ pub struct RemoteCandidate {
     pub port: u16,
 }
 
+impl RemoteCandidate {
+    fn read(words: &mut Words<'_>) -> Option<Self> {
+        Some(RemoteCandidate { component: words.number()?, address: words.word()?, port: words.number()? })
+    }
+
+    fn write(&self, out: &mut String) {
+        write_number(out, self.component);
+        out.push(' ');
+        write_word(out, &self.address, "0.0.0.0");
+        out.push(' ');
+        write_number(out, self.port);
+    }
+}
+
+impl FromStr for RemoteCandidate {
+    type Err = SdpError;
+
+    /// Reads component, address and port.
+    fn from_str(text: &str) -> Result<Self, SdpError> {
+        let malformed =
+            SdpError::BadAttribute { name: RemoteCandidates::NAME, expected: "component, address and port" };
+        match text.parse::<RemoteCandidates>().map(|all| all.0).as_deref() {
+            Ok([candidate]) => Ok(candidate.clone()),
+            _ => Err(malformed),
+        }
+    }
+}
+
+impl fmt::Display for RemoteCandidate {
+    /// Writes component, address and port; characters that no address has are left out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = String::new();
+        self.write(&mut text);
+        f.write_str(&text)
+    }
+}
+
 impl SdpAttribute for RemoteCandidates {
     const NAME: &'static str = "remote-candidates";
 
@@ -142,8 +182,7 @@ impl SdpAttribute for RemoteCandidates {
         read(&value, "components with address and port", |words| {
             let mut all = Vec::new();
             while !words.is_at_end() {
-                let (component, address, port) = (words.number()?, words.word()?, words.number()?);
-                all.push(RemoteCandidate { component, address, port });
+                all.push(RemoteCandidate::read(words)?);
             }
             (!all.is_empty()).then_some(RemoteCandidates(all))
         })
@@ -153,13 +192,7 @@ impl SdpAttribute for RemoteCandidates {
         if self.0.is_empty() {
             out.push_str("1 0.0.0.0 9");
         }
-        write_list(out, " ", &self.0, |out, candidate| {
-            write_number(out, candidate.component);
-            out.push(' ');
-            write_word(out, &candidate.address, "0.0.0.0");
-            out.push(' ');
-            write_number(out, candidate.port);
-        });
+        write_list(out, " ", &self.0, |out, candidate| candidate.write(out));
     }
 }
 

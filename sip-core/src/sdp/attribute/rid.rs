@@ -1,5 +1,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
+use core::str::FromStr;
 
 use super::SdpAttribute;
 use super::words::{is_token_char, read, write_of, write_token};
@@ -21,6 +23,34 @@ pub enum RidDirection {
     Send,
     /// It can be received.
     Recv,
+}
+
+impl FromStr for RidDirection {
+    type Err = SdpError;
+
+    /// Reads `send` or `recv`.
+    fn from_str(word: &str) -> Result<Self, SdpError> {
+        match word {
+            "send" => Ok(RidDirection::Send),
+            "recv" => Ok(RidDirection::Recv),
+            _ => Err(SdpError::BadAttribute { name: Rid::NAME, expected: "send or recv" }),
+        }
+    }
+}
+
+impl fmt::Display for RidDirection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl RidDirection {
+    fn as_str(self) -> &'static str {
+        match self {
+            RidDirection::Send => "send",
+            RidDirection::Recv => "recv",
+        }
+    }
 }
 
 /// A name for one RTP stream of a media section, and within what bounds it stays (RFC 8851 §10).
@@ -78,11 +108,7 @@ impl SdpAttribute for Rid {
     fn parse_value(value: ByteStr) -> Result<Self, SdpError> {
         read(&value, "a name, send or recv, and restrictions", |words| {
             let id = words.of(is_rid_char)?;
-            let direction = match words.next()? {
-                "send" => RidDirection::Send,
-                "recv" => RidDirection::Recv,
-                _ => return None,
-            };
+            let direction = words.next()?.parse().ok()?;
             let mut rid = Rid { id, direction, formats: Vec::new(), restrictions: Vec::new() };
             for item in words.rest().split(';').map(|item| item.trim_matches(is_wsp)) {
                 match item.split_once('=').map_or((item, None), |(name, value)| (name, Some(value))) {
@@ -107,10 +133,8 @@ impl SdpAttribute for Rid {
 
     fn write(&self, out: &mut String) {
         write_of(out, &self.id, is_rid_char, "0");
-        out.push_str(match self.direction {
-            RidDirection::Send => " send",
-            RidDirection::Recv => " recv",
-        });
+        out.push(' ');
+        out.push_str(self.direction.as_str());
         let mut separator = ' ';
         if !self.formats.is_empty() {
             out.push_str(" pt=");

@@ -1,5 +1,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
+use core::str::FromStr;
 
 use super::SdpAttribute;
 use super::rid::is_rid_char;
@@ -34,8 +36,10 @@ pub struct Simulcast {
 /// ```
 /// use blether_sip_core::sdp::attribute::{Simulcast, SimulcastStream};
 ///
-/// let low = SimulcastStream { rid: "lo".into(), paused: true };
+/// let low: SimulcastStream = "~lo".parse()?;
+/// assert!(low.paused && low.rid == "lo");
 /// assert_eq!(Simulcast { send: vec![vec![low]], recv: vec![] }.to_string(), "send ~lo");
+/// # Ok::<(), blether_sip_core::sdp::SdpError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SimulcastStream {
@@ -45,14 +49,45 @@ pub struct SimulcastStream {
     pub paused: bool,
 }
 
-fn streams(words: &mut Words<'_>) -> Option<Vec<Vec<SimulcastStream>>> {
+impl SimulcastStream {
+    fn read(text: &str, whole: &ByteStr) -> Option<Self> {
+        let (rid, paused) = text.strip_prefix('~').map_or((text, false), |rid| (rid, true));
+        let valid = !rid.is_empty() && rid.chars().all(is_rid_char);
+        valid.then(|| SimulcastStream { rid: whole.share(rid), paused })
+    }
+
+    fn write(&self, out: &mut String) {
+        if self.paused {
+            out.push('~');
+        }
+        write_of(out, &self.rid, is_rid_char, "-");
+    }
+}
+
+impl FromStr for SimulcastStream {
+    type Err = SdpError;
+
+    /// Reads a name, behind a `~` if the stream is paused.
+    fn from_str(text: &str) -> Result<Self, SdpError> {
+        let malformed = SdpError::BadAttribute { name: Simulcast::NAME, expected: "a name such as 1 or ~1" };
+        SimulcastStream::read(text, &text.into()).ok_or(malformed)
+    }
+}
+
+impl fmt::Display for SimulcastStream {
+    /// Writes the name; characters that it may not have are left out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = String::new();
+        self.write(&mut text);
+        f.write_str(&text)
+    }
+}
+
+fn streams(words: &mut Words<'_>, whole: &ByteStr) -> Option<Vec<Vec<SimulcastStream>>> {
     let list = words.next()?;
     // As drafts of RFC 8853 wrote it.
     let list = list.strip_prefix("rid=").unwrap_or(list);
-    let stream = |text: &str| {
-        let (rid, paused) = text.strip_prefix('~').map_or((text, false), |rid| (rid, true));
-        Some(SimulcastStream { rid: words.share(rid, is_rid_char)?, paused })
-    };
+    let stream = |text: &str| SimulcastStream::read(text, whole);
     list.split(';').map(|alternatives| alternatives.split(',').map(stream).collect()).collect()
 }
 
@@ -71,7 +106,7 @@ impl SdpAttribute for Simulcast {
                 if !side.is_empty() {
                     return None;
                 }
-                *side = streams(words)?;
+                *side = streams(words, &value)?;
             }
             (!simulcast.send.is_empty() || !simulcast.recv.is_empty()).then_some(simulcast)
         })
@@ -89,12 +124,7 @@ impl SdpAttribute for Simulcast {
             }
             out.push_str(word);
             write_list(out, ";", side.iter().filter(|alternatives| !alternatives.is_empty()), |out, alternatives| {
-                write_list(out, ",", alternatives, |out, stream| {
-                    if stream.paused {
-                        out.push('~');
-                    }
-                    write_of(out, &stream.rid, is_rid_char, "-");
-                });
+                write_list(out, ",", alternatives, |out, stream| stream.write(out));
             });
         }
         if out.len() == before {

@@ -1,5 +1,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
+use core::str::FromStr;
 
 use super::SdpAttribute;
 use super::words::{is_word_char, read, write_token, write_word};
@@ -44,16 +46,40 @@ pub struct SourceFilter {
     pub sources: Vec<ByteStr>,
 }
 
+impl FromStr for FilterMode {
+    type Err = SdpError;
+
+    /// Reads `incl` or `excl`.
+    fn from_str(word: &str) -> Result<Self, SdpError> {
+        match word {
+            "incl" => Ok(FilterMode::Include),
+            "excl" => Ok(FilterMode::Exclude),
+            _ => Err(SdpError::BadAttribute { name: SourceFilter::NAME, expected: "incl or excl" }),
+        }
+    }
+}
+
+impl fmt::Display for FilterMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FilterMode {
+    fn as_str(self) -> &'static str {
+        match self {
+            FilterMode::Include => "incl",
+            FilterMode::Exclude => "excl",
+        }
+    }
+}
+
 impl SdpAttribute for SourceFilter {
     const NAME: &'static str = "source-filter";
 
     fn parse_value(value: ByteStr) -> Result<Self, SdpError> {
         read(&value, "a filter such as incl IN IP4 232.3.4.5 192.0.2.10", |words| {
-            let mode = match words.next()? {
-                "incl" => FilterMode::Include,
-                "excl" => FilterMode::Exclude,
-                _ => return None,
-            };
+            let mode = words.next()?.parse().ok()?;
             let (network, address_type) = (words.token()?, words.token()?);
             let destination = words.word()?;
             let sources = words.all(is_word_char).filter(|sources| !sources.is_empty())?;
@@ -62,10 +88,8 @@ impl SdpAttribute for SourceFilter {
     }
 
     fn write(&self, out: &mut String) {
-        out.push_str(match self.mode {
-            FilterMode::Include => "incl ",
-            FilterMode::Exclude => "excl ",
-        });
+        out.push_str(self.mode.as_str());
+        out.push(' ');
         write_token(out, &self.network, "IN");
         out.push(' ');
         write_token(out, &self.address_type, "*");

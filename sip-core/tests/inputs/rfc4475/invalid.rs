@@ -32,7 +32,7 @@ cases! { "rfc4475"
     quotbal "quotbal.dat": Octets { len: 485, nul: 0, eight_bit: 0 }, Strict::Refuses,
         Refuses(malformed(HeaderName::To, "an address such as \"Name\" <sip:user@host>", 1), Some(400));
     /// §3.1.2.7: a Request-URI in angle brackets.
-    ltgtruri "ltgtruri.dat": Octets { len: 452, nul: 0, eight_bit: 0 }, Strict::Refuses, Refuses(RequestUri(UriError::Scheme), Some(400));
+    ltgtruri "ltgtruri.dat": Octets { len: 452, nul: 0, eight_bit: 0 }, Strict::Refuses, Refuses(RequestUri { error: UriError::Scheme, column: Some(1) }, Some(400));
     /// §3.1.2.8: white space in the Request-URI.
     lwsruri "lwsruri.dat": Octets { len: 541, nul: 0, eight_bit: 0 }, Strict::Refuses, Refuses(RequestLine, Some(400));
     /// §3.1.2.9: more than one space in the request line. The RFC leaves open whether to take it, but not that they are sent on.
@@ -88,7 +88,7 @@ cases! { "rfc4475"
     /// §3.1.2.16: a version of SIP that nobody knows.
     badvers "badvers.dat": Octets { len: 291, nul: 0, eight_bit: 0 }, Strict::Refuses, Refuses(Version, Some(505));
     /// §3.1.2.17: a method in CSeq that is not that of the request line.
-    mismatch01 "mismatch01.dat": Octets { len: 236, nul: 0, eight_bit: 0 }, Strict::Refuses, Refuses(MethodMismatch, Some(400));
+    mismatch01 "mismatch01.dat": Octets { len: 236, nul: 0, eight_bit: 0 }, Strict::Refuses, Refuses(MethodMismatch { column: Some(3) }, Some(400));
     /// §3.1.2.18: the same with a method that nobody knows. The RFC prefers a 501 and allows a 400.
     mismatch02 "mismatch02.dat": Octets { len: 449, nul: 0, eight_bit: 0 }, Strict::Refuses, Refuses(UnknownMethodMismatch, Some(501));
     /// §3.1.2.19: a status code over 699, and over 32 bits.

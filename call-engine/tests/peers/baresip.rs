@@ -205,17 +205,6 @@ impl Baresip {
         }
     }
 
-    /// Waits until its registration has failed; that it was accepted fails the test at once.
-    #[track_caller]
-    pub(crate) fn wait_not_registered(&mut self) {
-        let outcome =
-            self.events.take(PATIENCE, |message| message["class"] == "register" && message["type"] != "REGISTERING");
-        match outcome {
-            Some(event) if event["type"] == "REGISTER_FAIL" => {}
-            outcome => panic!("{} should not be registered: {outcome:?}\n{}", self.name, self.last_words()),
-        }
-    }
-
     /// Calls a URI.
     #[track_caller]
     pub(crate) fn dial(&mut self, uri: &str) {

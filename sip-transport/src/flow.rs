@@ -48,16 +48,29 @@ impl fmt::Display for Transport {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnectionId(u64);
 
+/// Marks the numbers of connections whose peer has to prove a certain name.
+const NAMED: u64 = 1 << 63;
+
 impl ConnectionId {
     /// The connection with this number.
     pub fn new(number: u64) -> Self {
-        Self(number)
+        Self(number & !NAMED)
+    }
+
+    /// The same for a connection to a peer of a certain name.
+    pub(crate) fn named(self) -> Self {
+        Self(self.0 | NAMED)
+    }
+
+    /// Whether it stands for a peer of a certain name, and so for nobody when that is forgotten.
+    pub(crate) fn is_named(self) -> bool {
+        self.0 & NAMED != 0
     }
 }
 
 impl fmt::Display for ConnectionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "#{}", self.0)
+        write!(f, "#{}", self.0 & !NAMED)
     }
 }
 
@@ -76,7 +89,8 @@ pub struct Flow {
     pub local: SocketAddr,
     /// The peer's address and port, as seen from here.
     pub remote: SocketAddr,
-    /// The connection; `None` for UDP, and where any connection to `remote` will do.
+    /// The connection; `None` for UDP, and where any connection to `remote` will do. Over TLS it also tells who has to be at its other end, and stays
+    /// the way to that one when the connection is gone.
     pub connection: Option<ConnectionId>,
 }
 
@@ -91,7 +105,8 @@ impl Flow {
         Self { transport: Transport::Tcp, local, remote, connection: None }
     }
 
-    /// The flow by whatever TLS connection leads to `remote`.
+    /// The flow by whatever TLS connection `remote` has opened. One that we open leads to a peer that has to prove a name:
+    /// [`Connections::lead_to`](crate::Connections::lead_to).
     pub fn tls(local: SocketAddr, remote: SocketAddr) -> Self {
         Self { transport: Transport::Tls, local, remote, connection: None }
     }

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use authority::{Authority, Lifetime};
 use blether_sip_transport::{
-    CertificateChain, ClientCertificates, CloseReason, ConnectionLimits, Connections, Flow, HandshakeFailure, LocalEnd,
-    Room, StreamEvent, StreamUser, TcpListener, TlsError, TlsServer, Transport, TrustAnchors,
+    CertificateChain, CertificateFault, ClientCertificates, CloseReason, ConnectionLimits, Connections, Flow,
+    HandshakeFailure, LocalEnd, Room, StreamEvent, StreamUser, TcpListener, TlsError, TlsServer, Transport,
+    TrustAnchors,
 };
 use bytes::Bytes;
 use rustls::{ClientConfig, HandshakeKind, RootCertStore};
@@ -215,11 +216,11 @@ async fn clients_are_asked_for_certificates_as_the_listener_says() {
     for (policy, connector, expected) in [
         (&wanted, &none, None),
         (&wanted, &good, None),
-        (&wanted, &foreign, Some(HandshakeFailure::Certificate)),
+        (&wanted, &foreign, Some(HandshakeFailure::Certificate(CertificateFault::UnknownIssuer))),
         (&required, &good, None),
         (&required, &none, Some(HandshakeFailure::NoCertificate)),
-        (&required, &foreign, Some(HandshakeFailure::Certificate)),
-        (&required, &over, Some(HandshakeFailure::Certificate)),
+        (&required, &foreign, Some(HandshakeFailure::Certificate(CertificateFault::UnknownIssuer))),
+        (&required, &over, Some(HandshakeFailure::Certificate(CertificateFault::Expired))),
     ] {
         let mut server = Server::of(&authority, ConnectionLimits::default(), policy.clone());
         // In TLS 1.3 the client has finished before its certificate is looked at: it connects, and is then refused.

@@ -53,9 +53,9 @@ pub enum HandshakeFailure {
     /// The peer has shown no certificate, and needs one.
     #[error("the peer has no certificate")]
     NoCertificate,
-    /// The certificate of the peer is not accepted: its issuer is not trusted, it has expired, or it is another's.
-    #[error("the certificate of the peer is not accepted")]
-    Certificate,
+    /// The certificate of the peer is not accepted.
+    #[error("the certificate of the peer is not accepted: {0}")]
+    Certificate(CertificateFault),
     /// The peer does not accept our certificate, or asks for one.
     #[error("the peer does not accept our certificate")]
     Refused,
@@ -67,6 +67,31 @@ pub enum HandshakeFailure {
     Broken(io::ErrorKind),
 }
 
+/// What is wrong with a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CertificateFault {
+    /// It was valid until some time before now; or a clock is wrong.
+    #[error("it has expired")]
+    Expired,
+    /// It will be valid; or a clock is wrong.
+    #[error("it is not valid yet")]
+    NotYetValid,
+    /// None of the authorities that are believed has issued it, or a certificate between is missing.
+    #[error("nobody who is believed here has issued it")]
+    UnknownIssuer,
+    /// It does not name the domain that was asked for, as RFC 5922 §7 wants it: as `sip:example.com`, or where there is no such URI, as the DNS name
+    /// `example.com`; `*.example.com` names nobody.
+    #[error("it is not for this domain")]
+    OtherName,
+    /// It says that it is not for servers, or not for clients.
+    #[error("it is for another purpose")]
+    OtherPurpose,
+    /// It is broken, wrongly signed, or of a kind that is not supported.
+    #[error("it is broken, or of a kind that is not supported")]
+    Unusable,
+}
+
 impl HandshakeFailure {
     /// A name for counters.
     #[cfg(feature = "tls")]
@@ -76,7 +101,10 @@ impl HandshakeFailure {
             Self::NotTls => "not_tls",
             Self::Incompatible => "incompatible",
             Self::NoCertificate => "no_certificate",
-            Self::Certificate => "certificate",
+            Self::Certificate(CertificateFault::Expired) => "certificate_expired",
+            Self::Certificate(CertificateFault::UnknownIssuer) => "certificate_unknown_issuer",
+            Self::Certificate(CertificateFault::OtherName) => "certificate_other_name",
+            Self::Certificate(_) => "certificate",
             Self::Refused => "refused",
             Self::Protocol => "protocol",
             Self::Broken(_) => "broken",
@@ -88,7 +116,7 @@ impl HandshakeFailure {
         match self {
             Self::TimedOut => io::ErrorKind::TimedOut,
             Self::NotTls | Self::Incompatible | Self::Protocol => io::ErrorKind::InvalidData,
-            Self::NoCertificate | Self::Certificate | Self::Refused => io::ErrorKind::PermissionDenied,
+            Self::NoCertificate | Self::Certificate(_) | Self::Refused => io::ErrorKind::PermissionDenied,
             Self::Broken(kind) => kind,
         }
     }

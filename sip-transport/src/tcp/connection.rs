@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
+#[cfg(feature = "tls")]
+use super::HandshakeFailure;
 use super::outbound::Outbound;
 use super::{CloseReason, Connections, StreamEvent};
 use crate::{ConnectionId, Flow, Frame, Framer};
@@ -57,7 +59,7 @@ async fn read(
             // Over TLS, an end without a word of farewell: many take their leave so, and half a message counts for nothing in any case.
             Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => return CloseReason::Peer,
             Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Ok(Err(error)) => return CloseReason::Broken(error.kind()),
+            Ok(Err(error)) => return broken(&error),
             Err(_) => {
                 // Something that was sent meanwhile keeps it open.
                 if is_over(connections, id, begun) {
@@ -132,6 +134,16 @@ async fn linger(mut reader: impl AsyncRead + Unpin) -> CloseReason {
     CloseReason::Framing
 }
 
+/// What an error of a connection at work means. In TLS 1.3 a server looks at the certificate of a client when that has done its part of the handshake, so
+/// the refusal comes where the first answer would (RFC 8446 §4.4.2.4).
+fn broken(error: &io::Error) -> CloseReason {
+    #[cfg(feature = "tls")]
+    if crate::tls::failure(error) == HandshakeFailure::Refused {
+        return CloseReason::Handshake(HandshakeFailure::Refused);
+    }
+    CloseReason::Broken(error.kind())
+}
+
 async fn write(connections: &Connections, mut writer: impl AsyncWrite + Unpin, outbound: &Outbound) -> CloseReason {
     loop {
         let payload = outbound.next().await;
@@ -154,13 +166,13 @@ async fn write_all(
             Ok(Ok(0)) => return Err(CloseReason::Broken(io::ErrorKind::WriteZero)),
             Ok(Ok(written)) => rest = rest.get(written..).unwrap_or_default(),
             Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-            Ok(Err(error)) => return Err(CloseReason::Broken(error.kind())),
+            Ok(Err(error)) => return Err(broken(&error)),
             Err(_) => return Err(CloseReason::Stalled),
         }
     }
     match tokio::time::timeout(patience, writer.flush()).await {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(CloseReason::Broken(error.kind())),
+        Ok(Err(error)) => Err(broken(&error)),
         Err(_) => Err(CloseReason::Stalled),
     }
 }

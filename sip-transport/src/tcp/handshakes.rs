@@ -57,9 +57,9 @@ impl Drop for Place<'_> {
     }
 }
 
-/// Counts a handshake that has ended so.
-pub(super) fn count(outcome: &'static str) {
-    metrics::counter!("blether_transport_tls_handshakes_total", "outcome" => outcome).increment(1);
+/// Counts a handshake that has ended so, by who has opened the connection: `us` or `peer`.
+pub(super) fn count(by: &'static str, outcome: &'static str) {
+    metrics::counter!("blether_transport_tls_handshakes_total", "by" => by, "outcome" => outcome).increment(1);
 }
 
 /// The version of TLS that was agreed on, and whether it was a resumption (RFC 8446 §2.2), which costs neither side a signature.

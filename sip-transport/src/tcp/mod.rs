@@ -19,7 +19,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use tokio::net::TcpStream;
 
-pub use close_reason::{CloseReason, HandshakeFailure};
+pub use close_reason::{CertificateFault, CloseReason, HandshakeFailure};
 pub use listener::TcpListener;
 
 #[cfg(feature = "tls")]
@@ -28,7 +28,9 @@ use self::listener::Accepting;
 use self::meters::Meters;
 use self::outbound::Outbound;
 use self::wire::Wire;
-use crate::connection_table::ConnectionTable;
+use crate::connection_table::{ConnectionTable, Opener, Way};
+#[cfg(feature = "tls")]
+use crate::peer_name::NamedPeer;
 use crate::{ConnectionId, ConnectionLimits, Flow, FramingError, Transport};
 
 /// What a connection tells its user.
@@ -118,6 +120,32 @@ struct Shared {
     meters: Meters,
     #[cfg(feature = "tls")]
     handshakes: Handshakes,
+    /// `None`: no TLS connection is opened.
+    #[cfg(feature = "tls")]
+    tls: Option<crate::TlsClient>,
+}
+
+impl Shared {
+    fn new(limits: ConnectionLimits, local: LocalEnd, user: Arc<dyn StreamUser>) -> Self {
+        Self {
+            table: Mutex::new(Some(ConnectionTable::new(limits))),
+            limits,
+            local,
+            user,
+            meters: Meters::new(),
+            #[cfg(feature = "tls")]
+            handshakes: Handshakes::new(limits.max_handshakes),
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
+    }
+
+    fn opens_tls(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls.is_some();
+        #[cfg(not(feature = "tls"))]
+        false
+    }
 }
 
 impl std::fmt::Debug for Connections {
@@ -129,18 +157,36 @@ impl std::fmt::Debug for Connections {
 impl Connections {
     /// None yet. `user` is told what comes by them.
     pub fn new(limits: ConnectionLimits, local: LocalEnd, user: Arc<dyn StreamUser>) -> Self {
-        let table = Mutex::new(Some(ConnectionTable::new(limits)));
-        Self {
-            shared: Arc::new(Shared {
-                table,
-                limits,
-                local,
-                user,
-                meters: Meters::new(),
-                #[cfg(feature = "tls")]
-                handshakes: Handshakes::new(limits.max_handshakes),
-            }),
-        }
+        Self { shared: Arc::new(Shared::new(limits, local, user)) }
+    }
+
+    /// The same for an endpoint that opens TLS connections, too.
+    #[cfg(feature = "tls")]
+    pub fn with_tls(
+        limits: ConnectionLimits,
+        local: LocalEnd,
+        user: Arc<dyn StreamUser>,
+        client: crate::TlsClient,
+    ) -> Self {
+        Self { shared: Arc::new(Shared { tls: Some(client), ..Shared::new(limits, local, user) }) }
+    }
+
+    /// The flow by which the peer at `remote` is reached by TLS that has to prove `name`; `local` is ours as in any [`Flow`]. What is sent by it goes by a
+    /// connection whose peer has proved that name at that address, whoever has opened it (RFC 5923 §8), else by one that is opened then, and so it does when
+    /// that connection is gone and another has to take its place. Opens nothing itself; asking again gives the same.
+    #[cfg(feature = "tls")]
+    pub fn lead_to(&self, local: std::net::SocketAddr, remote: SocketAddr, name: &crate::PeerName) -> Flow {
+        let peer = NamedPeer { remote, name: name.clone() };
+        let connection = self.table().as_mut().map(|table| table.lead_to(peer));
+        Flow { connection, ..Flow::tls(local, remote) }
+    }
+
+    /// The peer of the TLS connection that `flow` names has said, by `alias` in the Via of a request, that it is reached by this connection where its
+    /// listening port is `port` (RFC 5923 §8.2): it is used for what [`Self::lead_to`] leads there. Tells whether it is: only if the peer has opened it, and
+    /// has proved by a certificate who it is.
+    pub fn alias(&self, flow: &Flow, port: u16) -> bool {
+        let Some(id) = flow.connection.filter(|_| flow.transport == Transport::Tls) else { return false };
+        self.table().as_mut().is_some_and(|table| table.alias(id, port))
     }
 
     /// Queues a message for the connection that `flow` names, else for one to the same address, else for a new one, which is opened; says
@@ -151,7 +197,7 @@ impl Connections {
     /// # Errors
     ///
     /// `TimedOut` when the peer has not read what was sent before, `NotConnected` after [`Self::close_all`], `Unsupported` for a flow of
-    /// another transport, and where a TLS connection would have to be opened.
+    /// another transport, and where a TLS connection would have to be opened and it is not known to whom ([`Self::lead_to`]), or this endpoint opens none.
     pub fn try_send(&self, flow: &Flow, payload: Bytes) -> Result<ConnectionId, io::ErrorKind> {
         if flow.transport == Transport::Udp {
             return Err(io::ErrorKind::Unsupported);
@@ -159,36 +205,52 @@ impl Connections {
         let now = Instant::now();
         let mut guard = self.table();
         let table = guard.as_mut().ok_or(io::ErrorKind::NotConnected)?;
-        if let Some((id, outbound)) = table.find(flow) {
-            if !outbound.push(payload, self.shared.limits.max_queued) {
-                outbound.close(CloseReason::Stalled);
-                table.close(id);
-                return Err(CloseReason::Stalled.kind());
+        let (remote, opener) = match table.way(flow) {
+            Way::By(id, outbound) => {
+                if !outbound.push(payload, self.shared.limits.max_queued) {
+                    outbound.close(CloseReason::Stalled);
+                    table.close(id);
+                    return Err(CloseReason::Stalled.kind());
+                }
+                table.used(now, id, false);
+                return Ok(id);
             }
-            table.used(now, id, false);
-            return Ok(id);
-        }
-        if flow.transport != Transport::Tcp {
+            Way::Open(remote, opener) => (remote, opener),
+            Way::Unknown => return Err(io::ErrorKind::Unsupported),
+        };
+        if matches!(opener, Opener::UsTo(_)) && !self.shared.opens_tls() {
             return Err(io::ErrorKind::Unsupported);
         }
         let outbound = Arc::new(Outbound::default());
         if !outbound.push(payload, self.shared.limits.max_queued) {
             return Err(io::ErrorKind::FileTooLarge);
         }
-        let id = self.enter(table, now, (flow.transport, flow.remote), true, &outbound);
+        let id = self.enter(table, now, (flow.transport, remote), opener.clone(), &outbound);
         drop(guard);
-        let (connections, wanted) = (self.clone(), Flow { connection: Some(id), ..*flow });
+        let (connections, wanted) = (self.clone(), Flow { remote, connection: Some(id), ..*flow });
         tokio::spawn(async move {
-            let (flow, reason) = match connections.connect(wanted, &outbound).await {
-                Ok(stream) => {
-                    let flow = connections.flow_of(wanted, &stream, true).unwrap_or(wanted);
-                    (flow, Wire::opened(flow, stream).serve(&connections, flow, &outbound).await)
-                }
-                Err(reason) => (wanted, reason),
-            };
+            let (flow, reason) = connections.open(wanted, opener, &outbound).await;
             connections.closed(flow, reason).await;
         });
         Ok(id)
+    }
+
+    /// Opens a connection and serves it until it ends.
+    async fn open(&self, wanted: Flow, opener: Opener, outbound: &Outbound) -> (Flow, CloseReason) {
+        let stream = match self.connect(wanted, outbound).await {
+            Ok(stream) => stream,
+            Err(reason) => return (wanted, reason),
+        };
+        let flow = self.flow_of(wanted, &stream, true).unwrap_or(wanted);
+        let mut wire = match Wire::open(self, flow, stream, outbound, opener).await {
+            Ok(wire) => wire,
+            Err(reason) => return (flow, reason),
+        };
+        let reason = wire.serve(self, flow, outbound).await;
+        // Nobody is to use it while its peer is told.
+        flow.connection.into_iter().for_each(|id| self.forget(id));
+        wire.close().await;
+        (flow, reason)
     }
 
     /// How many there are.
@@ -220,7 +282,7 @@ impl Connections {
         let outbound = Arc::new(Outbound::default());
         let mut guard = self.table();
         let Some(table) = guard.as_mut() else { return };
-        let id = self.enter(table, Instant::now(), (transport, remote), false, &outbound);
+        let id = self.enter(table, Instant::now(), (transport, remote), Opener::Peer, &outbound);
         drop(guard);
         let (connections, accepting) = (self.clone(), accepting.clone());
         tokio::spawn(async move {
@@ -259,16 +321,17 @@ impl Connections {
         table: &mut ConnectionTable<Arc<Outbound>>,
         now: Instant,
         to: (Transport, SocketAddr),
-        known: bool,
+        opener: Opener,
         outbound: &Arc<Outbound>,
     ) -> ConnectionId {
-        let (id, evicted) = table.open(now, to, known, outbound.clone());
+        let by_peer = matches!(opener, Opener::Peer);
+        let (id, evicted) = table.open(now, to, opener, outbound.clone());
         if let Some(evicted) = evicted {
             self.shared.meters.evicted.increment(1);
             evicted.close(CloseReason::Evicted);
         }
         let Meters { connections, opened_by_us, opened_by_peers, .. } = &self.shared.meters;
-        if known { opened_by_us } else { opened_by_peers }.increment(1);
+        if by_peer { opened_by_peers } else { opened_by_us }.increment(1);
         connections.set(table.len() as f64);
         id
     }
@@ -312,27 +375,39 @@ impl Connections {
     async fn handshake(
         &self,
         flow: Flow,
+        by: &'static str,
         handshake: impl Future<Output = Result<tokio_rustls::TlsStream<TcpStream>, HandshakeFailure>>,
         outbound: &Outbound,
     ) -> Result<tokio_rustls::TlsStream<TcpStream>, CloseReason> {
         let ended = tokio::select! {
             ended = tokio::time::timeout(self.shared.limits.handshake_timeout, handshake) => ended,
             reason = outbound.closing() => {
-                handshakes::count(if reason == CloseReason::Evicted { "evicted" } else { "stopped" });
+                handshakes::count(by, if reason == CloseReason::Evicted { "evicted" } else { "stopped" });
                 return Err(reason);
             }
         };
         match ended.unwrap_or(Err(HandshakeFailure::TimedOut)) {
             Ok(stream) => {
                 let (version, outcome) = handshakes::describe(&stream);
-                handshakes::count(outcome);
-                tracing::debug!(%flow, version, outcome, "a TLS connection");
+                handshakes::count(by, outcome);
+                self.note_names(flow, &stream);
+                tracing::debug!(%flow, version, outcome, by, "a TLS connection");
                 Ok(stream)
             }
             Err(failure) => {
-                handshakes::count(failure.as_str());
+                handshakes::count(by, failure.as_str());
                 Err(CloseReason::Handshake(failure))
             }
+        }
+    }
+
+    /// Notes who the peer has proved to be, in a handshake that has seen to it that its certificate is valid.
+    #[cfg(feature = "tls")]
+    fn note_names(&self, flow: Flow, stream: &tokio_rustls::TlsStream<TcpStream>) {
+        let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+        let names = certificate.map(crate::tls::proven_names).unwrap_or_default();
+        if let (false, Some(id), Some(table)) = (names.is_empty(), flow.connection, self.table().as_mut()) {
+            table.proved(id, names.into());
         }
     }
 

@@ -8,6 +8,7 @@ use super::listener::Accepting;
 use super::outbound::Outbound;
 use super::{CloseReason, Connections, connection};
 use crate::Flow;
+use crate::connection_table::Opener;
 
 /// An open connection.
 pub(super) enum Wire {
@@ -19,10 +20,27 @@ pub(super) enum Wire {
 }
 
 impl Wire {
-    /// A connection that we have opened.
-    pub(super) fn opened(flow: Flow, stream: TcpStream) -> Self {
+    /// Makes of a connection that we have opened what it is for.
+    #[cfg_attr(
+        not(feature = "tls"),
+        expect(unused_variables, clippy::unused_async, reason = "without TLS it is what it is at once")
+    )]
+    pub(super) async fn open(
+        connections: &Connections,
+        flow: Flow,
+        stream: TcpStream,
+        outbound: &Outbound,
+        opener: Opener,
+    ) -> Result<Self, CloseReason> {
         send_at_once(flow, &stream);
-        Self::Plain(stream)
+        #[cfg(feature = "tls")]
+        if let Opener::UsTo(name) = opener {
+            let unable = CloseReason::NotOpened(std::io::ErrorKind::Unsupported);
+            let client = connections.shared.tls.as_ref().ok_or(unable)?;
+            let handshake = connections.handshake(flow, "us", client.connect(&name, stream), outbound);
+            return Ok(Self::Tls(Box::new(Box::pin(handshake).await?)));
+        }
+        Ok(Self::Plain(stream))
     }
 
     /// Makes of a connection that a peer has opened what its listener is for.
@@ -40,7 +58,7 @@ impl Wire {
             #[cfg(feature = "tls")]
             Accepting::Tls(server) => {
                 let _place = connections.shared.handshakes.enter(flow, outbound);
-                let handshake = connections.handshake(flow, server.accept(stream), outbound);
+                let handshake = connections.handshake(flow, "peer", server.accept(stream), outbound);
                 Ok(Self::Tls(Box::new(Box::pin(handshake).await?)))
             }
         }

@@ -61,6 +61,25 @@ impl TrustAnchors {
         }
         Ok(Self(Arc::new(roots)))
     }
+
+    /// Those that this machine believes, such as Debian's package `ca-certificates` has them; where `SSL_CERT_FILE` or `SSL_CERT_DIR` are set, those that
+    /// they name. Reads files. One that cannot be read, or used, is left out and said in the log.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError::NoSystemAuthorities`] when there is none at all.
+    pub fn of_system() -> Result<Self, TlsError> {
+        let found = rustls_native_certs::load_native_certs();
+        for error in &found.errors {
+            tracing::warn!(%error, "not all of the authorities that this machine believes can be read");
+        }
+        let mut roots = RootCertStore::empty();
+        let (_, unusable) = roots.add_parsable_certificates(found.certs);
+        if unusable > 0 {
+            tracing::warn!(unusable, "not all of the authorities that this machine believes can be used");
+        }
+        if roots.is_empty() { Err(TlsError::NoSystemAuthorities) } else { Ok(Self(Arc::new(roots))) }
+    }
 }
 
 fn read_certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {

@@ -28,6 +28,11 @@ pub enum TlsError {
     /// A certificate that cannot be believed to issue others.
     #[error("a certificate in it cannot be an authority: {0}")]
     Authority(rustls::Error),
+    /// This machine has no list of authorities.
+    #[error(
+        "this machine has no list of authorities to believe; install one (Debian: the package ca-certificates), or name a file of your own"
+    )]
+    NoSystemAuthorities,
 }
 
 impl TlsError {

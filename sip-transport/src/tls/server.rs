@@ -5,15 +5,15 @@ use std::io;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use rustls::server::{NoClientAuth, WebPkiClientVerifier};
-use rustls::{AlertDescription, ServerConfig};
+use rustls::{AlertDescription, CertificateError, ServerConfig};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsStream};
 
 use super::{CertificateChain, TlsError, TrustAnchors, VERSIONS, provider};
-use crate::HandshakeFailure;
+use crate::{CertificateFault, HandshakeFailure};
 
 /// What may wait in a connection to be written, in bytes: a record.
-const WRITE_AHEAD: usize = 16 * 1_024;
+pub(super) const WRITE_AHEAD: usize = 16 * 1_024;
 
 /// What is asked of the certificates of peers that connect (RFC 5922 §7.4).
 #[derive(Clone, Debug, Default)]
@@ -93,7 +93,7 @@ fn configuration(chain: CertificateChain, clients: ClientCertificates) -> Result
 }
 
 /// What has gone wrong, in the words of whoever looks after the server.
-pub(super) fn failure(error: &io::Error) -> HandshakeFailure {
+pub(crate) fn failure(error: &io::Error) -> HandshakeFailure {
     use AlertDescription as Alert;
     use rustls::Error::{AlertReceived, InvalidCertificate, InvalidMessage, NoCertificatesPresented, PeerIncompatible};
     let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) else {
@@ -106,7 +106,7 @@ pub(super) fn failure(error: &io::Error) -> HandshakeFailure {
             HandshakeFailure::Incompatible
         }
         NoCertificatesPresented => HandshakeFailure::NoCertificate,
-        InvalidCertificate(_) => HandshakeFailure::Certificate,
+        InvalidCertificate(error) => HandshakeFailure::Certificate(fault(error)),
         AlertReceived(
             Alert::BadCertificate
             | Alert::UnsupportedCertificate
@@ -118,5 +118,17 @@ pub(super) fn failure(error: &io::Error) -> HandshakeFailure {
             | Alert::CertificateRequired,
         ) => HandshakeFailure::Refused,
         _ => HandshakeFailure::Protocol,
+    }
+}
+
+fn fault(error: &CertificateError) -> CertificateFault {
+    use CertificateError as Error;
+    match error {
+        Error::Expired | Error::ExpiredContext { .. } => CertificateFault::Expired,
+        Error::NotValidYet | Error::NotValidYetContext { .. } => CertificateFault::NotYetValid,
+        Error::UnknownIssuer => CertificateFault::UnknownIssuer,
+        Error::NotValidForName | Error::NotValidForNameContext { .. } => CertificateFault::OtherName,
+        Error::InvalidPurpose | Error::InvalidPurposeContext { .. } => CertificateFault::OtherPurpose,
+        _ => CertificateFault::Unusable,
     }
 }

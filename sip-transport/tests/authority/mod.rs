@@ -1,8 +1,9 @@
 //! An authority that lives for one test.
+#![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SanType, date_time_ymd};
 use rustls_pki_types::CertificateDer;
 
 /// How many there have been: each has a name of its own.
@@ -39,9 +40,17 @@ impl Authority {
         self.0.der().clone()
     }
 
-    /// A certificate for a DNS name, and its key.
+    /// A certificate for a DNS name or an address, and its key.
     pub(crate) fn issue(&self, name: &str, lifetime: Lifetime) -> (String, String) {
-        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        self.issue_for(&[name], lifetime)
+    }
+
+    /// The same for several names; one with a colon, but an address, is a URI.
+    pub(crate) fn issue_for(&self, names: &[&str], lifetime: Lifetime) -> (String, String) {
+        let (uris, others): (Vec<&str>, Vec<_>) =
+            names.iter().partition(|name| name.contains(':') && name.parse::<std::net::IpAddr>().is_err());
+        let mut params = CertificateParams::new(others.into_iter().map(str::to_owned).collect::<Vec<_>>()).unwrap();
+        params.subject_alt_names.extend(uris.into_iter().map(|uri| SanType::URI(uri.try_into().unwrap())));
         if let Lifetime::Over = lifetime {
             params.not_after = date_time_ymd(2001, 1, 1);
         }

@@ -51,6 +51,7 @@ step_peers() {
     command -v openssl >/dev/null || missing+=(openssl)
     PATH=$PATH:/usr/sbin command -v kamailio >/dev/null || missing+=(kamailio)
     [[ -d /usr/share/kamailio/db_sqlite ]] || missing+=(kamailio-sqlite-modules)
+    compgen -G '/usr/lib/*/kamailio/modules/tls.so' >/dev/null || missing+=(kamailio-tls-modules)
     command -v rtpengine >/dev/null || missing+=(rtpengine-daemon)
     ((${#missing[@]})) || return 0
     if [[ $(id -u) -ne 0 ]] || ! command -v apt-get >/dev/null; then

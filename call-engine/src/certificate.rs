@@ -1,11 +1,14 @@
 //! The certificate that the server shows over TLS: the operator's, or one that it makes for itself.
 
+mod outgoing;
+
 use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{fs, io};
 
+use self::outgoing::Outgoing;
 use blether_session_core::actor::TlsConfig;
 use blether_sip_core::Host;
 use blether_sip_transport::{CertificateChain, ClientCertificates, TlsError, TlsServer, TrustAnchors};
@@ -62,6 +65,7 @@ pub(crate) struct Certificate {
     /// Those that certificates of clients are believed from.
     authorities: Option<PathBuf>,
     listeners: Vec<(Listen, TlsServer)>,
+    outgoing: Outgoing,
 }
 
 /// What is in the files at one moment, in PEM.
@@ -105,7 +109,7 @@ impl Certificate {
         });
         let listeners = listeners.collect::<Result<_, _>>()?;
         origin.state(&fingerprint(&origin.chain(&pem)?));
-        Ok(Self { origin, authorities, listeners })
+        Ok(Self { origin, authorities, listeners, outgoing: Outgoing::read(&config.tls)? })
     }
 
     /// Reads the files again, which are shown from the next connection on. If they cannot be used, all stays as it was.
@@ -116,6 +120,7 @@ impl Certificate {
             let replaced = server.replace(self.origin.chain(&pem)?, pem.clients(*listen));
             replaced.map_err(|cause| self.origin.unusable(cause))?;
         }
+        self.outgoing.reload()?;
         self.origin.state(&fingerprint(&self.origin.chain(&pem)?));
         Ok(())
     }
@@ -124,6 +129,7 @@ impl Certificate {
     pub(crate) fn endpoint_config(&self, config: &Config) -> TlsConfig {
         TlsConfig {
             listeners: self.listeners.iter().map(|(listen, server)| (listen.address, server.clone())).collect(),
+            client: self.outgoing.client(),
             limits: config.tcp.limits_of_connections(),
         }
     }
@@ -148,6 +154,7 @@ impl Pem {
 /// What keeps the server from starting.
 pub fn check(config: &Config) -> Result<(), CertificateError> {
     let Some(files) = &config.tls.identity else {
+        Outgoing::read(&config.tls)?;
         return config.tls.client_authorities.as_deref().map_or(Ok(()), |path| authorities(path).map(drop));
     };
     Certificate::read(Origin::Files(files.clone()), config).map(drop)
@@ -179,8 +186,7 @@ impl Origin {
 
     fn unusable(&self, cause: TlsError) -> CertificateError {
         let path = match (self, &cause) {
-            (Self::Files(files), TlsError::NoKey | TlsError::Mismatch) => files.key.clone(),
-            (Self::Files(files), _) => files.certificate.clone(),
+            (Self::Files(files), cause) => files.file_of(cause).clone(),
             (Self::SelfSigned { kept, .. }, _) => kept.clone().unwrap_or_else(|| PathBuf::from(SELF_SIGNED)),
         };
         CertificateError::Unusable { path, cause }
@@ -201,6 +207,16 @@ impl Origin {
                      they talk to it, and most refuse it until they are told not to look; for one that they believe, set `tls.certificate` and `tls.key`"
                 );
             }
+        }
+    }
+}
+
+impl TlsIdentity {
+    /// The file that it is about.
+    fn file_of(&self, cause: &TlsError) -> &PathBuf {
+        match cause {
+            TlsError::NoKey | TlsError::Mismatch => &self.key,
+            _ => &self.certificate,
         }
     }
 }

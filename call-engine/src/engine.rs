@@ -20,13 +20,15 @@ use std::time::{Duration, Instant, SystemTime};
 use blether_rtp_core::{PortRange, PortRangeError};
 use blether_session_core::actor::{
     Admission, Answer, Application, Call, CallError, Endpoint, EndpointConfig, EndpointCounts, HandlerFuture, Probe,
-    Responder, StartError,
+    RequestError, Responder, StartError,
 };
 use blether_sip_core::{
     AddressOfRecord, ByteStr, Host, Limits, Method, NameAddr, ProxyRequire, Request, Response, RetryAfter, StatusCode,
     Unsupported, Uri,
 };
 use blether_sip_transport::Flow;
+#[cfg(feature = "tls")]
+use blether_sip_transport::{NoRoute, PeerName};
 use blether_transaction_core::WireTap;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
@@ -768,6 +770,26 @@ impl Engine {
     #[cfg(feature = "tls")]
     pub fn reload_certificate(&self) -> Result<(), CertificateError> {
         self.certificate.as_ref().map_or(Ok(()), Certificate::reload)
+    }
+
+    /// The flow by which a server at `remote` is reached over TLS that has to prove to be `name`; see [`Endpoint::flow_over_tls`]. For
+    /// [`Self::request`], and for the legs that a handler dials.
+    ///
+    /// # Errors
+    ///
+    /// [`NoRoute`] when the system has no way there.
+    #[cfg(feature = "tls")]
+    pub fn flow_over_tls(&self, remote: SocketAddr, name: &PeerName) -> Result<Flow, NoRoute> {
+        self.endpoint.flow_over_tls(remote, name)
+    }
+
+    /// Sends a request outside of any call, such as OPTIONS to another server, and waits for its final response.
+    ///
+    /// # Errors
+    ///
+    /// When nobody answers in 64 × T1, nothing can be sent, or the engine is overloaded.
+    pub async fn request(&self, request: Request, flow: Flow) -> Result<Response, RequestError> {
+        self.endpoint.request(request, flow).await
     }
 
     /// The tables, as handlers see them.

@@ -105,7 +105,7 @@ fn every_key_takes_a_value() {
         listen = "udp:[2001:db8::1]:5080"
         shards = 3
         tcp = { enabled = false, max_connections = 500, max_per_peer = 5, idle_timeout = 120 }
-        tls = { certificate = "fullchain.pem", key = "/etc/key.pem", client_authorities = "ca.pem" }
+        tls = { certificate = "fullchain.pem", key = "/etc/key.pem", client_authorities = "ca.pem", server_authorities = "others.pem", client_certificate = "own.pem", client_key = "own-key.pem" }
         http.listen = "off"
         domains = ["Example.org", "2001:DB8::1"]
         realm = "example.org"
@@ -137,8 +137,11 @@ fn every_key_takes_a_value() {
     assert_eq!((config.tcp.max_connections, config.tcp.max_per_peer), (500, 5));
     assert_eq!((config.tcp.enabled, config.tcp.idle_timeout), (false, Duration::from_secs(120)));
     assert_eq!(config.tls.client_authorities.as_deref(), Some(Path::new("etc/ca.pem")));
+    assert_eq!(config.tls.server_authorities.as_deref(), Some(Path::new("etc/others.pem")));
     let identity = config.tls.identity.unwrap();
     assert_eq!((identity.certificate, identity.key), (Path::new("etc/fullchain.pem").into(), "/etc/key.pem".into()));
+    let shown = config.tls.client_identity.unwrap();
+    assert_eq!((shown.certificate, shown.key), ("etc/own.pem".into(), "etc/own-key.pem".into()));
     assert_eq!((config.log.level.as_str(), config.log.format), ("debug", "json".parse().unwrap()));
     assert_eq!(config.accounts[0].display_name, "Ailsa");
     assert_eq!(config.accounts[0].password.expose(), "correct horse");
@@ -292,6 +295,7 @@ fn one_file_may_have_certificate_and_key_and_a_key_alone_is_none() {
     let identity = read("tls.certificate = \"both.pem\"").unwrap().tls.identity.unwrap();
     assert_eq!((identity.certificate, identity.key), ("etc/both.pem".into(), "etc/both.pem".into()));
     assert!(error("tls.key = \"key.pem\"").contains("no `tls.certificate`"));
+    assert!(error("tls.client_key = \"key.pem\"").contains("no `tls.client_certificate`"));
     assert_eq!(read("[tls]\ncertificate = \"\"\nkey = \"\"").unwrap().tls.identity, None);
 }
 

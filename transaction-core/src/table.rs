@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use blether_sip_core::{ByteStr, Host, Limits, Message, Method, ParseError, Request, Response, StatusCode, Via};
-use blether_sip_transport::{ConnectionId, Flow};
+use blether_sip_transport::{ConnectionId, Flow, Transport};
 use bytes::Bytes;
 use rand::RngExt;
 use rand::rngs::StdRng;
@@ -41,12 +41,15 @@ pub struct TransactionsConfig {
     /// searches serially (§16.7) asks the next of its targets, which may be here too. Default: yes. Not for a proxy, which may see a request
     /// again on its way.
     pub refuse_merged: bool,
+    /// Whether the Via of requests that go by TLS has `alias`: a peer to which we have proved who we are may send its own requests by the same
+    /// connection (RFC 5923 §8.1). Default: no, since it is of use to who shows a certificate when it connects.
+    pub alias: bool,
 }
 
 impl Default for TransactionsConfig {
     fn default() -> Self {
         let (timing, limits) = (Timing::default(), Limits::default());
-        Self { timing, limits, max_transactions: 100_000, refuse_merged: true }
+        Self { timing, limits, max_transactions: 100_000, refuse_merged: true, alias: false }
     }
 }
 
@@ -595,6 +598,9 @@ impl Transactions {
         let mut via =
             Via::new(flow.transport.via_name(), Host::from(flow.local.ip()), Some(flow.local.port()), &branch);
         via.set_rport(None);
+        if self.config.alias && flow.transport == Transport::Tls {
+            via.params.set("alias", None);
+        }
         via
     }
 
@@ -637,7 +643,7 @@ fn note_source(request: &mut Request, source: SocketAddr) {
 fn response_flow(via: &Via, flow: Flow) -> Flow {
     let port = match via.rport() {
         Some(_) if !flow.transport.is_reliable() => flow.remote.port(),
-        _ => via.port.unwrap_or(5060),
+        _ => via.port.unwrap_or(if flow.transport == Transport::Tls { 5061 } else { 5060 }),
     };
     // On the address as it came, which keeps the zone of a link-local one.
     let mut remote = flow.remote;

@@ -8,7 +8,7 @@ use blether_sip_transport::Transport;
 use super::account::{check_display_name, check_password, check_user};
 use super::error::Invalid;
 use super::value::{ClientCertificatePolicy, Listen, ValueError, check_advertise, check_realm, domain};
-use super::{AccountConfig, Config, HttpConfig, TlsConfig, TlsIdentity};
+use super::{AccountConfig, Config, HttpConfig, TlsConfig};
 
 struct Bounds {
     key: &'static str,
@@ -94,12 +94,18 @@ pub(super) fn check(config: &Config) -> Result<(), Invalid> {
     check_accounts(accounts)
 }
 
-fn check_tls(TlsConfig { identity, client_authorities }: &TlsConfig) -> Result<(), Invalid> {
-    let identity = identity
-        .iter()
-        .flat_map(|TlsIdentity { certificate, key }| [("tls.certificate", certificate), ("tls.key", key)]);
-    let mut paths = identity.chain(client_authorities.iter().map(|path| ("tls.client_authorities", path)));
-    match paths.find(|(_, path)| path.as_os_str().is_empty()) {
+fn check_tls(tls: &TlsConfig) -> Result<(), Invalid> {
+    let TlsConfig { identity, client_authorities, server_authorities, client_identity } = tls;
+    let (own, shown) = (identity.as_ref(), client_identity.as_ref());
+    let paths = [
+        ("tls.certificate", own.map(|own| &own.certificate)),
+        ("tls.key", own.map(|own| &own.key)),
+        ("tls.client_authorities", client_authorities.as_ref()),
+        ("tls.server_authorities", server_authorities.as_ref()),
+        ("tls.client_certificate", shown.map(|shown| &shown.certificate)),
+        ("tls.client_key", shown.map(|shown| &shown.key)),
+    ];
+    match paths.iter().find(|(_, path)| path.is_some_and(|path| path.as_os_str().is_empty())) {
         Some((name, _)) => Err(value(name)(ValueError::EmptyPath)),
         None => Ok(()),
     }

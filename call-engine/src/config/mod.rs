@@ -121,6 +121,11 @@ pub struct TlsConfig {
     pub identity: Option<TlsIdentity>,
     /// A file in PEM with the authorities that certificates of clients are believed from, where they are asked for. Default: `None`.
     pub client_authorities: Option<PathBuf>,
+    /// A file in PEM with the authorities that certificates of servers are believed from to which connections are opened. Default: `None`, those that
+    /// the machine believes.
+    pub server_authorities: Option<PathBuf>,
+    /// What is shown to servers that ask for a certificate. Default: `None`, `identity`, and where there is none, nothing.
+    pub client_identity: Option<TlsIdentity>,
 }
 
 /// The files of a certificate, in PEM.

@@ -172,17 +172,32 @@ impl Reader<'_> {
         Ok(if path.as_os_str().is_empty() { PathBuf::from(".") } else { path })
     }
 
-    /// The files of a certificate: both, or one file for both, or none, which an empty text says too. Relative paths start where those of
+    fn tls(&mut self, tls: Tls) -> Result<TlsConfig, ConfigError> {
+        let Tls { certificate, key, client_authorities, server_authorities, client_certificate, client_key } = tls;
+        Ok(TlsConfig {
+            identity: self.identity(["tls.certificate", "tls.key"], [certificate, key])?,
+            client_authorities: self.file("tls.client_authorities", client_authorities)?,
+            server_authorities: self.file("tls.server_authorities", server_authorities)?,
+            client_identity: self
+                .identity(["tls.client_certificate", "tls.client_key"], [client_certificate, client_key])?,
+        })
+    }
+
+    /// The files of a certificate and its key: both, or one file for both, or none, which an empty text says too. Relative paths start where those of
     /// [`Self::data_dir`] do.
-    fn tls(&mut self, Tls { certificate, key, client_authorities }: Tls) -> Result<TlsConfig, ConfigError> {
-        let identity = match (self.file("tls.certificate", certificate)?, self.file("tls.key", key)?) {
-            (None, None) => None,
+    fn identity(
+        &mut self,
+        [certificate_key, key_key]: [&'static str; 2],
+        [certificate, key]: [Option<Setting>; 2],
+    ) -> Result<Option<TlsIdentity>, ConfigError> {
+        match (self.file(certificate_key, certificate)?, self.file(key_key, key)?) {
+            (None, None) => Ok(None),
             (None, Some(_)) => {
-                return Err(self.locate(Invalid::Value { key: "tls.key".to_owned(), cause: ValueError::KeyAlone }));
+                let cause = ValueError::KeyAlone { certificate: certificate_key };
+                Err(self.locate(Invalid::Value { key: key_key.to_owned(), cause }))
             }
-            (Some(certificate), key) => Some(TlsIdentity { key: key.unwrap_or(certificate.clone()), certificate }),
-        };
-        Ok(TlsConfig { identity, client_authorities: self.file("tls.client_authorities", client_authorities)? })
+            (Some(certificate), key) => Ok(Some(TlsIdentity { key: key.unwrap_or(certificate.clone()), certificate })),
+        }
     }
 
     fn file(&mut self, key: &str, setting: Option<Setting>) -> Result<Option<PathBuf>, ConfigError> {

@@ -57,8 +57,11 @@ pub enum ValueError {
     )]
     NoAuthorities,
     /// A key without its certificate.
-    #[error("there is a key, but no `tls.certificate`; name the file of the certificate too, or remove the key")]
-    KeyAlone,
+    #[error("there is a key, but no `{certificate}`; name the file of the certificate too, or remove the key")]
+    KeyAlone {
+        /// What is missing.
+        certificate: &'static str,
+    },
     /// None of a few words.
     #[error("\"{found}\" is not one of {known}")]
     Word {

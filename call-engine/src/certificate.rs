@@ -115,12 +115,12 @@ impl Certificate {
     /// Reads the files again, which are shown from the next connection on. If they cannot be used, all stays as it was.
     pub(crate) fn reload(&self) -> Result<(), CertificateError> {
         let pem = self.origin.pem(self.authorities.as_deref())?;
+        self.outgoing.reload()?;
         // What one listener can use, all can: they differ in what they ask of clients alone.
         for (listen, server) in &self.listeners {
             let replaced = server.replace(self.origin.chain(&pem)?, pem.clients(*listen));
             replaced.map_err(|cause| self.origin.unusable(cause))?;
         }
-        self.outgoing.reload()?;
         self.origin.state(&fingerprint(&self.origin.chain(&pem)?));
         Ok(())
     }

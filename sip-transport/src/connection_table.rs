@@ -12,7 +12,7 @@ use crate::{ConnectionId, Flow, FramerLimits, PeerName, Transport};
 /// What connections may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionLimits {
-    /// Connections at a time. Default 10,000: each needs a file descriptor and some 2 kB, and what has
+    /// Connections at a time. Default 10,000: each needs a file descriptor and some 2 kB, over TLS 13 kB, and what has
     /// come of a message that is not yet whole. The one that is idle the longest makes room. As many peers are remembered by name that are to be
     /// reached by TLS and to which there is no connection, at some 200 bytes each.
     pub max_connections: usize,
@@ -216,7 +216,7 @@ impl<T> ConnectionTable<T> {
     }
 
     /// What names the way to this peer in a [`Flow`], whatever connection it is by then. The same for as long as it is remembered.
-    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "nobody proves a name without TLS"))]
+    #[cfg_attr(not(any(feature = "tls", test)), expect(dead_code, reason = "nobody proves a name without TLS"))]
     pub(crate) fn lead_to(&mut self, peer: NamedPeer) -> ConnectionId {
         if let Some(id) = self.named.given(&peer) {
             return id;
@@ -227,7 +227,7 @@ impl<T> ConnectionTable<T> {
     }
 
     /// The peer of a TLS connection has shown a certificate that is believed and has these names in it.
-    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "nobody proves a name without TLS"))]
+    #[cfg_attr(not(any(feature = "tls", test)), expect(dead_code, reason = "nobody proves a name without TLS"))]
     pub(crate) fn proved(&mut self, id: ConnectionId, names: Arc<[PeerName]>) {
         if let Some(entry) = self.entries.get_mut(&id) {
             entry.proven = names;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use authority::{Authority, Lifetime};
 use blether_sip_transport::{
     CertificateFault, ClientCertificates, CloseReason, ConnectionLimits, Flow, HandshakeFailure, TlsClient, TlsError,
+    TrustAnchors,
 };
 use side::{Side, anchors, chain, in_time, message};
 use tokio::net::TcpListener;
@@ -232,4 +233,28 @@ async fn without_a_name_no_tls_connection_is_opened() {
     us.connections.close_all();
     let sent = us.connections.try_send(&us.to(them.address, "them.example"), message(1));
     assert_eq!(sent, Err(io::ErrorKind::NotConnected));
+}
+
+/// The variables of a process cannot be changed while it runs, so another one looks.
+#[test]
+fn the_authorities_of_the_machine_are_those_that_its_variables_name() {
+    const EXPECTED: &str = "BLETHER_TEST_AUTHORITIES";
+    if let Ok(expected) = std::env::var(EXPECTED) {
+        let found = TrustAnchors::of_system();
+        match expected.as_str() {
+            "some" => assert!(found.is_ok(), "{found:?}"),
+            _ => assert!(matches!(found, Err(TlsError::NoSystemAuthorities)), "{found:?}"),
+        }
+        return;
+    }
+    let file = std::env::temp_dir().join(format!("blether-authorities-{}.pem", std::process::id()));
+    for (text, expected) in [(Authority::new().pem(), "some"), ("nobody".to_owned(), "none")] {
+        std::fs::write(&file, text).unwrap();
+        let mut looking = std::process::Command::new(std::env::current_exe().unwrap());
+        looking.args(["--exact", "the_authorities_of_the_machine_are_those_that_its_variables_name"]);
+        looking.env("SSL_CERT_FILE", &file).env_remove("SSL_CERT_DIR").env(EXPECTED, expected);
+        let output = looking.output().unwrap();
+        assert!(output.status.success(), "{expected}: {}", String::from_utf8_lossy(&output.stdout));
+    }
+    std::fs::remove_file(&file).unwrap();
 }

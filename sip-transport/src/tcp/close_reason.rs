@@ -47,8 +47,8 @@ pub enum HandshakeFailure {
     /// What the peer sent is no TLS.
     #[error("the peer does not speak TLS")]
     NotTls,
-    /// No version of TLS and no algorithm that both sides have.
-    #[error("the peer has no version of TLS or no algorithm that is accepted here")]
+    /// No version of TLS and no algorithm that both sides have. In TLS 1.2, some servers say the same to who shows no certificate.
+    #[error("no version of TLS, or no algorithm, is good enough for both sides")]
     Incompatible,
     /// The peer has shown no certificate, and needs one.
     #[error("the peer has no certificate")]

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustls::{HandshakeKind, ProtocolVersion};
 use tokio::net::TcpStream;
 
-use super::CloseReason;
 use super::outbound::Outbound;
-use crate::{ConnectionId, Flow};
+use super::{CloseReason, Connections};
+use crate::{ConnectionId, Flow, HandshakeFailure};
 
 /// Those under way. The one that has lasted the longest makes room: peers that never finish theirs would otherwise need no more than as many
 /// connections as there are places to keep everybody out, and so they need as many in the time that an honest handshake takes.
@@ -57,13 +57,54 @@ impl Drop for Place<'_> {
     }
 }
 
+impl Connections {
+    /// Waits for the end of a TLS handshake, within its time, and counts how it has ended.
+    pub(super) async fn handshake(
+        &self,
+        flow: Flow,
+        by: &'static str,
+        handshake: impl Future<Output = Result<tokio_rustls::TlsStream<TcpStream>, HandshakeFailure>>,
+        outbound: &Outbound,
+    ) -> Result<tokio_rustls::TlsStream<TcpStream>, CloseReason> {
+        let ended = tokio::select! {
+            ended = tokio::time::timeout(self.shared.limits.handshake_timeout, handshake) => ended,
+            reason = outbound.closing() => {
+                count(by, if reason == CloseReason::Evicted { "evicted" } else { "stopped" });
+                return Err(reason);
+            }
+        };
+        match ended.unwrap_or(Err(HandshakeFailure::TimedOut)) {
+            Ok(stream) => {
+                let (version, outcome) = describe(&stream);
+                count(by, outcome);
+                self.note_names(flow, &stream);
+                tracing::debug!(%flow, version, outcome, by, "a TLS connection");
+                Ok(stream)
+            }
+            Err(failure) => {
+                count(by, failure.as_str());
+                Err(CloseReason::Handshake(failure))
+            }
+        }
+    }
+
+    /// Notes who the peer has proved to be, in a handshake that has seen to it that its certificate is valid.
+    fn note_names(&self, flow: Flow, stream: &tokio_rustls::TlsStream<TcpStream>) {
+        let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+        let names = certificate.map(crate::tls::proven_names).unwrap_or_default();
+        if let (false, Some(id), Some(table)) = (names.is_empty(), flow.connection, self.table().as_mut()) {
+            table.proved(id, names.into());
+        }
+    }
+}
+
 /// Counts a handshake that has ended so, by who has opened the connection: `us` or `peer`.
-pub(super) fn count(by: &'static str, outcome: &'static str) {
+fn count(by: &'static str, outcome: &'static str) {
     metrics::counter!("blether_transport_tls_handshakes_total", "by" => by, "outcome" => outcome).increment(1);
 }
 
 /// The version of TLS that was agreed on, and whether it was a resumption (RFC 8446 §2.2), which costs neither side a signature.
-pub(super) fn describe(stream: &tokio_rustls::TlsStream<TcpStream>) -> (&'static str, &'static str) {
+fn describe(stream: &tokio_rustls::TlsStream<TcpStream>) -> (&'static str, &'static str) {
     let (_, state) = stream.get_ref();
     let version = match state.protocol_version() {
         Some(ProtocolVersion::TLSv1_2) => "1.2",

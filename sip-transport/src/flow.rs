@@ -106,7 +106,7 @@ impl Flow {
     }
 
     /// The flow by whatever TLS connection `remote` has opened. One that we open leads to a peer that has to prove a name:
-    /// [`Connections::lead_to`](crate::Connections::lead_to).
+    /// `Connections::lead_to`.
     pub fn tls(local: SocketAddr, remote: SocketAddr) -> Self {
         Self { transport: Transport::Tls, local, remote, connection: None }
     }

@@ -287,7 +287,7 @@ impl Endpoint {
 
     /// The flow by which `remote` is reached over a transport. Over TCP, a connection is opened when something is sent and there is none;
     /// without [`EndpointConfig::tcp`] sending fails. Over TLS, one that the peer has opened is used, and else sending fails: to open one, it has to be
-    /// known who is to be there, and [`Self::flow_over_tls`] asks that.
+    /// known who is to be there, and `flow_over_tls` asks that.
     ///
     /// # Errors
     ///

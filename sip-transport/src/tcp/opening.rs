@@ -35,7 +35,7 @@ impl Connections {
     /// # Errors
     ///
     /// `TimedOut` when the peer has not read what was sent before, `NotConnected` after [`Self::close_all`], `Unsupported` for a flow of
-    /// another transport, and where a TLS connection would have to be opened and it is not known to whom ([`Self::lead_to`]), or this endpoint opens none.
+    /// another transport, and where a TLS connection would have to be opened and it is not known to whom (`lead_to`), or this endpoint opens none.
     pub fn try_send(&self, flow: &Flow, payload: Bytes) -> Result<ConnectionId, io::ErrorKind> {
         if flow.transport == Transport::Udp {
             return Err(io::ErrorKind::Unsupported);
@@ -74,7 +74,7 @@ impl Connections {
     }
 
     /// The peer of the TLS connection that `flow` names has said, by `alias` in the Via of a request, that it is reached by this connection where its
-    /// listening port is `port` (RFC 5923 §8.2): it is used for what [`Self::lead_to`] leads there. Tells whether it is: only if the peer has opened it, and
+    /// listening port is `port` (RFC 5923 §8.2): it is used for what `lead_to` leads there. Tells whether it is: only if the peer has opened it, and
     /// has proved by a certificate who it is.
     pub fn alias(&self, flow: &Flow, port: u16) -> bool {
         let Some(id) = flow.connection.filter(|_| flow.transport == Transport::Tls) else { return false };

@@ -14,7 +14,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 steps='tools peers format layers lint alone test doctest doc package'
 declare -A about=(
     [tools]='Rust and a C compiler are there, new enough'
-    [peers]='SIPp, baresip and Kamailio are there (installs them as root)'
+    [peers]='SIPp, baresip, Kamailio and openssl are there (installs them as root)'
     [format]='cargo fmt --check'
     [layers]='no crate depends on one above it; the check itself finds what it should'
     [lint]='clippy without a warning, all targets'
@@ -48,8 +48,10 @@ step_peers() {
     local missing=()
     command -v sipp >/dev/null || missing+=(sip-tester)
     command -v baresip >/dev/null || missing+=(baresip-core)
+    command -v openssl >/dev/null || missing+=(openssl)
     PATH=$PATH:/usr/sbin command -v kamailio >/dev/null || missing+=(kamailio)
     [[ -d /usr/share/kamailio/db_sqlite ]] || missing+=(kamailio-sqlite-modules)
+    compgen -G '/usr/lib/*/kamailio/modules/tls.so' >/dev/null || missing+=(kamailio-tls-modules)
     command -v rtpengine >/dev/null || missing+=(rtpengine-daemon)
     ((${#missing[@]})) || return 0
     if [[ $(id -u) -ne 0 ]] || ! command -v apt-get >/dev/null; then

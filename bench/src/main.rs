@@ -5,6 +5,7 @@
 //! either the figures are worth nothing, and the exit code says so.
 
 mod calls;
+mod connections;
 mod kamailio;
 mod load;
 mod parse;
@@ -75,6 +76,18 @@ enum Bench {
         /// Calls that are held while memory is measured; 0 leaves that out
         #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(0..=4_000))]
         held: u32,
+    },
+    /// One TLS connection: its handshake, and its memory while it is idle
+    Connections {
+        /// Connections that are held while memory is measured
+        #[arg(long, default_value_t = 4_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        held: u32,
+        /// How often everything is measured; figures are the medians
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=99))]
+        runs: u32,
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
     },
     /// One RTP packet of 20 ms through a call
     Relay {
@@ -159,6 +172,10 @@ fn main() -> anyhow::Result<ExitCode> {
         Bench::Calls { options, rate, held } => {
             let Options { seconds: time, runs, .. } = options;
             (options, calls::run(&calls::Options { time, runs, rate, held }, report(options))?)
+        }
+        Bench::Connections { held, runs, json } => {
+            let options = Options { seconds: Duration::ZERO, runs, json };
+            (options, connections::run(&connections::Options { runs, held }, report(options))?)
         }
         Bench::Relay { options, peer, calls, all_cores } => {
             let Options { seconds: time, runs, .. } = options;

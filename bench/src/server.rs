@@ -9,7 +9,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use blether_call_engine::Engine;
-use blether_call_engine::config::{AccountConfig, CallsConfig, Config, LimitsConfig, MediaConfig, PortRange};
+use blether_call_engine::certificate::SELF_SIGNED;
+use blether_call_engine::config::{
+    AccountConfig, CallsConfig, Config, LimitsConfig, Listen, MediaConfig, PortRange, TcpConfig,
+};
 use blether_call_engine::http::{HttpServer, Recorder, watch};
 use blether_call_engine::stage::OfferedAlgorithms;
 use clap::Args;
@@ -56,6 +59,9 @@ pub(crate) struct Serve {
     /// Counts, and says in a second line where it tells over HTTP what it has counted
     #[arg(long)]
     metrics: bool,
+    /// Listens for TLS too, on a port that the system chooses, and says in a further line where
+    #[arg(long)]
+    tls: bool,
 }
 
 impl Serve {
@@ -68,6 +74,7 @@ impl Serve {
             accounts: ACCOUNTS,
             media_workers: None,
             metrics: false,
+            tls: false,
         }
     }
 
@@ -91,6 +98,11 @@ impl Serve {
         Self { metrics, ..self }
     }
 
+    /// Listening for TLS too.
+    pub(crate) fn over_tls(self) -> Self {
+        Self { tls: true, ..self }
+    }
+
     fn arguments(&self) -> Vec<String> {
         let mut arguments = vec!["serve".to_owned(), "--listen".to_owned(), self.listen.clone()];
         arguments.extend(["--accounts".to_owned(), self.accounts.to_string()]);
@@ -106,6 +118,9 @@ impl Serve {
         if self.metrics {
             arguments.push("--metrics".to_owned());
         }
+        if self.tls {
+            arguments.push("--tls".to_owned());
+        }
         arguments
     }
 }
@@ -113,8 +128,13 @@ impl Serve {
 /// Runs call-engine and says where, until the standard input ends.
 pub(crate) fn serve(how: &Serve) -> anyhow::Result<()> {
     let defaults = Config::default();
+    let listen: Listen = format!("udp:{}", how.listen).parse()?;
+    let over_tls = how.tls.then(|| format!("tls:{}", SocketAddr::new(listen.address.ip(), 0)).parse());
     let config = Config {
-        listen: format!("udp:{}", how.listen).parse()?,
+        listen,
+        also_listen: over_tls.transpose()?.into_iter().collect(),
+        // All of a bench's connections come from few addresses.
+        tcp: TcpConfig { max_connections: 1_000_000, max_per_peer: 1_000_000, ..defaults.tcp.clone() },
         accounts: (0..how.accounts).map(|user| AccountConfig::new(user.to_string(), PASSWORD)).collect(),
         // Ports of ended calls rest for 32 s, and transactions stay as long: room for what a fast run leaves behind.
         media: MediaConfig { ports: MEDIA_PORTS, workers: how.media_workers.unwrap_or(defaults.media.workers) },
@@ -136,6 +156,9 @@ pub(crate) fn serve(how: &Serve) -> anyhow::Result<()> {
     }
     let engine = runtime.block_on(engine.start())?;
     println!("{}", engine.local_addr());
+    if let Some(address) = engine.tls_addrs().first() {
+        println!("{address}");
+    }
     if let Some(recorder) = recorder {
         let http = runtime.block_on(HttpServer::bind((Ipv4Addr::LOCALHOST, 0).into()))?;
         println!("{}", http.local_addr()?);
@@ -152,8 +175,10 @@ pub(crate) struct Server {
     child: Child,
     /// Closed with this process, whatever ends that; then call-engine ends too.
     _stdin: Option<ChildStdin>,
-    _folder: Option<TempDir>,
+    folder: Option<TempDir>,
     pub(crate) address: SocketAddr,
+    /// Where TLS is spoken.
+    pub(crate) tls: Option<SocketAddr>,
     /// Where it says what it has counted.
     metrics: Option<SocketAddr>,
     /// CPU seconds in a second in which nobody asks anything of it.
@@ -179,12 +204,15 @@ impl Server {
         let mut child = command.args(how.arguments()).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
         let mut server =
-            Self { child, _stdin: stdin, _folder: folder, address: place.address, metrics: None, idle: 0.0 };
+            Self { child, _stdin: stdin, folder, address: place.address, tls: None, metrics: None, idle: 0.0 };
         let mut lines = BufReader::new(stdout.context("no standard output")?).lines();
         let mut said = || -> anyhow::Result<SocketAddr> {
             lines.next().transpose()?.unwrap_or_default().parse().context("the server did not start")
         };
         server.address = said()?;
+        if how.tls {
+            server.tls = Some(said()?);
+        }
         if how.metrics {
             server.metrics = Some(said()?);
         }
@@ -207,7 +235,7 @@ impl Server {
             format!("{command:?} does not answer; it said:\n{said}")
         };
         let mut server =
-            Self { child, _stdin: None, _folder: folder, address: place.address, metrics: None, idle: 0.0 };
+            Self { child, _stdin: None, folder, address: place.address, tls: None, metrics: None, idle: 0.0 };
         let socket = UdpSocket::bind("127.0.0.1:0")?;
         socket.connect(place.address)?;
         socket.set_read_timeout(Some(Duration::from_millis(50)))?;
@@ -251,6 +279,12 @@ impl Server {
         let samples =
             answer.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix("{shard=\"")?.split_once("\"} "));
         samples.map(|(shard, count)| Ok((shard.parse()?, count.parse()?))).collect()
+    }
+
+    /// The certificate that call-engine has made for itself, in PEM.
+    pub(crate) fn certificate(&self) -> anyhow::Result<Vec<u8>> {
+        let folder = self.folder.as_ref().context("it keeps no files")?.path().join("data");
+        std::fs::read(folder.join(SELF_SIGNED)).context("the certificate of the server")
     }
 
     /// Bytes.

@@ -75,6 +75,15 @@ fn calls_are_measured_and_all_are_over_in_the_end() {
 }
 
 #[test]
+fn connections_over_tls_are_measured() {
+    check(
+        &["connections", "--held", "50"],
+        &["connections.tls.handshake", "connections.tls.handshake.generator", "connections.tls.memory"],
+        None,
+    );
+}
+
+#[test]
 fn every_packet_comes_through_the_relay_and_through_rtpengine() {
     let names = [
         "relay.packet",

@@ -21,13 +21,15 @@ use std::time::{Duration, Instant, SystemTime};
 use blether_rtp_core::{PortRange, PortRangeError};
 use blether_session_core::actor::{
     Admission, Answer, Application, Call, CallError, Endpoint, EndpointConfig, EndpointCounts, HandlerFuture, Probe,
-    Responder, ShardPlace, StartError,
+    RequestError, Responder, ShardPlace, StartError,
 };
 use blether_sip_core::{
     AddressOfRecord, ByteStr, HeaderName, Host, Limits, Method, NameAddr, ProxyAuthenticate, ProxyRequire, Request,
     Response, RetryAfter, StatusCode, Unsupported, Uri,
 };
 use blether_sip_transport::Flow;
+#[cfg(feature = "tls")]
+use blether_sip_transport::{NoRoute, PeerName};
 use blether_transaction_core::{Interceptor, WireTap};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
@@ -46,6 +48,8 @@ pub use self::report::EngineReport;
 pub(crate) use self::storage::FILE_NAME as DATABASE;
 use crate::account::{Account, AccountError, Accounts, SharedAccounts};
 use crate::b2bua;
+#[cfg(feature = "tls")]
+use crate::certificate::{Certificate, CertificateError};
 use crate::config::{Config, Invalid};
 use crate::location::{Expired, Location, LocationLimits};
 use crate::pattern::{DuplicatePattern, Pattern, PatternError, Patterns};
@@ -548,6 +552,10 @@ pub enum EngineError {
         /// What the system said.
         cause: io::Error,
     },
+    /// There is no certificate for TLS.
+    #[cfg(feature = "tls")]
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     /// The store cannot be opened or read.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -646,6 +654,8 @@ impl EngineBuilder {
         self.config.check()?;
         let config = &self.config;
         let routes = self.routes?;
+        #[cfg(feature = "tls")]
+        let certificate = Certificate::load(config, self.durable)?;
         let mut rng: rand::rngs::StdRng = rand::make_rng();
         let accounts = config.accounts.iter().map(|account| {
             Account::new(&account.user, &config.realm, account.password.expose(), Some(&account.display_name))
@@ -710,9 +720,11 @@ impl EngineBuilder {
         };
         let endpoint_config = EndpointConfig {
             listen: config.listen.address,
-            also_listen: config.also_listen.iter().map(|listen| listen.address).collect(),
+            also_listen: config.listens_for_udp().skip(1).collect(),
             shards: config.shard_count(),
             tcp: config.tcp.connection_limits(),
+            #[cfg(feature = "tls")]
+            tls: certificate.as_ref().map(|certificate| certificate.endpoint_config(config)),
             advertise: config.advertise,
             limits: Limits {
                 max_message: config.limits.max_message,
@@ -743,7 +755,13 @@ impl EngineBuilder {
         let endpoint = Endpoint::start(endpoint_config, Arc::new(Server(handle.clone()))).await?;
         // It is empty so far.
         let _ = handle.0.probe.set(endpoint.probe());
-        Ok(Engine { endpoint, handle, _tasks: tasks })
+        Ok(Engine {
+            endpoint,
+            handle,
+            #[cfg(feature = "tls")]
+            certificate,
+            _tasks: tasks,
+        })
     }
 }
 
@@ -759,6 +777,9 @@ fn domains(config: &Config) -> Domains {
 pub struct Engine {
     endpoint: Endpoint,
     handle: EngineHandle,
+    /// What is shown over TLS, if that is spoken.
+    #[cfg(feature = "tls")]
+    certificate: Option<Certificate>,
     /// What goes on beside the endpoint; dropping it ends that.
     _tasks: JoinSet<()>,
 }
@@ -787,6 +808,42 @@ impl Engine {
     /// All addresses of the SIP sockets, in the order of the configuration.
     pub fn local_addrs(&self) -> &[SocketAddr] {
         self.endpoint.local_addrs()
+    }
+
+    /// Where it receives SIP over TLS, with the ports that the system chose.
+    pub fn tls_addrs(&self) -> &[SocketAddr] {
+        self.endpoint.tls_addrs()
+    }
+
+    /// Reads the files of the certificate for TLS again, and shows what is in them from the next connection on: those that are open go on as they
+    /// are. Does nothing where TLS is not spoken.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be used; the certificate stays as it was then.
+    #[cfg(feature = "tls")]
+    pub fn reload_certificate(&self) -> Result<(), CertificateError> {
+        self.certificate.as_ref().map_or(Ok(()), Certificate::reload)
+    }
+
+    /// The flow by which a server at `remote` is reached over TLS that has to prove to be `name`; see [`Endpoint::flow_over_tls`]. For
+    /// [`Self::request`], and for the legs that a handler dials.
+    ///
+    /// # Errors
+    ///
+    /// [`NoRoute`] when the system has no way there.
+    #[cfg(feature = "tls")]
+    pub fn flow_over_tls(&self, remote: SocketAddr, name: &PeerName) -> Result<Flow, NoRoute> {
+        self.endpoint.flow_over_tls(remote, name)
+    }
+
+    /// Sends a request outside of any call, such as OPTIONS to another server, and waits for its final response.
+    ///
+    /// # Errors
+    ///
+    /// When nobody answers in 64 × T1, nothing can be sent, or the engine is overloaded.
+    pub async fn request(&self, request: Request, flow: Flow) -> Result<Response, RequestError> {
+        self.endpoint.request(request, flow).await
     }
 
     /// The tables, as handlers see them.
@@ -826,7 +883,7 @@ impl Engine {
 
     /// Ends every call with a BYE, a CANCEL or a refusal, for at most `patience`, has the store take in what is left, and stops.
     pub async fn shut_down(self, patience: Duration) {
-        let Self { endpoint, handle, _tasks } = self;
+        let Self { endpoint, handle, _tasks, .. } = self;
         endpoint.shut_down(patience).await;
         let Core { records, store, .. } = &*handle.0;
         if tokio::time::timeout(RECORDS_GOODBYE, records.all_ended()).await.is_err() {

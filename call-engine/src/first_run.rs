@@ -112,7 +112,8 @@ fn write_new(path: &Path, text: &str, unique: u64) -> io::Result<()> {
     Ok(())
 }
 
-fn write_private(path: &Path, text: &str) -> io::Result<()> {
+/// Makes a file for its owner alone, which must not be there.
+pub(crate) fn write_private(path: &Path, text: &str) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -189,6 +190,8 @@ pub struct Greeting<'a> {
     pub addresses: &'a [SocketAddr],
     /// Whether it may use TCP, too.
     pub tcp: bool,
+    /// The addresses and ports that it reaches the server by over TLS.
+    pub tls: &'a [SocketAddr],
     /// The configuration file.
     pub config: &'a Path,
     /// The accounts in it.
@@ -204,7 +207,7 @@ const LISTED: usize = 10;
 
 impl fmt::Display for Greeting<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { addresses, tcp, config, accounts, passwords, echo } = *self;
+        let Self { addresses, tcp, tls, config, accounts, passwords, echo } = *self;
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
         let (address, others) = addresses.split_first().unwrap_or((&nowhere, &[]));
         let transports = if tcp { "UDP or TCP" } else { "UDP" };
@@ -237,7 +240,10 @@ impl fmt::Display for Greeting<'_> {
         for other in others {
             writeln!(f, "  or with address {} and port {}", other.ip(), other.port())?;
         }
-        if addresses.iter().all(|address| address.ip().is_loopback()) {
+        for secured in tls {
+            writeln!(f, "  or over TLS with address {} and port {}", secured.ip(), secured.port())?;
+        }
+        if addresses.iter().chain(tls).all(|address| address.ip().is_loopback()) {
             writeln!(
                 f,
                 "\nOnly phones on this machine reach this address; the key `listen` says where the server listens."
@@ -382,6 +388,7 @@ mod tests {
         Greeting {
             addresses: &["192.168.1.20:5060".parse().unwrap()],
             tcp: true,
+            tls: &["192.168.1.20:5061".parse().unwrap()],
             config: Path::new("blether-data/call-engine.toml"),
             accounts,
             passwords,
@@ -404,6 +411,7 @@ Ready. Type one line of this into each phone:
   address        port              user   password            name
   192.168.1.20   5060 UDP or TCP   100    k7mf9xqa3htyw2bcd   Ailsa
   192.168.1.20   5060 UDP or TCP   101    r4np8vzu6jegs5mfk   Hamish
+  or over TLS with address 192.168.1.20 and port 5061
 
 Then dial:
 
@@ -443,6 +451,7 @@ Accounts and settings are in blether-data/call-engine.toml
         let greeting = Greeting {
             addresses: &addresses,
             tcp: false,
+            tls: &[],
             config: Path::new("c"),
             accounts: &accounts,
             passwords: Passwords::Shown,

@@ -19,18 +19,20 @@
 //! # }
 //! ```
 //!
-//! Features: `cli` builds the program `call-engine`, `demo` its command `demo`, which needs `blether-sip-client`; both are on by default. `cli` has on
+//! Features: `cli` builds the program `call-engine`, `demo` its command `demo`, which needs `blether-sip-client`, `tls` SIP over TLS, which needs a C compiler; all three are on by default. `cli` has on
 //! `http`, which serves metrics and health, and `control`, by which operators ask a running engine and change its accounts. The engine counts by the
 //! `metrics` facade and installs no recorder: that is for the program.
 //!
 //! # RFCs
 //!
 //! RFC 3261 §10 (registrar), §8.2 and §22.4 (user agent server with digest, RFC 7616, RFC 8760), a back-to-back user agent; §16 (proxy) with RFC 3327, RFC 3608,
-//! RFC 5393, RFC 5626 §5 and RFC 5658; the layers below name theirs. Absent: TLS, proxying to host names.
+//! RFC 5393, RFC 5626 §5 and RFC 5658; the layers below name theirs. Absent: proxying to host names.
 
 pub mod account;
 pub mod b2bua;
 pub mod cdr;
+#[cfg(feature = "tls")]
+pub mod certificate;
 pub mod config;
 #[cfg(all(unix, feature = "control"))]
 pub mod control;

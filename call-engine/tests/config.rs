@@ -75,6 +75,7 @@ fn the_reference_shows_every_key() {
     for section in [
         "",
         "[tcp]\n",
+        "[tls]\n",
         "[http]\n",
         "[authentication]\n",
         "[media]\n",
@@ -105,6 +106,7 @@ fn every_key_takes_a_value() {
         listen = "udp:[2001:db8::1]:5080"
         shards = 3
         tcp = { enabled = false, max_connections = 500, max_per_peer = 5, idle_timeout = 120 }
+        tls = { certificate = "fullchain.pem", key = "/etc/key.pem", client_authorities = "ca.pem", server_authorities = "others.pem", client_certificate = "own.pem", client_key = "own-key.pem" }
         http.listen = "off"
         domains = ["Example.org", "2001:DB8::1"]
         realm = "example.org"
@@ -149,6 +151,12 @@ fn every_key_takes_a_value() {
     assert_eq!((config.shards, config.shard_count(), config.http.listen), (Some(3), 3, None));
     assert_eq!((config.tcp.max_connections, config.tcp.max_per_peer), (500, 5));
     assert_eq!((config.tcp.enabled, config.tcp.idle_timeout), (false, Duration::from_secs(120)));
+    assert_eq!(config.tls.client_authorities.as_deref(), Some(Path::new("etc/ca.pem")));
+    assert_eq!(config.tls.server_authorities.as_deref(), Some(Path::new("etc/others.pem")));
+    let identity = config.tls.identity.unwrap();
+    assert_eq!((identity.certificate, identity.key), (Path::new("etc/fullchain.pem").into(), "/etc/key.pem".into()));
+    let shown = config.tls.client_identity.unwrap();
+    assert_eq!((shown.certificate, shown.key), ("etc/own.pem".into(), "etc/own-key.pem".into()));
     assert_eq!((config.log.level.as_str(), config.log.format), ("debug", "json".parse().unwrap()));
     assert_eq!(config.accounts[0].display_name, "Ailsa");
     assert_eq!(config.accounts[0].password.expose(), "correct horse");
@@ -275,9 +283,40 @@ fn several_addresses_are_listened_on_and_none_twice() {
     );
 }
 
+#[cfg(feature = "tls")]
+#[test]
+fn tls_is_listened_for_beside_udp() {
+    let config = read("listen = [\"tls:0.0.0.0:5061\", \"udp:0.0.0.0:5060\", \"tls:[::]:5061\"]").unwrap();
+    let listens: Vec<_> = config.listens().map(|listen| listen.to_string()).collect();
+    assert_eq!(listens, ["udp:0.0.0.0:5060", "tls:0.0.0.0:5061", "tls:[::]:5061"]);
+    assert_eq!(config.listens_for_udp().count(), 1);
+    let tls: Vec<_> = config.listens_for_tls().map(|listen| listen.address.to_string()).collect();
+    assert_eq!(tls, ["0.0.0.0:5061", "[::]:5061"]);
+    let asking = "listen = [\"udp:0.0.0.0:5060\", \"tls:0.0.0.0:5061;clients=required\"]\n";
+    assert!(error(asking).contains("no `tls.client_authorities` says whose are believed"));
+    assert!(read(&format!("{asking}tls.client_authorities = \"ca.pem\"")).is_ok());
+    assert!(error("listen = \"tls:0.0.0.0:5061\"").contains("there is no address for UDP"));
+    let twice = "listen = [\"udp:0.0.0.0:5060\", \"tls:0.0.0.0:5060\"]";
+    assert!(error(twice).contains("of which only one can be had"));
+    // Its port is one of TCP, which media has none of, and HTTP has.
+    let high = "listen = [\"udp:0.0.0.0:5060\", \"tls:0.0.0.0:10000\"]\n";
+    assert!(read(high).is_ok());
+    let http = format!("{high}http.listen = \"127.0.0.1:10000\"\ntcp.enabled = false");
+    assert!(error(&http).contains("takes for TCP; move one of them"));
+}
+
+#[test]
+fn one_file_may_have_certificate_and_key_and_a_key_alone_is_none() {
+    let identity = read("tls.certificate = \"both.pem\"").unwrap().tls.identity.unwrap();
+    assert_eq!((identity.certificate, identity.key), ("etc/both.pem".into(), "etc/both.pem".into()));
+    assert!(error("tls.key = \"key.pem\"").contains("no `tls.certificate`"));
+    assert!(error("tls.client_key = \"key.pem\"").contains("no `tls.client_certificate`"));
+    assert_eq!(read("[tls]\ncertificate = \"\"\nkey = \"\"").unwrap().tls.identity, None);
+}
+
 #[test]
 fn an_address_that_is_none_is_told_with_the_form_it_has() {
-    let listen = "\"5060\" is no address to listen on; write it like \"udp:0.0.0.0:5060\" or \"udp:[::]:5060\"";
+    let listen = "\"5060\" is no address to listen on; write it like \"udp:0.0.0.0:5060\", \"udp:[::]:5060\" or \"tls:0.0.0.0:5061\"";
     assert_eq!(error("listen = \"5060\""), format!("1:10: `listen`: {listen}"));
     assert!(error("http.listen = \"9060\"").contains("no address for HTTP; write it like \"127.0.0.1:9060\""));
     assert!(error("advertise = \"example.org\"").contains("write a numeric one"));

@@ -16,7 +16,6 @@ use blether_call_engine::{Engine, echo};
 use blether_rtp_core::{Impairment, PortRange};
 use blether_sip_client::{Account, Audio, Phone, PhoneConfig};
 use blether_sip_core::StatusCode;
-use blether_sip_transport::Transport;
 
 use calls::{PASSWORD, USERS, accounts, connect, in_time, phone, records, refusal, registered};
 use peers::{Folder, PATIENCE, ports};
@@ -91,7 +90,7 @@ async fn who_is_registered_stays_so_when_the_domains_change() {
 async fn each_call_is_on_record_with_how_it_ended() {
     let folder = Folder::new("records");
     let config = Config {
-        listen: Listen { transport: Transport::Udp, address: SocketAddr::from(([127, 0, 0, 1], 0)) },
+        listen: Listen { address: SocketAddr::from(([127, 0, 0, 1], 0)), ..Listen::default() },
         accounts: USERS.iter().map(|user| AccountConfig::new(*user, PASSWORD.to_owned())).collect(),
         data_dir: folder.file("made-at-the-start"),
         ..Config::default()
@@ -154,7 +153,7 @@ async fn each_call_is_on_record_with_how_it_ended() {
 async fn the_record_of_a_call_says_how_each_leg_sounded() {
     let folder = Folder::new("figures");
     let config = Config {
-        listen: Listen { transport: Transport::Udp, address: SocketAddr::from(([127, 0, 0, 1], 0)) },
+        listen: Listen { address: SocketAddr::from(([127, 0, 0, 1], 0)), ..Listen::default() },
         accounts: USERS.iter().map(|user| AccountConfig::new(*user, PASSWORD.to_owned())).collect(),
         data_dir: folder.path().to_owned(),
         ..Config::default()

@@ -17,7 +17,6 @@ use std::time::Duration;
 use blether_call_engine::cdr::CdrEnd;
 use blether_call_engine::config::{AccountConfig, Config, Listen};
 use blether_call_engine::{Engine, EngineHandle};
-use blether_sip_transport::Transport;
 use sqlx::{Connection as _, SqliteConnection};
 
 use calls::{PASSWORD, connect, in_time, records, registered};
@@ -146,7 +145,7 @@ async fn while_another_program_holds_the_database_the_server_serves_and_even_sta
 async fn accounts_that_could_not_be_read_at_the_start_are_served_when_they_can() {
     let folder = Folder::new("late-accounts");
     let config = Config {
-        listen: Listen { transport: Transport::Udp, address: SocketAddr::from(([127, 0, 0, 1], 0)) },
+        listen: Listen { address: SocketAddr::from(([127, 0, 0, 1], 0)), ..Listen::default() },
         data_dir: folder.path().to_owned(),
         ..Config::default()
     };

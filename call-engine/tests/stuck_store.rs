@@ -22,7 +22,6 @@ use blether_call_engine::store::{
     Touched, WriterConfig, Written,
 };
 use blether_rtp_core::PortRange;
-use blether_sip_transport::Transport;
 
 use calls::{PASSWORD, connect, in_time, registered};
 use light::Light;
@@ -54,7 +53,7 @@ const USERS: RangeInclusive<u32> = 100..=119;
 
 async fn engine(longest_wait: Duration) -> Engine {
     let config = Config {
-        listen: Listen { transport: Transport::Udp, address: SocketAddr::from(([127, 0, 0, 1], 0)) },
+        listen: Listen { address: SocketAddr::from(([127, 0, 0, 1], 0)), ..Listen::default() },
         accounts: USERS.map(|user| AccountConfig::new(user.to_string(), PASSWORD.to_owned())).collect(),
         ..Config::default()
     };

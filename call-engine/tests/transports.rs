@@ -22,8 +22,7 @@ async fn engine(listen: &str, shards: usize) -> Engine {
 }
 
 async fn engine_on(listen: &[&str], shards: usize) -> Engine {
-    let mut listens =
-        listen.iter().map(|address| Listen { transport: Transport::Udp, address: address.parse().unwrap() });
+    let mut listens = listen.iter().map(|address| Listen { address: address.parse().unwrap(), ..Listen::default() });
     let config = Config {
         listen: listens.next().unwrap(),
         also_listen: listens.collect(),

@@ -27,6 +27,16 @@ fn the_voice_bot_is_heard_to_the_end() {
 }
 
 #[test]
+fn an_echo_is_called_over_tls_by_whoever_believes_its_certificate() {
+    let shows = [
+        "echo: a call over tls",
+        "caller: echo.example has answered",
+        "caller: whoever is there is not elsewhere.example",
+    ];
+    check(env!("CARGO_BIN_EXE_tls_echo"), &shows);
+}
+
+#[test]
 fn a_message_is_read_answered_and_refused() {
     let shows = ["INVITE sip:bob@biloxi.example.com", "PCMA at 8000 Hz", "SIP/2.0 180 Ringing", "SIP/2.0 400 Bad CSeq"];
     check(env!("CARGO_BIN_EXE_parse_message"), &shows);

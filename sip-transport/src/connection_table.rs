@@ -2,15 +2,19 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::{ConnectionId, Flow, FramerLimits};
+use crate::named_peers::NamedPeers;
+use crate::peer_name::NamedPeer;
+use crate::{ConnectionId, Flow, FramerLimits, PeerName, Transport};
 
 /// What connections may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionLimits {
-    /// Connections at a time. Default 10,000: each needs a file descriptor and some 2 kB, and what has
-    /// come of a message that is not yet whole. The one that is idle the longest makes room.
+    /// Connections at a time. Default 10,000: each needs a file descriptor and some 2 kB, over TLS 13 kB, and what has
+    /// come of a message that is not yet whole. The one that is idle the longest makes room. As many peers are remembered by name that are to be
+    /// reached by TLS and to which there is no connection, at some 200 bytes each.
     pub max_connections: usize,
     /// Connections at a time with one peer: an IPv4 address, or an IPv6 network of 64 bits, of which whoever has one address has all.
     /// Default 256: an office behind one NAT. That peer's own idle the longest makes room.
@@ -23,7 +27,12 @@ pub struct ConnectionLimits {
     pub message_timeout: Duration,
     /// How long opening a connection may take. Default 10 s.
     pub connect_timeout: Duration,
-    /// How long a peer may take no byte of what waits for it. Default 32 s.
+    /// How long a TLS handshake may take, whoever opened the connection. Default 10 s: some round trips, on the slowest of lines.
+    pub handshake_timeout: Duration,
+    /// TLS handshakes under way at a time that peers have begun. Default 1,000, each with at most some 64 kB of what the peer has sent; over it the one that
+    /// has lasted the longest goes, so that peers that never finish theirs keep nobody out.
+    pub max_handshakes: usize,
+    /// How long a peer may take no byte of what waits for it, and over TLS nothing of a record. Default 32 s.
     pub write_timeout: Duration,
     /// What may wait to be written to one connection, in bytes, with 64 for each message. Default 1 MiB: some thousand messages. Over it the peer does not read, and
     /// the connection is closed.
@@ -40,6 +49,8 @@ impl Default for ConnectionLimits {
             idle_timeout: Duration::from_secs(600),
             message_timeout: Duration::from_secs(32),
             connect_timeout: Duration::from_secs(10),
+            handshake_timeout: Duration::from_secs(10),
+            max_handshakes: 1_000,
             write_timeout: Duration::from_secs(32),
             max_queued: 1024 * 1024,
             framer: FramerLimits::default(),
@@ -67,9 +78,37 @@ impl Peer {
     }
 }
 
+/// Who opens a connection.
+#[derive(Clone, Debug)]
+pub(crate) enum Opener {
+    /// The peer.
+    Peer,
+    /// We do, to whoever is there.
+    Us,
+    /// We do, to this one.
+    UsTo(PeerName),
+}
+
+/// By what a message goes.
+#[derive(Debug)]
+pub(crate) enum Way<'a, T> {
+    /// By a connection that is there.
+    By(ConnectionId, &'a T),
+    /// By one that has to be opened.
+    Open(SocketAddr, Opener),
+    /// By nothing: who is to be there is not known, so nobody can prove to be that.
+    Unknown,
+}
+
 #[derive(Debug)]
 struct Entry<T> {
+    transport: Transport,
     remote: SocketAddr,
+    opener: Opener,
+    /// What its peer has proved to be, by its certificate.
+    proven: Arc<[PeerName]>,
+    /// Where its peer says that it is reached by this connection too.
+    alias: Option<SocketAddr>,
     known: bool,
     used: Instant,
     connection: T,
@@ -86,7 +125,11 @@ pub(crate) struct ConnectionTable<T> {
     limits: ConnectionLimits,
     last: u64,
     entries: HashMap<ConnectionId, Entry<T>>,
-    by_remote: HashMap<SocketAddr, BTreeSet<ConnectionId>>,
+    /// By transport too: what is meant for TLS must never go in clear.
+    by_remote: HashMap<(Transport, SocketAddr), BTreeSet<ConnectionId>>,
+    /// Those of TLS that peers have opened, by where they are reached otherwise.
+    by_alias: HashMap<SocketAddr, BTreeSet<ConnectionId>>,
+    named: NamedPeers,
     by_peer: HashMap<Peer, BTreeSet<Rank>>,
     ranks: BTreeSet<Rank>,
 }
@@ -98,17 +141,19 @@ impl<T> ConnectionTable<T> {
             last: 0,
             entries: HashMap::new(),
             by_remote: HashMap::new(),
+            by_alias: HashMap::new(),
+            named: NamedPeers::new(limits.max_connections),
             by_peer: HashMap::new(),
             ranks: BTreeSet::new(),
         }
     }
 
-    /// Enters a connection; `known` are those that we open. Where a limit is reached, another one goes, which is given back to be closed.
+    /// Enters a connection. Where a limit is reached, another one goes, which is given back to be closed.
     pub(crate) fn open(
         &mut self,
         now: Instant,
-        remote: SocketAddr,
-        known: bool,
+        (transport, remote): (Transport, SocketAddr),
+        opener: Opener,
         connection: T,
     ) -> (ConnectionId, Option<T>) {
         let of_peer = self.by_peer.get(&Peer::of(remote));
@@ -120,23 +165,92 @@ impl<T> ConnectionTable<T> {
             None
         };
         let evicted = victim.map(|&(.., id)| id).and_then(|id| self.close(id));
-        self.last += 1;
-        let id = ConnectionId::new(self.last);
-        self.entries.insert(id, Entry { remote, known, used: now, connection });
-        self.by_remote.entry(remote).or_default().insert(id);
+        let id = self.number(matches!(opener, Opener::UsTo(_)));
+        // One that we open is no stranger's.
+        let known = !matches!(opener, Opener::Peer);
+        let (proven, alias) = (Arc::default(), None);
+        self.entries.insert(id, Entry { transport, remote, opener, proven, alias, known, used: now, connection });
+        self.by_remote.entry((transport, remote)).or_default().insert(id);
         self.rank(Peer::of(remote), (known, now, id));
         (id, evicted)
     }
 
-    /// The connection by which `flow` goes: the one that it names, else any to the same address (RFC 3261 §18.1.1, §18.2.2).
+    /// By what `flow` goes: the connection that it names, else any of its transport to the same address (RFC 3261 §18.1.1, §18.2.2), else one that is
+    /// opened. Over TLS, one that leads to a peer of a certain name goes by nothing but a connection whose peer has proved that name, or has yet to.
+    pub(crate) fn way(&self, flow: &Flow) -> Way<'_, T> {
+        let is_of_transport = |id: &ConnectionId| self.entries.get(id).is_some_and(|e| e.transport == flow.transport);
+        let peer = flow.connection.and_then(|id| self.named.get(id)).filter(|_| flow.transport == Transport::Tls);
+        let id = match (flow.connection, peer) {
+            (Some(id), _) if is_of_transport(&id) => Some(id),
+            (_, Some(peer)) => self.to_peer(peer),
+            // It was for a certain peer, and who that was is forgotten.
+            (Some(id), None) if id.is_named() => return Way::Unknown,
+            (_, None) => self.to_address(flow.transport, flow.remote),
+        };
+        if let Some(id) = id
+            && let Some(entry) = self.entries.get(&id)
+        {
+            return Way::By(id, &entry.connection);
+        }
+        match (flow.transport, peer) {
+            (Transport::Tls, Some(peer)) => Way::Open(peer.remote, Opener::UsTo(peer.name.clone())),
+            (Transport::Tls, None) => Way::Unknown,
+            (Transport::Udp | Transport::Tcp, _) => Way::Open(flow.remote, Opener::Us),
+        }
+    }
+
+    /// The last that was opened between us and an address. Of those of TLS, one that the peer has opened: whom ours lead to has been named.
+    fn to_address(&self, transport: Transport, remote: SocketAddr) -> Option<ConnectionId> {
+        let by_peer = |id: &&ConnectionId| self.entries.get(id).is_some_and(|e| matches!(e.opener, Opener::Peer));
+        let ids = self.by_remote.get(&(transport, remote))?;
+        ids.iter().rev().find(|id| transport != Transport::Tls || by_peer(id)).copied()
+    }
+
+    /// The TLS connection by which a peer of this name is reached at this address: one of ours whose peer has proved it, whichever of its names was
+    /// asked for then, or one that the peer has opened (RFC 5923 §8.1, §8.2).
+    fn to_peer(&self, peer: &NamedPeer) -> Option<ConnectionId> {
+        let proves = |id: &&ConnectionId| self.entries.get(id).is_some_and(|entry| entry.leads_to(&peer.name));
+        let ours = self.by_remote.get(&(Transport::Tls, peer.remote));
+        let theirs = self.by_alias.get(&peer.remote);
+        [ours, theirs].into_iter().flatten().find_map(|ids| ids.iter().rev().find(proves)).copied()
+    }
+
+    /// What names the way to this peer in a [`Flow`], whatever connection it is by then. The same for as long as it is remembered.
+    #[cfg_attr(not(any(feature = "tls", test)), expect(dead_code, reason = "nobody proves a name without TLS"))]
+    pub(crate) fn lead_to(&mut self, peer: NamedPeer) -> ConnectionId {
+        if let Some(id) = self.named.given(&peer) {
+            return id;
+        }
+        let id = self.number(true);
+        self.named.remember(id, peer);
+        id
+    }
+
+    /// The peer of a TLS connection has shown a certificate that is believed and has these names in it.
+    #[cfg_attr(not(any(feature = "tls", test)), expect(dead_code, reason = "nobody proves a name without TLS"))]
+    pub(crate) fn proved(&mut self, id: ConnectionId, names: Arc<[PeerName]>) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.proven = names;
+        }
+    }
+
+    /// The peer that has opened a TLS connection says that it is reached by it, where it is otherwise by this port (RFC 5923 §8.2); tells whether it
+    /// is from here on.
     ///
-    /// Never one whose peer has only said, by `alias` in a Via, that it is also reached by it at another address: without a client certificate
-    /// nobody can prove that, a program on the same machine could draw another's calls to itself, and so an alias must not be made (RFC 5923
-    /// §9, §9.2). A phone that has registered or called by a connection is reached by that one in any case, since its flow names it.
-    pub(crate) fn find(&self, flow: &Flow) -> Option<(ConnectionId, &T)> {
-        let named = flow.connection.filter(|id| self.entries.contains_key(id));
-        let id = named.or_else(|| self.by_remote.get(&flow.remote)?.last().copied())?;
-        Some((id, &self.entries.get(&id)?.connection))
+    /// Only one that has proved a name is, and only for what is sent to that name: a program on the same machine could else draw another's calls to
+    /// itself (§9, §9.2). A phone that has registered or called by a connection is reached by that one in any case, since its flow names it.
+    pub(crate) fn alias(&mut self, id: ConnectionId, port: u16) -> bool {
+        let Some(entry) = self.entries.get_mut(&id) else { return false };
+        if entry.proven.is_empty() || !matches!(entry.opener, Opener::Peer) {
+            return false;
+        }
+        let alias = SocketAddr::new(entry.remote.ip(), port);
+        let before = entry.alias.replace(alias);
+        if before != Some(alias) {
+            before.into_iter().for_each(|before| take_from(&mut self.by_alias, &before, id));
+            self.by_alias.entry(alias).or_default().insert(id);
+        }
+        true
     }
 
     /// Something has gone by a connection; `heard` tells that it was a message from the peer. Anything else, as keep-alives, is no use of a
@@ -163,11 +277,13 @@ impl<T> ConnectionTable<T> {
     pub(crate) fn close(&mut self, id: ConnectionId) -> Option<T> {
         let entry = self.entries.remove(&id)?;
         self.unrank(Peer::of(entry.remote), (entry.known, entry.used, id));
-        if let Some(ids) = self.by_remote.get_mut(&entry.remote) {
-            ids.remove(&id);
-            if ids.is_empty() {
-                self.by_remote.remove(&entry.remote);
-            }
+        take_from(&mut self.by_remote, &(entry.transport, entry.remote), id);
+        if let Some(alias) = entry.alias {
+            take_from(&mut self.by_alias, &alias, id);
+        }
+        // Who has a message for the same peer later finds its way there (RFC 5923 §8.1).
+        if let Opener::UsTo(name) = entry.opener {
+            self.named.remember(id, NamedPeer { remote: entry.remote, name });
         }
         Some(entry.connection)
     }
@@ -179,9 +295,17 @@ impl<T> ConnectionTable<T> {
     /// Takes all of them out.
     pub(crate) fn drain(&mut self) -> Vec<T> {
         self.by_remote.clear();
+        self.by_alias.clear();
+        self.named.clear();
         self.by_peer.clear();
         self.ranks.clear();
         self.entries.drain().map(|(_, entry)| entry.connection).collect()
+    }
+
+    fn number(&mut self, named: bool) -> ConnectionId {
+        self.last += 1;
+        let id = ConnectionId::new(self.last);
+        if named { id.named() } else { id }
     }
 
     fn rank(&mut self, peer: Peer, rank: Rank) {
@@ -200,130 +324,22 @@ impl<T> ConnectionTable<T> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    struct Bench {
-        table: ConnectionTable<&'static str>,
-        start: Instant,
-    }
-
-    impl Bench {
-        fn new(max_connections: usize, max_per_peer: usize) -> Self {
-            let limits = ConnectionLimits { max_connections, max_per_peer, ..ConnectionLimits::default() };
-            Self { table: ConnectionTable::new(limits), start: Instant::now() }
-        }
-
-        fn at(&self, seconds: u64) -> Instant {
-            self.start + Duration::from_secs(seconds)
-        }
-
-        fn accept(&mut self, seconds: u64, remote: &str, name: &'static str) -> (ConnectionId, Option<&'static str>) {
-            self.table.open(self.at(seconds), remote.parse().unwrap(), false, name)
-        }
-
-        fn hear(&mut self, seconds: u64, id: ConnectionId) {
-            self.table.used(self.at(seconds), id, true);
-        }
-
-        fn assert_empty(&self) {
-            assert_eq!(self.table.len(), 0);
-            assert!(self.table.ranks.is_empty() && self.table.by_peer.is_empty() && self.table.by_remote.is_empty());
-        }
-    }
-
-    fn flow(remote: &str, connection: Option<ConnectionId>) -> Flow {
-        Flow { connection, ..Flow::tcp("192.0.2.1:5060".parse().unwrap(), remote.parse().unwrap()) }
-    }
-
-    #[test]
-    fn a_flow_goes_by_its_own_connection_and_by_any_other_to_the_same_address_once_that_is_gone() {
-        let mut bench = Bench::new(10, 10);
-        let (first, _) = bench.accept(0, "192.0.2.9:4000", "first");
-        let (second, _) = bench.accept(0, "192.0.2.9:4000", "second");
-        let by = |bench: &Bench, id| bench.table.find(&flow("192.0.2.9:4000", id)).map(|(_, name)| *name);
-        assert_eq!(by(&bench, Some(first)), Some("first"));
-        assert_eq!(by(&bench, None), Some("second"));
-        bench.table.close(first);
-        assert_eq!(by(&bench, Some(first)), Some("second"));
-        bench.table.close(second);
-        assert_eq!(by(&bench, Some(first)), None);
-        bench.assert_empty();
-    }
-
-    #[test]
-    fn when_all_places_are_taken_the_one_idle_the_longest_goes() {
-        let mut bench = Bench::new(2, 10);
-        let (a, _) = bench.accept(0, "192.0.2.1:1", "a");
-        let (b, _) = bench.accept(1, "192.0.2.2:1", "b");
-        bench.hear(2, a);
-        bench.hear(3, b);
-        bench.hear(4, a);
-        assert_eq!(bench.accept(5, "192.0.2.3:1", "c").1, Some("b"));
-        assert_eq!(bench.table.len(), 2);
-    }
-
-    #[test]
-    fn a_stranger_that_has_said_nothing_goes_before_whoever_has() {
-        let mut bench = Bench::new(2, 10);
-        let (phone, _) = bench.accept(0, "192.0.2.1:1", "phone");
-        bench.hear(0, phone);
-        bench.accept(100, "192.0.2.2:1", "silent");
-        assert_eq!(bench.accept(101, "192.0.2.3:1", "another").1, Some("silent"));
-        // However many more come, the phone stays.
-        assert_eq!(bench.accept(102, "192.0.2.4:1", "third").1, Some("another"));
-        assert!(bench.table.find(&flow("192.0.2.1:1", None)).is_some());
-    }
-
-    #[test]
-    fn a_peer_with_too_many_connections_loses_one_of_its_own() {
-        let mut bench = Bench::new(10, 2);
-        let (other, _) = bench.accept(0, "192.0.2.9:1", "other");
-        bench.hear(0, other);
-        bench.accept(1, "192.0.2.1:1", "first");
-        bench.accept(2, "192.0.2.1:2", "second");
-        assert_eq!(bench.accept(3, "192.0.2.1:3", "third").1, Some("first"));
-        assert_eq!(bench.table.len(), 3);
-    }
-
-    #[test]
-    fn an_ipv6_network_is_one_peer_and_a_mapped_address_is_its_ipv4_address() {
-        let mut bench = Bench::new(10, 2);
-        bench.accept(1, "[2001:db8:0:1::1]:1", "first");
-        bench.accept(2, "[2001:db8:0:1:ffff::2]:1", "second");
-        assert_eq!(bench.accept(3, "[2001:db8:0:2::1]:1", "neighbour").1, None);
-        assert_eq!(bench.accept(4, "[2001:db8:0:1::3]:1", "third").1, Some("first"));
-        bench.accept(5, "192.0.2.1:1", "fourth");
-        bench.accept(6, "[::ffff:192.0.2.1]:2", "fifth");
-        assert_eq!(bench.accept(7, "192.0.2.1:3", "sixth").1, Some("fourth"));
-        assert_eq!(bench.accept(8, "192.0.2.2:1", "another").1, None);
-    }
-
-    #[test]
-    fn a_stranger_that_only_pings_expires_and_goes_first_all_the_same() {
-        let mut bench = Bench::new(2, 10);
-        let (pinging, _) = bench.accept(0, "192.0.2.1:1", "pinging");
-        bench.accept(1, "192.0.2.2:1", "silent");
-        for second in 0..32 {
-            bench.table.used(bench.at(second), pinging, false);
-        }
-        assert_eq!(bench.table.expires_at(pinging), Some(bench.at(32)));
-        assert_eq!(bench.accept(31, "192.0.2.3:1", "another").1, Some("pinging"));
-    }
-
-    #[test]
-    fn a_connection_expires_when_it_is_idle_and_a_silent_stranger_sooner() {
-        let mut bench = Bench::new(10, 10);
-        let (id, _) = bench.accept(0, "192.0.2.1:1", "a");
-        assert_eq!(bench.table.expires_at(id), Some(bench.at(32)));
-        bench.hear(10, id);
-        assert_eq!(bench.table.expires_at(id), Some(bench.at(610)));
-        // Once it is known a keep-alive, or what we send, is use enough.
-        bench.table.used(bench.at(20), id, false);
-        assert_eq!(bench.table.expires_at(id), Some(bench.at(620)));
-        bench.table.close(id);
-        assert_eq!(bench.table.expires_at(id), None);
-        bench.assert_empty();
+impl<T> Entry<T> {
+    /// Whether its peer has proved this name, or has to when it is open.
+    fn leads_to(&self, name: &PeerName) -> bool {
+        matches!(&self.opener, Opener::UsTo(wanted) if wanted == name)
+            || self.proven.contains(name) && (self.alias.is_some() || !matches!(self.opener, Opener::Peer))
     }
 }
+
+fn take_from<K: std::hash::Hash + Eq>(index: &mut HashMap<K, BTreeSet<ConnectionId>>, key: &K, id: ConnectionId) {
+    if let Some(ids) = index.get_mut(key) {
+        ids.remove(&id);
+        if ids.is_empty() {
+            index.remove(key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

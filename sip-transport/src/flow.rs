@@ -10,6 +10,8 @@ pub enum Transport {
     Udp,
     /// TCP: reliable, messages one after the other, each with a Content-Length.
     Tcp,
+    /// TLS over TCP: as TCP, and nobody in between can read or change anything (RFC 3261 §26.2.1).
+    Tls,
 }
 
 impl Transport {
@@ -17,25 +19,27 @@ impl Transport {
     pub fn is_reliable(self) -> bool {
         match self {
             Self::Udp => false,
-            Self::Tcp => true,
+            Self::Tcp | Self::Tls => true,
         }
     }
 
-    /// The name that stands in a Via header (RFC 3261 §20.42): `UDP`, `TCP`.
+    /// The name that stands in a Via header (RFC 3261 §20.42): `UDP`, `TCP`, `TLS`.
     pub fn via_name(self) -> &'static str {
         match self {
             Self::Udp => "UDP",
             Self::Tcp => "TCP",
+            Self::Tls => "TLS",
         }
     }
 }
 
 impl fmt::Display for Transport {
-    /// Writes the name as it stands in a URI's `transport` parameter and in the configuration: `udp`, `tcp`.
+    /// Writes the name as it stands in a URI's `transport` parameter and in the configuration: `udp`, `tcp`, `tls`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Udp => "udp",
             Self::Tcp => "tcp",
+            Self::Tls => "tls",
         })
     }
 }
@@ -44,10 +48,23 @@ impl fmt::Display for Transport {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnectionId(u64);
 
+/// Marks the numbers of connections whose peer has to prove a certain name.
+const NAMED: u64 = 1 << 63;
+
 impl ConnectionId {
     /// The connection with this number.
     pub fn new(number: u64) -> Self {
-        Self(number)
+        Self(number & !NAMED)
+    }
+
+    /// The same for a connection to a peer of a certain name.
+    pub(crate) fn named(self) -> Self {
+        Self(self.0 | NAMED)
+    }
+
+    /// Whether it stands for a peer of a certain name, and so for nobody when that is forgotten.
+    pub(crate) fn is_named(self) -> bool {
+        self.0 & NAMED != 0
     }
 
     /// Its number.
@@ -58,7 +75,7 @@ impl ConnectionId {
 
 impl fmt::Display for ConnectionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "#{}", self.0)
+        write!(f, "#{}", self.0 & !NAMED)
     }
 }
 
@@ -77,7 +94,8 @@ pub struct Flow {
     pub local: SocketAddr,
     /// The peer's address and port, as seen from here.
     pub remote: SocketAddr,
-    /// The connection; `None` for UDP, and where any connection to `remote` will do.
+    /// The connection; `None` for UDP, and where any connection to `remote` will do. Over TLS it also tells who has to be at its other end, and stays
+    /// the way to that one when the connection is gone.
     pub connection: Option<ConnectionId>,
 }
 
@@ -90,6 +108,12 @@ impl Flow {
     /// The flow by whatever TCP connection leads to `remote`, opened if there is none.
     pub fn tcp(local: SocketAddr, remote: SocketAddr) -> Self {
         Self { transport: Transport::Tcp, local, remote, connection: None }
+    }
+
+    /// The flow by whatever TLS connection `remote` has opened. One that we open leads to a peer that has to prove a name:
+    /// `Connections::lead_to`.
+    pub fn tls(local: SocketAddr, remote: SocketAddr) -> Self {
+        Self { transport: Transport::Tls, local, remote, connection: None }
     }
 }
 

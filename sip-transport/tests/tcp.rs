@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use blether_sip_transport::{
     CloseReason, ConnectionLimits, Connections, Flow, FramingError, LocalEnd, Room, StreamEvent, StreamUser,
-    TcpListener,
+    TcpListener, Transport,
 };
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -47,7 +47,7 @@ impl Side {
         let listener = TcpListener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr();
         let (sender, events) = mpsc::channel(room);
-        let local = LocalEnd { listening: vec![address], advertise: None };
+        let local = LocalEnd { listening: vec![(Transport::Tcp, address)], advertise: None };
         let connections = Connections::new(limits, local, Arc::new(Inbox(sender)));
         tokio::spawn(listener.run(connections.clone()));
         Self { connections, events, address }

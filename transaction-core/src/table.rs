@@ -9,7 +9,7 @@ use std::io;
 use std::time::Instant;
 
 use blether_sip_core::{ByteStr, Host, Limits, Message, Method, ParseError, Request, Response, StatusCode, Via};
-use blether_sip_transport::{ConnectionId, Flow};
+use blether_sip_transport::{ConnectionId, Flow, Transport};
 use bytes::Bytes;
 use rand::RngExt;
 use rand::rngs::StdRng;
@@ -44,12 +44,16 @@ pub struct TransactionsConfig {
     /// Whether the user is told of responses that belong to no transaction ([`Event::StrayResponse`]), and of CANCELs of what is not known, which are
     /// answered 481 else: for a stateless proxy (RFC 3261 §16.11). Default: no.
     pub pass_unmatched: bool,
+    /// Whether the Via of requests that go by TLS has `alias`: a peer to which we have proved who we are may send its own requests by the same
+    /// connection (RFC 5923 §8.1). Default: no, since it is of use to who shows a certificate when it connects.
+    pub alias: bool,
 }
 
 impl Default for TransactionsConfig {
     fn default() -> Self {
         let (timing, limits) = (Timing::default(), Limits::default());
-        Self { timing, limits, max_transactions: 100_000, refuse_merged: true, pass_unmatched: false }
+        let (refuse_merged, pass_unmatched, alias) = (true, false, false);
+        Self { timing, limits, max_transactions: 100_000, refuse_merged, pass_unmatched, alias }
     }
 }
 
@@ -606,6 +610,9 @@ impl Transactions {
         let mut via =
             Via::new(flow.transport.via_name(), Host::from(flow.local.ip()), Some(flow.local.port()), &branch);
         via.set_rport(None);
+        if self.config.alias && flow.transport == Transport::Tls {
+            via.params.set("alias", None);
+        }
         via
     }
 
@@ -635,7 +642,7 @@ fn reliability(flow: Flow) -> Reliability {
 fn response_flow(via: &Via, flow: Flow) -> Flow {
     let port = match via.rport() {
         Some(_) if !flow.transport.is_reliable() => flow.remote.port(),
-        _ => via.port.unwrap_or(5060),
+        _ => via.port.unwrap_or(if flow.transport == Transport::Tls { 5061 } else { 5060 }),
     };
     // On the address as it came, which keeps the zone of a link-local one.
     let mut remote = flow.remote;

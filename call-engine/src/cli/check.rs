@@ -14,6 +14,8 @@ use super::place::Place;
 /// Prints what the server would do, or fails with what keeps it from starting.
 pub(super) fn check(place: &Place) -> Result<ExitCode> {
     let (config, of_the_file) = place.load()?;
+    #[cfg(feature = "tls")]
+    blether_call_engine::certificate::check(&config)?;
     let mut text = Summary { file: &place.file(), config: &config }.to_string();
     for advice in of_the_file.into_iter().chain(advice(&config, open_files::attainable())) {
         // Writing to a string cannot fail.
@@ -38,6 +40,12 @@ impl Display for Summary<'_> {
         let tcp = if tcp.enabled { ", and TCP on the same port" } else { "" };
         let listens: Vec<_> = config.listens().map(|listen| listen.to_string()).collect();
         line("SIP", &format_args!("{}{tcp}; shards: {}", listens.join(", "), config.shard_count()))?;
+        if config.listens_for_tls().next().is_some() {
+            match &config.tls.identity {
+                Some(identity) => line("TLS", &format_args!("certificate {}", identity.certificate.display()))?,
+                None => line("TLS", &"a certificate that the server makes for itself, and that phones cannot check")?,
+            }
+        }
         let domains: Vec<String> = domains.iter().map(ToString::to_string).collect();
         let comma = if domains.is_empty() { "" } else { ", " };
         line("domains", &format_args!("its own addresses{comma}{}", domains.join(", ")))?;

@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 use super::place::{Place, folder_of};
 use super::service_manager::ServiceManager;
-use super::signals::{Signals, Stop};
+use super::signals::{Signals, Stop, Told};
 use super::{log, observed, open_files};
 
 /// How long calls get to say goodbye when the server is told to stop: a BYE that is lost is sent again for 32 s, but nobody waits for a
@@ -54,9 +54,11 @@ pub(super) async fn serve(place: &Place) -> Result<ExitCode> {
     observed::listen_to_operators(&mut tasks, &control, engine.handle());
     state_limits(open_files, &wanted, of_the_file);
     let addresses: Vec<_> = engine.local_addrs().iter().map(|bound| reachable(*bound, wanted.advertise)).collect();
+    let over_tls: Vec<_> = engine.tls_addrs().iter().map(|bound| reachable(*bound, wanted.advertise)).collect();
     let greeting = Greeting {
         addresses: &addresses,
         tcp: wanted.tcp.enabled,
+        tls: &over_tls,
         config: &path,
         accounts: &wanted.accounts,
         passwords,
@@ -73,20 +75,56 @@ pub(super) async fn serve(place: &Place) -> Result<ExitCode> {
             tracing::warn!(%error, "nobody reads what to type into a phone; it is shown again at the next start")
         }
     }
-    let serving: Vec<_> = engine.local_addrs().iter().map(ToString::to_string).collect();
+    let serving = engine.local_addrs().iter().chain(engine.tls_addrs());
+    let serving: Vec<_> = serving.map(ToString::to_string).collect();
     service_manager.ready(&format!("Serving on {}", serving.join(", ")));
-    if signals.stop().await == Stop::Drain {
+    if serve_until_told(&mut signals, &engine).await == Stop::Drain {
         let drained = engine.drain(wanted.calls.drain_timeout);
         service_manager.stopping("No new calls; those that live go on", wanted.calls.drain_timeout + LONGEST_END);
         tokio::select! {
             _ = drained => {}
-            _ = signals.stop() => tracing::info!("told to end a second time: live calls are hung up"),
+            _ = serve_until_told(&mut signals, &engine) => {
+                tracing::info!("told to end a second time: live calls are hung up");
+            }
         }
     }
     service_manager.stopping("Hanging up", LONGEST_END);
     tracing::info!("stopping");
     engine.shut_down(GOODBYE).await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Waits until the server is to end, and does what else it is told until then. Cancel safe.
+async fn serve_until_told(signals: &mut Signals, engine: &Engine) -> Stop {
+    loop {
+        match signals.next().await {
+            Told::Stop(stop) => return stop,
+            Told::Reload => reload(engine),
+        }
+    }
+}
+
+/// Reads again what can be read again. Nobody waits for an answer: it is in the log.
+#[cfg(feature = "tls")]
+fn reload(engine: &Engine) {
+    if engine.tls_addrs().is_empty() {
+        return not_read_again();
+    }
+    match engine.reload_certificate() {
+        Ok(()) => tracing::info!(
+            "SIGHUP: the certificate for TLS was read again; the rest of the configuration is read at the start alone"
+        ),
+        Err(error) => tracing::error!(%error, "SIGHUP: the certificate for TLS stays as it was"),
+    }
+}
+
+#[cfg(not(feature = "tls"))]
+fn reload(_engine: &Engine) {
+    not_read_again();
+}
+
+fn not_read_again() {
+    tracing::warn!("SIGHUP is ignored: the configuration is read at the start alone");
 }
 
 /// Says where everything is kept, what there is room for, and what the operator may not have meant.
@@ -132,7 +170,7 @@ fn configure(place: &Place) -> Result<Configured> {
 fn explain(error: EngineError, config: &Path) -> anyhow::Error {
     match error {
         EngineError::Start(StartError::Bind(BindError { transport, address, source })) => {
-            CannotListen::new(Listen { transport, address }, config, source).into()
+            CannotListen::new(Listen { transport, address, ..Listen::default() }, config, source).into()
         }
         other => anyhow::Error::new(other).context(format!("{}", config.display())),
     }

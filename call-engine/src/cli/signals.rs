@@ -11,6 +11,16 @@ pub(super) enum Stop {
     AtOnce,
 }
 
+/// What a signal tells the server to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// To end.
+    Stop(Stop),
+    /// SIGHUP: to read again what it can. A terminal that is closed sends it as well, and ends nothing by that.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "a signal of Unix alone"))]
+    Reload,
+}
+
 /// The signals of an operator, from when they are first listened for.
 pub(super) struct Signals {
     #[cfg(unix)]
@@ -34,17 +44,12 @@ impl Signals {
         })
     }
 
-    /// Waits until the server is to end. Cancel safe. SIGHUP, which some send to have a configuration read again, and a terminal sends that
-    /// is closed, ends nothing.
-    pub(super) async fn stop(&mut self) -> Stop {
-        loop {
-            tokio::select! {
-                _ = self.interrupt.recv() => return Stop::AtOnce,
-                _ = self.terminate.recv() => return Stop::Drain,
-                _ = self.hang_up.recv() => {
-                    tracing::warn!("SIGHUP is ignored: the configuration is read at the start alone");
-                }
-            }
+    /// Waits for the next one. Cancel safe.
+    pub(super) async fn next(&mut self) -> Told {
+        tokio::select! {
+            _ = self.interrupt.recv() => Told::Stop(Stop::AtOnce),
+            _ = self.terminate.recv() => Told::Stop(Stop::Drain),
+            _ = self.hang_up.recv() => Told::Reload,
         }
     }
 }
@@ -55,11 +60,11 @@ impl Signals {
         Ok(Self {})
     }
 
-    pub(super) async fn stop(&mut self) -> Stop {
+    pub(super) async fn next(&mut self) -> Told {
         if let Err(error) = tokio::signal::ctrl_c().await {
             tracing::error!(%error, "Ctrl-C is not listened for");
             std::future::pending::<()>().await;
         }
-        Stop::AtOnce
+        Told::Stop(Stop::AtOnce)
     }
 }

@@ -121,8 +121,9 @@ pub fn calls_for_open_files(config: &Config, limit: u64) -> u64 {
 }
 
 fn files_beside_calls(config: &Config) -> u64 {
-    let connections = if config.tcp.enabled { whole(config.tcp.max_connections) } else { 0 };
-    FOR_THE_REST + whole(config.shard_count()) * whole(1 + config.also_listen.len()) + connections
+    let (udp, tls) = (config.listens_for_udp().count(), config.listens_for_tls().count());
+    let connections = if config.tcp.enabled || tls > 0 { whole(config.tcp.max_connections) } else { 0 };
+    FOR_THE_REST + whole(config.shard_count()) * whole(udp) + whole(tls) + connections
 }
 
 /// Looks over a configuration that is allowed. `open_files` is the limit of open files, as far as it can be raised; `None` leaves that out.

@@ -30,7 +30,7 @@ fn mend(listen: &Listen, config: &Path, error: &io::Error) -> String {
     let (port, ip, config) = (listen.address.port(), listen.address.ip(), config.display());
     match error.kind() {
         ErrorKind::AddrInUse => {
-            let kind = if listen.transport == Transport::Tcp { 't' } else { 'u' };
+            let kind = if listen.transport == Transport::Udp { 'u' } else { 't' };
             format!(
                 "another program has this port; find it with `ss -l{kind}np 'sport = :{port}'` and end it, \
                  or choose another port with the key `listen` in {config}"

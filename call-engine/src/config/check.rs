@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use blether_sip_transport::Transport;
+
 use super::account::{check_display_name, check_password, check_user};
 use super::error::Invalid;
-use super::value::{Listen, ValueError, check_advertise, check_realm, domain};
-use super::{AccountConfig, Config, HttpConfig, Proxied, ProxyConfig, ProxyTo};
+use super::value::{ClientCertificatePolicy, Listen, ValueError, check_advertise, check_realm, domain};
+use super::{AccountConfig, Config, HttpConfig, Proxied, ProxyConfig, ProxyTo, TlsConfig};
 
 struct Bounds {
     key: &'static str,
@@ -47,6 +49,7 @@ pub(super) fn check(config: &Config) -> Result<(), Invalid> {
         also_listen: _,
         shards,
         tcp,
+        tls,
         http: _,
         domains,
         realm,
@@ -63,6 +66,7 @@ pub(super) fn check(config: &Config) -> Result<(), Invalid> {
     if data_dir.as_os_str().is_empty() {
         return Err(value("data_dir")(ValueError::EmptyPath));
     }
+    check_tls(tls)?;
     check_listen(config)?;
     for name in domains {
         domain(&name.to_string()).map_err(value("domains"))?;
@@ -120,11 +124,36 @@ fn check_proxies(proxies: &[ProxyConfig]) -> Result<(), Invalid> {
     Ok(())
 }
 
+fn check_tls(tls: &TlsConfig) -> Result<(), Invalid> {
+    let TlsConfig { identity, client_authorities, server_authorities, client_identity } = tls;
+    let (own, shown) = (identity.as_ref(), client_identity.as_ref());
+    let paths = [
+        ("tls.certificate", own.map(|own| &own.certificate)),
+        ("tls.key", own.map(|own| &own.key)),
+        ("tls.client_authorities", client_authorities.as_ref()),
+        ("tls.server_authorities", server_authorities.as_ref()),
+        ("tls.client_certificate", shown.map(|shown| &shown.certificate)),
+        ("tls.client_key", shown.map(|shown| &shown.key)),
+    ];
+    match paths.iter().find(|(_, path)| path.is_some_and(|path| path.as_os_str().is_empty())) {
+        Some((name, _)) => Err(value(name)(ValueError::EmptyPath)),
+        None => Ok(()),
+    }
+}
+
 fn check_listen(config: &Config) -> Result<(), Invalid> {
     let ports = config.media.ports;
     ports.check().map_err(value("media.ports"))?;
+    // The first has the sockets that every shard needs.
+    if config.listen.transport == Transport::Tls {
+        return Err(value("listen")(ValueError::NoUdp));
+    }
+    let asks = |listen: Listen| listen.clients != ClientCertificatePolicy::NotAsked;
+    if config.tls.client_authorities.is_none() && config.listens_for_tls().any(asks) {
+        return Err(value("listen")(ValueError::NoAuthorities));
+    }
     for (index, listen) in config.listens().enumerate() {
-        if ports.contains(listen.address.port()) {
+        if listen.transport == Transport::Udp && ports.contains(listen.address.port()) {
             return Err(Invalid::ListenInMediaPorts { ports: ports.to_string(), address: listen.to_string() });
         }
         if let Some(first) = config.listens().take(index).find(|first| first.collides_with(&listen)) {
@@ -132,9 +161,11 @@ fn check_listen(config: &Config) -> Result<(), Invalid> {
         }
     }
     // The default gives way at the start, with a warning.
-    let http = config.http.listen.filter(|_| config.tcp.enabled && config.http != HttpConfig::default());
+    let http = config.http.listen.filter(|_| config.http != HttpConfig::default());
+    let takes_tcp = |listen: &Listen| config.tcp.enabled || listen.transport == Transport::Tls;
     if let Some(address) = http
-        && let Some(listen) = config.listens().find(|listen| listen.collides_with(&Listen { address, ..*listen }))
+        && let Some(listen) =
+            config.listens().filter(takes_tcp).find(|listen| listen.collides_with(&Listen { address, ..*listen }))
     {
         return Err(Invalid::HttpOnListen { address, listen: listen.to_string() });
     }

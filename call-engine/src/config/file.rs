@@ -59,6 +59,11 @@ macro_rules! section {
 
 section!(Authentication, "a section [authentication]", [digest]);
 section!(Tcp, "a section [tcp]", [enabled, max_connections, max_per_peer, idle_timeout]);
+section!(
+    Tls,
+    "a section [tls]",
+    [certificate, key, client_authorities, server_authorities, client_certificate, client_key]
+);
 section!(Http, "a section [http]", [listen]);
 section!(Media, "a section [media]", [ports, workers]);
 section!(Registrar, "a section [registrar]", [default_expires, min_expires, max_expires, max_contacts, service_route]);
@@ -71,6 +76,7 @@ section!(
     "a table",
     [data_dir, listen, shards, domains, realm, advertise],
     tcp: Tcp,
+    tls: Tls,
     http: Http,
     authentication: Authentication,
     media: Media,

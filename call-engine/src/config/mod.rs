@@ -21,7 +21,7 @@ use std::time::Duration;
 use std::{fs, iter, thread};
 
 use blether_sip_core::{Host, SipUri};
-use blether_sip_transport::ConnectionLimits;
+use blether_sip_transport::{ConnectionLimits, Transport};
 
 use crate::stage::OfferedAlgorithms;
 
@@ -31,7 +31,7 @@ pub use bind::CannotListen;
 pub use environment::variables;
 pub use error::{ConfigError, Invalid, Place};
 pub use proxy::{Proxied, ProxyConfig, ProxyTo};
-pub use value::{Listen, LogFormat, LogLevel, PortRange, ValueError};
+pub use value::{ClientCertificatePolicy, Listen, LogFormat, LogLevel, PortRange, ValueError};
 
 /// The commented reference file: every key with its unit, its default and the reason for it.
 pub const REFERENCE: &str = include_str!("reference.toml");
@@ -63,6 +63,8 @@ pub struct Config {
     pub shards: Option<usize>,
     /// SIP over TCP, on the address and port of `listen`.
     pub tcp: TcpConfig,
+    /// The certificate for SIP over TLS, which is received where `listen` says so.
+    pub tls: TlsConfig,
     /// What is asked and told over HTTP.
     pub http: HttpConfig,
     /// Host names and addresses that are ours besides the local addresses. Default: none; phones that are given the server's
@@ -104,11 +106,39 @@ pub struct TcpConfig {
 }
 
 impl TcpConfig {
-    /// The limits that a transport is given; `None` where TCP is not served.
-    pub fn connection_limits(&self) -> Option<ConnectionLimits> {
-        let &Self { enabled, max_connections, max_per_peer, idle_timeout } = self;
-        enabled.then(|| ConnectionLimits { max_connections, max_per_peer, idle_timeout, ..ConnectionLimits::default() })
+    /// The limits that connections are given, those of TLS included.
+    pub fn limits_of_connections(&self) -> ConnectionLimits {
+        let &Self { enabled: _, max_connections, max_per_peer, idle_timeout } = self;
+        ConnectionLimits { max_connections, max_per_peer, idle_timeout, ..ConnectionLimits::default() }
     }
+
+    /// The limits that TCP is given; `None` where it is not served.
+    pub fn connection_limits(&self) -> Option<ConnectionLimits> {
+        self.enabled.then(|| self.limits_of_connections())
+    }
+}
+
+/// The section `[tls]`. Without the feature `tls` there is nowhere to use it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsConfig {
+    /// The certificate that is shown, and its key. Default: `None`, one that is made at the first start in `data_dir` and that nobody has vouched for.
+    pub identity: Option<TlsIdentity>,
+    /// A file in PEM with the authorities that certificates of clients are believed from, where they are asked for. Default: `None`.
+    pub client_authorities: Option<PathBuf>,
+    /// A file in PEM with the authorities that certificates of servers are believed from to which connections are opened. Default: `None`, those that
+    /// the machine believes.
+    pub server_authorities: Option<PathBuf>,
+    /// What is shown to servers that ask for a certificate. Default: `None`, `identity`, and where there is none, nothing.
+    pub client_identity: Option<TlsIdentity>,
+}
+
+/// The files of a certificate, in PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsIdentity {
+    /// The certificate, and behind it those of its issuers; from a file: relative to the folder of that file.
+    pub certificate: PathBuf,
+    /// The private key, not encrypted; it may be in the same file.
+    pub key: PathBuf,
 }
 
 /// The section `[http]`.
@@ -214,6 +244,7 @@ impl Default for Config {
             also_listen: Vec::new(),
             shards: None,
             tcp: TcpConfig::default(),
+            tls: TlsConfig::default(),
             http: HttpConfig::default(),
             domains: Vec::new(),
             realm: "blether".to_owned(),
@@ -314,6 +345,16 @@ impl Config {
     /// All that SIP is received on, `listen` first.
     pub fn listens(&self) -> impl Iterator<Item = Listen> {
         iter::once(self.listen).chain(self.also_listen.iter().copied())
+    }
+
+    /// Where SIP is received over UDP and, if that is on, over TCP.
+    pub fn listens_for_udp(&self) -> impl Iterator<Item = SocketAddr> {
+        self.listens().filter(|listen| listen.transport != Transport::Tls).map(|listen| listen.address)
+    }
+
+    /// Where it is received over TLS.
+    pub fn listens_for_tls(&self) -> impl Iterator<Item = Listen> {
+        self.listens().filter(|listen| listen.transport == Transport::Tls)
     }
 
     /// How many shards each address of this machine gets: what `shards` says, else one for each processor that this process may use, at most

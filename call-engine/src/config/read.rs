@@ -4,18 +4,20 @@ use std::collections::BTreeMap;
 use std::iter;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
+use blether_sip_transport::Transport;
 use toml::Value;
 
 use super::account::{AccountConfig, Password};
 use super::error::{ConfigError, Invalid, Place, nearest};
-use super::file::{Account, File, Origin, Proxy, Setting};
+use super::file::{Account, File, Origin, Proxy, Setting, Tls};
 use super::proxy::{self as proxies, Proxied, ProxyConfig, ProxyTo};
 use super::value::{self, Listen, ValueError};
 use super::{
     AuthenticationConfig, CallsConfig, Config, ConfigFile, HttpConfig, LimitsConfig, LogConfig, MediaConfig,
-    RegistrarConfig, TcpConfig, check, environment,
+    RegistrarConfig, TcpConfig, TlsConfig, TlsIdentity, check, environment,
 };
 
 impl ConfigFile {
@@ -61,6 +63,7 @@ impl Reader<'_> {
             domains,
             realm,
             advertise,
+            tls,
             authentication,
             media,
             registrar,
@@ -82,6 +85,7 @@ impl Reader<'_> {
                 max_per_peer: self.size("tcp.max_per_peer", tcp.max_per_peer, default.tcp.max_per_peer)?,
                 idle_timeout: self.seconds("tcp.idle_timeout", tcp.idle_timeout, default.tcp.idle_timeout)?,
             },
+            tls: self.tls(tls)?,
             http: HttpConfig {
                 listen: self.parsed("http.listen", http.listen, default.http.listen, value::http_listen)?,
             },
@@ -181,6 +185,42 @@ impl Reader<'_> {
         Ok(if path.as_os_str().is_empty() { PathBuf::from(".") } else { path })
     }
 
+    fn tls(&mut self, tls: Tls) -> Result<TlsConfig, ConfigError> {
+        let Tls { certificate, key, client_authorities, server_authorities, client_certificate, client_key } = tls;
+        Ok(TlsConfig {
+            identity: self.identity(["tls.certificate", "tls.key"], [certificate, key])?,
+            client_authorities: self.file("tls.client_authorities", client_authorities)?,
+            server_authorities: self.file("tls.server_authorities", server_authorities)?,
+            client_identity: self
+                .identity(["tls.client_certificate", "tls.client_key"], [client_certificate, client_key])?,
+        })
+    }
+
+    /// The files of a certificate and its key: both, or one file for both, or none, which an empty text says too. Relative paths start where those of
+    /// [`Self::data_dir`] do.
+    fn identity(
+        &mut self,
+        [certificate_key, key_key]: [&'static str; 2],
+        [certificate, key]: [Option<Setting>; 2],
+    ) -> Result<Option<TlsIdentity>, ConfigError> {
+        match (self.file(certificate_key, certificate)?, self.file(key_key, key)?) {
+            (None, None) => Ok(None),
+            (None, Some(_)) => {
+                let cause = ValueError::KeyAlone { certificate: certificate_key };
+                Err(self.locate(Invalid::Value { key: key_key.to_owned(), cause }))
+            }
+            (Some(certificate), key) => Ok(Some(TlsIdentity { key: key.unwrap_or(certificate.clone()), certificate })),
+        }
+    }
+
+    fn file(&mut self, key: &str, setting: Option<Setting>) -> Result<Option<PathBuf>, ConfigError> {
+        let Some(setting) = setting else { return Ok(None) };
+        let in_file = matches!(setting.origin, Origin::Span(_));
+        let text = self.text(key, setting)?;
+        let folder = self.path.parent().filter(|_| in_file).map(Path::to_owned).unwrap_or_default();
+        Ok((!text.is_empty()).then(|| folder.join(text)))
+    }
+
     fn account(&mut self, number: usize, account: Account) -> Result<AccountConfig, ConfigError> {
         let missing = |reader: &Self, key| ConfigError::Invalid {
             place: reader.place(&Origin::Span(account.span.clone())),
@@ -268,12 +308,14 @@ impl Reader<'_> {
                 let setting = Setting { value: Value::Array(vec![Value::String(text)]), origin };
                 self.items("listen", setting, EXPECTED, str::parse)?
             }
-            Some(setting) => self.items("listen", setting, EXPECTED, str::parse)?,
+            Some(setting) => self.items("listen", setting, EXPECTED, Listen::from_str)?,
         };
         if all.is_empty() {
             return Err(self.locate(Invalid::Value { key: "listen".to_owned(), cause: ValueError::NoListen }));
         }
-        let first = all.remove(0);
+        // The one for UDP is the first, wherever it stands.
+        let first = all.iter().position(|listen| listen.transport == Transport::Udp).unwrap_or_default();
+        let first = all.remove(first);
         Ok((first, all))
     }
 

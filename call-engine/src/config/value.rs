@@ -14,8 +14,13 @@ use crate::stage::OfferedAlgorithms;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ValueError {
     /// Not `transport:address:port`.
-    #[error("\"{0}\" is no address to listen on; write it like \"udp:0.0.0.0:5060\" or \"udp:[::]:5060\"")]
+    #[error(
+        "\"{0}\" is no address to listen on; write it like \"udp:0.0.0.0:5060\", \"udp:[::]:5060\" or \"tls:0.0.0.0:5061\""
+    )]
     Listen(String),
+    /// A list of addresses for TLS alone.
+    #[error("there is no address for UDP; name one beside those for TLS: [\"udp:0.0.0.0:5060\", \"tls:0.0.0.0:5061\"]")]
+    NoUdp,
     /// An empty list of addresses.
     #[error("the list is empty; name an address to listen on, or remove the line")]
     NoListen,
@@ -47,6 +52,17 @@ pub enum ValueError {
     /// A path that is empty.
     #[error("the path is empty; name a folder, or remove the line")]
     EmptyPath,
+    /// Certificates of clients are asked for, and nobody is believed.
+    #[error(
+        "certificates of clients are asked for, but no `tls.client_authorities` says whose are believed; name a file"
+    )]
+    NoAuthorities,
+    /// A key without its certificate.
+    #[error("there is a key, but no `{certificate}`; name the file of the certificate too, or remove the key")]
+    KeyAlone {
+        /// What is missing.
+        certificate: &'static str,
+    },
     /// None of a few words.
     #[error("\"{found}\" is not one of {known}")]
     Word {
@@ -103,25 +119,57 @@ pub enum ValueError {
     PasswordIsUser,
 }
 
-/// A socket to receive SIP on: `udp:0.0.0.0:5060`.
+/// What is asked of the certificates of those that connect by TLS (RFC 5922 §7.4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ClientCertificatePolicy {
+    /// Nothing: phones prove who they are by their password.
+    #[default]
+    NotAsked,
+    /// `wanted`: whoever shows one has to have it from an authority that is believed; whoever has none is served as well.
+    Wanted,
+    /// `required`: whoever has none from an authority that is believed is not served.
+    Required,
+}
+
+impl ClientCertificatePolicy {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::NotAsked => "not-asked",
+            Self::Wanted => "wanted",
+            Self::Required => "required",
+        }
+    }
+}
+
+/// A socket to receive SIP on: `udp:0.0.0.0:5060`, `tls:0.0.0.0:5061`, `tls:0.0.0.0:5062;clients=required`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Listen {
     /// The transport protocol.
     pub transport: Transport,
     /// The local address, which may be a wildcard; port 0 takes any free port.
     pub address: SocketAddr,
+    /// What is asked of those that connect by TLS.
+    pub clients: ClientCertificatePolicy,
 }
 
 impl Default for Listen {
     /// UDP port 5060 (RFC 3261 §19.1.2) of all IPv4 addresses.
     fn default() -> Self {
-        Self { transport: Transport::Udp, address: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 5060) }
+        Self {
+            transport: Transport::Udp,
+            address: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 5060),
+            clients: ClientCertificatePolicy::NotAsked,
+        }
     }
 }
 
 impl fmt::Display for Listen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.transport, self.address)
+        write!(f, "{}:{}", self.transport, self.address)?;
+        match self.clients {
+            ClientCertificatePolicy::NotAsked => Ok(()),
+            asked => write!(f, ";clients={}", asked.as_str()),
+        }
     }
 }
 
@@ -132,12 +180,25 @@ impl FromStr for Listen {
         let (transport, address) = text.split_once(':').ok_or_else(|| ValueError::Listen(text.to_owned()))?;
         let transport = match transport {
             "udp" => Transport::Udp,
+            "tls" if cfg!(feature = "tls") => Transport::Tls,
             "tcp" | "tls" | "ws" | "wss" => return Err(ValueError::Transport(text.to_owned())),
             _ => return Err(ValueError::Listen(text.to_owned())),
         };
+        let (address, clients) = match address.split_once(';') {
+            Some((address, clients)) if transport == Transport::Tls => (address, policy(clients)?),
+            _ => (address, ClientCertificatePolicy::NotAsked),
+        };
         let address = address.parse().map_err(|_| ValueError::Listen(text.to_owned()))?;
-        Ok(Self { transport, address })
+        Ok(Self { transport, address, clients })
     }
+}
+
+fn policy(text: &str) -> Result<ClientCertificatePolicy, ValueError> {
+    use ClientCertificatePolicy::{NotAsked, Required, Wanted};
+    let policies = [NotAsked, Wanted, Required];
+    policies.into_iter().find(|policy| text.strip_prefix("clients=") == Some(policy.as_str())).ok_or_else(|| {
+        ValueError::Word { found: text.to_owned(), known: "clients=not-asked, clients=wanted, clients=required" }
+    })
 }
 
 impl Listen {
@@ -309,7 +370,9 @@ mod tests {
 
     #[test]
     fn listen_is_transport_address_and_port() {
-        for text in ["udp:0.0.0.0:5060", "udp:[::]:5060", "udp:192.0.2.7:0"] {
+        let tls = ["tls:0.0.0.0:5061", "tls:[::]:5061;clients=wanted", "tls:1.2.3.4:5061;clients=required"];
+        let tls = tls.into_iter().filter(|_| cfg!(feature = "tls"));
+        for text in ["udp:0.0.0.0:5060", "udp:[::]:5060", "udp:192.0.2.7:0"].into_iter().chain(tls) {
             assert_eq!(text.parse::<Listen>().unwrap().to_string(), text);
         }
         let refused = |text: &str| text.parse::<Listen>().unwrap_err().to_string();
@@ -317,7 +380,15 @@ mod tests {
         {
             assert!(refused(text).contains("is no address to listen on"), "{text}");
         }
-        assert!(refused("tls:0.0.0.0:5061").contains("not supported"));
+        assert!(refused("wss:0.0.0.0:5061").contains("not supported"));
+        assert!(refused("udp:0.0.0.0:5060;clients=wanted").contains("is no address to listen on"));
+        if cfg!(feature = "tls") {
+            assert!(
+                refused("tls:0.0.0.0:5061;clients=all").contains("\"clients=all\" is not one of clients=not-asked")
+            );
+        } else {
+            assert!(refused("tls:0.0.0.0:5061").contains("not supported"));
+        }
     }
 
     #[test]

@@ -25,7 +25,6 @@ use blether_session_core::actor::CallError;
 use blether_sip_client::{
     Account, Audio, NotAnswered, Phone, PhoneCall, PhoneConfig, PhoneError, PhoneEvent, RegisterError,
 };
-use blether_sip_transport::Transport;
 use blether_transaction_core::WireTap;
 
 use crate::config::{AccountConfig, Config, Listen};
@@ -286,7 +285,7 @@ fn accounts() -> (AccountConfig, AccountConfig) {
 
 async fn start_engine(accounts: &[&AccountConfig], wire: Wire) -> Result<Engine, EngineError> {
     let config = Config {
-        listen: Listen { transport: Transport::Udp, address: SocketAddr::from(([127, 0, 0, 1], 0)) },
+        listen: Listen { address: SocketAddr::from(([127, 0, 0, 1], 0)), ..Listen::default() },
         accounts: accounts.iter().copied().cloned().collect(),
         ..Config::default()
     };

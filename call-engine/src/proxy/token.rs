@@ -27,11 +27,12 @@ fn number_of(transport: Transport) -> u8 {
     match transport {
         Transport::Udp => 0,
         Transport::Tcp => 1,
+        Transport::Tls => 2,
     }
 }
 
 /// The transports that a token can name.
-const TRANSPORTS: [Transport; 2] = [Transport::Udp, Transport::Tcp];
+const TRANSPORTS: [Transport; 3] = [Transport::Udp, Transport::Tcp, Transport::Tls];
 
 /// What a token says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -60,7 +60,9 @@ impl Wanted {
         // A phone that is heard of less often than idle connections are closed could not be called, since behind a NAT there is no other way to it.
         let longest = match flow.transport {
             Transport::Udp => config.max_expires,
-            Transport::Tcp => config.max_expires.min(config.max_expires_by_connection.max(config.min_expires)),
+            Transport::Tcp | Transport::Tls => {
+                config.max_expires.min(config.max_expires_by_connection.max(config.min_expires))
+            }
         };
         // None is longer than the line that it stands in.
         let is_long = headers.raw_all(&HeaderName::Contact).any(|line| line.len() > config.max_text);

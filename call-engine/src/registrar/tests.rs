@@ -325,7 +325,9 @@ fn a_registration_by_tcp_lasts_no_longer_than_an_idle_connection() {
     };
     assert_eq!(granted(Transport::Udp, 600, 3_600), 3_600);
     for (wished, expires) in [(3_600, 600), (600, 600), (300, 300), (0, 0)] {
-        assert_eq!(granted(Transport::Tcp, 600, wished), expires);
+        for transport in [Transport::Tcp, Transport::Tls] {
+            assert_eq!(granted(transport, 600, wished), expires);
+        }
     }
     assert_eq!(granted(Transport::Tcp, 30, 3_600), 60, "not below the least interval");
 }

@@ -231,7 +231,8 @@ pub(super) fn parse_aor(text: &str) -> Option<AddressOfRecord> {
 
 /// The flow that three stored texts name.
 pub(super) fn parse_flow(transport: &str, local: &str, remote: &str) -> Option<Flow> {
-    let transport = [Transport::Udp, Transport::Tcp].into_iter().find(|known| known.to_string() == transport)?;
+    let transport =
+        [Transport::Udp, Transport::Tcp, Transport::Tls].into_iter().find(|known| known.to_string() == transport)?;
     let (local, remote): (SocketAddr, SocketAddr) = (local.parse().ok()?, remote.parse().ok()?);
     // No connection outlives the process; a new one is made where the transport has them.
     Some(Flow { transport, local, remote, connection: None })

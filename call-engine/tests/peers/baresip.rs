@@ -36,6 +36,8 @@ pub(crate) struct BaresipConfig {
     codecs: String,
     account_parameters: String,
     modules: Vec<String>,
+    transport: String,
+    settings: String,
 }
 
 impl BaresipConfig {
@@ -51,6 +53,8 @@ impl BaresipConfig {
             codecs: "PCMU/8000/1".to_owned(),
             account_parameters: String::new(),
             modules: Vec::new(),
+            transport: "udp".to_owned(),
+            settings: String::new(),
         }
     }
 
@@ -80,6 +84,19 @@ impl BaresipConfig {
     /// More parameters of its account, each after a semicolon: `;mediaenc=srtp`.
     pub(crate) fn account_parameters(mut self, parameters: &str) -> Self {
         self.account_parameters += parameters;
+        self
+    }
+
+    /// The transport by which it registers and calls (UDP unless told).
+    pub(crate) fn transport(mut self, name: &str) -> Self {
+        self.transport = name.to_owned();
+        self
+    }
+
+    /// One more line of its configuration.
+    pub(crate) fn setting(mut self, line: &str) -> Self {
+        self.settings += line;
+        self.settings.push('\n');
         self
     }
 
@@ -140,16 +157,19 @@ impl BaresipConfig {
             source.display(),
         );
         let modules = ["g711.so", "aufile.so", "sndfile.so"].into_iter().chain(self.modules.iter().map(String::as_str));
+        lines += &self.settings;
         lines.extend(modules.map(|module| format!("module {module}\n")));
         lines.extend(["account.so", "menu.so", "ctrl_tcp.so"].map(|module| format!("module_app {module}\n")));
         lines
     }
 
     fn account(&self) -> String {
-        let Self { user: User { name, password }, server, registers_for, codecs, account_parameters, .. } = self;
+        let Self {
+            user: User { name, password }, server, registers_for, codecs, account_parameters, transport, ..
+        } = self;
         let mode = if self.answers { "auto" } else { "manual" };
         format!(
-            "<sip:{name}@{server};transport=udp>;auth_user={name};auth_pass={password};regint={registers_for};audio_codecs={codecs};\
+            "<sip:{name}@{server};transport={transport}>;auth_user={name};auth_pass={password};regint={registers_for};audio_codecs={codecs};\
              answermode={mode}{account_parameters}"
         )
     }

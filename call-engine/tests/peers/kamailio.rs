@@ -28,11 +28,17 @@ impl Kamailio {
     /// The same with another digest algorithm: `SHA-256`.
     #[track_caller]
     pub(crate) fn start_with_algorithm(folder: &Path, password: &str, algorithm: &str) -> Self {
+        let text = CONFIGURATION.replace("{{password}}", password).replace("{{algorithm}}", algorithm);
+        Self::start_with_configuration(folder, &text)
+    }
+
+    /// The same with a configuration of the caller's, which answers OPTIONS to an address without a user.
+    #[track_caller]
+    pub(crate) fn start_with_configuration(folder: &Path, text: &str) -> Self {
         let address = loopback(free_port());
         let directory = folder.join("kamailio");
         fs::create_dir_all(&directory).expect("the test's folder is writable");
         let configuration = directory.join("kamailio.cfg");
-        let text = CONFIGURATION.replace("{{password}}", password).replace("{{algorithm}}", algorithm);
         fs::write(&configuration, text).expect("the test's folder is writable");
         let mut command = Command::new("/usr/sbin/kamailio");
         command.arg("-DD").arg("-E").arg("-f").arg(&configuration);

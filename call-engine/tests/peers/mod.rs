@@ -12,6 +12,7 @@
 
 pub(crate) mod baresip;
 pub(crate) mod kamailio;
+pub(crate) mod kamailio_tls;
 pub(crate) mod ports;
 pub(crate) mod process;
 pub(crate) mod rtp;

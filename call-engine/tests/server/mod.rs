@@ -9,7 +9,6 @@ use blether_call_engine::stage::OfferedAlgorithms;
 use blether_call_engine::{Engine, EngineBuilder, echo};
 use blether_rtp_core::PortRange;
 use blether_session_core::actor::EndpointCounts;
-use blether_sip_transport::Transport;
 use tokio::runtime::Runtime;
 
 use crate::peers::{PATIENCE, User};
@@ -23,7 +22,7 @@ pub(crate) struct Server {
 /// Accounts for these users on a free loopback port, MD5 alone: SIPp 3.6 and baresip 1.0 give up when a challenge names SHA-256.
 pub(crate) fn config(users: &[&User]) -> Config {
     let mut config = Config {
-        listen: Listen { transport: Transport::Udp, address: SocketAddr::from(([127, 0, 0, 1], 0)) },
+        listen: Listen { address: SocketAddr::from(([127, 0, 0, 1], 0)), ..Listen::default() },
         accounts: users.iter().map(|user| AccountConfig::new(&user.name, user.password.clone())).collect(),
         ..Config::default()
     };

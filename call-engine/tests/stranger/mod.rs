@@ -12,7 +12,6 @@ use blether_sip_core::{
     Authorization, Contact, Expires, Limits, Message, Method, NameAddr, Request, Response, StatusCode, Uri, Via,
     WwwAuthenticate,
 };
-use blether_sip_transport::Transport;
 use bytes::Bytes;
 
 /// How long an answer may take on a busy machine.
@@ -31,7 +30,7 @@ impl Server {
     pub(crate) fn start_with(extend: impl FnOnce(EngineBuilder) -> EngineBuilder) -> Self {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let config = Config {
-            listen: Listen { transport: Transport::Udp, address: SocketAddr::from(([127, 0, 0, 1], 0)) },
+            listen: Listen { address: SocketAddr::from(([127, 0, 0, 1], 0)), ..Listen::default() },
             accounts: vec![
                 AccountConfig::new("alice", "wonderland".to_owned()),
                 AccountConfig::new("bob", "builder-1".to_owned()),

@@ -11,6 +11,8 @@ use blether_sip_core::{ByteStr, Host, Limits, Request, Response, SipUri};
 use blether_sip_transport::{
     BindError, ConnectionLimits, Flow, FramerLimits, LocalAddresses, NoRoute, TcpListener, Transport, UdpSocket,
 };
+#[cfg(feature = "tls")]
+use blether_sip_transport::{PeerName, TlsClient, TlsServer};
 use blether_transaction_core::{
     Failure, OverloadConfig, Ownership, Router, RunningShards, ShardConfig, ShardHandle, ShardIndex, Shards, Streams,
     Timing, TransactionsConfig, WireTap,
@@ -39,6 +41,9 @@ pub struct EndpointConfig {
     pub shards: usize,
     /// What TCP connections may cost; `None` (the default) for an endpoint without TCP. What a message may measure is said by `limits`.
     pub tcp: Option<ConnectionLimits>,
+    /// How it speaks TLS; `None` (the default) for an endpoint without TLS. An endpoint listens for UDP in any case.
+    #[cfg(feature = "tls")]
+    pub tls: Option<TlsConfig>,
     /// What it calls itself in User-Agent and Server.
     pub user_agent: String,
     /// T1, T2 and T4 (RFC 3261 §17.1.1.1).
@@ -70,6 +75,19 @@ pub struct EndpointConfig {
     pub tap: Option<WireTap>,
 }
 
+/// How an [`Endpoint`] speaks TLS with those that connect, and those that it connects to.
+#[cfg(feature = "tls")]
+#[derive(Clone, Debug, Default)]
+pub struct TlsConfig {
+    /// Where it listens, and what peers see that connect there. The port differs from that of UDP, which is that of TCP: 5061 by custom (RFC 3261
+    /// §19.1.2). Without one, whoever is called over TLS has to answer by the connection, and to send what follows by it as well.
+    pub listeners: Vec<(SocketAddr, TlsServer)>,
+    /// Whom it believes when it connects ([`Endpoint::flow_over_tls`]), and what it shows then; `None` (the default): it opens no TLS connection.
+    pub client: Option<TlsClient>,
+    /// What connections may cost, those of TCP included; [`EndpointConfig::tcp`] counts where it is there.
+    pub limits: ConnectionLimits,
+}
+
 /// See [`EndpointConfig::end_when_gone`].
 const GONE_AFTER: Duration = Duration::from_secs(3_600);
 
@@ -80,6 +98,8 @@ impl Default for EndpointConfig {
             also_listen: Vec::new(),
             shards: 1,
             tcp: None,
+            #[cfg(feature = "tls")]
+            tls: None,
             user_agent: concat!("Blether/", env!("CARGO_PKG_VERSION")).to_owned(),
             timing: Timing::default(),
             limits: Limits::default(),
@@ -98,6 +118,14 @@ impl Default for EndpointConfig {
 }
 
 impl EndpointConfig {
+    /// Whether it opens TLS connections, and so has a name to show by them.
+    fn opens_tls(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls.as_ref().is_some_and(|tls| tls.client.is_some());
+        #[cfg(not(feature = "tls"))]
+        false
+    }
+
     /// What a session needs to know that talks over `flow`.
     pub(super) fn session_for(&self, contact_user: Option<&str>, flow: Flow) -> Arc<SessionConfig> {
         let mut contact = SipUri::new(contact_user, Host::from(flow.local.ip()), Some(flow.local.port()));
@@ -143,7 +171,7 @@ pub struct EndpointCounts {
     pub calls: usize,
     /// Transactions that have not terminated.
     pub transactions: usize,
-    /// TCP connections that are open.
+    /// TCP and TLS connections that are open.
     pub connections: usize,
     /// RTP ports in use (not those in quarantine).
     pub media_ports: usize,
@@ -158,6 +186,8 @@ pub struct Endpoint {
     ownership: Ownership,
     /// Where it listens, the address of [`EndpointConfig::listen`] first.
     local: Vec<SocketAddr>,
+    /// Where it listens for TLS.
+    local_tls: Vec<SocketAddr>,
     addresses: Mutex<LocalAddresses>,
     media: Arc<MediaSource>,
     next_call: Arc<AtomicU64>,
@@ -182,6 +212,9 @@ impl Endpoint {
         let (sockets, streams) = open_sockets(&config)?;
         let mut local: Vec<_> = sockets.iter().map(UdpSocket::local_addr).collect();
         local.dedup();
+        let listeners = streams.iter().flat_map(|streams| &streams.listeners);
+        let local_tls = listeners.filter(|listener| listener.transport() == Transport::Tls);
+        let local_tls = local_tls.map(TcpListener::local_addr).collect();
         let workers = MediaWorkers::start(config.media_workers).map_err(StartError::Media)?;
         let ports = PortAllocator::new(config.media_ports);
         let media = Arc::new(MediaSource {
@@ -214,6 +247,7 @@ impl Endpoint {
                 timing: config.timing,
                 limits: config.limits.clone(),
                 max_transactions: config.max_transactions.div_ceil(sockets.len().max(1)),
+                alias: config.opens_tls(),
             },
             overload: config.overload,
             advertise: config.advertise,
@@ -232,6 +266,7 @@ impl Endpoint {
             shards: handles,
             ownership: shards.ownership(),
             local,
+            local_tls,
             addresses: Mutex::new(LocalAddresses::new(REMEMBERED_PEERS)),
             media,
             next_call,
@@ -251,6 +286,11 @@ impl Endpoint {
         &self.local
     }
 
+    /// The addresses where it listens for TLS, in the order of its configuration, with the ports that the system chose.
+    pub fn tls_addrs(&self) -> &[SocketAddr] {
+        &self.local_tls
+    }
+
     /// The flow by which `remote` is reached over UDP, with the address of ours that faces it.
     ///
     /// # Errors
@@ -261,7 +301,8 @@ impl Endpoint {
     }
 
     /// The flow by which `remote` is reached over a transport. Over TCP, a connection is opened when something is sent and there is none;
-    /// without [`EndpointConfig::tcp`] sending fails.
+    /// without [`EndpointConfig::tcp`] sending fails. Over TLS, one that the peer has opened is used, and else sending fails: to open one, it has to be
+    /// known who is to be there, and `flow_over_tls` asks that.
     ///
     /// # Errors
     ///
@@ -269,7 +310,8 @@ impl Endpoint {
     pub fn flow_over(&self, transport: Transport, remote: SocketAddr) -> Result<Flow, NoRoute> {
         // Without an address of the peer's family nothing reaches it; the sending will say so.
         let same_family = |ours: &&SocketAddr| ours.is_ipv4() == remote.is_ipv4();
-        let local = self.local.iter().find(same_family).copied().unwrap_or_else(|| self.local_addr());
+        let for_tls = if transport == Transport::Tls { self.local_tls.as_slice() } else { &[] };
+        let local = for_tls.iter().chain(&self.local).find(same_family).copied().unwrap_or_else(|| self.local_addr());
         let ip: IpAddr = if let Some(advertise) = self.config.advertise.filter(|ip| ip.is_ipv4() == local.is_ipv4()) {
             advertise
         } else if local.ip().is_unspecified() {
@@ -279,6 +321,20 @@ impl Endpoint {
         };
         let local = SocketAddr::new(ip, local.port());
         Ok(Flow { transport, local, remote, connection: None })
+    }
+
+    /// The flow by which `remote` is reached over TLS, where it has to prove by its certificate that it is `name`: the domain that was looked up, such as
+    /// the host of a `sips:` URI, and not what its SRV records name (RFC 5922 §7.3). A connection is opened when something is sent, unless there is one
+    /// whose peer has proved the same; without [`TlsConfig::client`] sending fails. Requests and calls that go by the flow lead to that peer for as long as they
+    /// last, whatever becomes of the connection.
+    ///
+    /// # Errors
+    ///
+    /// [`NoRoute`] when the system has no way there.
+    #[cfg(feature = "tls")]
+    pub fn flow_over_tls(&self, remote: SocketAddr, name: &PeerName) -> Result<Flow, NoRoute> {
+        let Flow { local, .. } = self.flow_over(Transport::Tls, remote)?;
+        Ok(self.running.lead_to(local, remote, name))
     }
 
     /// Begins a call of ours: no leg is dialled yet. The handle is the call: dropping it hangs up.
@@ -366,7 +422,7 @@ impl Endpoint {
     }
 }
 
-/// Binds, for each address, a UDP socket a shard and, if wanted, a TCP listener, all on one port.
+/// Binds, for each address, a UDP socket a shard and, if wanted, a TCP listener, all on one port; and the listeners for TLS.
 fn open_sockets(config: &EndpointConfig) -> Result<(Vec<UdpSocket>, Option<Streams>), BindError> {
     let (mut sockets, mut listeners) = (Vec::new(), Vec::new());
     for &address in std::iter::once(&config.listen).chain(&config.also_listen) {
@@ -374,12 +430,23 @@ fn open_sockets(config: &EndpointConfig) -> Result<(Vec<UdpSocket>, Option<Strea
         sockets.extend(more);
         listeners.extend(listener);
     }
-    let Some(mut limits) = config.tcp else { return Ok((sockets, None)) };
+    let limits = config.tcp;
+    #[cfg(feature = "tls")]
+    let limits = limits.or(config.tls.as_ref().map(|tls| tls.limits));
+    #[cfg(feature = "tls")]
+    for (address, server) in config.tls.iter().flat_map(|tls| &tls.listeners) {
+        let listener = TcpListener::bind(*address).map_err(|error| BindError { transport: Transport::Tls, ..error })?;
+        listeners.push(listener.with_tls(server.clone()));
+    }
+    let Some(mut limits) = limits else { return Ok((sockets, None)) };
     limits.framer = FramerLimits {
         max_header_section: config.limits.max_start_line.saturating_add(config.limits.max_header_section),
         max_message: config.limits.max_message,
     };
-    Ok((sockets, Some(Streams { listeners, limits })))
+    let streams = Streams::new(listeners, limits);
+    #[cfg(feature = "tls")]
+    let streams = Streams { tls: config.tls.as_ref().and_then(|tls| tls.client.clone()), ..streams };
+    Ok((sockets, Some(streams)))
 }
 
 fn open_address(

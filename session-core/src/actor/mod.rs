@@ -29,6 +29,8 @@ use rand::rngs::StdRng;
 
 pub use application::{Admission, Answer, Application, Handler, HandlerFuture, Responder, ShardPlace};
 pub use call::{Call, CallControl, CallError, CallEvent, Dial, LegKey};
+#[cfg(feature = "tls")]
+pub use endpoint::TlsConfig;
 pub use endpoint::{Endpoint, EndpointConfig, EndpointCounts, RequestError, StartError};
 pub use media::MediaError;
 pub use probe::{EndpointReport, Probe, ShardReport, WorkerReport};

@@ -1,11 +1,16 @@
 //! One connection: reads frames, writes what waits, and notices its end.
 
 use std::io;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
+#[cfg(feature = "tls")]
+use super::HandshakeFailure;
 use super::outbound::Outbound;
 use super::{CloseReason, Connections, StreamEvent};
 use crate::{ConnectionId, Flow, Frame, Framer};
@@ -17,17 +22,20 @@ const CHUNK: usize = 16 * 1_024;
 pub(super) const PONG: Bytes = Bytes::from_static(b"\r\n");
 
 /// How long a connection lives on that sent what is no message, so that it can be told.
-const LINGER: Duration = Duration::from_secs(1);
+pub(super) const LINGER: Duration = Duration::from_secs(1);
 
-/// Serves a connection until it ends.
-pub(super) async fn run(connections: &Connections, flow: Flow, stream: &TcpStream, outbound: &Outbound) -> CloseReason {
+/// Serves a connection until it ends: what is read from `reader`, and written to `writer`.
+pub(super) async fn run(
+    connections: &Connections,
+    flow: Flow,
+    reader: impl AsyncRead + Unpin,
+    writer: impl AsyncWrite + Unpin,
+    outbound: &Outbound,
+) -> CloseReason {
     let Some(id) = flow.connection else { return CloseReason::Stopped };
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%flow, %error, "small messages may wait for each other");
-    }
     tokio::select! {
-        reason = read(connections, flow, id, stream, outbound) => reason,
-        reason = write(connections, stream, outbound) => reason,
+        reason = read(connections, flow, id, reader, outbound) => reason,
+        reason = write(connections, writer, outbound) => reason,
         reason = outbound.closing() => reason,
     }
 }
@@ -36,7 +44,7 @@ async fn read(
     connections: &Connections,
     flow: Flow,
     id: ConnectionId,
-    stream: &TcpStream,
+    mut reader: impl AsyncRead + Unpin,
     outbound: &Outbound,
 ) -> CloseReason {
     let limits = &connections.shared.limits;
@@ -45,9 +53,13 @@ async fn read(
     loop {
         let Some(expires) = connections.expires_at(id) else { return outbound.closing().await };
         let due = begun.map_or(expires, |begun| expires.min(begun + limits.message_timeout));
-        match tokio::time::timeout_at(due.into(), stream.readable()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => return CloseReason::Broken(error.kind()),
+        match tokio::time::timeout_at(due.into(), receive(&mut reader, &mut framer)).await {
+            Ok(Ok(0)) => return CloseReason::Peer,
+            Ok(Ok(_)) => {}
+            // Over TLS, an end without a word of farewell: many take their leave so, and half a message counts for nothing in any case.
+            Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => return CloseReason::Peer,
+            Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Ok(Err(error)) => return broken(&error),
             Err(_) => {
                 // Something that was sent meanwhile keeps it open.
                 if is_over(connections, id, begun) {
@@ -55,12 +67,6 @@ async fn read(
                 }
                 continue;
             }
-        }
-        match receive(stream, &mut framer) {
-            Ok(0) => return CloseReason::Peer,
-            Ok(_) => {}
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => continue,
-            Err(error) => return CloseReason::Broken(error.kind()),
         }
         loop {
             match framer.poll_frame() {
@@ -82,7 +88,7 @@ async fn read(
                     tracing::debug!(%flow, %error, "the stream is at its end");
                     connections.shared.meters.framing_errors.increment(1);
                     connections.tell(StreamEvent::Unframed { flow, error: Box::new(error) }).await;
-                    return linger(stream).await;
+                    return linger(reader).await;
                 }
             }
         }
@@ -103,24 +109,24 @@ fn is_over(connections: &Connections, id: ConnectionId, begun: Option<Instant>) 
         || connections.expires_at(id).is_none_or(|expires| expires <= now)
 }
 
-fn receive(stream: &TcpStream, framer: &mut Framer) -> io::Result<usize> {
-    let mut chunk = [0; CHUNK];
-    let length = stream.try_read(&mut chunk)?;
-    framer.receive(chunk.get(..length).unwrap_or_default());
-    Ok(length)
+/// Waits for more of the stream and gives it to `framer`; zero at its end. Cancel safe.
+async fn receive(reader: &mut (impl AsyncRead + Unpin), framer: &mut Framer) -> io::Result<usize> {
+    std::future::poll_fn(|context| {
+        let mut chunk = [const { MaybeUninit::uninit() }; CHUNK];
+        let mut chunk = ReadBuf::uninit(&mut chunk);
+        ready!(Pin::new(&mut *reader).poll_read(context, &mut chunk))?;
+        framer.receive(chunk.filled());
+        Poll::Ready(Ok(chunk.filled().len()))
+    })
+    .await
 }
 
 /// Takes what else comes and throws it away, for what is left unread when a connection closes makes the answer go lost as well.
-async fn linger(stream: &TcpStream) -> CloseReason {
+async fn linger(mut reader: impl AsyncRead + Unpin) -> CloseReason {
     let mut ignored = Framer::new(crate::FramerLimits { max_header_section: 0, max_message: 0 });
     let drained = async {
-        while stream.readable().await.is_ok() {
-            match receive(stream, &mut ignored) {
-                Ok(0) => return,
-                Ok(_) => drop(ignored.poll_frame()),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(_) => return,
-            }
+        while let Ok(1..) = receive(&mut reader, &mut ignored).await {
+            drop(ignored.poll_frame());
         }
     };
     // Whichever comes first, the reason is the same.
@@ -128,10 +134,20 @@ async fn linger(stream: &TcpStream) -> CloseReason {
     CloseReason::Framing
 }
 
-async fn write(connections: &Connections, stream: &TcpStream, outbound: &Outbound) -> CloseReason {
+/// What an error of a connection at work means. In TLS 1.3 a server looks at the certificate of a client when that has done its part of the handshake, so
+/// the refusal comes where the first answer would (RFC 8446 §4.4.2.4).
+fn broken(error: &io::Error) -> CloseReason {
+    #[cfg(feature = "tls")]
+    if crate::tls::failure(error) == HandshakeFailure::Refused {
+        return CloseReason::Handshake(HandshakeFailure::Refused);
+    }
+    CloseReason::Broken(error.kind())
+}
+
+async fn write(connections: &Connections, mut writer: impl AsyncWrite + Unpin, outbound: &Outbound) -> CloseReason {
     loop {
         let payload = outbound.next().await;
-        if let Err(reason) = write_all(connections, stream, &payload).await {
+        if let Err(reason) = write_all(connections, &mut writer, &payload).await {
             return reason;
         }
         outbound.done();
@@ -139,18 +155,24 @@ async fn write(connections: &Connections, stream: &TcpStream, outbound: &Outboun
     }
 }
 
-async fn write_all(connections: &Connections, stream: &TcpStream, mut rest: &[u8]) -> Result<(), CloseReason> {
+async fn write_all(
+    connections: &Connections,
+    writer: &mut (impl AsyncWrite + Unpin),
+    mut rest: &[u8],
+) -> Result<(), CloseReason> {
+    let patience = connections.shared.limits.write_timeout;
     while !rest.is_empty() {
-        match tokio::time::timeout(connections.shared.limits.write_timeout, stream.writable()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => return Err(CloseReason::Broken(error.kind())),
+        match tokio::time::timeout(patience, writer.write(rest)).await {
+            Ok(Ok(0)) => return Err(CloseReason::Broken(io::ErrorKind::WriteZero)),
+            Ok(Ok(written)) => rest = rest.get(written..).unwrap_or_default(),
+            Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+            Ok(Err(error)) => return Err(broken(&error)),
             Err(_) => return Err(CloseReason::Stalled),
         }
-        match stream.try_write(rest) {
-            Ok(written) => rest = rest.get(written..).unwrap_or_default(),
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
-            Err(error) => return Err(CloseReason::Broken(error.kind())),
-        }
     }
-    Ok(())
+    match tokio::time::timeout(patience, writer.flush()).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(broken(&error)),
+        Err(_) => Err(CloseReason::Stalled),
+    }
 }

@@ -15,11 +15,32 @@ const BACKLOG: i32 = 1_024;
 /// How long to wait when no connection can be taken in, mostly for want of file descriptors: trying at once would only burn time.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// A listening TCP socket on a tokio reactor.
+/// What a listener makes of the connections that it takes in.
+#[derive(Clone, Debug)]
+pub(super) enum Accepting {
+    /// Messages come at once.
+    Plain,
+    /// A TLS handshake comes first.
+    #[cfg(feature = "tls")]
+    Tls(crate::TlsServer),
+}
+
+impl Accepting {
+    pub(super) fn transport(&self) -> Transport {
+        match self {
+            Self::Plain => Transport::Tcp,
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => Transport::Tls,
+        }
+    }
+}
+
+/// A listening TCP socket on a tokio reactor, for TCP or for TLS.
 #[derive(Debug)]
 pub struct TcpListener {
     inner: tokio::net::TcpListener,
     local: SocketAddr,
+    accepting: Accepting,
 }
 
 impl TcpListener {
@@ -46,7 +67,21 @@ impl TcpListener {
         socket.listen(BACKLOG)?;
         let inner = tokio::net::TcpListener::from_std(socket.into())?;
         let local = inner.local_addr()?;
-        Ok(Self { inner, local })
+        Ok(Self { inner, local, accepting: Accepting::Plain })
+    }
+
+    /// Has every connection that it takes in become a TLS connection first. The handshakes are made in the connections' tasks, bounded in time
+    /// and number ([`ConnectionLimits`](crate::ConnectionLimits)).
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn with_tls(mut self, server: crate::TlsServer) -> Self {
+        self.accepting = Accepting::Tls(server);
+        self
+    }
+
+    /// What peers speak that connect: [`Transport::Tcp`], or [`Transport::Tls`].
+    pub fn transport(&self) -> Transport {
+        self.accepting.transport()
     }
 
     /// The address that is bound; a wildcard address stays one.
@@ -59,7 +94,7 @@ impl TcpListener {
         loop {
             match self.inner.accept().await {
                 Ok(_) if connections.is_stopped() => return,
-                Ok((stream, remote)) => connections.accept(stream, remote),
+                Ok((stream, remote)) => connections.accept(stream, remote, &self.accepting),
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be taken in");
                     metrics::counter!("blether_transport_accept_errors_total").increment(1);

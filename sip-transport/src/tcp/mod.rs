@@ -1,9 +1,14 @@
-//! TCP: the connections of an endpoint, whoever opened them.
+//! TCP, and TLS over it: the connections of an endpoint, whoever opened them.
 
+mod close_reason;
 mod connection;
+#[cfg(feature = "tls")]
+mod handshakes;
 mod listener;
 mod meters;
+mod opening;
 mod outbound;
+mod wire;
 
 use std::future::Future;
 use std::io;
@@ -15,73 +20,17 @@ use std::time::Instant;
 use bytes::Bytes;
 use tokio::net::TcpStream;
 
+pub use close_reason::{CertificateFault, CloseReason, HandshakeFailure};
 pub use listener::TcpListener;
 
+#[cfg(feature = "tls")]
+use self::handshakes::Handshakes;
+use self::listener::Accepting;
 use self::meters::Meters;
 use self::outbound::Outbound;
-use crate::connection_table::ConnectionTable;
+use self::wire::Wire;
+use crate::connection_table::{ConnectionTable, Opener};
 use crate::{ConnectionId, ConnectionLimits, Flow, FramingError, Transport};
-
-/// Why a connection is no more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum CloseReason {
-    /// The peer closed it.
-    #[error("the peer closed it")]
-    Peer,
-    /// Nothing went by it for [`ConnectionLimits::idle_timeout`], or a message was not whole in [`ConnectionLimits::message_timeout`].
-    #[error("it was idle")]
-    Idle,
-    /// Another one needed its place.
-    #[error("it made room for another")]
-    Evicted,
-    /// The peer does not take what is written: [`ConnectionLimits::write_timeout`] or [`ConnectionLimits::max_queued`].
-    #[error("the peer does not read")]
-    Stalled,
-    /// What it sent could not be cut into messages.
-    #[error("what came by it is no sequence of messages")]
-    Framing,
-    /// It could not be opened.
-    #[error("it could not be opened: {0}")]
-    NotOpened(io::ErrorKind),
-    /// It broke.
-    #[error("it broke: {0}")]
-    Broken(io::ErrorKind),
-    /// The endpoint stops.
-    #[error("the endpoint stops")]
-    Stopped,
-}
-
-impl CloseReason {
-    /// A name for counters.
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Peer => "peer",
-            Self::Idle => "idle",
-            Self::Evicted => "evicted",
-            Self::Stalled => "stalled",
-            Self::Framing => "framing",
-            Self::NotOpened(_) => "not_opened",
-            Self::Broken(_) => "broken",
-            Self::Stopped => "stopped",
-        }
-    }
-
-    /// Whether what could not be written may find its peer by another connection.
-    fn lets_be_reached(self) -> bool {
-        matches!(self, Self::Peer | Self::Idle | Self::Evicted | Self::Broken(_))
-    }
-
-    /// What this is to a transaction that had something on its way by the connection (RFC 3261 §17.1.4).
-    pub fn kind(self) -> io::ErrorKind {
-        match self {
-            Self::NotOpened(kind) | Self::Broken(kind) => kind,
-            Self::Peer | Self::Framing => io::ErrorKind::ConnectionReset,
-            Self::Stalled => io::ErrorKind::TimedOut,
-            Self::Idle | Self::Evicted | Self::Stopped => io::ErrorKind::ConnectionAborted,
-        }
-    }
-}
 
 /// What a connection tells its user.
 #[derive(Clone, Debug)]
@@ -137,18 +86,19 @@ pub trait StreamUser: Send + Sync + 'static {
 /// Our side of connections that we open.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LocalEnd {
-    /// Where we listen for TCP. Of the first that is of the peer's family, the port stands in the [`Flow`] of a connection that we open, and so
-    /// in Via and Contact, and the address, if it is none for all, is where the connection leaves from. Without one, it is the connection's own
-    /// address.
-    pub listening: Vec<SocketAddr>,
+    /// Where we listen, and by which transport. Of the first that is of a connection's transport and of the peer's family, the port stands in the
+    /// [`Flow`] of a connection that we open, and so in Via and Contact, and the address, if it is none for all, is where the connection leaves
+    /// from. Without one, it is the connection's own address.
+    pub listening: Vec<(Transport, SocketAddr)>,
     /// The address that stands in a [`Flow`] in place of the one that the socket has, where that is of the same family.
     pub advertise: Option<IpAddr>,
 }
 
 impl LocalEnd {
     /// Where we listen for peers of this one's family.
-    fn listening_for(&self, remote: SocketAddr) -> Option<SocketAddr> {
-        self.listening.iter().find(|listening| listening.is_ipv4() == remote.is_ipv4()).copied()
+    fn listening_for(&self, transport: Transport, remote: SocketAddr) -> Option<SocketAddr> {
+        let mut listening = self.listening.iter().filter(|(by, _)| *by == transport).map(|(_, address)| *address);
+        listening.find(|address| address.is_ipv4() == remote.is_ipv4())
     }
 }
 
@@ -167,6 +117,34 @@ struct Shared {
     local: LocalEnd,
     user: Arc<dyn StreamUser>,
     meters: Meters,
+    #[cfg(feature = "tls")]
+    handshakes: Handshakes,
+    /// `None`: no TLS connection is opened.
+    #[cfg(feature = "tls")]
+    tls: Option<crate::TlsClient>,
+}
+
+impl Shared {
+    fn new(limits: ConnectionLimits, local: LocalEnd, user: Arc<dyn StreamUser>) -> Self {
+        Self {
+            table: Mutex::new(Some(ConnectionTable::new(limits))),
+            limits,
+            local,
+            user,
+            meters: Meters::new(),
+            #[cfg(feature = "tls")]
+            handshakes: Handshakes::new(limits.max_handshakes),
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
+    }
+
+    fn opens_tls(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls.is_some();
+        #[cfg(not(feature = "tls"))]
+        false
+    }
 }
 
 impl std::fmt::Debug for Connections {
@@ -178,54 +156,18 @@ impl std::fmt::Debug for Connections {
 impl Connections {
     /// None yet. `user` is told what comes by them.
     pub fn new(limits: ConnectionLimits, local: LocalEnd, user: Arc<dyn StreamUser>) -> Self {
-        let table = Mutex::new(Some(ConnectionTable::new(limits)));
-        Self { shared: Arc::new(Shared { table, limits, local, user, meters: Meters::new() }) }
+        Self { shared: Arc::new(Shared::new(limits, local, user)) }
     }
 
-    /// Queues a message for the connection that `flow` names, else for one to the same address, else for a new one, which is opened; says
-    /// which one it was. Never waits. Must be called on a tokio runtime.
-    ///
-    /// That it was queued does not mean that it arrives: [`StreamEvent::Closed`] tells of every connection's end.
-    ///
-    /// # Errors
-    ///
-    /// `TimedOut` when the peer has not read what was sent before, `NotConnected` after [`Self::close_all`], `Unsupported` for a flow of
-    /// another transport.
-    pub fn try_send(&self, flow: &Flow, payload: Bytes) -> Result<ConnectionId, io::ErrorKind> {
-        if flow.transport != Transport::Tcp {
-            return Err(io::ErrorKind::Unsupported);
-        }
-        let now = Instant::now();
-        let mut guard = self.table();
-        let table = guard.as_mut().ok_or(io::ErrorKind::NotConnected)?;
-        if let Some((id, outbound)) = table.find(flow) {
-            if !outbound.push(payload, self.shared.limits.max_queued) {
-                outbound.close(CloseReason::Stalled);
-                table.close(id);
-                return Err(CloseReason::Stalled.kind());
-            }
-            table.used(now, id, false);
-            return Ok(id);
-        }
-        let outbound = Arc::new(Outbound::default());
-        if !outbound.push(payload, self.shared.limits.max_queued) {
-            return Err(io::ErrorKind::FileTooLarge);
-        }
-        let id = self.enter(table, now, flow.remote, true, &outbound);
-        drop(guard);
-        let (connections, remote, local) = (self.clone(), flow.remote, flow.local);
-        tokio::spawn(async move {
-            let wanted = Flow { connection: Some(id), ..Flow::tcp(local, remote) };
-            let (flow, reason) = match connections.connect(remote, &outbound).await {
-                Ok(stream) => {
-                    let flow = connections.flow_of(id, &stream, remote, true).unwrap_or(wanted);
-                    (flow, connection::run(&connections, flow, &stream, &outbound).await)
-                }
-                Err(reason) => (wanted, reason),
-            };
-            connections.closed(flow, reason).await;
-        });
-        Ok(id)
+    /// The same for an endpoint that opens TLS connections, too.
+    #[cfg(feature = "tls")]
+    pub fn with_tls(
+        limits: ConnectionLimits,
+        local: LocalEnd,
+        user: Arc<dyn StreamUser>,
+        client: crate::TlsClient,
+    ) -> Self {
+        Self { shared: Arc::new(Shared { tls: Some(client), ..Shared::new(limits, local, user) }) }
     }
 
     /// How many there are.
@@ -251,26 +193,37 @@ impl Connections {
         self.table().is_none()
     }
 
-    /// Takes over a connection that a peer has opened.
-    fn accept(&self, stream: TcpStream, remote: SocketAddr) {
+    /// Takes over a connection that a peer has opened, and what is to become of it before a message can come.
+    fn accept(&self, stream: TcpStream, remote: SocketAddr, accepting: &Accepting) {
+        let transport = accepting.transport();
         let outbound = Arc::new(Outbound::default());
         let mut guard = self.table();
         let Some(table) = guard.as_mut() else { return };
-        let id = self.enter(table, Instant::now(), remote, false, &outbound);
+        let id = self.enter(table, Instant::now(), (transport, remote), Opener::Peer, &outbound);
         drop(guard);
-        let connections = self.clone();
+        let (connections, accepting) = (self.clone(), accepting.clone());
         tokio::spawn(async move {
-            let Ok(flow) = connections.flow_of(id, &stream, remote, false) else {
+            let came = Flow { transport, local: remote, remote, connection: Some(id) };
+            let Ok(flow) = connections.flow_of(came, &stream, false) else {
                 // It was closed before it was looked at: nobody has seen it.
                 if let Some(table) = connections.table().as_mut() {
                     table.close(id);
                 }
                 return;
             };
-            let reason = connection::run(&connections, flow, &stream, &outbound).await;
-            // A peer that hears of the end first may come back before it is known here.
-            connections.forget(id);
-            drop(stream);
+            let reason = match Wire::accept(&connections, flow, stream, &outbound, accepting).await {
+                Ok(mut wire) => {
+                    let reason = wire.serve(&connections, flow, &outbound).await;
+                    // A peer that hears of the end first may come back before it is known here.
+                    connections.forget(id);
+                    wire.close().await;
+                    reason
+                }
+                Err(reason) => {
+                    connections.forget(id);
+                    reason
+                }
+            };
             if reason.lets_be_reached() {
                 for bytes in outbound.take_unwritten().into_iter().filter(|bytes| *bytes != connection::PONG) {
                     connections.tell(StreamEvent::Unsent { flow, bytes: Box::new(bytes) }).await;
@@ -284,51 +237,32 @@ impl Connections {
         &self,
         table: &mut ConnectionTable<Arc<Outbound>>,
         now: Instant,
-        remote: SocketAddr,
-        known: bool,
+        to: (Transport, SocketAddr),
+        opener: Opener,
         outbound: &Arc<Outbound>,
     ) -> ConnectionId {
-        let (id, evicted) = table.open(now, remote, known, outbound.clone());
+        let by_peer = matches!(opener, Opener::Peer);
+        let (id, evicted) = table.open(now, to, opener, outbound.clone());
         if let Some(evicted) = evicted {
             self.shared.meters.evicted.increment(1);
             evicted.close(CloseReason::Evicted);
         }
         let Meters { connections, opened_by_us, opened_by_peers, .. } = &self.shared.meters;
-        if known { opened_by_us } else { opened_by_peers }.increment(1);
+        if by_peer { opened_by_peers } else { opened_by_us }.increment(1);
         connections.set(table.len() as f64);
         id
     }
 
-    async fn connect(&self, remote: SocketAddr, outbound: &Outbound) -> Result<TcpStream, CloseReason> {
-        let opening = async {
-            let socket =
-                if remote.is_ipv4() { tokio::net::TcpSocket::new_v4() } else { tokio::net::TcpSocket::new_v6() }?;
-            if let Some(listening) = self.shared.local.listening_for(remote)
-                && !listening.ip().is_unspecified()
-            {
-                socket.bind(SocketAddr::new(listening.ip(), 0))?;
-            }
-            socket.connect(remote).await
-        };
-        tokio::select! {
-            opened = tokio::time::timeout(self.shared.limits.connect_timeout, opening) => match opened {
-                Ok(Ok(stream)) => Ok(stream),
-                Ok(Err(error)) => Err(CloseReason::NotOpened(error.kind())),
-                Err(_) => Err(CloseReason::NotOpened(io::ErrorKind::TimedOut)),
-            },
-            reason = outbound.closing() => Err(reason),
-        }
-    }
-
-    fn flow_of(&self, id: ConnectionId, stream: &TcpStream, remote: SocketAddr, opened: bool) -> io::Result<Flow> {
+    /// `flow` with the address of ours that its peer knows; `opened` are those that we open.
+    fn flow_of(&self, flow: Flow, stream: &TcpStream, opened: bool) -> io::Result<Flow> {
         let mut local = stream.local_addr()?;
-        if let (true, Some(listening)) = (opened, self.shared.local.listening_for(remote)) {
+        if let (true, Some(listening)) = (opened, self.shared.local.listening_for(flow.transport, flow.remote)) {
             local.set_port(listening.port());
         }
         if let Some(advertise) = self.shared.local.advertise.filter(|ip| ip.is_ipv4() == local.is_ipv4()) {
             local.set_ip(advertise);
         }
-        Ok(Flow { connection: Some(id), ..Flow::tcp(local, remote) })
+        Ok(Flow { local, ..flow })
     }
 
     /// Nothing is sent by it from here on.

@@ -339,11 +339,11 @@ impl<U: TransactionUser> Shard<U> {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) => error.kind(),
             },
-            (Transport::Tcp, Some(connections)) => match connections.try_send(&flow, payload) {
+            (Transport::Tcp | Transport::Tls, Some(connections)) => match connections.try_send(&flow, payload) {
                 Ok(connection) => return self.transactions.sent_by(id, connection),
                 Err(kind) => kind,
             },
-            (Transport::Tcp, None) => io::ErrorKind::Unsupported,
+            (Transport::Tcp | Transport::Tls, None) => io::ErrorKind::Unsupported,
         };
         tracing::debug!(%flow, %kind, "nothing was sent");
         self.transactions.handle_send_error(now, id, kind);
@@ -366,7 +366,10 @@ impl<U: TransactionUser> Shard<U> {
 
     fn tell(&mut self, now: Instant, event: Event) {
         let asked = match &event {
-            Event::Request { id, request, .. } => Some((*id, request.clone())),
+            Event::Request { id, request, flow } => {
+                self.note_alias(flow, request);
+                Some((*id, request.clone()))
+            }
             _ => None,
         };
         let (user, transactions) = (&mut self.user, &mut self.transactions);
@@ -377,6 +380,18 @@ impl<U: TransactionUser> Shard<U> {
             if let Some((id, request)) = asked {
                 self.apologise(now, id, &request);
             }
+        }
+    }
+
+    /// Its sender may be willing to take our requests by its connection, where it listens at the port of its Via (RFC 5923 §8.2); whether that is believed
+    /// depends on its certificate.
+    fn note_alias(&self, flow: &Flow, request: &blether_sip_core::Request) {
+        let via = request.via();
+        if flow.transport == Transport::Tls
+            && via.params.get("alias").is_some()
+            && let Some(connections) = &self.connections
+        {
+            connections.alias(flow, via.port.unwrap_or(5061));
         }
     }
 

@@ -1,8 +1,13 @@
 //! All shards of an endpoint, and the connections that they share.
 
+use std::net::IpAddr;
+#[cfg(feature = "tls")]
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use blether_sip_transport::{ConnectionLimits, Connections, LocalEnd, TcpListener, UdpSocket};
+#[cfg(feature = "tls")]
+use blether_sip_transport::{Flow, PeerName, TlsClient};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::task::JoinSet;
@@ -10,13 +15,38 @@ use tokio::task::JoinSet;
 use super::inlet::{Inlets, inlet};
 use super::{Ownership, Router, Shard, ShardConfig, ShardHandle, ShardIndex, TransactionUser};
 
-/// What an endpoint needs to speak TCP.
+/// What an endpoint needs to speak TCP and TLS.
 #[derive(Debug)]
 pub struct Streams {
-    /// Where peers connect to; their ports should be those of the UDP sockets.
+    /// Where peers connect to; the ports of those for TCP should be those of the UDP sockets.
     pub listeners: Vec<TcpListener>,
     /// What connections may cost, for all shards together.
     pub limits: ConnectionLimits,
+    /// How TLS connections are opened; `None`: none is.
+    #[cfg(feature = "tls")]
+    pub tls: Option<TlsClient>,
+}
+
+impl Streams {
+    /// For connections within these limits, of which those for TLS are all opened by peers.
+    pub fn new(listeners: Vec<TcpListener>, limits: ConnectionLimits) -> Self {
+        Self {
+            listeners,
+            limits,
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
+    }
+
+    fn connections(&self, advertise: Option<IpAddr>, inlets: Arc<Inlets>) -> Connections {
+        let listening = self.listeners.iter().map(|listener| (listener.transport(), listener.local_addr())).collect();
+        let local = LocalEnd { listening, advertise };
+        #[cfg(feature = "tls")]
+        if let Some(client) = self.tls.clone() {
+            return Connections::with_tls(self.limits, local, inlets, client);
+        }
+        Connections::new(self.limits, local, inlets)
+    }
 }
 
 /// The shards of an endpoint (DESIGN: N sockets on one port, each message handled by the shard that owns its Call-ID).
@@ -43,10 +73,9 @@ impl<U: TransactionUser> Shards<U> {
         let ownership = Ownership::new(sockets.len(), rng);
         let (inlets, outlets): (Vec<_>, Vec<_>) = sockets.iter().map(|_| inlet()).unzip();
         let inlets = Arc::new(Inlets::new(ownership, inlets));
-        let streams = streams.map(|Streams { listeners, limits }| {
-            let listening = listeners.iter().map(TcpListener::local_addr).collect();
-            let local = LocalEnd { listening, advertise: config.advertise };
-            (listeners, Connections::new(limits, local, inlets.clone()))
+        let streams = streams.map(|streams| {
+            let connections = streams.connections(config.advertise, inlets.clone());
+            (streams.listeners, connections)
         });
         let sockets: Arc<[Arc<UdpSocket>]> = sockets.into_iter().map(Arc::new).collect();
         let connections = streams.as_ref().map(|(_, connections)| connections);
@@ -103,6 +132,12 @@ impl RunningShards {
         self.watch.connections()
     }
 
+    /// As [`ShardsWatch::lead_to`].
+    #[cfg(feature = "tls")]
+    pub fn lead_to(&self, local: SocketAddr, remote: SocketAddr, name: &PeerName) -> Flow {
+        self.watch.lead_to(local, remote, name)
+    }
+
     /// A look at them that outlives them.
     pub fn watch(&self) -> ShardsWatch {
         self.watch.clone()
@@ -120,6 +155,16 @@ impl ShardsWatch {
     /// How many connections there are.
     pub fn connections(&self) -> usize {
         self.connections.as_ref().map_or(0, Connections::len)
+    }
+
+    /// The flow by which `remote` is reached over TLS, where it has to prove `name`; see [`Connections::lead_to`]. `local` is ours. Without connections,
+    /// nothing can be sent by it.
+    #[cfg(feature = "tls")]
+    pub fn lead_to(&self, local: SocketAddr, remote: SocketAddr, name: &PeerName) -> Flow {
+        match &self.connections {
+            Some(connections) => connections.lead_to(local, remote, name),
+            None => Flow::tls(local, remote),
+        }
     }
 
     /// For each shard the messages that others and connections have passed to it and that wait, and how many may.

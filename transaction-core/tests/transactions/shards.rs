@@ -60,7 +60,7 @@ impl Endpoint {
         let listener = TcpListener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let (udp, address) = (sockets[0].local_addr(), listener.local_addr());
         let (sender, events) = mpsc::unbounded_channel();
-        let streams = Some(Streams { listeners: vec![listener], limits: ConnectionLimits::default() });
+        let streams = Some(Streams::new(vec![listener], ConnectionLimits::default()));
         let mut rng = StdRng::seed_from_u64(1);
         let (shards, handles) = Shards::new(sockets, streams, &ShardConfig::default(), &mut rng, |router, _| User {
             router,

@@ -3,8 +3,8 @@
 use std::io::ErrorKind;
 
 use blether_sip_core::{Message, Method, Response, StatusCode};
-use blether_sip_transport::{ConnectionId, Flow, Framer, FramerLimits};
-use blether_transaction_core::{Event, Failure, Overload};
+use blether_sip_transport::{ConnectionId, Flow, Framer, FramerLimits, Transport};
+use blether_transaction_core::{Event, Failure, Overload, TransactionsConfig};
 
 use crate::exchange::{OWNER, Table, parse, parse_request, text, unsent};
 
@@ -195,6 +195,29 @@ fn a_response_goes_back_by_the_connection_or_to_the_port_that_the_request_names(
         let sent = table.transactions.poll_transmit().unwrap().flow;
         assert_eq!((sent.connection, sent.remote.port()), (Some(ConnectionId::new(7)), port), "{via}");
         assert_eq!(sent.remote.ip(), by(7).remote.ip(), "never to the address that a request names by itself");
+    }
+}
+
+#[test]
+fn over_tls_it_is_port_5061_where_the_request_names_none() {
+    let mut table = Table::new();
+    let request = text("OPTIONS", "192.0.2.1;branch=z9hG4bK1", "").replace("/UDP", "/TLS");
+    table.hear_from(Flow { transport: Transport::Tls, ..by(7) }, request);
+    let Event::Request { id, request, .. } = table.events.pop().unwrap() else { panic!("not a request") };
+    table.transactions.respond(table.now, id, Response::to_request(&request, StatusCode::OK).build()).unwrap();
+    assert_eq!(table.transactions.poll_transmit().unwrap().flow.remote.port(), 5_061);
+}
+
+#[test]
+fn a_request_over_tls_lets_its_connection_be_used_where_that_is_wanted() {
+    for (alias, transport, offered) in
+        [(true, Transport::Tls, true), (true, Transport::Tcp, false), (false, Transport::Tls, false)]
+    {
+        let mut table = Table::with(TransactionsConfig { alias, ..TransactionsConfig::default() });
+        let flow = Flow { transport, ..by(1) };
+        table.transactions.request(table.now, unsent(Method::Options), flow, OWNER).unwrap();
+        let sent = parse_request(&table.transactions.poll_transmit().unwrap().payload);
+        assert_eq!(sent.via().params.get("alias").is_some(), offered, "{alias} {transport}");
     }
 }
 

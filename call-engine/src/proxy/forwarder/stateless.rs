@@ -134,7 +134,7 @@ impl<R: Routing> Proxy<R> {
         }
         response.pop_via();
         let via = response.via();
-        let transports = [Transport::Udp, Transport::Tcp];
+        let transports = [Transport::Udp, Transport::Tcp, Transport::Tls];
         let transport = transports.into_iter().find(|known| via.transport.eq_ignore_ascii_case(known.via_name()));
         let Some((transport, ip)) = transport.zip(via.received().or(via.host.ip())) else { return };
         // RFC 3261 §18.2.2, RFC 3581 §4.

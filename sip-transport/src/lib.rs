@@ -36,6 +36,7 @@ mod connection_table;
 mod flow;
 mod framer;
 mod local;
+pub mod resolve;
 mod rows;
 mod tcp;
 mod udp;

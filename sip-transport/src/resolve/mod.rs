@@ -11,6 +11,8 @@
 
 mod cache;
 mod destination;
+#[cfg(feature = "dns")]
+mod driver;
 mod error;
 mod failing;
 mod locate;
@@ -21,6 +23,8 @@ mod service;
 
 pub use cache::{CacheLimits, RecordCache};
 pub use destination::{Destination, DestinationHost, DomainName, NoDomainName};
+#[cfg(feature = "dns")]
+pub use driver::{Resolver, ResolverConfig, ResolverStartError};
 pub use error::{LookupFailure, ResolveError};
 pub use failing::FailingTargets;
 pub use locate::{Locate, Locating, NumericOnly};

@@ -29,7 +29,7 @@
 //! # RFCs
 //!
 //! RFC 3261 §18 as far as UDP and TCP go (its header rules are in `blether-transaction-core`), §20.14; RFC 5626 §3.5.1: pings are answered,
-//! and none are sent. TLS, WebSocket, RFC 3263 and the `alias` of RFC 5923 are absent.
+//! and none are sent; RFC 3263 in [`resolve`]. TLS, WebSocket and the `alias` of RFC 5923 are absent.
 #![warn(clippy::indexing_slicing)]
 
 mod connection_table;

@@ -49,6 +49,8 @@ impl<U: TransactionUser> Shards<U> {
             (listeners, Connections::new(limits, local, inlets.clone()))
         });
         let sockets: Arc<[Arc<UdpSocket>]> = sockets.into_iter().map(Arc::new).collect();
+        let mut config = config.clone();
+        config.transactions.streams = streams.is_some();
         let connections = streams.as_ref().map(|(_, connections)| connections);
         let (shards, handles) = (0..)
             .zip(sockets.iter().cloned().zip(outlets))

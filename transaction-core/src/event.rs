@@ -65,6 +65,17 @@ pub enum Failure {
     Cancelled,
 }
 
+impl Failure {
+    /// What kept it from being sent, where something did: it is to be treated as 503 then, and else as 408 (RFC 3261 §8.1.3.1).
+    pub fn unreachable(self) -> Option<io::ErrorKind> {
+        match self {
+            Self::Transport(kind) => Some(kind),
+            Self::NoTarget(_) => Some(io::ErrorKind::HostUnreachable),
+            Self::TimedOut(_) | Self::Cancelled => None,
+        }
+    }
+}
+
 /// Why a destination leads nowhere. Which name and which record it was stands in the log, with the Call-ID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]

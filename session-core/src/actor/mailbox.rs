@@ -55,6 +55,12 @@ pub(crate) enum CallMessage {
         token: RequestToken,
         failure: Failure,
     },
+    /// A request goes by another way, because the one before has failed.
+    MovedOn {
+        leg: LegKey,
+        token: RequestToken,
+        flow: Flow,
+    },
     TransactionOver {
         leg: LegKey,
         token: RequestToken,

@@ -1,7 +1,7 @@
 //! Where a request is to go, as plain values.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 use super::service::Protocol;
@@ -110,6 +110,33 @@ impl Destination {
     }
 }
 
+impl From<SocketAddr> for Destination {
+    /// An address and a port.
+    fn from(address: SocketAddr) -> Self {
+        Self { port: Some(address.port()), ..Self::new(DestinationHost::Address(address.ip())) }
+    }
+}
+
+impl FromStr for Destination {
+    type Err = NoDomainName;
+
+    /// Reads `host`, `host:port` or `[address]:port`; an IPv6 address without a port needs no brackets.
+    fn from_str(text: &str) -> Result<Self, NoDomainName> {
+        if let Ok(host) = text.parse() {
+            return Ok(Self::new(host));
+        }
+        let wrong = || NoDomainName(text.chars().take(MAX_NAME).collect());
+        let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+        let port = port.parse().ok().filter(|port| *port != 0).ok_or_else(wrong)?;
+        let host = host.parse().map_err(|_| wrong())?;
+        // What is left of an IPv6 address without its last part is one at times, and not meant.
+        match host {
+            DestinationHost::Address(IpAddr::V6(_)) if !text.starts_with('[') => Err(wrong()),
+            host => Ok(Self { port: Some(port), ..Self::new(host) }),
+        }
+    }
+}
+
 impl fmt::Display for Destination {
     /// For people: `example.org:5070 over TCP with TLS`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -158,6 +185,22 @@ mod tests {
         assert_eq!(host("192.0.2.1"), Ok(DestinationHost::Address([192, 0, 2, 1].into())));
         assert_eq!(host("Proxy.example"), Ok(DestinationHost::Name("proxy.example".parse().unwrap())));
         assert!(host("[192.0.2.1]").is_err() && host("[]").is_err());
+    }
+
+    #[test]
+    fn a_destination_may_lack_its_port() {
+        for (text, reads) in [
+            ("192.0.2.1", "192.0.2.1"),
+            ("192.0.2.1:5070", "192.0.2.1:5070"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("[2001:db8::1]:5070", "[2001:db8::1]:5070"),
+            ("Example.org:5070", "example.org:5070"),
+        ] {
+            assert_eq!(text.parse::<Destination>().unwrap().to_string(), reads);
+        }
+        for text in ["192.0.2.1:port", "192.0.2.1:0", "sip:192.0.2.1", "a@b", "", "two words", "::1:99999", ":5060"] {
+            assert!(text.parse::<Destination>().is_err(), "{text:?}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use blether_sip_transport::resolve::{Family, Locate, Means, NumericOnly, ResolveError, Service, Target};
+use blether_sip_transport::resolve::{Destination, Family, Locate, Means, NumericOnly, ResolveError, Service, Target};
 use tokio::task::{JoinError, JoinSet};
 
 use crate::Inquiry;
@@ -17,6 +17,18 @@ impl Locator {
     /// Asks `locate`.
     pub fn new(locate: impl Locate) -> Self {
         Self(Arc::new(locate))
+    }
+
+    /// The targets of a destination (RFC 3263), for whoever has the time to wait.
+    ///
+    /// # Errors
+    ///
+    /// [`ResolveError`], which names the name and the record.
+    pub async fn locate(&self, destination: &Destination, means: &Means) -> Result<Vec<Target>, ResolveError> {
+        match self.0.known(Instant::now(), destination, means) {
+            Some(found) => found,
+            None => self.0.locate(destination.clone(), means.clone()).await,
+        }
     }
 }
 

@@ -1,17 +1,16 @@
 //! What the program says, as text for people or as JSON for programs.
 
 use std::io::{self, Write};
-
 use std::time::Duration;
 
 use blether_media_core::{SampleRate, WavReport};
 use blether_session_core::{MediaPlan, Party};
 use blether_sip_client::Summary;
+use blether_sip_transport::resolve::Destination;
 use blether_transaction_core::{Direction, WireMessage};
 use serde_json::{Value, json};
 
 use crate::cli::say;
-use blether_sip_transport::resolve::Destination;
 
 /// Where events are told.
 #[derive(Debug)]

@@ -5,7 +5,9 @@ use std::io::ErrorKind;
 use blether_sip_core::{Method, Request, Response, RetryAfter, StatusCode};
 use blether_sip_transport::resolve::Destination;
 use blether_sip_transport::{ConnectionId, Flow, Transport};
-use blether_transaction_core::{ClientTransactionId, Event, NoTarget, TransactionsConfig};
+use blether_transaction_core::{ClientTransactionId, Event, NoTarget, Owner, TransactionsConfig};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 
 use crate::exchange::{OWNER, Table, parse_request, unsent};
 
@@ -387,4 +389,140 @@ fn the_end_of_the_first_targets_connection_does_not_concern_the_second() {
     table.transactions.handle_send_error(table.now, ack.id, ErrorKind::BrokenPipe);
     table.drain();
     assert_eq!(table.story(), ["> INVITE udp 2", "moved on to 198.51.100.2: 503"]);
+}
+
+/// What becomes of many requests on ways that die, answer, answer 503, or say nothing, in whatever order.
+struct Chaos {
+    table: Table,
+    rng: StdRng,
+    /// Each request with how many final outcomes its user was told.
+    outcomes: std::collections::BTreeMap<Owner, u32>,
+    ids: Vec<(Owner, ClientTransactionId)>,
+    unsettled: Vec<blether_transaction_core::Transmit>,
+}
+
+impl Chaos {
+    fn new(seed: u64) -> Self {
+        let config = TransactionsConfig { streams: true, max_transactions: 200, ..TransactionsConfig::default() };
+        let (table, rng) = (Table::with(config), StdRng::seed_from_u64(seed));
+        Self { table, rng, outcomes: std::collections::BTreeMap::new(), ids: Vec::new(), unsettled: Vec::new() }
+    }
+
+    fn ways(&mut self) -> Vec<Flow> {
+        let count = self.rng.random_range(0..4);
+        (0..count).map(|_| if self.rng.random() { udp(self.rng.random()) } else { tcp(self.rng.random()) }).collect()
+    }
+
+    fn ask(&mut self) {
+        let owner = Owner(1 + u64::try_from(self.outcomes.len()).unwrap());
+        let invite = self.rng.random();
+        let request = if self.rng.random_range(0..8) == 0 {
+            of_size(1_500)
+        } else {
+            unsent(if invite { Method::Invite } else { Method::Options })
+        };
+        let now = self.table.now;
+        let asked = if self.rng.random() {
+            let ways = self.ways();
+            self.table.transactions.request_by(now, request, ways, owner)
+        } else {
+            self.table.transactions.request_to(now, request, example(), owner)
+        };
+        if let Ok(id) = asked {
+            self.outcomes.insert(owner, 0);
+            self.ids.push((owner, id));
+        }
+    }
+
+    fn step(&mut self) {
+        let now = self.table.now;
+        match self.rng.random_range(0..8) {
+            0 | 1 => self.ask(),
+            2 => {
+                let ways = if self.rng.random_range(0..4) == 0 { Err(NoTarget::Unanswered) } else { Ok(self.ways()) };
+                if let Some(inquiry) = self.table.transactions.poll_inquiry() {
+                    self.table.transactions.handle_located(now, inquiry.id, ways);
+                }
+            }
+            3 => {
+                let index = self.rng.random_range(0..self.ids.len().max(1));
+                if let Some((_, id)) = self.ids.get(index) {
+                    self.table.transactions.cancel(now, *id);
+                }
+            }
+            4 | 5 => self.hear(),
+            6 => self.lose(),
+            _ => {
+                let later = self.rng.random_range(0..20_000);
+                self.table.later(later);
+            }
+        }
+        self.settle();
+    }
+
+    /// Some request that was sent is answered, perhaps once more.
+    fn hear(&mut self) {
+        let Some(transmit) = self.pick() else { return };
+        let request = parse_request(&transmit.payload);
+        let code = [100, 180, 200, 404, 503, 503][self.rng.random_range(0..6)];
+        if *request.method() != Method::Ack {
+            let response = Response::to_request(&request, StatusCode::new(code).unwrap()).to_tag("p").build();
+            self.table.transactions.handle_datagram(self.table.now, transmit.flow, response.to_bytes());
+        }
+    }
+
+    /// Something that was sent could not be, or its connection ends.
+    fn lose(&mut self) {
+        let Some(transmit) = self.pick() else { return };
+        let connection = ConnectionId::new(u64::from(self.rng.random_range(0..4_u8)));
+        self.table.transactions.sent_by(transmit.id, connection);
+        if self.rng.random() {
+            self.table.transactions.handle_closed(self.table.now, connection, ErrorKind::ConnectionReset);
+        } else {
+            self.table.transactions.handle_send_error(self.table.now, transmit.id, ErrorKind::ConnectionRefused);
+        }
+    }
+
+    fn pick(&mut self) -> Option<blether_transaction_core::Transmit> {
+        let index = self.rng.random_range(0..self.unsettled.len().max(1));
+        self.unsettled.get(index).cloned()
+    }
+
+    fn settle(&mut self) {
+        self.table.drain();
+        self.unsettled.append(&mut self.table.sent);
+        for event in std::mem::take(&mut self.table.events) {
+            let (owner, ends) = match &event {
+                Event::Response { owner, response, .. } => {
+                    // A 2xx may come by several branches of a fork, and again.
+                    let again = response.status().is_success() && self.outcomes[owner] == 1;
+                    (*owner, response.status().is_final() && !again)
+                }
+                Event::Failed { owner, .. } => (*owner, true),
+                _ => continue,
+            };
+            let told = self.outcomes.get_mut(&owner).expect("of a request that was taken");
+            *told += u32::from(ends);
+            assert!(*told <= 1, "{event:?}");
+        }
+    }
+}
+
+#[test]
+fn whatever_becomes_of_its_targets_a_request_has_one_outcome_and_leaves_nothing_behind() {
+    for seed in 0..300 {
+        let mut chaos = Chaos::new(seed);
+        (0..400).for_each(|_| chaos.step());
+        // Those that wait for a phone to answer wait for ever, unless they are cancelled.
+        let ids = chaos.ids.clone();
+        for _ in 0..4 {
+            ids.iter().for_each(|(_, id)| chaos.table.transactions.cancel(chaos.table.now, *id));
+            chaos.table.later(3_600_000);
+            chaos.settle();
+        }
+        assert_eq!(chaos.table.transactions.counts().total(), 0, "seed {seed}");
+        let without: Vec<_> = chaos.outcomes.iter().filter(|(_, told)| **told != 1).collect();
+        assert!(chaos.outcomes.len() > 20 && without.is_empty(), "seed {seed}: {without:?}");
+        assert_eq!(chaos.table.transactions.poll_timeout(), None, "seed {seed}");
+    }
 }

@@ -16,10 +16,10 @@ use blether_transaction_core::{Locator, Timing};
 use name_server::NameServer;
 use server::{PASSWORD, Server, in_time};
 
-/// A phone whose server is `example.test`, and that gives a silent server up after 0.64 s.
+/// A phone whose server is `example.test`, and that gives a silent server up after 1.9 s.
 async fn phone(names: &NameServer, transport: Transport) -> Result<Phone, PhoneError> {
     let resolver = ResolverConfig { name_servers: vec![names.address()], ..ResolverConfig::default() };
-    let timing = Timing { t1: Duration::from_millis(10), ..Timing::default() };
+    let timing = Timing { t1: Duration::from_millis(30), ..Timing::default() };
     let account = Account::at("alice", PASSWORD, "example.test".parse().unwrap());
     let locator = Some(Locator::new(Resolver::new(resolver).unwrap()));
     Phone::start(PhoneConfig { transport, timing, locator, ..PhoneConfig::new(account) }).await

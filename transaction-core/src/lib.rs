@@ -46,6 +46,7 @@
 //! §18.2.1, §18.2.2, §18.3; RFC 3263 §4.3; RFC 3581; RFC 4320; RFC 6026. Absent: RFC 3263 §5, for a response whose sent-by is a name.
 #![warn(clippy::indexing_slicing)]
 
+mod destination;
 mod event;
 mod follow_up;
 mod invite_client;
@@ -62,6 +63,7 @@ mod slot;
 mod table;
 mod timing;
 
+pub use destination::destination_of;
 pub use event::{
     ClientTransactionId, Event, Failure, Inquiry, NoTarget, Owner, ServerTransactionId, Transmit, TransmitId,
 };

@@ -48,6 +48,8 @@ pub(crate) struct Way {
 pub(crate) struct Search {
     /// As its user gave it, without a Via of ours.
     request: Request,
+    /// What each branch ends with, behind a dot; empty: nothing.
+    pub(crate) mark: String,
     untried: VecDeque<Way>,
     /// Whether the way that was taken has given any response.
     heard: bool,
@@ -55,8 +57,8 @@ pub(crate) struct Search {
 
 impl Search {
     /// Of a request whose ways are not known yet.
-    pub(crate) fn new(request: Request) -> Self {
-        Self { request, untried: VecDeque::new(), heard: false }
+    pub(crate) fn new(request: Request, mark: String) -> Self {
+        Self { request, mark, untried: VecDeque::new(), heard: false }
     }
 
     /// These are the ways, in this order, but those last that have failed of late.

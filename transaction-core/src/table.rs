@@ -623,7 +623,13 @@ impl Transactions {
     }
 
     fn new_via(&mut self, flow: Flow) -> Via {
-        let branch = format!("{}{}", Via::MAGIC_COOKIE, self.token());
+        self.marked_via(flow, "")
+    }
+
+    /// A Via whose branch ends with a dot and `mark`, if that is not empty.
+    fn marked_via(&mut self, flow: Flow, mark: &str) -> Via {
+        let dot = if mark.is_empty() { "" } else { "." };
+        let branch = format!("{}{}{dot}{mark}", Via::MAGIC_COOKIE, self.token());
         let mut via =
             Via::new(flow.transport.via_name(), Host::from(flow.local.ip()), Some(flow.local.port()), &branch);
         via.set_rport(None);

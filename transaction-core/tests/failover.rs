@@ -43,7 +43,7 @@ impl TransactionUser for User {
     }
 }
 
-/// An endpoint with UDP and TCP, and T1 of 10 ms: it gives a target up after 0.64 s.
+/// An endpoint with UDP and TCP, and T1 of 20 ms: it gives a target up after 1.3 s.
 struct Endpoint {
     handle: ShardHandle<Ask>,
     events: mpsc::UnboundedReceiver<Event>,
@@ -53,7 +53,7 @@ struct Endpoint {
 impl Endpoint {
     fn start(name_server: SocketAddr) -> Self {
         let config = ResolverConfig { name_servers: vec![name_server], ..ResolverConfig::default() };
-        let timing = Timing { t1: Duration::from_millis(10), ..Timing::default() };
+        let timing = Timing { t1: Duration::from_millis(20), ..Timing::default() };
         let config = ShardConfig {
             locator: Locator::new(Resolver::new(config).unwrap()),
             transactions: TransactionsConfig { timing, ..TransactionsConfig::default() },

@@ -193,10 +193,15 @@ mod tests {
 
     #[test]
     fn a_server_may_lack_its_port() {
-        for text in ["192.0.2.1", "192.0.2.1:5070", "[2001:db8::1]:5070", "2001:db8::1", "sip.example.org:5070"] {
+        for (text, domain) in [
+            ("192.0.2.1", "192.0.2.1"),
+            ("192.0.2.1:5070", "192.0.2.1"),
+            ("[2001:db8::1]:5070", "[2001:db8::1]"),
+            ("2001:db8::1", "[2001:db8::1]"),
+            ("sip.example.org:5070", "sip.example.org"),
+        ] {
             let found = server(text).unwrap();
-            assert_eq!(found.destination.to_string(), text);
-            assert!(text.contains(&found.domain.to_string()), "{found:?}");
+            assert_eq!((found.destination.to_string().as_str(), found.domain.to_string().as_str()), (text, domain));
         }
         for text in ["192.0.2.1:port", "192.0.2.1:0", "localhost:0", "sip:192.0.2.1", "user@192.0.2.1", "", "two words"]
         {

@@ -44,8 +44,25 @@ impl Transactions {
         destination: Destination,
         owner: Owner,
     ) -> Result<ClientTransactionId, Full> {
+        self.forward_to(now, request, destination, owner, "")
+    }
+
+    /// [`Self::request_to`] of a request that is forwarded: the branch of each of its transactions ends with a dot and `mark`, characters of a
+    /// token, by which whoever forwards requests knows a loop (RFC 3261 §16.6 step 8).
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::request_to`].
+    pub fn forward_to(
+        &mut self,
+        now: Instant,
+        request: Request,
+        destination: Destination,
+        owner: Owner,
+        mark: &str,
+    ) -> Result<ClientTransactionId, Full> {
         let call_id = request.call_id().clone();
-        let index = self.insert_unsent(now, request, owner)?;
+        let index = self.insert_unsent(now, request, owner, mark)?;
         let id = ClientTransactionId(self.slots.id(index));
         self.inquiries.push_back(Inquiry { id, destination, call_id });
         Ok(id)
@@ -63,7 +80,7 @@ impl Transactions {
         flows: Vec<Flow>,
         owner: Owner,
     ) -> Result<ClientTransactionId, Full> {
-        let index = self.insert_unsent(now, request, owner)?;
+        let index = self.insert_unsent(now, request, owner, "")?;
         let id = ClientTransactionId(self.slots.id(index));
         self.handle_located(now, id, Ok(flows));
         Ok(id)
@@ -112,7 +129,7 @@ impl Transactions {
         });
     }
 
-    fn insert_unsent(&mut self, now: Instant, request: Request, owner: Owner) -> Result<usize, Full> {
+    fn insert_unsent(&mut self, now: Instant, request: Request, owner: Owner, mark: &str) -> Result<usize, Full> {
         if !self.has_room_for(request.method()) {
             return Err(Full { limit: self.config.max_transactions });
         }
@@ -124,7 +141,7 @@ impl Transactions {
         let role = Role::Client { key, host: Host::from(nowhere.local.ip()), port: None };
         let mut slot = Slot::new(Machine::Unsent(unsent), nowhere, role);
         slot.owner = Some(owner);
-        slot.search = Some(Box::new(Search::new(request)));
+        slot.search = Some(Box::new(Search::new(request, mark.to_owned())));
         Ok(self.insert(now, slot))
     }
 
@@ -172,14 +189,15 @@ impl Transactions {
     /// Puts a transaction with the next way in the place of the one that is there. That one goes on elsewhere, without a user, if it still has
     /// resends of its final response to absorb and to acknowledge.
     fn take_next_way(&mut self, now: Instant, index: usize) -> Option<Flow> {
-        let (mut request, way) = self.slots.get_mut(index)?.search.as_mut()?.next()?;
+        let search = self.slots.get_mut(index)?.search.as_mut()?;
+        let ((mut request, way), mark) = (search.next()?, search.mark.clone());
         let mut flow = way.flow;
-        request.push_via(self.new_via(flow));
+        request.push_via(self.marked_via(flow, &mark));
         if !way.whatever_size && self.is_too_large(now, &request, flow) {
             self.counters.too_large_for_udp += 1;
             self.slots.get_mut(index)?.search.as_mut()?.fall_back_to(flow);
             flow.transport = Transport::Tcp;
-            request.set_top_via(self.new_via(flow));
+            request.set_top_via(self.marked_via(flow, &mark));
         }
         let (key, role) = client_role(&request);
         let machine = match request.method() {

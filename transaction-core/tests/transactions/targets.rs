@@ -272,6 +272,18 @@ fn a_request_to_a_name_is_sent_when_its_destination_is_located() {
 }
 
 #[test]
+fn rfc_3261_section_16_6_each_branch_of_what_is_forwarded_ends_with_its_mark() {
+    let mut table = Table::new();
+    let id = table.transactions.forward_to(table.now, unsent(Method::Options), example(), OWNER, "0a1b").unwrap();
+    table.transactions.handle_located(table.now, id, Ok(vec![udp(1), udp(2)]));
+    table.drain();
+    let first = table.request_at(1);
+    table.answer(&first, 1, 503);
+    let branches = [first, table.request_at(2)].map(|request| request.via().branch().unwrap().to_owned());
+    assert!(branches[0] != branches[1] && branches.iter().all(|branch| branch.ends_with(".0a1b")), "{branches:?}");
+}
+
+#[test]
 fn what_cannot_be_located_fails_once_and_is_counted() {
     for located in [Ok(Vec::new()), Err(NoTarget::NoAddress)] {
         let mut table = Table::new();

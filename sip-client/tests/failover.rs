@@ -78,7 +78,7 @@ async fn a_call_that_is_hung_up_while_the_first_srv_target_is_silent_reaches_nob
     let phone = phone(&names, Transport::Udp).await.unwrap();
     let mut call = phone.call("echo").await.unwrap();
     in_time("the end", call.hang_up()).await.unwrap();
-    // Another call, which goes to the second at once, finds that it was the first.
+    // Another call, which goes to the second at once, and with the answer to its challenge too, finds that it is the first there.
     let mut call = phone.call("echo").await.unwrap();
     in_time("the answer", call.answered(Audio::silent(), || ())).await.unwrap();
     in_time("the call", server.answered.recv()).await.unwrap();

@@ -150,6 +150,16 @@ pub enum Event {
         /// The way by which it came.
         flow: Flow,
     },
+    /// A request that finds its own way is sent, by this one first: it need not be the first of those that were given, for one may have failed of
+    /// late, or be too narrow.
+    Located {
+        /// The transaction.
+        id: ClientTransactionId,
+        /// Who began it.
+        owner: Owner,
+        /// The way that it takes.
+        flow: Flow,
+    },
     /// A request that has several ways to go was sent again by the next (RFC 3263 §4.3), in a transaction with a branch of its own that goes by
     /// the same id. Nothing needs to be done; what came of the ways before will not be told, but for the provisional responses that were.
     MovedOn {

@@ -73,8 +73,14 @@ impl Endpoint {
         self.handle.try_send(Box::new((request(method, ""), to))).unwrap();
     }
 
+    /// The next event, but where a request goes first.
     async fn event(&mut self) -> Event {
-        tokio::time::timeout(LIMIT, self.events.recv()).await.expect("an event in time").unwrap()
+        loop {
+            let event = tokio::time::timeout(LIMIT, self.events.recv()).await.expect("an event in time").unwrap();
+            if !matches!(event, Event::Located { .. }) {
+                return event;
+            }
+        }
     }
 
     async fn status(&mut self) -> u16 {

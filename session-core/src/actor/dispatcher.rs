@@ -244,7 +244,7 @@ impl TransactionUser for Dispatcher {
                 Some(Waiting::Application(reply)) => drop(reply.send(Err(RequestError::Failed(failure)))),
                 None => {}
             },
-            Event::MovedOn { owner, flow, .. } => self.moved_on(owner, flow),
+            Event::Located { owner, flow, .. } | Event::MovedOn { owner, flow, .. } => self.goes_by(owner, flow),
             Event::ServerTerminated { id, .. } => self.invite_over(id),
             Event::ClientTerminated { owner, .. } => self.client_over(owner),
             // What a later version may tell is nothing that a call waits for.
@@ -550,12 +550,12 @@ impl Dispatcher {
         self.tell(call, CallMessage::Cancelled { leg, transaction: id }, Urgency::Urgent);
     }
 
-    /// A request goes by another way. The call that has sent it goes on by that.
-    fn moved_on(&mut self, owner: Owner, flow: Flow) {
+    /// A request goes by this way, whichever was thought of. The call that has sent it goes on by that.
+    fn goes_by(&mut self, owner: Owner, flow: Flow) {
         if let Some(&Waiting::Leg(LegRequest { call, leg, token })) =
             self.clients.get(owner).map(|client| &client.waiting)
         {
-            self.tell(call, CallMessage::MovedOn { leg, token, flow }, Urgency::Urgent);
+            self.tell(call, CallMessage::GoesBy { leg, token, flow }, Urgency::Urgent);
         }
     }
 

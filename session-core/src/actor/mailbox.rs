@@ -55,8 +55,8 @@ pub(crate) enum CallMessage {
         token: RequestToken,
         failure: Failure,
     },
-    /// A request goes by another way, because the one before has failed.
-    MovedOn {
+    /// A request that was located goes by this way: the first that is tried, or the next because the one before has failed.
+    GoesBy {
         leg: LegKey,
         token: RequestToken,
         flow: Flow,

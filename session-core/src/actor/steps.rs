@@ -38,7 +38,7 @@ impl CallActor {
             | CallMessage::Response { leg, .. }
             | CallMessage::ByeSent { leg, .. }
             | CallMessage::Failed { leg, .. }
-            | CallMessage::MovedOn { leg, .. }
+            | CallMessage::GoesBy { leg, .. }
             | CallMessage::TransactionOver { leg, .. }
             | CallMessage::Media { leg, .. } => *leg,
             CallMessage::ShutDown => return self.begin_ending(now, EndCause::HungUp),
@@ -62,7 +62,7 @@ impl CallActor {
             }
             CallMessage::ByeSent { token, .. } => leg.session.handle_sent(token),
             CallMessage::Failed { token, failure, .. } => leg.session.handle_failure(now, token, failure),
-            CallMessage::MovedOn { token, flow, .. } => leg.session.handle_moved_on(token, flow),
+            CallMessage::GoesBy { token, flow, .. } => leg.session.handle_way(token, flow),
             CallMessage::TransactionOver { token, .. } => leg.session.handle_transaction_over(token),
             CallMessage::Media { leg: key, event } => {
                 // A leg without sound is no call: it ends.

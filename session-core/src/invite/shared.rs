@@ -145,8 +145,8 @@ impl Shared {
         self.send(request.clone(), flow)
     }
 
-    /// The INVITE that begins the call goes by another way.
-    pub(super) fn moved_on(&mut self, token: RequestToken, flow: Flow) {
+    /// The INVITE that begins the call goes by this way.
+    pub(super) fn goes_by(&mut self, token: RequestToken, flow: Flow) {
         if let Some(initial) = self.initial.as_mut().filter(|initial| initial.token == token) {
             initial.flow = flow;
             self.flow = flow;

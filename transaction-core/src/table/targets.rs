@@ -27,7 +27,7 @@ impl Transactions {
     /// Sends a request to a destination (RFC 3263): asks by [`Self::poll_inquiry`] where that is, and sends it to the first of the ways that
     /// [`Self::handle_located`] is given. If that fails (RFC 3263 §4.3: 503, a transport error, a time-out without any response), it is sent to the
     /// next, in a new transaction with a branch of its own. To the user all of that is one transaction: it keeps its id, [`Self::cancel`] reaches the
-    /// target in use, there is one final outcome, and [`Event::MovedOn`] tells of each step. Once it is cancelled, no other target is tried.
+    /// target in use, there is one final outcome, and [`Event::Located`] and [`Event::MovedOn`] tell which target it is. Once it is cancelled, no other target is tried.
     ///
     /// A target that has failed is tried after the others for a while. A request that is too large for a datagram goes by TCP, and by UDP after all
     /// if TCP is refused (RFC 3261 §18.1.1). Nothing of that concerns [`Self::request`]: a flow is a flow (RFC 5626).
@@ -104,7 +104,9 @@ impl Transactions {
                 if let Some(search) = &mut slot.search {
                     search.set_ways(now, flows, &self.failing);
                 }
-                if self.take_next_way(now, index).is_some() {
+                let owner = slot.owner;
+                if let (Some(flow), Some(owner)) = (self.take_next_way(now, index), owner) {
+                    self.events.push_back(Event::Located { id, owner, flow });
                     self.with(now, index, |_| ());
                     return;
                 }

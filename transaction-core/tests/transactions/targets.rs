@@ -35,7 +35,8 @@ impl Table {
             };
             format!("> {} {} {last}", parse_request(&transmit.payload).method(), transmit.flow.transport)
         });
-        let events = std::mem::take(&mut self.events).into_iter().map(|event| match event {
+        let events = std::mem::take(&mut self.events).into_iter();
+        let events = events.filter(|event| !matches!(event, Event::Located { .. })).map(|event| match event {
             Event::Response { response, owner: OWNER, .. } => format!("response {}", response.status().code()),
             Event::Failed { failure, owner: OWNER, .. } => failure.to_string(),
             Event::MovedOn { owner: OWNER, flow, why, .. } => format!("moved on to {}: {why}", flow.remote.ip()),
@@ -64,8 +65,11 @@ fn rfc_3263_section_4_3_a_time_out_without_any_response_goes_to_the_next_with_an
         let mut table = Table::new();
         let id = table.ask_by(method.clone(), &[udp(1), udp(2)]);
         let first = table.request_at(1);
+        let located =
+            |event: &Event| matches!(event, Event::Located { id: the, flow, .. } if *the == id && *flow == udp(1));
+        assert!(table.events.iter().all(located) && table.events.len() == 1);
         table.until(31_999);
-        assert!(table.events.is_empty());
+        assert_eq!(table.events.len(), 1);
         table.until(32_000);
         let moved =
             |event: &Event| matches!(event, Event::MovedOn { id: the, flow, .. } if *the == id && *flow == udp(2));
@@ -206,8 +210,10 @@ fn a_target_that_has_failed_is_tried_last_for_a_while_and_none_is_left_out() {
     table.ask_by(Method::Options, &[udp(1), udp(2)]);
     table.until(32_000);
     table.sent.clear();
+    table.events.clear();
     table.ask_by(Method::Options, &[udp(1), udp(2)]);
     assert_eq!(table.sent.last().unwrap().flow, udp(2));
+    assert!(matches!(table.events[..], [Event::Located { flow, .. }] if flow == udp(2)), "and that is told");
     // An answer proves that it is back.
     table.sent.clear();
     table.ask_by(Method::Options, &[udp(1)]);

@@ -54,6 +54,7 @@ pub async fn ring_extension(
             to: NameAddr::new(address_of(callee.user(), binding.flow)),
             route: binding.path.iter().cloned().map(NameAddr::new).collect(),
             flow: binding.way(),
+            targets: Vec::new(),
             next_hop: NextHop::Flow,
             credentials: None,
             ring_timeout: None,

@@ -302,9 +302,9 @@ impl Registration {
     /// Takes in that the REGISTER of this token got no response, or could not be sent.
     pub fn handle_failure(&mut self, now: Instant, token: RequestToken, failure: Failure) {
         let Some((purpose, _)) = self.answered(token, true) else { return };
-        let failure = match failure {
-            Failure::Transport(kind) => RegistrationFailure::Unreachable(kind),
-            _ => RegistrationFailure::TimedOut,
+        let failure = match failure.unreachable() {
+            Some(kind) => RegistrationFailure::Unreachable(kind),
+            None => RegistrationFailure::TimedOut,
         };
         self.failed(now, purpose, failure, Retry::BackOff);
     }

@@ -66,6 +66,7 @@ async fn dial(phone: &Endpoint, server: &Endpoint, user: &str) -> Call {
         to: NameAddr::new(to),
         route: Vec::new(),
         flow: phone.flow_to(server.local_addr()).unwrap(),
+        targets: Vec::new(),
         next_hop: NextHop::Flow,
         credentials: None,
         ring_timeout: None,

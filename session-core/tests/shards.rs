@@ -111,6 +111,7 @@ fn dial(from: &Endpoint, to: SocketAddr, transport: Transport) -> Dial {
         to: NameAddr::new(uri),
         route: Vec::new(),
         flow: from.flow_over(transport, to).unwrap(),
+        targets: Vec::new(),
         next_hop: NextHop::Flow,
         credentials: None,
         ring_timeout: None,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use blether_session_core::ClientCredentials;
 use blether_sip_core::{Host, NameAddr, SipUri, TelUri, Uri};
+use blether_sip_transport::resolve::{Destination, DestinationHost};
 
 /// An account at a SIP server.
 #[derive(Clone, PartialEq, Eq)]
@@ -16,8 +17,8 @@ pub struct Account {
     pub password: String,
     /// The host part of the address of record; the server's address where it has no name.
     pub domain: Host,
-    /// Where requests go: the registrar, which is the outbound proxy too.
-    pub server: SocketAddr,
+    /// Where requests go: the registrar, which is the outbound proxy too. Of a name, every server that DNS names is tried (RFC 3263).
+    pub server: Destination,
     /// The name that others are shown.
     pub display_name: Option<String>,
     /// How long a registration is asked for. Default: 10 minutes; the phone renews it before it ends.
@@ -27,10 +28,19 @@ pub struct Account {
 impl Account {
     /// An account at `server`, whose address is its domain.
     pub fn new(user: impl Into<String>, password: impl Into<String>, server: SocketAddr) -> Self {
+        Self::at(user, password, server.into())
+    }
+
+    /// An account at `server`, whose name or address is its domain.
+    pub fn at(user: impl Into<String>, password: impl Into<String>, server: Destination) -> Self {
+        let domain = match &server.host {
+            DestinationHost::Address(address) => Host::from(*address),
+            DestinationHost::Name(name) => Host::Name(name.as_str().into()),
+        };
         Self {
             user: user.into(),
             password: password.into(),
-            domain: Host::from(server.ip()),
+            domain,
             server,
             display_name: None,
             expires: Duration::from_secs(600),
@@ -45,8 +55,12 @@ impl Account {
     /// The URI of another user of the same server. A domain that is the server's own address carries its port, too: without it, the URI
     /// would name whoever listens on 5060.
     pub(crate) fn uri_of(&self, user: &str) -> SipUri {
-        let own_address = self.domain == Host::from(self.server.ip());
-        let port = (own_address && self.server.port() != 5060).then_some(self.server.port());
+        let port = match self.server.host {
+            DestinationHost::Address(address) if self.domain == Host::from(address) => {
+                self.server.port.filter(|port| *port != 5060)
+            }
+            _ => None,
+        };
         SipUri::new(Some(user), self.domain.clone(), port)
     }
 

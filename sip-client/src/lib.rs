@@ -44,6 +44,7 @@ mod account;
 mod call;
 mod phone;
 mod registration;
+mod server;
 mod waiting;
 
 pub use account::{Account, BadTarget};

@@ -2,7 +2,7 @@
 
 use std::future::pending;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use blether_rtp_core::{Impairment, JitterBuffer, JitterConfig, JitterConfigError, PortRange};
@@ -11,14 +11,16 @@ use blether_session_core::actor::{
 };
 use blether_session_core::{NextHop, RegistrationFailure};
 use blether_sip_core::{NameAddr, Request, Response, StatusCode};
-use blether_sip_transport::{ConnectionLimits, Flow, NoRoute, Transport};
-use blether_transaction_core::{Timing, WireTap};
+use blether_sip_transport::resolve::{Destination, DestinationHost, Family, Means, Protocol, ResolveError, Service};
+use blether_sip_transport::{ConnectionLimits, Flow, LocalAddresses, NoRoute, Transport};
+use blether_transaction_core::{Locator, Timing, WireTap};
 use tokio::sync::watch;
 use tokio::time::timeout_at;
 
 use crate::account::{Account, BadTarget};
 use crate::call::{PhoneCall, phone_media};
 use crate::registration::{RegisterError, Registered, RegistrationLoop, RegistrationState, RegistrationWatch};
+use crate::server::Server;
 use crate::waiting::{NoPlace, WaitingCalls};
 
 /// Calls at a time, out and in. A person has one or two; this leaves room for a program that calls many.
@@ -44,6 +46,9 @@ pub struct PhoneConfig {
     pub jitter: JitterConfig,
     /// What is done to the sound on its way out, to show how a call fares on a bad network.
     pub impairment: Option<Impairment>,
+    /// Who is asked where the server's name leads, if it has one. Default: `None`, the name servers of the system (feature `dns`, on by default;
+    /// without it only addresses lead anywhere).
+    pub locator: Option<Locator>,
     /// Who is shown every SIP message as it comes and goes. It is called in the phone's signalling task and must be quick.
     pub tap: Option<WireTap>,
 }
@@ -60,6 +65,7 @@ impl PhoneConfig {
             timing: Timing::default(),
             jitter: JitterConfig::default(),
             impairment: None,
+            locator: None,
             tap: None,
         }
     }
@@ -85,6 +91,12 @@ pub enum PhoneError {
     /// The server cannot be reached from here.
     #[error(transparent)]
     NoRoute(#[from] NoRoute),
+    /// The server's name leads nowhere.
+    #[error("the server cannot be found: {0}")]
+    NoServer(#[from] ResolveError),
+    /// The name servers of the system are not known.
+    #[error("the server cannot be found: {0}")]
+    NoNameServer(String),
     /// What was to be called is no address.
     #[error(transparent)]
     BadTarget(#[from] BadTarget),
@@ -101,7 +113,7 @@ pub enum PhoneError {
 pub struct Phone {
     endpoint: Arc<Endpoint>,
     account: Arc<Account>,
-    to_server: Flow,
+    server: Arc<Server>,
     waiting: Arc<WaitingCalls>,
     registration: Option<RegistrationLoop>,
     jitter: JitterConfig,
@@ -115,17 +127,26 @@ impl Phone {
     ///
     /// When its address cannot be bound, the server's cannot be reached, or the configuration contradicts itself.
     pub async fn start(config: PhoneConfig) -> Result<Self, PhoneError> {
-        let server = config.account.server;
         JitterBuffer::new(config.jitter)?;
+        let locator = match config.locator {
+            Some(locator) => locator,
+            None => locator_for(&config.account.server.host)?,
+        };
+        let protocol = if config.transport == Transport::Tcp { Protocol::Tcp } else { Protocol::Udp };
+        let destination = Destination { transport: Some(protocol), ..config.account.server.clone() };
         let listen = match config.listen {
             Some(listen) => listen,
-            None => SocketAddr::new(blether_sip_transport::LocalAddresses::new(1).towards(server)?, 0),
+            None => SocketAddr::new(facing(&locator, &destination).await?, 0),
         };
-        if listen.is_ipv4() != server.is_ipv4() {
-            return Err(PhoneError::OtherFamily { listen, server });
+        if let DestinationHost::Address(server) = destination.host
+            && listen.is_ipv4() != server.is_ipv4()
+        {
+            return Err(PhoneError::OtherFamily {
+                listen,
+                server: SocketAddr::new(server, destination.port.unwrap_or(5060)),
+            });
         }
         let waiting = Arc::new(WaitingCalls::default());
-        let only_from = (!config.accept_from_anyone).then_some(server.ip());
         let endpoint_config = EndpointConfig {
             listen,
             tcp: (config.transport == Transport::Tcp).then(ConnectionLimits::default),
@@ -134,14 +155,19 @@ impl Phone {
             impairment: config.impairment,
             tap: config.tap,
             max_calls: MAX_CALLS,
+            locator,
             ..EndpointConfig::default()
         };
+        let known = Arc::new(OnceLock::new());
+        let only_from = (!config.accept_from_anyone).then(|| known.clone());
         let incoming = Incoming { waiting: waiting.clone(), only_from };
         let endpoint = Arc::new(Endpoint::start(endpoint_config, Arc::new(incoming)).await?);
-        let to_server = endpoint.flow_over(config.transport, server)?;
+        let server = Arc::new(Server::new(&endpoint, destination).await?);
+        // It was empty; until here, nobody was known to be the server.
+        let _ = known.set(server.clone());
         let (states, _) = watch::channel(RegistrationState::Unregistered);
         let (account, jitter) = (Arc::new(config.account), config.jitter);
-        Ok(Self { endpoint, account, to_server, waiting, registration: None, jitter, states })
+        Ok(Self { endpoint, account, server, waiting, registration: None, jitter, states })
     }
 
     /// The address of its SIP socket.
@@ -150,7 +176,8 @@ impl Phone {
     }
 
     /// Registers with the server and keeps the registration alive until [`Self::unregister`] or the end of the phone. Returns when the
-    /// server has answered the first time, after 64 × T1 (32 s) at the latest. A second call registers anew.
+    /// server has answered the first time, after 64 × T1 (32 s) at the latest; of a name with several servers, after as much for each of those
+    /// that are silent. A second call registers anew.
     ///
     /// When the future is dropped before, the server may have registered the phone without anybody renewing it.
     ///
@@ -160,7 +187,7 @@ impl Phone {
     pub async fn register(&mut self) -> Result<Registered, RegisterError> {
         let (endpoint, states) = (self.endpoint.clone(), self.states.clone());
         let (registration, registered) =
-            RegistrationLoop::start(endpoint, &self.account, self.to_server, states).await?;
+            RegistrationLoop::start(endpoint, &self.account, self.server.clone(), states).await?;
         self.registration = Some(registration);
         Ok(registered)
     }
@@ -208,13 +235,16 @@ impl Phone {
     /// When the target is no address, or no media can be opened.
     pub async fn call(&self, target: &str) -> Result<PhoneCall, PhoneError> {
         let request_uri = self.account.target(target)?;
+        let targets = self.server.ways(&self.endpoint).await;
+        let flow = targets.first().copied().ok_or(CallError::Ended)?;
         let mut call = self.endpoint.new_call()?;
         let dial = Dial {
             to: NameAddr::new(request_uri.clone()),
             request_uri,
             from: self.account.identity(),
             route: Vec::new(),
-            flow: self.to_server,
+            flow,
+            targets,
             next_hop: NextHop::Routed,
             credentials: Some(self.account.credentials()),
             ring_timeout: None,
@@ -232,16 +262,43 @@ impl Phone {
     }
 }
 
+/// Whom to ask about a host: of an address nobody.
+fn locator_for(host: &DestinationHost) -> Result<Locator, PhoneError> {
+    match host {
+        DestinationHost::Address(_) => Ok(Locator::default()),
+        #[cfg(feature = "dns")]
+        DestinationHost::Name(_) => {
+            use blether_sip_transport::resolve::{Resolver, ResolverConfig};
+            let resolver = Resolver::new(ResolverConfig::default());
+            Ok(Locator::new(resolver.map_err(|error| PhoneError::NoNameServer(error.to_string()))?))
+        }
+        #[cfg(not(feature = "dns"))]
+        DestinationHost::Name(_) => Ok(Locator::default()),
+    }
+}
+
+/// Our address that faces the server; of a server with addresses of both kinds, the one that faces the first IPv4 address.
+async fn facing(locator: &Locator, destination: &Destination) -> Result<IpAddr, PhoneError> {
+    let means = Means { services: vec![Service::Udp, Service::Tcp], families: vec![Family::V4, Family::V6] };
+    let targets = locator.locate(destination, &means).await?;
+    let first = targets.iter().find(|target| target.address.is_ipv4()).or(targets.first());
+    let remote = first.ok_or_else(|| ResolveError::NoFamily { destination: Box::new(destination.clone()) })?.address;
+    Ok(LocalAddresses::new(1).towards(remote)?)
+}
+
 /// What a phone does with requests that belong to no call.
 struct Incoming {
     waiting: Arc<WaitingCalls>,
-    only_from: Option<IpAddr>,
+    /// The server, once it is known, where nobody else may call.
+    only_from: Option<Arc<OnceLock<Arc<Server>>>>,
 }
 
 impl Application for Incoming {
     fn on_invite(&self, _now: Instant, invite: &Request, flow: Flow) -> Admission {
         let refuse = |status| Admission::refuse(Response::to_request(invite, status).build());
-        if self.only_from.is_some_and(|server| server != flow.remote.ip()) {
+        let is_server =
+            |known: &Arc<OnceLock<Arc<Server>>>| known.get().is_some_and(|server| server.is_at(flow.remote.ip()));
+        if self.only_from.as_ref().is_some_and(|known| !is_server(known)) {
             tracing::info!(source = %flow.remote, "a call from a stranger is refused");
             return refuse(StatusCode::FORBIDDEN);
         }

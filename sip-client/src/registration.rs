@@ -17,6 +17,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::account::Account;
+use crate::server::Server;
 
 /// A registration that the server has granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,9 +98,10 @@ impl RegistrationLoop {
     pub(crate) async fn start(
         endpoint: Arc<Endpoint>,
         account: &Account,
-        to_server: Flow,
+        server: Arc<Server>,
         states: watch::Sender<RegistrationState>,
     ) -> Result<(Self, Registered), RegisterError> {
+        let to_server = server.way().ok_or(RegisterError::Stopped)?;
         let config = RegistrationConfig {
             expires: account.expires,
             credentials: Some(account.credentials()),
@@ -114,7 +116,7 @@ impl RegistrationLoop {
             )
         };
         let registration = Registration::new(config, rand::make_rng());
-        let mut driver = Driver { endpoint, registration, under_way: None, last: None, states };
+        let mut driver = Driver { endpoint, server, registration, under_way: None, last: None, states };
         driver.registration.start(Instant::now())?;
         let event = driver.next_event().await;
         driver.tell(&event);
@@ -166,6 +168,7 @@ struct UnderWay {
 
 struct Driver {
     endpoint: Arc<Endpoint>,
+    server: Arc<Server>,
     registration: Registration,
     under_way: Option<UnderWay>,
     /// What became of the last REGISTER, for the one that takes the registration back: the machine does not tell.
@@ -181,8 +184,13 @@ impl Driver {
                 return event;
             }
             if let Some(transmit) = self.registration.poll_transmit() {
-                let endpoint = self.endpoint.clone();
-                let answer = Box::pin(async move { endpoint.request(transmit.request, transmit.flow).await });
+                let (endpoint, server) = (self.endpoint.clone(), self.server.clone());
+                let answer = Box::pin(async move {
+                    let ways = server.ways(&endpoint).await;
+                    let (response, way) = endpoint.request_by(transmit.request, ways).await?;
+                    server.answered(way);
+                    Ok(response)
+                });
                 // The machine has one REGISTER out at a time.
                 self.under_way = Some(UnderWay { token: transmit.token, answer });
             }
@@ -204,9 +212,9 @@ impl Driver {
             Err(RequestError::Failed(failure)) => failure,
             Err(RequestError::Overloaded) => Failure::Transport(ErrorKind::QuotaExceeded),
         };
-        self.last = Some(Err(match &failure {
-            Failure::Transport(kind) => RegistrationFailure::Unreachable(*kind),
-            _ => RegistrationFailure::TimedOut,
+        self.last = Some(Err(match failure.unreachable() {
+            Some(kind) => RegistrationFailure::Unreachable(kind),
+            None => RegistrationFailure::TimedOut,
         }));
         self.registration.handle_failure(now, token, failure);
     }

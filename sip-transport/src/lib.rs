@@ -31,9 +31,9 @@
 //!
 //! # RFCs
 //!
-//! RFC 3261 §18 as far as UDP, TCP and TLS go (its header rules are in `blether-transaction-core`), §20.14, §26.3.1; RFC 5626 §3.5.1: pings are
+//! RFC 3261 §18 as far as UDP, TCP and TLS go (its header rules are in `blether-transaction-core`), §20.14, §26.3.1; RFC 3263 in [`resolve`]; RFC 5626 §3.5.1: pings are
 //! answered, and none are sent; RFC 5922 §7: whom a certificate proves a peer to be, but the name in its subject, which may be looked at where there is no other; RFC 5923 §8. The
-//! purpose of RFC 5924, revoked certificates, WebSocket and RFC 3263 are absent.
+//! purpose of RFC 5924, revoked certificates and WebSocket are absent.
 #![warn(clippy::indexing_slicing)]
 
 mod connection_table;
@@ -42,6 +42,7 @@ mod framer;
 mod local;
 mod named_peers;
 mod peer_name;
+pub mod resolve;
 mod rows;
 mod tcp;
 #[cfg(feature = "tls")]

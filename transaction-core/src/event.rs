@@ -2,10 +2,12 @@
 
 use std::io;
 
-use blether_sip_core::{Request, Response};
+use blether_sip_core::{ByteStr, Request, Response};
 use blether_sip_transport::Flow;
+use blether_sip_transport::resolve::{Destination, ResolveError};
 use bytes::Bytes;
 
+use crate::search::MovedOn;
 use crate::slot::SlotId;
 use crate::timing::Timer;
 
@@ -19,7 +21,11 @@ pub struct ClientTransactionId(pub(crate) SlotId);
 
 /// Names a datagram's transaction, for [`Transactions::handle_send_error`](crate::Transactions::handle_send_error).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct TransmitId(pub(crate) Option<SlotId>);
+pub struct TransmitId(pub(crate) Option<(SlotId, Attempt)>);
+
+/// By which of its ways a client transaction goes that has several: what became of a datagram concerns the one that sent it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Attempt(pub(crate) u16);
 
 impl TransmitId {
     /// Of what belongs to no transaction.
@@ -51,6 +57,59 @@ pub enum Failure {
     /// It could not be sent: to be treated as 503 (RFC 3261 §8.1.3.1).
     #[error("it could not be sent: {0}")]
     Transport(io::ErrorKind),
+    /// Its destination leads nowhere: to be treated as 503 as well, for nothing was sent.
+    #[error("it could not be sent: {0}")]
+    NoTarget(NoTarget),
+    /// It was cancelled before it was sent.
+    #[error("it was cancelled before it was sent")]
+    Cancelled,
+}
+
+impl Failure {
+    /// What kept it from being sent, where something did: it is to be treated as 503 then, and else as 408 (RFC 3261 §8.1.3.1).
+    pub fn unreachable(self) -> Option<io::ErrorKind> {
+        match self {
+            Self::Transport(kind) => Some(kind),
+            Self::NoTarget(_) => Some(io::ErrorKind::HostUnreachable),
+            Self::TimedOut(_) | Self::Cancelled => None,
+        }
+    }
+}
+
+/// Why a destination leads nowhere. Which name and which record it was stands in the log, with the Call-ID.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoTarget {
+    /// There is no such name, or no address of it that can be reached from here.
+    #[error("its destination has no address that can be reached")]
+    NoAddress,
+    /// The destination wants a transport that is not in use here, or does not offer the service.
+    #[error("its destination has no transport in common with us")]
+    NoTransport,
+    /// Name servers have not answered, or not in time; the same request may go later.
+    #[error("no name server said where its destination is")]
+    Unanswered,
+}
+
+impl From<&ResolveError> for NoTarget {
+    fn from(error: &ResolveError) -> Self {
+        match error {
+            ResolveError::NotOffered { .. } | ResolveError::NoCommonTransport { .. } => Self::NoTransport,
+            ResolveError::Unanswered { .. } => Self::Unanswered,
+            _ => Self::NoAddress,
+        }
+    }
+}
+
+/// A question where a destination is, of a client transaction that waits for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inquiry {
+    /// The transaction, for [`Transactions::handle_located`](crate::Transactions::handle_located).
+    pub id: ClientTransactionId,
+    /// What is to be located.
+    pub destination: Destination,
+    /// The Call-ID, for the log.
+    pub call_id: ByteStr,
 }
 
 /// What a table of transactions tells its user.
@@ -98,6 +157,28 @@ pub enum Event {
         response: Response,
         /// The way by which it came.
         flow: Flow,
+    },
+    /// A request that finds its own way is sent, by this one first: it need not be the first of those that were given, for one may have failed of
+    /// late, or be too narrow.
+    Located {
+        /// The transaction.
+        id: ClientTransactionId,
+        /// Who began it.
+        owner: Owner,
+        /// The way that it takes.
+        flow: Flow,
+    },
+    /// A request that has several ways to go was sent again by the next (RFC 3263 §4.3), in a transaction with a branch of its own that goes by
+    /// the same id. Nothing needs to be done; what came of the ways before will not be told, but for the provisional responses that were.
+    MovedOn {
+        /// The transaction.
+        id: ClientTransactionId,
+        /// Who began it.
+        owner: Owner,
+        /// The way that it takes next.
+        flow: Flow,
+        /// What became of the one before.
+        why: MovedOn,
     },
     /// There will be no (further) response.
     Failed {

@@ -42,10 +42,11 @@
 //!
 //! # RFCs
 //!
-//! RFC 3261 §8.2.2.2, §8.2.7, §9, §16.11 (branches), §17, §18.1.2, §18.2.1, §18.2.2, §18.3; RFC 3581; RFC 4320; RFC 5393 §4.2; RFC 6026. Absent: the switch to TCP for what is
-//! too large for a datagram (§18.1.1), RFC 3263 targets.
+//! RFC 3261 §8.2.2.2, §8.2.7, §9, §16.11 (branches), §17, §18.1.1 (the switch to TCP, of requests that find their own way: [`Transactions::request_to`]), §18.1.2,
+//! §18.2.1, §18.2.2, §18.3; RFC 3263 §4.3; RFC 3581; RFC 4320; RFC 5393 §4.2; RFC 6026. Absent: RFC 3263 §5, for a response whose sent-by is a name.
 #![warn(clippy::indexing_slicing)]
 
+mod destination;
 mod event;
 mod follow_up;
 mod interceptor;
@@ -58,12 +59,16 @@ mod non_invite_server;
 mod output;
 mod overload;
 mod refused;
+mod search;
 mod shard;
 mod slot;
 mod table;
 mod timing;
 
-pub use event::{ClientTransactionId, Event, Failure, Owner, ServerTransactionId, Transmit, TransmitId};
+pub use destination::destination_of;
+pub use event::{
+    ClientTransactionId, Event, Failure, Inquiry, NoTarget, Owner, ServerTransactionId, Transmit, TransmitId,
+};
 pub use interceptor::Interceptor;
 pub use invite_client::{ClientEvent, InviteClientTransaction};
 pub use invite_server::{InviteServerTransaction, ServerEvent};
@@ -71,9 +76,10 @@ pub use loop_detection::{LoopDetector, LoopMark};
 pub use non_invite_client::NonInviteClientTransaction;
 pub use non_invite_server::NonInviteServerTransaction;
 pub use overload::{Overload, OverloadConfig, OverloadGate, Source};
+pub use search::MovedOn;
 pub use shard::{
-    Direction, Ownership, Rejected, Router, RunningShards, Shard, ShardClosed, ShardConfig, ShardHandle, ShardIndex,
-    Shards, ShardsWatch, Streams, TransactionUser, Way, WireMessage, WireTap,
+    Direction, Locator, Ownership, Rejected, Router, RunningShards, Shard, ShardClosed, ShardConfig, ShardHandle,
+    ShardIndex, Shards, ShardsWatch, Streams, TransactionUser, Way, WireMessage, WireTap,
 };
 pub use table::{Counters, Full, TransactionCounts, Transactions, TransactionsConfig, UnknownTransaction};
 pub use timing::{Reliability, Timer, Timing};

@@ -7,12 +7,15 @@ use blether_sip_transport::{ConnectionId, Flow};
 use bytes::Bytes;
 use slab::Slab;
 
+use crate::event::Attempt;
 use crate::invite_client::ClientEvent;
 use crate::invite_server::ServerEvent;
 use crate::key::{ClientKey, ServerKey};
+use crate::search::Search;
 use crate::timing::{Reliability, Timing};
 use crate::{
-    InviteClientTransaction, InviteServerTransaction, NonInviteClientTransaction, NonInviteServerTransaction, Owner,
+    Failure, InviteClientTransaction, InviteServerTransaction, NoTarget, NonInviteClientTransaction,
+    NonInviteServerTransaction, Owner, TransmitId,
 };
 
 /// One of the four machines.
@@ -22,6 +25,36 @@ pub(crate) enum Machine {
     NonInviteClient(Box<NonInviteClientTransaction>),
     InviteServer(Box<InviteServerTransaction>),
     NonInviteServer(Box<NonInviteServerTransaction>),
+    /// Of a client whose request has not been sent: where to is being asked.
+    Unsent(Unsent),
+}
+
+/// What stands in a client transaction's place until it is known where its request goes.
+#[derive(Debug)]
+pub(crate) struct Unsent {
+    pub(crate) invite: bool,
+    /// When it has waited for as long as it would for an answer.
+    give_up: Instant,
+    failure: Option<Failure>,
+    over: bool,
+}
+
+impl Unsent {
+    pub(crate) fn new(invite: bool, give_up: Instant) -> Self {
+        Self { invite, give_up, failure: None, over: false }
+    }
+
+    pub(crate) fn fail(&mut self, failure: Failure) {
+        if !std::mem::replace(&mut self.over, true) {
+            self.failure = Some(failure);
+        }
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        if self.give_up <= now {
+            self.fail(Failure::NoTarget(NoTarget::Unanswered));
+        }
+    }
 }
 
 impl Machine {
@@ -47,6 +80,7 @@ impl Machine {
             Self::NonInviteClient(machine) => machine.poll_transmit(),
             Self::InviteServer(machine) => machine.poll_transmit(),
             Self::NonInviteServer(machine) => machine.poll_transmit(),
+            Self::Unsent(_) => None,
         }
     }
 
@@ -54,6 +88,7 @@ impl Machine {
         match self {
             Self::InviteClient(machine) => machine.poll_event(),
             Self::NonInviteClient(machine) => machine.poll_event(),
+            Self::Unsent(unsent) => unsent.failure.take().map(ClientEvent::Failed),
             Self::InviteServer(_) | Self::NonInviteServer(_) => None,
         }
     }
@@ -62,7 +97,7 @@ impl Machine {
         match self {
             Self::InviteServer(machine) => machine.poll_event(),
             Self::NonInviteServer(machine) => machine.poll_event(),
-            Self::InviteClient(_) | Self::NonInviteClient(_) => None,
+            Self::InviteClient(_) | Self::NonInviteClient(_) | Self::Unsent(_) => None,
         }
     }
 
@@ -72,6 +107,7 @@ impl Machine {
             Self::NonInviteClient(machine) => machine.poll_timeout(),
             Self::InviteServer(machine) => machine.poll_timeout(),
             Self::NonInviteServer(machine) => machine.poll_timeout(),
+            Self::Unsent(unsent) => (!unsent.over).then_some(unsent.give_up),
         }
     }
 
@@ -81,6 +117,7 @@ impl Machine {
             Self::NonInviteClient(machine) => machine.is_terminated(),
             Self::InviteServer(machine) => machine.is_terminated(),
             Self::NonInviteServer(machine) => machine.is_terminated(),
+            Self::Unsent(unsent) => unsent.over,
         }
     }
 }
@@ -111,6 +148,9 @@ pub(crate) struct Slot {
     /// CANCEL is to be sent as soon as a provisional response allows.
     pub(crate) cancel_wanted: bool,
     pub(crate) cancel_sent: bool,
+    /// The ways that are left to a client transaction that has several.
+    pub(crate) search: Option<Box<Search>>,
+    pub(crate) attempt: Attempt,
 }
 
 impl Slot {
@@ -125,6 +165,8 @@ impl Slot {
             due: None,
             cancel_wanted: false,
             cancel_sent: false,
+            search: None,
+            attempt: Attempt::default(),
         }
     }
 
@@ -166,6 +208,12 @@ impl Slots {
     pub(crate) fn find(&self, id: SlotId) -> Option<usize> {
         let index = usize::try_from(id.index).ok()?;
         (self.slots.contains(index) && self.id(index) == id).then_some(index)
+    }
+
+    /// The slot that sent a datagram, if it would still send it.
+    pub(crate) fn find_sender(&self, id: TransmitId) -> Option<usize> {
+        let (id, attempt) = id.0?;
+        self.find(id).filter(|index| self.get(*index).is_some_and(|slot| slot.attempt == attempt))
     }
 
     pub(crate) fn get(&self, index: usize) -> Option<&Slot> {

@@ -3,12 +3,14 @@
 mod forwarding;
 mod stateless;
 mod streams;
+mod targets;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::io;
 use std::time::Instant;
 
 use blether_sip_core::{ByteStr, Host, Limits, Message, Method, ParseError, Request, Response, StatusCode, Via};
+use blether_sip_transport::resolve::FailingTargets;
 use blether_sip_transport::{ConnectionId, Flow, Transport};
 use bytes::Bytes;
 use rand::RngExt;
@@ -19,9 +21,9 @@ use crate::invite_server::ServerEvent;
 use crate::key::{ClientKey, ServerKey};
 use crate::overload::Overload;
 use crate::refused::Refused;
-use crate::slot::{Machine, Role, Slot, Slots};
+use crate::slot::{Machine, Role, Slot, Slots, Unsent};
 use crate::timing::{Reliability, Timing};
-use crate::{ClientTransactionId, Event, Owner, ServerTransactionId, Transmit, TransmitId};
+use crate::{ClientTransactionId, Event, Inquiry, Owner, ServerTransactionId, Transmit, TransmitId};
 
 /// One in this many places is kept for BYE and CANCEL, which make room.
 const RESERVE_FRACTION: usize = 10;
@@ -47,13 +49,27 @@ pub struct TransactionsConfig {
     /// Whether the Via of requests that go by TLS has `alias`: a peer to which we have proved who we are may send its own requests by the same
     /// connection (RFC 5923 §8.1). Default: no, since it is of use to who shows a certificate when it connects.
     pub alias: bool,
+    /// Whether there are streams besides datagrams, so that a request that has to find its target and is too large for a datagram can go by TCP
+    /// (RFC 3261 §18.1.1). Default: no. [`Shards`](crate::Shards) says it of itself.
+    pub streams: bool,
+    /// The MTU of the path to every peer, in bytes, where it is known: a request within 200 bytes of it is too large for a datagram. Default: it is
+    /// not known, and too large is what is over 1,300 bytes (RFC 3261 §18.1.1).
+    pub path_mtu: Option<usize>,
 }
 
 impl Default for TransactionsConfig {
     fn default() -> Self {
         let (timing, limits) = (Timing::default(), Limits::default());
-        let (refuse_merged, pass_unmatched, alias) = (true, false, false);
-        Self { timing, limits, max_transactions: 100_000, refuse_merged, pass_unmatched, alias }
+        Self {
+            timing,
+            limits,
+            max_transactions: 100_000,
+            refuse_merged: true,
+            pass_unmatched: false,
+            alias: false,
+            streams: false,
+            path_mtu: None,
+        }
     }
 }
 
@@ -113,6 +129,12 @@ pub struct Counters {
     pub stateless_acks: u64,
     /// Keep-alives: empty lines.
     pub keep_alives: u64,
+    /// Requests that were sent again by another way (RFC 3263 §4.3).
+    pub moved_on: u64,
+    /// Requests that went by TCP because they are too large for a datagram (RFC 3261 §18.1.1).
+    pub too_large_for_udp: u64,
+    /// Requests whose destination led nowhere.
+    pub no_target: u64,
 }
 
 /// The transactions of one shard (RFC 3261 §17).
@@ -137,6 +159,10 @@ pub struct Transactions {
     timers: BTreeSet<(Instant, usize)>,
     transmits: VecDeque<Transmit>,
     events: VecDeque<Event>,
+    /// Where requests are to go that have not been sent.
+    inquiries: VecDeque<Inquiry>,
+    /// What has not answered of late, of that which came from a name.
+    failing: FailingTargets,
     counts: TransactionCounts,
     counters: Counters,
 }
@@ -158,6 +184,8 @@ impl Transactions {
             timers: BTreeSet::new(),
             transmits: VecDeque::new(),
             events: VecDeque::new(),
+            inquiries: VecDeque::new(),
+            failing: FailingTargets::new(targets::MAX_FAILING),
             counts: TransactionCounts::default(),
             counters: Counters::default(),
         }
@@ -201,7 +229,7 @@ impl Transactions {
             self.with(now, index, |machine| match machine {
                 Machine::InviteServer(machine) => machine.handle_resend(),
                 Machine::NonInviteServer(machine) => machine.handle_resend(),
-                Machine::InviteClient(_) | Machine::NonInviteClient(_) => {}
+                Machine::InviteClient(_) | Machine::NonInviteClient(_) | Machine::Unsent(_) => {}
             });
             return;
         }
@@ -302,7 +330,7 @@ impl Transactions {
         self.with(now, index, |machine| match machine {
             Machine::InviteClient(machine) => machine.handle_response(now, response),
             Machine::NonInviteClient(machine) => machine.handle_response(now, response),
-            Machine::InviteServer(_) | Machine::NonInviteServer(_) => {}
+            Machine::InviteServer(_) | Machine::NonInviteServer(_) | Machine::Unsent(_) => {}
         });
         if provisional && self.slots.get(index).is_some_and(|slot| slot.cancel_wanted) {
             self.send_cancel(now, index);
@@ -385,7 +413,7 @@ impl Transactions {
         let taken = self.with(now, index, |machine| match machine {
             Machine::InviteServer(machine) => machine.respond(now, &response),
             Machine::NonInviteServer(machine) => machine.respond(now, &response),
-            Machine::InviteClient(_) | Machine::NonInviteClient(_) => false,
+            Machine::InviteClient(_) | Machine::NonInviteClient(_) | Machine::Unsent(_) => false,
         });
         if taken != Some(true) {
             return Err(UnknownTransaction);
@@ -429,11 +457,11 @@ impl Transactions {
     pub fn cancel(&mut self, now: Instant, id: ClientTransactionId) {
         let Some(index) = self.slots.find(id.0) else { return };
         let Some(slot) = self.slots.get_mut(index) else { return };
-        let Machine::InviteClient(machine) = &slot.machine else { return };
-        if machine.is_proceeding() {
-            self.send_cancel(now, index);
-        } else {
-            slot.cancel_wanted = true;
+        match &slot.machine {
+            Machine::InviteClient(machine) if machine.is_proceeding() => self.send_cancel(now, index),
+            Machine::InviteClient(_) => slot.cancel_wanted = true,
+            Machine::Unsent(unsent) if unsent.invite => self.cancel_unsent(now, index),
+            _ => {}
         }
     }
 
@@ -455,18 +483,24 @@ impl Transactions {
 
     /// Takes in that what [`Self::poll_transmit`] handed out could not be sent (RFC 3261 §17.1.4, §17.2.4).
     pub fn handle_send_error(&mut self, now: Instant, id: TransmitId, kind: io::ErrorKind) {
-        let Some(index) = id.0.and_then(|id| self.slots.find(id)) else { return };
+        let Some(index) = self.slots.find_sender(id) else { return };
         self.with(now, index, |machine| match machine {
             Machine::InviteClient(machine) => machine.handle_send_error(kind),
             Machine::NonInviteClient(machine) => machine.handle_send_error(kind),
             Machine::InviteServer(machine) => machine.handle_send_error(kind),
             Machine::NonInviteServer(machine) => machine.handle_send_error(kind),
+            Machine::Unsent(_) => {}
         });
     }
 
     /// The next datagram to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         self.transmits.pop_front()
+    }
+
+    /// Whether [`Self::poll_transmit`] has something.
+    pub(crate) fn has_to_send(&self) -> bool {
+        !self.transmits.is_empty()
     }
 
     /// The next thing that the user should know.
@@ -495,6 +529,7 @@ impl Transactions {
                 Machine::NonInviteClient(machine) => machine.handle_timeout(now),
                 Machine::InviteServer(machine) => machine.handle_timeout(now),
                 Machine::NonInviteServer(machine) => machine.handle_timeout(now),
+                Machine::Unsent(unsent) => unsent.handle_timeout(now),
             });
             if fired.is_none() {
                 // Of a slot that a panic left behind: it must not hold up the others.
@@ -534,30 +569,35 @@ impl Transactions {
     }
 
     /// Lets a machine take something in, then carries out what it wants and renews its timer. `None` if it is gone.
-    fn with<T>(&mut self, _now: Instant, index: usize, input: impl FnOnce(&mut Machine) -> T) -> Option<T> {
+    fn with<T>(&mut self, now: Instant, index: usize, input: impl FnOnce(&mut Machine) -> T) -> Option<T> {
         let result = input(&mut self.slots.get_mut(index)?.machine);
-        self.drain(index);
+        self.drain(now, index);
         self.reschedule(index);
         Some(result)
     }
 
-    fn drain(&mut self, index: usize) {
+    fn drain(&mut self, now: Instant, index: usize) {
         let id = self.slots.id(index);
-        let Some(slot) = self.slots.get_mut(index) else { return };
-        while let Some(payload) = slot.machine.poll_transmit() {
-            self.transmits.push_back(Transmit { flow: slot.flow, payload, id: TransmitId(Some(id)) });
-        }
-        while let Some(event) = slot.machine.poll_client_event() {
-            let Some(owner) = slot.owner else { continue };
+        loop {
+            let Some(slot) = self.slots.get_mut(index) else { return };
+            while let Some(payload) = slot.machine.poll_transmit() {
+                let id = TransmitId(Some((id, slot.attempt)));
+                self.transmits.push_back(Transmit { flow: slot.flow, payload, id });
+            }
+            let Some(event) = slot.machine.poll_client_event() else { break };
+            let (Some(owner), flow) = (slot.owner, slot.heard_on.unwrap_or(slot.flow)) else { continue };
+            // What has another way to go begins anew, and its user does not hear of the end of this one.
+            if slot.search.is_some() && self.moves_on(now, index, owner, &event) {
+                continue;
+            }
             let id = ClientTransactionId(id);
             self.events.push_back(match event {
-                ClientEvent::Response(response) => {
-                    Event::Response { id, owner, response, flow: slot.heard_on.unwrap_or(slot.flow) }
-                }
+                ClientEvent::Response(response) => Event::Response { id, owner, response, flow },
                 ClientEvent::Failed(failure) => Event::Failed { id, owner, failure },
                 ClientEvent::AckNotSent(kind) => Event::AckNotSent { id, owner, kind },
             });
         }
+        let Some(slot) = self.slots.get_mut(index) else { return };
         while let Some(event) = slot.machine.poll_server_event() {
             match event {
                 ServerEvent::NotAcknowledged => {
@@ -606,7 +646,13 @@ impl Transactions {
     }
 
     fn new_via(&mut self, flow: Flow) -> Via {
-        let branch = format!("{}{}", Via::MAGIC_COOKIE, self.token());
+        self.marked_via(flow, "")
+    }
+
+    /// A Via whose branch ends with a dot and `mark`, if that is not empty.
+    fn marked_via(&mut self, flow: Flow, mark: &str) -> Via {
+        let dot = if mark.is_empty() { "" } else { "." };
+        let branch = format!("{}{}{dot}{mark}", Via::MAGIC_COOKIE, self.token());
         let mut via =
             Via::new(flow.transport.via_name(), Host::from(flow.local.ip()), Some(flow.local.port()), &branch);
         via.set_rport(None);
@@ -624,8 +670,8 @@ impl Transactions {
 
 fn count_of<'a>(counts: &'a mut TransactionCounts, machine: &Machine) -> &'a mut usize {
     match machine {
-        Machine::InviteClient(_) => &mut counts.invite_client,
-        Machine::NonInviteClient(_) => &mut counts.non_invite_client,
+        Machine::InviteClient(_) | Machine::Unsent(Unsent { invite: true, .. }) => &mut counts.invite_client,
+        Machine::NonInviteClient(_) | Machine::Unsent(_) => &mut counts.non_invite_client,
         Machine::InviteServer(_) => &mut counts.invite_server,
         Machine::NonInviteServer(_) => &mut counts.non_invite_server,
     }

@@ -160,6 +160,10 @@ pub struct Dial {
     pub route: Vec<NameAddr>,
     /// The way by which the INVITE goes.
     pub flow: Flow,
+    /// Where the way was found by a name ([`Endpoint::locate`](super::Endpoint::locate)): all ways, in the order in which they are tried until one
+    /// does not fail (RFC 3263 §4.3), `flow` among them; those that leave from another address of ours than `flow` are not, since Contact and SDP
+    /// name that one. Empty: `flow` alone.
+    pub targets: Vec<Flow>,
     /// Where later requests of the dialog go.
     pub next_hop: NextHop,
     /// What to answer a 401 or 407 with.

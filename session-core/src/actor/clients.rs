@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use blether_sip_core::{ByteStr, Method, Request, Response};
+use blether_sip_transport::Flow;
 use blether_transaction_core::{ClientTransactionId, Owner};
 use tokio::sync::oneshot;
 
@@ -21,7 +22,7 @@ pub(super) struct LegRequest {
 /// Who awaits what becomes of a client transaction.
 pub(super) enum Waiting {
     Leg(LegRequest),
-    Application(oneshot::Sender<Result<Response, RequestError>>),
+    Application(oneshot::Sender<Result<(Response, Flow), RequestError>>),
 }
 
 pub(super) struct Client {

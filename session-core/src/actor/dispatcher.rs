@@ -45,6 +45,8 @@ pub(crate) enum Command {
         call: CallKey,
         leg: LegKey,
         transmit: Box<SessionTransmit>,
+        /// The ways that a request may go which was located; none for what goes by a flow.
+        targets: Vec<Flow>,
     },
     OpenLeg {
         call: CallKey,
@@ -77,8 +79,8 @@ pub(crate) enum Command {
     /// A request outside of any dialog, such as REGISTER.
     Request {
         request: Box<Request>,
-        flow: Flow,
-        reply: oneshot::Sender<Result<Response, RequestError>>,
+        way: RequestWay,
+        reply: oneshot::Sender<Result<(Response, Flow), RequestError>>,
     },
     /// Refuse what is new, and have every call say goodbye.
     ShutDown,
@@ -86,6 +88,14 @@ pub(crate) enum Command {
     Count {
         reply: oneshot::Sender<ShardCounts>,
     },
+}
+
+/// How a request outside of any dialog goes.
+pub(crate) enum RequestWay {
+    /// By a flow and no other.
+    Flow(Flow),
+    /// By these, one after the other until one does not fail.
+    Located(Vec<Flow>),
 }
 
 /// What a shard holds at a moment.
@@ -124,6 +134,13 @@ struct Dialog {
     call: CallKey,
     leg: LegKey,
     call_id: ByteStr,
+}
+
+/// Which leg of a call sends something, and by which ways if it was located.
+struct LegOf {
+    call: CallKey,
+    leg: LegKey,
+    targets: Vec<Flow>,
 }
 
 /// What the shard knows of a call.
@@ -245,6 +262,7 @@ impl TransactionUser for Dispatcher {
                 Some(Waiting::Application(reply)) => drop(reply.send(Err(RequestError::Failed(failure)))),
                 None => {}
             },
+            Event::Located { owner, flow, .. } | Event::MovedOn { owner, flow, .. } => self.goes_by(owner, flow),
             Event::ServerTerminated { id, .. } => self.invite_over(id),
             Event::ClientTerminated { owner, .. } => self.client_over(owner),
             // What a later version may tell is nothing that a call waits for.
@@ -264,7 +282,9 @@ impl TransactionUser for Dispatcher {
 
     fn on_command(&mut self, now: Instant, command: Command, transactions: &mut Transactions) {
         match command {
-            Command::Transmit { call, leg, transmit } => self.transmit(now, call, leg, *transmit, transactions),
+            Command::Transmit { call, leg, transmit, targets } => {
+                self.transmit(now, LegOf { call, leg, targets }, *transmit, transactions);
+            }
             Command::OpenLeg { call, leg, local_tag, call_id } => self.open_leg(call, leg, local_tag, &call_id),
             Command::CloseLeg { call, leg } => self.close_leg(call, leg),
             Command::NoSuchDialog { transaction, request } => {
@@ -273,9 +293,13 @@ impl TransactionUser for Dispatcher {
             Command::Respond { transaction, response } => respond(now, transactions, transaction, *response),
             Command::CallStarted { call, mailbox, actor } => self.call_started(call, mailbox, actor),
             Command::CallEnded { call } => self.call_ended(now, call, transactions),
-            Command::Request { request, flow, reply } => {
+            Command::Request { request, way, reply } => {
                 let owner = self.clients.new_owner();
-                match transactions.request(now, *request, flow, owner) {
+                let sent = match way {
+                    RequestWay::Flow(flow) => transactions.request(now, *request, flow, owner),
+                    RequestWay::Located(flows) => transactions.request_by(now, *request, flows, owner),
+                };
+                match sent {
                     Ok(id) => self.clients.insert(owner, id, Waiting::Application(reply), None),
                     // The application may have stopped waiting.
                     Err(_) => drop(reply.send(Err(RequestError::Overloaded))),
@@ -448,7 +472,7 @@ impl Dispatcher {
             Some(Waiting::Application(_)) if !status.is_provisional() => {
                 if let Some(Waiting::Application(reply)) = self.clients.remove(owner).map(|client| client.waiting) {
                     // The application may have stopped waiting.
-                    drop(reply.send(Ok(response)));
+                    drop(reply.send(Ok((response, flow))));
                 }
             }
             _ => {}
@@ -483,8 +507,7 @@ impl Dispatcher {
     fn transmit(
         &mut self,
         now: Instant,
-        call: CallKey,
-        leg: LegKey,
+        LegOf { call, leg, targets }: LegOf,
         transmit: SessionTransmit,
         transactions: &mut Transactions,
     ) {
@@ -495,7 +518,12 @@ impl Dispatcher {
                 let owner = self.clients.new_owner();
                 let invite = (*request.method() == Method::Invite).then(|| request.clone());
                 let is_bye = *request.method() == Method::Bye;
-                match transactions.request(now, request, flow, owner) {
+                let sent = if targets.is_empty() {
+                    transactions.request(now, request, flow, owner)
+                } else {
+                    transactions.request_by(now, request, targets, owner)
+                };
+                match sent {
                     Ok(id) => {
                         self.clients.insert(owner, id, Waiting::Leg(LegRequest { call, leg, token }), invite);
                         if is_bye {
@@ -552,6 +580,15 @@ impl Dispatcher {
             entry.invites.retain(|invite| *invite != id);
         }
         self.tell(call, CallMessage::Cancelled { leg, transaction: id }, Urgency::Urgent);
+    }
+
+    /// A request goes by this way, whichever was thought of. The call that has sent it goes on by that.
+    fn goes_by(&mut self, owner: Owner, flow: Flow) {
+        if let Some(&Waiting::Leg(LegRequest { call, leg, token })) =
+            self.clients.get(owner).map(|client| &client.waiting)
+        {
+            self.tell(call, CallMessage::GoesBy { leg, token, flow }, Urgency::Urgent);
+        }
     }
 
     /// A client transaction is over. A call that lasts need not keep its INVITE any longer; where it has no room to hear of that, it does.

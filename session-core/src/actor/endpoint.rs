@@ -8,14 +8,15 @@ use std::time::Duration;
 
 use blether_rtp_core::{Impairment, MediaWorkers, PortAllocator, PortRange};
 use blether_sip_core::{ByteStr, Host, Limits, Request, Response, SipUri};
+use blether_sip_transport::resolve::{Destination, DestinationHost, Family, Means, ResolveError, Service, Target};
 use blether_sip_transport::{
     BindError, ConnectionLimits, Flow, FramerLimits, LocalAddresses, NoRoute, TcpListener, Transport, UdpSocket,
 };
 #[cfg(feature = "tls")]
 use blether_sip_transport::{PeerName, TlsClient, TlsServer};
 use blether_transaction_core::{
-    Failure, OverloadConfig, Ownership, Router, RunningShards, ShardConfig, ShardHandle, ShardIndex, Shards, Streams,
-    Timing, TransactionsConfig, WireTap,
+    Failure, Locator, OverloadConfig, Ownership, Router, RunningShards, ShardConfig, ShardHandle, ShardIndex, Shards,
+    Streams, Timing, TransactionsConfig, WireTap,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -24,7 +25,7 @@ use tokio::sync::{oneshot, watch};
 use super::CallKey;
 use super::application::{Application, ShardPlace};
 use super::call::{Call, CallError};
-use super::dispatcher::{Command, Dispatcher, Home, connect};
+use super::dispatcher::{Command, Dispatcher, Home, RequestWay, connect};
 use super::media::MediaSource;
 use super::probe::Probe;
 use crate::SessionConfig;
@@ -73,6 +74,8 @@ pub struct EndpointConfig {
     pub overload: OverloadConfig,
     /// Who is shown every SIP message.
     pub tap: Option<WireTap>,
+    /// Who is asked where names lead (RFC 3263). Default: nobody; only addresses lead anywhere.
+    pub locator: Locator,
 }
 
 /// How an [`Endpoint`] speaks TLS with those that connect, and those that it connects to.
@@ -113,6 +116,7 @@ impl Default for EndpointConfig {
             max_transactions: TransactionsConfig::default().max_transactions,
             overload: OverloadConfig::default(),
             tap: None,
+            locator: Locator::default(),
         }
     }
 }
@@ -248,10 +252,12 @@ impl Endpoint {
                 limits: config.limits.clone(),
                 max_transactions: config.max_transactions.div_ceil(sockets.len().max(1)),
                 alias: config.opens_tls(),
+                ..TransactionsConfig::default()
             },
             overload: config.overload,
             advertise: config.advertise,
             tap: config.tap.clone(),
+            locator: config.locator.clone(),
         };
         let (live, calls) = watch::channel(0);
         let live = Arc::new(live);
@@ -337,6 +343,38 @@ impl Endpoint {
         Ok(self.running.lead_to(local, remote, name))
     }
 
+    /// The flows by which a destination is reached, in the order in which they are to be tried (RFC 3263): UDP, and TCP and TLS if the endpoint has them, to the
+    /// kinds of addresses that it has itself. Those that the system has no way to are left out.
+    ///
+    /// # Errors
+    ///
+    /// [`ResolveError`], which names the name and the record.
+    pub async fn locate(&self, destination: &Destination) -> Result<Vec<Flow>, ResolveError> {
+        let mut families = vec![Family::V6, Family::V4];
+        families.retain(|family| self.local.iter().any(|local| local.is_ipv4() == (*family == Family::V4)));
+        let mut services = vec![Service::Udp];
+        if self.config.tcp.is_some() {
+            services.push(Service::Tcp);
+        }
+        if self.config.opens_tls() {
+            services.push(Service::Tls);
+        }
+        let targets = self.config.locator.locate(destination, &Means { services, families }).await?;
+        let flow = |target: &Target| match target.service.transport()? {
+            #[cfg(feature = "tls")]
+            Transport::Tls => self.flow_over_tls(target.address, &target.peer_name()?).ok(),
+            transport => self.flow_over(transport, target.address).ok(),
+        };
+        let flows: Vec<_> = targets.iter().filter_map(flow).collect();
+        match (&destination.host, flows.is_empty()) {
+            (_, false) => Ok(flows),
+            (DestinationHost::Name(name), true) => Err(ResolveError::NoAddress { name: name.clone() }),
+            (DestinationHost::Address(_), true) => {
+                Err(ResolveError::NoFamily { destination: Box::new(destination.clone()) })
+            }
+        }
+    }
+
     /// Begins a call of ours: no leg is dialled yet. The handle is the call: dropping it hangs up.
     ///
     /// # Errors
@@ -362,11 +400,25 @@ impl Endpoint {
     ///
     /// When nobody answers in 64 × T1, nothing can be sent, or the endpoint is overloaded.
     pub async fn request(&self, request: Request, flow: Flow) -> Result<Response, RequestError> {
+        self.send_request(request, RequestWay::Flow(flow)).await.map(|(response, _)| response)
+    }
+
+    /// Sends a request outside of any call to the first of several ways ([`Self::locate`]), and to the next when one fails (RFC 3263 §4.3). Waits for
+    /// the final response, and tells by which of them it came: what belongs to the same matter should go there, such as the answer to a challenge.
+    ///
+    /// # Errors
+    ///
+    /// When none of them answers, each in 64 × T1, nothing can be sent, or the endpoint is overloaded.
+    pub async fn request_by(&self, request: Request, flows: Vec<Flow>) -> Result<(Response, Flow), RequestError> {
+        self.send_request(request, RequestWay::Located(flows)).await
+    }
+
+    async fn send_request(&self, request: Request, way: RequestWay) -> Result<(Response, Flow), RequestError> {
         let (reply, response) = oneshot::channel();
         // Its responses come to the owner of its Call-ID.
         let owner = usize::from(self.ownership.owner_of(request.call_id().as_bytes()).0);
         let shard = self.shards.get(owner).ok_or(RequestError::Overloaded)?;
-        let command = Command::Request { request: Box::new(request), flow, reply };
+        let command = Command::Request { request: Box::new(request), way, reply };
         shard.try_send(command).map_err(|_| RequestError::Overloaded)?;
         response.await.map_err(|_| RequestError::Overloaded)?
     }

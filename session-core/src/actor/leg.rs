@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use blether_rtp_core::LegStatistics;
 use blether_sip_core::{Contact, Request, StatusCode, Uri};
+use blether_sip_transport::Flow;
 use bytes::Bytes;
 
 use super::LegKey;
@@ -33,6 +34,8 @@ pub(crate) struct Leg {
     pub(crate) talks_since: Option<Instant>,
     /// We have dialled it: unless it is answered, its end is `Refused`.
     pub(crate) dialled: bool,
+    /// The ways for its INVITE, where it was located, until that is sent.
+    pub(crate) targets: Vec<Flow>,
     /// How it ended, kept until its media has been closed and the application told.
     pub(crate) ended: Option<(Party, EndCause)>,
     /// The application has been told of its end; it is kept for the branches of a fork that have yet to be hung up.
@@ -63,6 +66,7 @@ impl Leg {
             answered: false,
             talks_since: None,
             dialled: false,
+            targets: Vec::new(),
             ended: None,
             told: false,
             silent: false,

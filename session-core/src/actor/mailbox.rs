@@ -55,6 +55,12 @@ pub(crate) enum CallMessage {
         token: RequestToken,
         failure: Failure,
     },
+    /// A request that was located goes by this way: the first that is tried, or the next because the one before has failed.
+    GoesBy {
+        leg: LegKey,
+        token: RequestToken,
+        flow: Flow,
+    },
     TransactionOver {
         leg: LegKey,
         token: RequestToken,

@@ -38,6 +38,7 @@ impl CallActor {
             | CallMessage::Response { leg, .. }
             | CallMessage::ByeSent { leg, .. }
             | CallMessage::Failed { leg, .. }
+            | CallMessage::GoesBy { leg, .. }
             | CallMessage::TransactionOver { leg, .. }
             | CallMessage::Media { leg, .. } => *leg,
             CallMessage::ShutDown => return self.begin_ending(now, EndCause::HungUp),
@@ -61,6 +62,7 @@ impl CallActor {
             }
             CallMessage::ByeSent { token, .. } => leg.session.handle_sent(token),
             CallMessage::Failed { token, failure, .. } => leg.session.handle_failure(now, token, failure),
+            CallMessage::GoesBy { token, flow, .. } => leg.session.handle_way(token, flow),
             CallMessage::TransactionOver { token, .. } => leg.session.handle_transaction_over(token),
             CallMessage::Media { leg: key, event } => {
                 // A leg without sound is no call: it ends.
@@ -104,9 +106,14 @@ impl CallActor {
         let mut moved = false;
         let mut place = 0;
         while let Some(key) = self.legs.keys().nth(place).copied() {
-            while let Some(transmit) = self.legs.get_mut(&key).and_then(|leg| leg.session.poll_transmit()) {
+            while let Some(leg) = self.legs.get_mut(&key)
+                && let Some(transmit) = leg.session.poll_transmit()
+            {
                 moved = true;
-                self.outbox.push_back(Command::Transmit { call: self.key, leg: key, transmit: Box::new(transmit) });
+                // They are for the INVITE, which is the first that is sent.
+                let targets = std::mem::take(&mut leg.targets);
+                let (call, transmit) = (self.key, Box::new(transmit));
+                self.outbox.push_back(Command::Transmit { call, leg: key, transmit, targets });
             }
             while let Some(event) = self.legs.get_mut(&key).and_then(|leg| leg.session.poll_event()) {
                 moved = true;
@@ -484,6 +491,7 @@ impl CallActor {
         );
         let mut leg = Leg::new(session, agreement);
         leg.dialled = true;
+        leg.targets = dial.targets.into_iter().filter(|way| way.local.ip() == dial.flow.local.ip()).collect();
         leg.peer = Some(peer);
         leg.media = Some(media);
         self.legs.insert(key, Box::new(leg));

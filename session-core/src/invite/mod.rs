@@ -619,6 +619,12 @@ impl InviteSession {
         };
     }
 
+    /// Takes in that the request of this token goes by this way: the first of its targets that is tried, or the next because the one before has failed
+    /// (RFC 3263 §4.3). Of the INVITE that begins the call, what follows goes that way as well: it is that server which answers.
+    pub fn handle_way(&mut self, token: RequestToken, flow: Flow) {
+        self.shared.goes_by(token, flow);
+    }
+
     /// Takes in that the client transaction of this token is over: to an INVITE, no 2xx can come any more (RFC 6026 §7.2, Timer M), from
     /// whatever branch of a fork, and what one would want is forgotten.
     pub fn handle_transaction_over(&mut self, token: RequestToken) {

@@ -132,11 +132,9 @@ impl Outgoing {
 
     pub(super) fn handle_failure(self: Box<Self>, shared: &mut Shared, token: RequestToken, failure: Failure) -> State {
         let Some(invite) = initial(shared, token) else { return State::Outgoing(self) };
-        match failure {
-            Failure::Transport(kind) => {
-                give_up(shared, &invite, StatusCode::SERVICE_UNAVAILABLE, EndCause::Unreachable(kind))
-            }
-            _ => give_up(shared, &invite, StatusCode::REQUEST_TIMEOUT, EndCause::PeerGone),
+        match failure.unreachable() {
+            Some(kind) => give_up(shared, &invite, StatusCode::SERVICE_UNAVAILABLE, EndCause::Unreachable(kind)),
+            None => give_up(shared, &invite, StatusCode::REQUEST_TIMEOUT, EndCause::PeerGone),
         }
     }
 

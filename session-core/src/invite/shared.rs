@@ -145,6 +145,14 @@ impl Shared {
         self.send(request.clone(), flow)
     }
 
+    /// The INVITE that begins the call goes by this way.
+    pub(super) fn goes_by(&mut self, token: RequestToken, flow: Flow) {
+        if let Some(initial) = self.initial.as_mut().filter(|initial| initial.token == token) {
+            initial.flow = flow;
+            self.flow = flow;
+        }
+    }
+
     pub(super) fn send(&mut self, request: Request, flow: Flow) -> RequestToken {
         let token = RequestToken(self.next_token);
         self.next_token += 1;

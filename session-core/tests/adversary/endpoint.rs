@@ -120,6 +120,7 @@ pub(crate) fn dial_of(media: MediaCapabilities, flow: Flow) -> Dial {
         to: NameAddr::new(to),
         route: Vec::new(),
         flow,
+        targets: Vec::new(),
         next_hop: NextHop::Flow,
         credentials: None,
         ring_timeout: None,

@@ -1,11 +1,12 @@
 //! What can be asked for.
 
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use blether_sip_core::Host;
 use blether_sip_transport::Transport;
+use blether_sip_transport::resolve::{Destination, DestinationHost};
 use clap::{Args, Parser, Subcommand};
 
 /// The most keys that can wait to be pressed.
@@ -91,7 +92,8 @@ pub(super) enum Command {
 
 #[derive(Args, Debug)]
 pub(super) struct AccountArguments {
-    /// The server: an address or name, with a port if it is not 5060. Of several addresses of a name the first IPv4 one is used.
+    /// The server: an address or name. Of a name without a port DNS says which servers and ports it has (SRV), and each is tried; of an
+    /// address, the port is 5060 if there is none.
     #[arg(long, short, value_name = "HOST[:PORT]", env = "SIP_SERVER", value_parser = server)]
     pub(super) server: Server,
     /// The user name.
@@ -163,29 +165,20 @@ fn domain(text: &str) -> Result<Host, String> {
 /// Where the server is, and the name by which it was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Server {
-    pub(super) address: SocketAddr,
-    /// What the user's domain is by default. `localhost` names no domain.
-    pub(super) name: Option<Host>,
+    pub(super) destination: Destination,
+    /// What the user's domain is by default: the server's name or address. `localhost` names no domain.
+    pub(super) domain: Host,
 }
 
 fn server(text: &str) -> Result<Server, String> {
-    let wrong = || "give HOST or HOST:PORT, such as 192.0.2.1 or sip.example.org:5070".to_owned();
-    if let Ok(ip) = text.parse::<IpAddr>() {
-        return Ok(Server { address: SocketAddr::new(ip, 5060), name: None });
-    }
-    if let Ok(address) = text.parse::<SocketAddr>() {
-        return if address.port() == 0 { Err(wrong()) } else { Ok(Server { address, name: None }) };
-    }
-    let (name, port) = match text.rsplit_once(':') {
-        Some((name, port)) => (name, port.parse().ok().filter(|port| *port != 0).ok_or_else(wrong)?),
-        None => (text, 5060),
+    let wrong = |_| "give HOST or HOST:PORT, such as 192.0.2.1 or sip.example.org:5070".to_owned();
+    let destination: Destination = text.parse().map_err(wrong)?;
+    let domain = match &destination.host {
+        DestinationHost::Address(address) => Host::from(*address),
+        DestinationHost::Name(name) if name.as_str() == "localhost" => Host::from(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        DestinationHost::Name(name) => Host::Name(name.as_str().into()),
     };
-    let host: Host = name.parse().map_err(|_| wrong())?;
-    let found = (name, port).to_socket_addrs().map_err(|error| format!("cannot find {name}: {error}"))?;
-    let mut addresses: Vec<SocketAddr> = found.collect();
-    addresses.sort_by_key(SocketAddr::is_ipv6);
-    let address = addresses.first().copied().ok_or_else(|| format!("{name} has no address"))?;
-    Ok(Server { address, name: Some(host).filter(|_| !name.eq_ignore_ascii_case("localhost")) })
+    Ok(Server { destination, domain })
 }
 
 #[cfg(test)]
@@ -200,13 +193,15 @@ mod tests {
 
     #[test]
     fn a_server_may_lack_its_port() {
-        for (text, address) in [
-            ("192.0.2.1", "192.0.2.1:5060"),
-            ("192.0.2.1:5070", "192.0.2.1:5070"),
-            ("[2001:db8::1]:5070", "[2001:db8::1]:5070"),
-            ("2001:db8::1", "[2001:db8::1]:5060"),
+        for (text, domain) in [
+            ("192.0.2.1", "192.0.2.1"),
+            ("192.0.2.1:5070", "192.0.2.1"),
+            ("[2001:db8::1]:5070", "[2001:db8::1]"),
+            ("2001:db8::1", "[2001:db8::1]"),
+            ("sip.example.org:5070", "sip.example.org"),
         ] {
-            assert_eq!(server(text), Ok(Server { address: address.parse().unwrap(), name: None }), "{text}");
+            let found = server(text).unwrap();
+            assert_eq!((found.destination.to_string().as_str(), found.domain.to_string().as_str()), (text, domain));
         }
         for text in ["192.0.2.1:port", "192.0.2.1:0", "localhost:0", "sip:192.0.2.1", "user@192.0.2.1", "", "two words"]
         {
@@ -217,8 +212,10 @@ mod tests {
     #[test]
     fn localhost_is_a_place_and_no_domain() {
         let found = server("localhost:5070").unwrap();
-        assert!(found.address.ip().is_loopback() && found.address.port() == 5070, "{found:?}");
-        assert_eq!(found.name, None);
+        assert_eq!(
+            (found.destination.to_string(), found.domain.to_string()),
+            ("localhost:5070".into(), "127.0.0.1".into())
+        );
     }
 
     #[test]

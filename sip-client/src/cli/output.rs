@@ -1,12 +1,12 @@
 //! What the program says, as text for people or as JSON for programs.
 
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use blether_media_core::{SampleRate, WavReport};
 use blether_session_core::{MediaPlan, Party};
 use blether_sip_client::Summary;
+use blether_sip_transport::resolve::Destination;
 use blether_transaction_core::{Direction, WireMessage};
 use serde_json::{Value, json};
 
@@ -36,7 +36,7 @@ impl Output {
         self.hint(why, json!({"event": "failed", "reason": why}));
     }
 
-    pub(super) fn waiting(&mut self, server: SocketAddr, longest: Duration) {
+    pub(super) fn waiting(&mut self, server: &Destination, longest: Duration) {
         let seconds = longest.as_secs_f64();
         self.hint(
             &format!("{server} has not answered yet; waiting for up to {seconds} s"),

@@ -1,7 +1,7 @@
 //! Does what was asked for.
 
 use std::future::pending;
-use std::net::SocketAddr;
+
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -9,6 +9,7 @@ use blether_sip_client::{
     Account, NotAnswered, Phone, PhoneCall, PhoneConfig, PhoneEvent, RegisterError, RegistrationState,
 };
 use blether_sip_core::StatusCode;
+use blether_sip_transport::resolve::Destination;
 use blether_transaction_core::WireTap;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -55,7 +56,7 @@ pub(super) async fn run(arguments: Arguments, output: &mut Output) -> Result<Exi
 /// The phone, and the one who uses it.
 struct Desk<'a> {
     phone: Phone,
-    server: SocketAddr,
+    server: Destination,
     /// How long to wait for the server when registering.
     patience: Duration,
     interrupt: Interrupt,
@@ -70,10 +71,9 @@ impl<'a> Desk<'a> {
         interrupt: Interrupt,
         output: &'a mut Output,
     ) -> Result<Self> {
-        let mut account = Account::new(&arguments.user, &arguments.password, arguments.server.address);
-        if let Some(domain) = arguments.domain.as_ref().or(arguments.server.name.as_ref()) {
-            account.domain = domain.clone();
-        }
+        let server = arguments.server.destination.clone();
+        let mut account = Account::at(&arguments.user, &arguments.password, server.clone());
+        account.domain = arguments.domain.as_ref().unwrap_or(&arguments.server.domain).clone();
         account.display_name.clone_from(&arguments.name);
         let mut patience = Duration::ZERO;
         if let Some(registration) = registration {
@@ -83,7 +83,7 @@ impl<'a> Desk<'a> {
         let config =
             PhoneConfig { listen: arguments.listen, transport: arguments.transport, tap, ..PhoneConfig::new(account) };
         let phone = Phone::start(config).await?;
-        Ok(Self { phone, server: arguments.server.address, patience, interrupt, output })
+        Ok(Self { phone, server, patience, interrupt, output })
     }
 
     /// Says goodbye to whoever is still there.
@@ -101,7 +101,7 @@ impl<'a> Desk<'a> {
 
     /// Registers and says so; the exit code if there is no registration.
     async fn enrol(&mut self) -> Result<Option<Exit>> {
-        let (server, longest) = (self.server, self.patience);
+        let (server, longest) = (self.server.clone(), self.patience);
         let registered = {
             let registering = timeout(longest, self.phone.register());
             tokio::pin!(registering);
@@ -113,7 +113,7 @@ impl<'a> Desk<'a> {
             match early {
                 Some(registered) => registered,
                 None => {
-                    self.output.waiting(server, longest);
+                    self.output.waiting(&server, longest);
                     tokio::select! {
                         registered = registering => registered,
                         () = self.interrupt.wait() => return Ok(Some(interrupted(self.output))),

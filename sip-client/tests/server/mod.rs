@@ -110,6 +110,7 @@ impl Server {
             to: NameAddr::new(binding.contact),
             route: Vec::new(),
             flow: binding.flow,
+            targets: Vec::new(),
             next_hop: NextHop::Flow,
             credentials: None,
             ring_timeout: None,

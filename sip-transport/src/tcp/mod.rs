@@ -170,6 +170,14 @@ impl Connections {
         Self { shared: Arc::new(Shared { tls: Some(client), ..Shared::new(limits, local, user) }) }
     }
 
+    /// Whether TLS connections are opened here, to peers that prove a name.
+    pub fn opens_tls(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.shared.tls.is_some();
+        #[cfg(not(feature = "tls"))]
+        false
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.table().as_ref().map_or(0, ConnectionTable::len)

@@ -130,5 +130,14 @@ impl Figures {
                     .increment(now - before);
             }
         }
+        for (what, now, before) in [
+            ("moved_on", counters.moved_on, before.moved_on),
+            ("too_large_for_udp", counters.too_large_for_udp, before.too_large_for_udp),
+            ("no_target", counters.no_target, before.no_target),
+        ] {
+            if now > before {
+                metrics::counter!("blether_transaction_targets_total", "what" => what).increment(now - before);
+            }
+        }
     }
 }

@@ -4,32 +4,38 @@
 mod figures;
 mod handle;
 mod inlet;
+mod locator;
 mod ownership;
 mod set;
 mod tap;
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use blether_sip_core::{ByteStr, Response, StatusCode};
+use blether_sip_transport::resolve::{Family, Target};
 use blether_sip_transport::{Connections, Flow, LocalAddresses, ReceiveBuffer, StreamEvent, Transport, UdpSocket};
 use bytes::Bytes;
 use rand::rngs::StdRng;
+use tokio::task::JoinError;
 
 use figures::{Figures, Gauges};
 use handle::Commands;
 use inlet::{Inlets, Outlet, inlet};
+use locator::{Inquiries, Located};
 
 pub use handle::{Rejected, ShardClosed, ShardHandle};
+pub use locator::Locator;
 pub use ownership::{Ownership, Router, ShardIndex, Way};
 pub use set::{RunningShards, Shards, ShardsWatch, Streams};
 pub use tap::{Direction, WireMessage, WireTap};
 
 use crate::{
-    Event, OverloadConfig, OverloadGate, ServerTransactionId, Source, Transactions, TransactionsConfig, Transmit,
+    Event, NoTarget, OverloadConfig, OverloadGate, ServerTransactionId, Source, Transactions, TransactionsConfig,
+    Transmit,
 };
 
 /// Datagrams and commands taken in one turn: a flood of either must not keep the other, or the timers, waiting.
@@ -75,6 +81,8 @@ pub struct ShardConfig {
     pub overload: OverloadConfig,
     /// Who is shown every datagram.
     pub tap: Option<WireTap>,
+    /// Who is asked where the destination of a request is.
+    pub locator: Locator,
 }
 
 /// A UDP socket, its transactions and their user: an endpoint of its own, or one of several ([`Shards`]).
@@ -97,6 +105,7 @@ pub struct Shard<U: TransactionUser> {
     tap: Option<WireTap>,
     gate: OverloadGate,
     figures: Figures,
+    inquiries: Inquiries,
 }
 
 impl<U: TransactionUser> Shard<U> {
@@ -138,11 +147,14 @@ impl<U: TransactionUser> Shard<U> {
             tap: config.tap,
             gate: OverloadGate::new(config.overload),
             figures: Figures::new(router.here()),
+            inquiries: Inquiries::new(config.locator),
         }
     }
 
     /// Runs until every handle is gone. Whatever a datagram or a user does, it goes on.
     pub async fn run(mut self) {
+        let families = self.sockets.iter().map(|socket| family_of(socket.local_addr()));
+        self.inquiries.set_means(self.connections.as_ref(), families.collect());
         let mut buffer = ReceiveBuffer::new();
         let sleep = tokio::time::sleep_until(Instant::now().into());
         tokio::pin!(sleep);
@@ -161,6 +173,7 @@ impl<U: TransactionUser> Shard<U> {
                     // Alone, it has no inlet, and this branch is over at once.
                     Some(event) = self.outlet.next() => Turn::Passed(event),
                     command = self.commands.next() => Turn::Command(command),
+                    located = self.inquiries.next() => Turn::Located(located),
                     () = &mut sleep, if due.is_some() => Turn::Timers,
                 }
             };
@@ -177,6 +190,9 @@ impl<U: TransactionUser> Shard<U> {
                 Turn::Passed(event) => self.take_passed(event),
                 Turn::Command(Some(command)) => self.carry_out(command),
                 Turn::Command(None) => return,
+                Turn::Located(Ok(located)) => self.located(located),
+                // Its transaction gives up by itself.
+                Turn::Located(Err(error)) => tracing::error!(%error, "locating a destination panicked"),
                 Turn::Timers => self.time_out(timer),
             }
             self.publish();
@@ -324,6 +340,14 @@ impl<U: TransactionUser> Shard<U> {
                 }
                 self.send(now, transmit);
             }
+            while let Some(inquiry) = self.transactions.poll_inquiry() {
+                if let Some(located) = self.inquiries.ask(now, inquiry) {
+                    self.take_located(now, located);
+                }
+            }
+            if self.transactions.has_to_send() {
+                continue;
+            }
             match self.transactions.poll_event() {
                 Some(event) => self.tell(now, event),
                 None => return,
@@ -347,6 +371,41 @@ impl<U: TransactionUser> Shard<U> {
         };
         tracing::debug!(%flow, %kind, "nothing was sent");
         self.transactions.handle_send_error(now, id, kind);
+    }
+
+    fn located(&mut self, located: Located) {
+        let now = Instant::now();
+        self.take_located(now, located);
+        self.settle(now);
+    }
+
+    /// Tells the transactions by which flows a destination is reached.
+    fn take_located(&mut self, now: Instant, (inquiry, found): Located) {
+        let located = match found {
+            Ok(targets) => Ok(targets.iter().filter_map(|target| self.flow_to(target)).collect()),
+            Err(error) => {
+                let (call_id, destination) = (&inquiry.call_id, &inquiry.destination);
+                tracing::info!(%call_id, %destination, %error, "a request has nowhere to go");
+                Err(NoTarget::from(&error))
+            }
+        };
+        let transactions = &mut self.transactions;
+        if catch_unwind(AssertUnwindSafe(|| transactions.handle_located(now, inquiry.id, located))).is_err() {
+            core_panicked(&inquiry.destination);
+        }
+    }
+
+    /// The flow to a target, with the address of ours that faces it. `None` where the system has no way there.
+    fn flow_to(&mut self, target: &Target) -> Option<Flow> {
+        let (transport, remote) = (target.service.transport()?, target.address);
+        let same_family = |socket: &&Arc<UdpSocket>| socket.local_addr().is_ipv4() == remote.is_ipv4();
+        let socket = Some(&self.socket).filter(same_family).or_else(|| self.sockets.iter().find(same_family))?;
+        let local = self.facing(socket.local_addr(), remote)?;
+        #[cfg(feature = "tls")]
+        if let (Transport::Tls, Some(connections)) = (transport, &self.connections) {
+            return Some(connections.lead_to(local, remote, &target.peer_name()?));
+        }
+        Some(Flow { transport, local, remote, connection: None })
     }
 
     /// The socket by which a peer hears from the address that it knows: the shard's own, or, where the endpoint has several addresses,
@@ -403,20 +462,25 @@ impl<U: TransactionUser> Shard<U> {
     }
 
     /// The flow by which a datagram came, with the address of ours that its sender sees.
-    fn flow_from(&mut self, remote: std::net::SocketAddr) -> Option<Flow> {
-        let mut local = self.socket.local_addr();
+    fn flow_from(&mut self, remote: SocketAddr) -> Option<Flow> {
+        let local = self.facing(self.socket.local_addr(), remote)?;
+        Some(Flow::udp(local, remote))
+    }
+
+    /// Our address `local` as the peer at `remote` knows it.
+    fn facing(&mut self, mut local: SocketAddr, remote: SocketAddr) -> Option<SocketAddr> {
         if let Some(advertise) = self.advertise.filter(|ip| ip.is_ipv4() == local.is_ipv4()) {
             local.set_ip(advertise);
         } else if local.ip().is_unspecified() {
             match self.addresses.towards(remote) {
                 Ok(ip) => local.set_ip(ip),
                 Err(error) => {
-                    tracing::debug!(%error, "a datagram from where nothing can be sent to");
+                    tracing::debug!(%error, "nothing can be sent there");
                     return None;
                 }
             }
         }
-        Some(Flow::udp(local, remote))
+        Some(local)
     }
 
     fn publish(&mut self) {
@@ -437,11 +501,16 @@ impl<U: TransactionUser> Shard<U> {
     }
 }
 
+fn family_of(address: SocketAddr) -> Family {
+    if address.is_ipv4() { Family::V4 } else { Family::V6 }
+}
+
 /// What a shard has to do next.
 enum Turn<C> {
     Socket(io::Result<()>),
     Passed(StreamEvent),
     Command(Option<C>),
+    Located(Result<Located, JoinError>),
     Timers,
 }
 

@@ -78,6 +78,8 @@ impl<U: TransactionUser> Shards<U> {
             (streams.listeners, connections)
         });
         let sockets: Arc<[Arc<UdpSocket>]> = sockets.into_iter().map(Arc::new).collect();
+        let mut config = config.clone();
+        config.transactions.streams = streams.is_some();
         let connections = streams.as_ref().map(|(_, connections)| connections);
         let (shards, handles) = (0..)
             .zip(sockets.iter().cloned().zip(outlets))

@@ -48,7 +48,7 @@ impl Transactions {
         let taken = self.with(now, index, |machine| match machine {
             Machine::InviteServer(machine) => machine.respond(now, response),
             Machine::NonInviteServer(machine) => machine.respond(now, response),
-            Machine::InviteClient(_) | Machine::NonInviteClient(_) => false,
+            Machine::InviteClient(_) | Machine::NonInviteClient(_) | Machine::Unsent(_) => false,
         });
         if taken != Some(true) {
             return Err(UnknownTransaction);
@@ -72,7 +72,7 @@ impl Transactions {
         let untouched = self.slots.get(index).is_some_and(|slot| match &slot.machine {
             Machine::InviteServer(machine) => machine.is_untouched(),
             Machine::NonInviteServer(machine) => machine.is_untouched(),
-            Machine::InviteClient(_) | Machine::NonInviteClient(_) => false,
+            Machine::InviteClient(_) | Machine::NonInviteClient(_) | Machine::Unsent(_) => false,
         });
         if untouched {
             self.take_out(index);

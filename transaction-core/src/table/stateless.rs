@@ -45,7 +45,7 @@ impl Transactions {
             && self.slots.get(index).is_some_and(|slot| match &slot.machine {
                 Machine::InviteServer(machine) => machine.is_untouched() && !status.is_success(),
                 Machine::NonInviteServer(machine) => machine.is_untouched(),
-                Machine::InviteClient(_) | Machine::NonInviteClient(_) => false,
+                Machine::InviteClient(_) | Machine::NonInviteClient(_) | Machine::Unsent(_) => false,
             } && slot.to_tag().is_none());
         if !stands_alone {
             return self.respond(now, id, response);

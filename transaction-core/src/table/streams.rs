@@ -15,7 +15,7 @@ use crate::{Transmit, TransmitId};
 impl Transactions {
     /// Notes by which connection something went that [`Self::poll_transmit`] handed out, so that its end can be told to the transaction.
     pub fn sent_by(&mut self, id: TransmitId, connection: ConnectionId) {
-        let Some(index) = id.0.and_then(|id| self.slots.find(id)) else { return };
+        let Some(index) = self.slots.find_sender(id) else { return };
         let concerned = |slot: &&mut Slot| {
             matches!(slot.role, Role::Client { .. }) || matches!(slot.machine, Machine::InviteServer(_))
         };
@@ -62,7 +62,8 @@ impl Transactions {
                     });
                     continue;
                 }
-                let id = TransmitId(Some(self.slots.id(index)));
+                let attempt = slot.attempt;
+                let id = TransmitId(Some((self.slots.id(index), attempt)));
                 self.handle_send_error(now, id, kind);
             }
         }

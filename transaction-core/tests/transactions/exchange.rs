@@ -85,6 +85,12 @@ impl Table {
         self.now = end;
     }
 
+    /// Fires what is due in the next `ms`, each at its instant.
+    pub(crate) fn later(&mut self, ms: u64) {
+        let now = u64::try_from(self.now.duration_since(self.start).as_millis()).unwrap();
+        self.until(now + ms);
+    }
+
     pub(crate) fn hear(&mut self, text: impl Into<String>) {
         self.hear_from(flow(), text);
     }

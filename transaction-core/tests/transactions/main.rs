@@ -17,4 +17,5 @@ mod shards;
 mod simulation;
 mod stateless;
 mod streams;
+mod targets;
 mod timers;

@@ -90,6 +90,7 @@ async fn dial(uac: &Endpoint, address: SocketAddr, domain: &str) -> anyhow::Resu
         to: NameAddr::new(uri),
         route: Vec::new(),
         flow: uac.flow_over_tls(address, &domain.parse()?)?,
+        targets: Vec::new(),
         next_hop: NextHop::Flow,
         credentials: None,
         ring_timeout: None,

@@ -119,9 +119,12 @@ impl ResponseContext {
         let (answered, timer_c) = (self.answered, self.patience.timer_c);
         let Some(of) = self.branches.get_mut(branch) else { return };
         let status = response.status();
-        // Step 3. A response without a second Via was meant for us.
+        // Step 3. A response without a second Via can be passed to nobody; a final one ends its branch all the same.
         response.pop_via();
         if !response.has_via() {
+            if status.is_final() {
+                self.fail(now, branch, StatusCode::BAD_GATEWAY);
+            }
             return;
         }
         match status.class() {
@@ -167,6 +170,13 @@ impl ResponseContext {
     pub(super) fn fail(&mut self, now: Instant, branch: usize, status: StatusCode) {
         let response = Response::to_request(&self.request, status).build();
         self.refused(now, branch, response);
+    }
+
+    /// Takes in that a branch is over: nothing will come of it any more. One that has said nothing final until then counts as silent.
+    pub(super) fn handle_terminated(&mut self, now: Instant, branch: usize) {
+        if self.branches.get(branch).is_some_and(|branch| branch.state.is_pending()) {
+            self.fail(now, branch, StatusCode::REQUEST_TIMEOUT);
+        }
     }
 
     /// Takes in that the sender has cancelled its request (§16.10).

@@ -115,6 +115,38 @@ fn our_via_is_taken_off_and_what_has_no_other_is_not_passed_on_rfc_3261_16_7_ste
 }
 
 #[test]
+fn a_final_response_without_a_second_via_ends_its_branch_as_a_502() {
+    for code in [200, 486] {
+        let mut run = Run::of("INVITE", &[1, 1]);
+        run.said();
+        run.hears(0, 180);
+        let mut ours = run.response(code);
+        ours.pop_via();
+        ours.pop_via();
+        ours.push_via("SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKours".parse().unwrap());
+        run.context.handle_response(run.now, 0, ours.clone());
+        assert_eq!(run.said(), ["forward 1"]);
+        run.context.handle_response(run.now, 1, ours);
+        assert_eq!((run.said(), run.context.poll_timeout()), (vec!["502".to_owned()], None));
+    }
+}
+
+#[test]
+fn a_branch_that_is_over_without_a_final_response_counts_as_silent() {
+    let mut run = Run::of("INVITE", &[1]);
+    run.said();
+    run.hears(0, 180);
+    run.context.handle_terminated(run.now, 0);
+    assert_eq!(run.said(), ["408"]);
+    // What has answered is over in its time.
+    let mut run = Run::of("INVITE", &[2]);
+    run.said();
+    assert!(run.hears(0, 486).is_empty());
+    run.context.handle_terminated(run.now, 0);
+    assert_eq!((run.said(), run.hears(1, 200)), (Vec::new(), vec!["200".to_owned()]));
+}
+
+#[test]
 fn the_first_2xx_cancels_the_others_rfc_3261_16_7_step_10() {
     let mut run = Run::of("INVITE", &[3]);
     assert_eq!(run.said(), ["forward 0 breadth 20", "forward 1 breadth 20", "forward 2 breadth 20"]);

@@ -42,7 +42,7 @@ impl<R: Routing> Interceptor for Proxy<R> {
                         self.with(now, key, transactions, |entry| entry.context.handle_cancelled(now));
                     }
                     Event::ServerTerminated { .. } => self.server_terminated(key),
-                    Event::ClientTerminated { .. } => self.client_terminated(key, branch),
+                    Event::ClientTerminated { .. } => self.client_terminated(now, key, at, transactions),
                     // A response that could not be sent is dropped (§16.9), and nobody waits for an ACK here.
                     _ => {}
                 }
@@ -79,11 +79,11 @@ impl<R: Routing> Proxy<R> {
         self.forget_if_over(key);
     }
 
-    fn client_terminated(&mut self, key: u64, branch: u64) {
-        let branch = usize::try_from(branch).unwrap_or(usize::MAX);
+    fn client_terminated(&mut self, now: Instant, key: u64, branch: usize, transactions: &mut Transactions) {
         if let Some(place) = self.entries.get_mut(&key).and_then(|entry| entry.clients.get_mut(branch)) {
             *place = None;
         }
+        self.with(now, key, transactions, |entry| entry.context.handle_terminated(now, branch));
         self.forget_if_over(key);
     }
 

@@ -103,6 +103,20 @@ fn a_phone_that_rings_for_ever_is_cancelled_rfc_3261_16_8() {
 }
 
 #[test]
+fn a_phone_that_takes_our_callers_via_off_leaves_nothing_behind() {
+    for code in [200, 486] {
+        let mut world = World::with_bob();
+        let got = world.passes(udp(ALICE), &invite(""));
+        world.receives_from(BOB, &got.answer(180, "b1", ""));
+        let of_alice = format!("Via: {}\r\n", got.values("Via")[1]);
+        let answer = got.answer(code, "b1", "").replace(&of_alice, "");
+        let sent = world.receives_from(BOB, &answer);
+        assert!(lines(&sent).contains(&("SIP/2.0 502".to_owned(), ALICE.to_owned())), "{code}: {sent:#?}");
+        world.ends_empty();
+    }
+}
+
+#[test]
 fn a_message_that_nobody_answers_gets_no_408_rfc_4320_4_2() {
     let mut world = World::with_bob();
     world.passes(udp(ALICE), &request("MESSAGE", "sip:bob@example.com", "", 1, ""));

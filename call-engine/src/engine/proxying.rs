@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use blether_session_core::actor::ShardPlace;
+use blether_sip_core::digest::Credentials;
 use blether_sip_core::{ByteStr, Host, Method, SipUri};
 use blether_sip_transport::Flow;
 use blether_transaction_core::Interceptor;
@@ -141,6 +142,10 @@ impl Routing for EngineRouting {
 
     fn is_domain(&self, host: &Host, came_by: Flow) -> bool {
         self.0.0.registrar.domains().contains(host, came_by)
+    }
+
+    fn has_asked_for(&self, credentials: &Credentials) -> bool {
+        self.0.0.authenticator.as_ref().is_some_and(|authenticator| authenticator.has_asked_for(credentials))
     }
 }
 

@@ -240,7 +240,7 @@ impl<R: Routing> Proxy<R> {
             realm: None,
             from_outside: false,
         };
-        let sent = copy(&pre.request, &changes).and_then(|ack| {
+        let sent = copy(&pre.request, &changes, &self.routing).and_then(|ack| {
             let goes_by = self.way(&ack, &target, flow)?;
             Ok((ack, goes_by))
         });

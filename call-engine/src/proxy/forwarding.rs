@@ -1,13 +1,15 @@
 //! The copy of a request that goes on (RFC 3261 §16.6 steps 1 to 6). What is not changed is written as it came, byte by byte.
 
+use blether_sip_core::digest::Credentials;
 use blether_sip_core::{
-    ByteStr, HeaderName, MaxBreadth, MaxForwards, NameAddr, Path, ProxyAuthorization, RecordRoute, Request, Route,
-    SipUri, Uri,
+    Authorization, ByteStr, HeaderName, HeadersMut, MaxBreadth, MaxForwards, NameAddr, Path, ProxyAuthorization,
+    RecordRoute, Request, Route, SipUri, TypedHeader, Uri,
 };
 use blether_sip_transport::Flow;
 
 use super::Refusal;
 use super::next_hop::uri_of_ours;
+use super::routing::Routing;
 
 /// What is changed in a copy.
 #[derive(Debug)]
@@ -22,14 +24,14 @@ pub(super) struct Changes<'a> {
     pub(super) path: Option<SipUri>,
     /// The user part of our Record-Route, the flow by which the request came and the one by which it goes; `None` if we need not stay in its path.
     pub(super) record: Option<(&'a str, Flow, Flow)>,
-    /// The realm whose credentials were for us.
+    /// The realm for which we have asked for credentials. Those that answer a challenge of ours go no further anyway.
     pub(super) realm: Option<&'a ByteStr>,
     /// Whether nobody whom we trust has sent it: who it says was asserted was not (RFC 3325 §5).
     pub(super) from_outside: bool,
 }
 
 /// Makes the copy; a Via is put in front of it when it is sent.
-pub(super) fn copy(request: &Request, changes: &Changes<'_>) -> Result<Request, Refusal> {
+pub(super) fn copy(request: &Request, changes: &Changes<'_>, routing: &impl Routing) -> Result<Request, Refusal> {
     let mut copy = request.clone();
     if let Some(uri) = changes.uri.filter(|uri| *uri != request.uri()) {
         copy.set_uri(as_request_uri(uri));
@@ -40,9 +42,11 @@ pub(super) fn copy(request: &Request, changes: &Changes<'_>) -> Result<Request, 
     if let Some(breadth) = changes.breadth {
         headers.set(breadth);
     }
-    if let Some(realm) = changes.realm {
-        consume_credentials(&mut headers, realm);
-    }
+    // Also where nobody was asked, as within dialogs: phones send them unasked, and an ACK has those of its INVITE (RFC 3261 §22.1).
+    let ours = |credentials: &Credentials| routing.has_asked_for(credentials);
+    let of_realm = |credentials: &Credentials| changes.realm == Some(&credentials.realm) || ours(credentials);
+    consume::<ProxyAuthorization>(&mut headers, |row| of_realm(&row.0));
+    consume::<Authorization>(&mut headers, |row| ours(&row.0));
     if changes.from_outside {
         headers.remove(&HeaderName::PAssertedIdentity);
     }
@@ -75,19 +79,18 @@ fn as_request_uri(uri: &Uri) -> Uri {
     uri
 }
 
-/// Takes out the credentials for a realm of ours; others are for who comes after us (RFC 3261 §22.3).
-fn consume_credentials(headers: &mut blether_sip_core::HeadersMut<'_>, realm: &ByteStr) {
-    if !headers.has(&HeaderName::ProxyAuthorization) {
+/// Takes out the credentials that were for us; others are for who comes after us (RFC 3261 §22.3). Beside some of ours, rows that nobody can read go too.
+fn consume<H: TypedHeader>(headers: &mut HeadersMut<'_>, is_ours: impl Fn(&H) -> bool) {
+    let name = H::NAME;
+    if !headers.has(&name) {
         return;
     }
-    let Ok(all) = headers.all::<ProxyAuthorization>() else { return };
-    if !all.iter().any(|credentials| credentials.0.realm == *realm) {
+    let rows: Vec<H> = headers.raw_all(&name).filter_map(|row| H::parse_value(row.into()).ok()).collect();
+    if !rows.iter().any(&is_ours) {
         return;
     }
-    headers.remove(&HeaderName::ProxyAuthorization);
-    for others in all.into_iter().filter(|credentials| credentials.0.realm != *realm) {
-        headers.push(others);
-    }
+    headers.remove(&name);
+    rows.into_iter().filter(|row| !is_ours(row)).for_each(|row| headers.push(row));
 }
 
 /// If the first proxy to pass routes strictly, its URI and the Request-URI change places as it expects it (RFC 3261 §16.6 step 6).

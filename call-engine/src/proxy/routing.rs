@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use blether_sip_core::digest::Credentials;
 use blether_sip_core::{Host, Request, Response};
 use blether_sip_transport::Flow;
 
@@ -18,6 +19,9 @@ pub(crate) trait Routing: Send + 'static {
 
     /// Whether a host name is this server's.
     fn is_domain(&self, host: &Host, came_by: Flow) -> bool;
+
+    /// Whether credentials answer a challenge of this server: whoever else gets them can log in here with them.
+    fn has_asked_for(&self, credentials: &Credentials) -> bool;
 }
 
 /// A request outside of dialogs.

@@ -348,6 +348,14 @@ impl Authenticator {
         Verification::Challenge { headers, why }
     }
 
+    /// Whether credentials answer a challenge of this authenticator, however old, and whether or not they are right: their nonce is one of its own. A proxy
+    /// passes such on to nobody.
+    pub fn has_asked_for(&self, credentials: &Credentials) -> bool {
+        let realm = self.config.realm.as_bytes();
+        let check = || self.key.check(&credentials.nonce, realm, Duration::ZERO, Duration::MAX);
+        credentials.is_digest() && check() != NonceCheck::Forged
+    }
+
     /// How many used nonces are remembered; never more than [`AuthenticatorConfig::max_used_nonces`].
     pub fn used_nonces(&self) -> usize {
         self.used.lock().unwrap_or_else(PoisonError::into_inner).by_number.len()

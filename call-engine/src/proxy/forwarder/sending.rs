@@ -56,7 +56,7 @@ impl<R: Routing> Proxy<R> {
         breadth: MaxBreadth,
         transactions: &mut Transactions,
     ) -> Result<ClientTransactionId, NotSent> {
-        let Self { entries, hops, key: token_key, .. } = self;
+        let Self { entries, hops, routing, key: token_key, .. } = self;
         let entry = entries.get(&key).ok_or(NotSent::NoRoom)?;
         let request = entry.context.request();
         let came_by = entry.came_by;
@@ -85,7 +85,7 @@ impl<R: Routing> Proxy<R> {
             // Within a dialog its parties tell each other what they like.
             from_outside: request.to_tag().is_none(),
         };
-        let copy = copy(request, &changes).map_err(NotSent::Refused)?;
+        let copy = copy(request, &changes, routing).map_err(NotSent::Refused)?;
         let number = u64::try_from(branch).unwrap_or(SERVER);
         transactions.forward(now, copy, goes_by, owner(key, number), entry.mark).map_err(|_| NotSent::NoRoom)
     }

@@ -66,7 +66,7 @@ impl<R: Routing> Proxy<R> {
             realm,
             from_outside: request.to_tag().is_none(),
         };
-        let copy = copy(request, &changes)?;
+        let copy = copy(request, &changes, &self.routing)?;
         self.meters.stateless.increment(1);
         transactions.forward_stateless(copy, goes_by, &self.loops.unique_of(received), mark);
         Ok(())

@@ -135,3 +135,30 @@ fn an_ack_is_forwarded_each_time_without_a_transaction_rfc_3261_16_6() {
     assert!(one.values("Max-Breadth").is_empty() && one.values("Max-Forwards") == ["70"]);
     assert_eq!(world.transactions.counts(), before);
 }
+
+#[test]
+fn credentials_for_us_reach_nobody_within_a_dialog_either_rfc_3261_22_3() {
+    let credentials = |header: &str, nonce: &str| {
+        format!(
+            "{header}: Digest username=\"alice\", realm=\"blether\", nonce=\"{nonce}\", uri=\"sip:bob@10.0.0.5\", \
+             response=\"00000000000000000000000000000000\"\r\n"
+        )
+    };
+    // Servers of one name may stand one behind the other: what the next has asked for is for that.
+    let of = |header| format!("{}{}", credentials(header, "ours"), credentials(header, "of-the-next"));
+    let all = format!("{}{}", of("Proxy-Authorization"), of("Authorization"));
+    let mut world = World::with_bob();
+    let (_, told) = call(&mut world, udp(ALICE), udp(BOB), &invite(""));
+    let routes = routes_of_caller(&told);
+    for method in ["ACK", "INVITE", "BYE"] {
+        let passed = world.passes(udp(ALICE), &request(method, "sip:bob@10.0.0.5", "b1", 2, &format!("{routes}{all}")));
+        assert_eq!(way(&passed).1, BOB);
+        for header in ["Proxy-Authorization", "Authorization"] {
+            let [left] = &passed.values(header)[..] else { panic!("{}", passed.text) };
+            assert!(left.contains("of-the-next"), "{method}: {left}");
+        }
+    }
+    // Nor does what a phone sends unasked outside of one, to whom nobody was asked for.
+    let passed = world.passes(udp(ALICE), &request("MESSAGE", "sip:bob@example.com", "", 5, &of("Authorization")));
+    assert_eq!(passed.values("Authorization").len(), 1, "{}", passed.text);
+}

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use blether_sip_core::digest::Credentials;
 use blether_sip_core::{ByteStr, Host, Limits, Message, Request, Response, StatusCode};
 use blether_sip_transport::{ConnectionId, Flow, Transport};
 use blether_transaction_core::{Interceptor, Transactions, TransactionsConfig};
@@ -46,6 +47,10 @@ impl Routing for Table {
 
     fn is_domain(&self, host: &Host, _: Flow) -> bool {
         *host == Host::Name("example.com".into())
+    }
+
+    fn has_asked_for(&self, credentials: &Credentials) -> bool {
+        &*credentials.nonce == "ours"
     }
 }
 

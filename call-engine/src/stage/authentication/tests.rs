@@ -187,6 +187,17 @@ fn a_nonce_of_another_process_is_refused() {
 }
 
 #[test]
+fn credentials_for_this_server_are_known_by_their_nonce_at_any_age_and_others_of_its_name_are_not() {
+    let (now, authenticator) = start();
+    let ours = answer(&challenged(&authenticator, now + 1_000 * SECOND)[0], "alice", "wrong", 1);
+    assert!(authenticator.has_asked_for(&ours));
+    let rng = &mut StdRng::seed_from_u64(8);
+    let accounts = Arc::new(SharedAccounts::new(Accounts::default()));
+    let another = Authenticator::new(AuthenticatorConfig::new("blether"), accounts, now, rng);
+    assert!(!another.has_asked_for(&ours));
+}
+
+#[test]
 fn a_nonce_is_stale_after_its_lifetime() {
     let (now, authenticator) = start();
     let challenge = challenged(&authenticator, now).remove(0);

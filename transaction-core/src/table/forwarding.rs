@@ -5,7 +5,7 @@ use std::time::Instant;
 use blether_sip_core::{Host, Request, Response, Via};
 use blether_sip_transport::Flow;
 
-use super::{Full, Transactions, UnknownTransaction};
+use super::{Full, Transactions, UnknownTransaction, response_flow};
 use crate::loop_detection::LoopMark;
 use crate::slot::Machine;
 use crate::{ClientTransactionId, Owner, ServerTransactionId, Transmit, TransmitId};
@@ -57,6 +57,12 @@ impl Transactions {
             self.no_longer_ongoing(index);
         }
         Ok(())
+    }
+
+    /// Passes on a 2xx to an INVITE whose transaction has another final response, or is over: a proxy must, though it comes late (RFC 3261 §16.7 step 5). It goes
+    /// where the responses to the INVITE go, which came by `flow`.
+    pub fn forward_late_response(&mut self, invite: &Request, flow: Flow, response: &Response) {
+        self.send_stateless(response_flow(invite.via(), flow), response);
     }
 
     /// Sends the ACK for a 2xx by `flow` (RFC 3261 §16.6): it has no transaction, and a branch of its own each time.

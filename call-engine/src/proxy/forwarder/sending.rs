@@ -97,18 +97,27 @@ impl<R: Routing> Proxy<R> {
 
     pub(super) fn respond(&mut self, now: Instant, key: u64, response: Response, transactions: &mut Transactions) {
         let Some(entry) = self.entries.get(&key) else { return };
-        let Some(server) = entry.server else { return };
-        let status = response.status();
-        if status.is_final() && *entry.context.request().method() == Method::Invite {
+        let (status, request) = (response.status(), entry.context.request());
+        let is_invite = *request.method() == Method::Invite;
+        if status.is_final() && is_invite {
             let branches = entry.clients.len();
             tracing::info!(call_id = %response.call_id(), status = status.code(), branches, "a call was forwarded");
         }
-        let sent = match status.code() {
-            ..300 => transactions.forward_response(now, server, &response),
+        let sent = match (entry.server, status.code()) {
             // One of ours gets a tag; one that is passed on has one.
-            _ => transactions.respond(now, server, response),
+            (Some(server), 300..) => transactions.respond(now, server, response).is_ok(),
+            (server, _) => {
+                let in_time =
+                    server.is_some_and(|server| transactions.forward_response(now, server, &response).is_ok());
+                let late = !in_time && is_invite && status.is_success();
+                if late {
+                    // Somebody has answered who had been given up, and waits for an ACK: it is the caller's to hang up (RFC 3261 §16.7 step 5).
+                    transactions.forward_late_response(request, entry.came_by, &response);
+                }
+                in_time || late
+            }
         };
-        if sent.is_err() {
+        if !sent {
             // RFC 4320: no 408 and no late 1xx to anything but INVITE. Else the sender has stopped waiting.
             tracing::debug!(status = status.code(), "a response is not passed on");
         }

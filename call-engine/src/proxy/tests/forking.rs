@@ -68,6 +68,32 @@ fn serial_targets_are_tried_in_the_order_of_q() {
 }
 
 #[test]
+fn a_2xx_that_comes_after_a_refusal_was_told_is_passed_on_all_the_same_rfc_3261_16_7_step_5() {
+    // Before the caller's transaction is over, and after that.
+    for late in [Duration::from_millis(10), Duration::from_secs(10)] {
+        let phones = vec![phone(udp(BOB), 1_000), phone(udp(BOB_TOO), 500)];
+        let mut world = World::new(&[("bob", phones)], |table| {
+            (table.fork, table.ring_for) = (Fork::Serial, Some(Duration::from_secs(5)));
+        });
+        let silent = world.passes(udp(ALICE), &invite(""));
+        let sent = world.after(Duration::from_secs(6));
+        let busy = sent.iter().find(|wire| way(wire).1 == BOB_TOO).expect("the next is tried");
+        let sent = world.receives_from(BOB_TOO, &busy.answer(486, "b2", ""));
+        let told = sent.iter().find(|wire| way(wire).1 == ALICE).expect("nobody else is left");
+        assert!(told.line().starts_with("SIP/2.0 486 "), "{}", told.text);
+        let ack = request("ACK", "sip:bob@example.com", "b2", 1, "").replace("alice1ACK", "alice1INVITE");
+        assert!(world.receives_from(ALICE, &ack).is_empty());
+        world.after(late);
+        let told = world.passes(udp(BOB), &silent.answer(200, "b1", "Contact: <sip:bob@10.0.0.5:40001>\r\n"));
+        assert!(told.line().starts_with("SIP/2.0 200 "), "{}", told.text);
+        assert_eq!((way(&told).1.as_str(), told.values("Via").len()), (ALICE, 1));
+        let ack = request("ACK", "sip:bob@10.0.0.5:40001", "b1", 1, &routes_of_caller(&told));
+        assert_eq!(way(&world.passes(udp(ALICE), &ack)).1, BOB, "so that the caller can hang up");
+        world.ends_empty();
+    }
+}
+
+#[test]
 fn a_cancel_reaches_what_rings_and_the_caller_is_told_487_rfc_3261_16_10() {
     let mut world = World::with_bob();
     let got = world.passes(udp(ALICE), &invite(""));

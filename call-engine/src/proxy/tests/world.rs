@@ -25,6 +25,8 @@ pub(super) struct Table {
     users: HashMap<String, Vec<Target>>,
     pub(super) fork: Fork,
     pub(super) stateless: bool,
+    /// A minute, if none is given.
+    pub(super) ring_for: Option<Duration>,
 }
 
 impl Routing for Table {
@@ -34,7 +36,7 @@ impl Routing for Table {
         Routed::To(Box::new(Plan {
             targets: targets.clone(),
             fork: self.fork,
-            ring_for: Duration::from_secs(60),
+            ring_for: self.ring_for.unwrap_or(Duration::from_secs(60)),
             timer_c: Duration::from_secs(181),
             realm: Some(ByteStr::from("blether")),
             stateless: self.stateless,

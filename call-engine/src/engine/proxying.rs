@@ -2,13 +2,14 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use blether_session_core::actor::ShardPlace;
 use blether_sip_core::digest::Credentials;
-use blether_sip_core::{ByteStr, Host, Method, SipUri};
+use blether_sip_core::{ByteStr, Host, Method, SipUri, Uri};
 use blether_sip_transport::Flow;
 use blether_transaction_core::Interceptor;
 use rand::RngExt as _;
@@ -28,6 +29,8 @@ pub(super) struct Proxied {
     key: Arc<TokenKey>,
     realm: ByteStr,
     has_stateless: bool,
+    /// The addresses of the servers that it sends to.
+    servers: Vec<IpAddr>,
 }
 
 impl Proxied {
@@ -44,7 +47,13 @@ impl Proxied {
         let secret = if durable && forwards { kept_secret(&config.data_dir, rng) } else { rng.random() };
         let key = Arc::new(TokenKey::new(&secret, rng.random()));
         let has_stateless = config.proxies.iter().any(|proxy| proxy.stateless);
-        Ok(Self { dialled, domains, key, realm: ByteStr::from(config.realm.as_str()), has_stateless })
+        let servers = config.proxies.iter().flat_map(|proxy| match &proxy.to {
+            ProxyTo::Servers(servers) => servers.as_slice(),
+            ProxyTo::Phones => &[],
+        });
+        let servers = servers.filter_map(|server| server.maddr().unwrap_or_else(|| server.host.clone()).ip());
+        let servers = servers.map(|ip| ip.to_canonical()).collect();
+        Ok(Self { dialled, domains, key, realm: ByteStr::from(config.realm.as_str()), has_stateless, servers })
     }
 
     /// The proxy of one shard; `None` where nothing is forwarded, so that nothing is looked at either.
@@ -111,7 +120,7 @@ impl Routing for EngineRouting {
                     return Routed::Answered { response, stateless: by_a_stranger };
                 }
             };
-            if context.user.is_none_or(|user| self.speaks_for_another(&user, asked)) {
+            if context.user.is_none_or(|user| !self.speaks_for_itself(&user, asked)) {
                 return Routed::Refused(Refusal::OtherUser);
             }
         }
@@ -144,6 +153,10 @@ impl Routing for EngineRouting {
         self.0.0.registrar.domains().contains(host, came_by)
     }
 
+    fn trusts(&self, flow: Flow) -> bool {
+        self.0.0.proxied.servers.contains(&flow.remote.ip().to_canonical())
+    }
+
     fn has_asked_for(&self, credentials: &Credentials) -> bool {
         self.0.0.authenticator.as_ref().is_some_and(|authenticator| authenticator.has_asked_for(credentials))
     }
@@ -166,11 +179,14 @@ impl EngineRouting {
         Some((proxy.clone(), None))
     }
 
-    /// Whether the From of a request is another user of this server.
-    fn speaks_for_another(&self, user: &AuthenticatedUser, asked: Asked<'_>) -> bool {
-        let Some(from) = asked.request.from().uri.as_sip() else { return false };
-        let ours = self.0.0.registrar.domains().contains(&from.host, asked.came_by);
-        ours && from.user_decoded().as_deref() != Some(user.user())
+    /// Whether the From of a request is its user's to use: what a gateway shows as the caller comes from there.
+    fn speaks_for_itself(&self, user: &AuthenticatedUser, asked: Asked<'_>) -> bool {
+        let core = &self.0.0;
+        let is_ours = |host: &Host| core.registrar.domains().contains(host, asked.came_by);
+        // Where nobody proves anything there is nothing to hold it against. The servers that we send to know of callers that we do not.
+        core.authenticator.is_none()
+            || self.trusts(asked.came_by)
+            || names_user(&asked.request.from().uri, user.user(), asked.request.method(), is_ours)
     }
 
     /// The phones of a user.
@@ -182,6 +198,16 @@ impl EngineRouting {
             return Err(Refusal::NobodyThere);
         }
         Ok(bindings.iter().map(|binding| Target::of_binding(binding)).collect())
+    }
+}
+
+/// Whether the URI of a From names this user of ours, or nobody (RFC 3323 §4.1.1.3). In a REGISTER for another domain, which shows it to nobody, it names a user
+/// of that.
+fn names_user(from: &Uri, user: &str, method: &Method, is_ours: impl Fn(&Host) -> bool) -> bool {
+    let Some(from) = from.as_sip() else { return false };
+    match is_ours(&from.host) {
+        true => from.user_decoded().as_deref() == Some(user),
+        false => *method == Method::Register || from.host == Host::Name("anonymous.invalid".into()),
     }
 }
 
@@ -204,6 +230,19 @@ fn towards(server: &SipUri, uri: &SipUri, proxy: &ProxyConfig) -> Target {
 mod tests {
     use super::*;
     use rand::SeedableRng;
+
+    #[test]
+    fn a_user_may_be_itself_or_nobody() {
+        let is_ours = |host: &Host| *host == Host::Name("example.com".into());
+        let may = |from: &str, method| names_user(&from.parse().unwrap(), "alice", &method, is_ours);
+        for from in ["sip:alice@example.com", "sips:%61lice@EXAMPLE.com", "sip:anonymous@anonymous.invalid"] {
+            assert!(may(from, Method::Invite), "{from}");
+        }
+        for from in ["sip:bob@example.com", "sip:alice@example.org", "tel:+4930123", "sip:example.com", "urn:x:y"] {
+            assert!(!may(from, Method::Invite), "{from}");
+        }
+        assert!(may("sip:alice@example.org", Method::Register) && !may("sip:bob@example.com", Method::Register));
+    }
 
     #[test]
     fn the_key_is_kept_from_one_start_to_the_next_and_a_damaged_one_keeps_nothing_from_starting() {

@@ -238,7 +238,8 @@ impl<R: Routing> Proxy<R> {
             breadth: None,
             record: None,
             realm: None,
-            from_outside: false,
+            came_by: flow,
+            goes_by: None,
         };
         let sent = copy(&pre.request, &changes, &self.routing).and_then(|ack| {
             let goes_by = self.way(&ack, &target, flow)?;

@@ -2,8 +2,8 @@
 
 use blether_sip_core::digest::Credentials;
 use blether_sip_core::{
-    Authorization, ByteStr, HeaderName, HeadersMut, MaxBreadth, MaxForwards, NameAddr, Path, ProxyAuthorization,
-    RecordRoute, Request, Route, SipUri, TypedHeader, Uri,
+    Authorization, ByteStr, HeaderName, HeadersMut, MaxBreadth, MaxForwards, NameAddr, Path, Privacy,
+    ProxyAuthorization, RecordRoute, Request, Route, SipUri, TypedHeader, Uri,
 };
 use blether_sip_transport::Flow;
 
@@ -26,8 +26,10 @@ pub(super) struct Changes<'a> {
     pub(super) record: Option<(&'a str, Flow, Flow)>,
     /// The realm for which we have asked for credentials. Those that answer a challenge of ours go no further anyway.
     pub(super) realm: Option<&'a ByteStr>,
-    /// Whether nobody whom we trust has sent it: who it says was asserted was not (RFC 3325 §5).
-    pub(super) from_outside: bool,
+    /// Whom it comes from.
+    pub(super) came_by: Flow,
+    /// Whom it goes to; `None` where that is not known yet.
+    pub(super) goes_by: Option<Flow>,
 }
 
 /// Makes the copy; a Via is put in front of it when it is sent.
@@ -47,9 +49,7 @@ pub(super) fn copy(request: &Request, changes: &Changes<'_>, routing: &impl Rout
     let of_realm = |credentials: &Credentials| changes.realm == Some(&credentials.realm) || ours(credentials);
     consume::<ProxyAuthorization>(&mut headers, |row| of_realm(&row.0));
     consume::<Authorization>(&mut headers, |row| ours(&row.0));
-    if changes.from_outside {
-        headers.remove(&HeaderName::PAssertedIdentity);
-    }
+    conceal_identity(&mut headers, routing, changes.came_by, changes.goes_by);
     if let Some((token, came_by, goes_by)) = changes.record {
         let uri = |flow: Flow| RecordRoute(NameAddr::new(uri_of_ours(token, flow.local, flow.transport)));
         headers.push_front(uri(came_by));
@@ -68,6 +68,32 @@ pub(super) fn copy(request: &Request, changes: &Changes<'_>, routing: &impl Rout
         for_strict_router(&mut copy)?;
     }
     Ok(copy)
+}
+
+/// Takes out who a message says was asserted, and who its sender would like to be: of any message, within dialogs too, of whom we do not trust, for nobody has
+/// asserted it (RFC 3325 §5, §6); and if the user wants that, in what goes to such (§7).
+pub(super) fn conceal_identity(
+    headers: &mut HeadersMut<'_>,
+    routing: &impl Routing,
+    came_by: Flow,
+    goes_by: Option<Flow>,
+) {
+    let names = [HeaderName::PAssertedIdentity, HeaderName::PPreferredIdentity];
+    if !names.iter().any(|name| headers.has(name)) {
+        return;
+    }
+    if !routing.trusts(came_by) {
+        names.iter().for_each(|name| _ = headers.remove(name));
+        return;
+    }
+    // What cannot be read may ask for it.
+    let is_private = match headers.get::<Privacy>() {
+        Ok(asked) => asked.is_some_and(|asked| asked.asks_for(Privacy::ID)),
+        Err(_) => true,
+    };
+    if is_private && !goes_by.is_some_and(|flow| routing.trusts(flow)) {
+        headers.remove(&HeaderName::PAssertedIdentity);
+    }
 }
 
 /// A URI without what a Request-URI does not have (RFC 3261 §19.1.1: `method`, headers).

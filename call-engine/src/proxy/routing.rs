@@ -20,6 +20,9 @@ pub(crate) trait Routing: Send + 'static {
     /// Whether a host name is this server's.
     fn is_domain(&self, host: &Host, came_by: Flow) -> bool;
 
+    /// Whether who is at the other end is believed when it says whom it has authenticated, and told of others (RFC 3325 §2.3).
+    fn trusts(&self, flow: Flow) -> bool;
+
     /// Whether credentials answer a challenge of this server: whoever else gets them can log in here with them.
     fn has_asked_for(&self, credentials: &Credentials) -> bool;
 }

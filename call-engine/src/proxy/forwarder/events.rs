@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use blether_transaction_core::{Event, Interceptor, Owner, Transactions};
 
+use super::super::forwarding::conceal_identity;
 use super::super::routing::Routing;
 use super::{BRANCH_BITS, Entry, Proxy, SERVER};
 
@@ -32,7 +33,9 @@ impl<R: Routing> Interceptor for Proxy<R> {
                 let (key, branch) = (number >> BRANCH_BITS, number & SERVER);
                 let at = usize::try_from(branch).unwrap_or(usize::MAX);
                 match event {
-                    Event::Response { response, .. } => {
+                    Event::Response { mut response, flow, .. } => {
+                        let caller = self.entries.get(&key).map(|entry| entry.came_by);
+                        conceal_identity(&mut response.headers_mut(), &self.routing, flow, caller);
                         self.with(now, key, transactions, |entry| entry.context.handle_response(now, at, response));
                     }
                     Event::Failed { failure, .. } => {

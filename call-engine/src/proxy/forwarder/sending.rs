@@ -82,8 +82,8 @@ impl<R: Routing> Proxy<R> {
             breadth: Some(breadth),
             record: token.as_deref().map(|token| (token, came_by, goes_by)),
             realm: entry.realm.as_ref(),
-            // Within a dialog its parties tell each other what they like.
-            from_outside: request.to_tag().is_none(),
+            came_by,
+            goes_by: Some(goes_by),
         };
         let copy = copy(request, &changes, routing).map_err(NotSent::Refused)?;
         let number = u64::try_from(branch).unwrap_or(SERVER);

@@ -8,7 +8,7 @@ use blether_sip_transport::{Flow, Transport};
 use blether_transaction_core::{Event, ServerTransactionId, Transactions};
 
 use super::super::Refusal;
-use super::super::forwarding::{Changes, copy};
+use super::super::forwarding::{Changes, conceal_identity, copy};
 use super::super::reading::{Caller, opens_dialog};
 use super::super::routes::preprocess;
 use super::super::routing::{Asked, Routed, Routing};
@@ -64,7 +64,8 @@ impl<R: Routing> Proxy<R> {
             breadth: (!opens_nothing).then_some(checked.breadth),
             record: token.as_deref().map(|token| (token, flow, goes_by)),
             realm,
-            from_outside: request.to_tag().is_none(),
+            came_by: flow,
+            goes_by: Some(goes_by),
         };
         let copy = copy(request, &changes, &self.routing)?;
         self.meters.stateless.increment(1);
@@ -140,6 +141,8 @@ impl<R: Routing> Proxy<R> {
         // RFC 3261 §18.2.2, RFC 3581 §4.
         let remote = SocketAddr::new(ip, via.rport().flatten().or(via.port).unwrap_or(5060));
         let Ok(local) = self.hops.local_towards(remote, flow) else { return };
-        transactions.forward_response_stateless(&response, Flow { transport, local, remote, connection: None });
+        let goes_by = Flow { transport, local, remote, connection: None };
+        conceal_identity(&mut response.headers_mut(), &self.routing, flow, Some(goes_by));
+        transactions.forward_response_stateless(&response, goes_by);
     }
 }

@@ -2,6 +2,7 @@
 
 mod dialogs;
 mod forking;
+mod identity;
 mod registering;
 mod requests;
 mod stateless;

@@ -137,12 +137,6 @@ fn credentials_for_others_are_passed_on_and_ours_are_not_rfc_3261_22_3() {
 }
 
 #[test]
-fn an_identity_that_nobody_has_asserted_is_not_passed_on_rfc_3325_5() {
-    let sent = World::with_bob().passes(udp(ALICE), &invite("P-Asserted-Identity: <sip:boss@example.com>\r\n"));
-    assert!(sent.values("P-Asserted-Identity").is_empty());
-}
-
-#[test]
 fn a_target_without_a_way_counts_as_one_that_has_refused() {
     let named = Target::of_uri("sip:bob@no-such-host.example".parse::<blether_sip_core::SipUri>().unwrap());
     let mut world = World::new(&[("bob", vec![named.clone(), phone(udp(BOB), 500)]), ("carol", vec![named])], |_| {});

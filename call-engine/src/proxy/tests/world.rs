@@ -18,6 +18,9 @@ pub(super) const HERE: &str = "192.0.2.1:5060";
 pub(super) const ALICE: &str = "198.51.100.1:5060";
 pub(super) const BOB: &str = "203.0.113.1:40001";
 pub(super) const BOB_TOO: &str = "203.0.113.2:40002";
+/// Whom the proxy believes.
+pub(super) const GATEWAY: &str = "203.0.113.60:5060";
+pub(super) const GATEWAY_TOO: &str = "203.0.113.61:5060";
 
 /// Where users are, by name; and what they are tried in.
 #[derive(Default)]
@@ -49,6 +52,10 @@ impl Routing for Table {
 
     fn is_domain(&self, host: &Host, _: Flow) -> bool {
         *host == Host::Name("example.com".into())
+    }
+
+    fn trusts(&self, flow: Flow) -> bool {
+        [GATEWAY, GATEWAY_TOO].contains(&flow.remote.to_string().as_str())
     }
 
     fn has_asked_for(&self, credentials: &Credentials) -> bool {

@@ -315,6 +315,7 @@ impl Core {
         if let Some((response, outcome)) =
             has_credentials.then(|| self.registrar.again(now, date, request, flow)).flatten()
         {
+            self.note_registration(now, request, flow, &outcome);
             return self.answer_when_written(now, response, &outcome, responder);
         }
         let context = match self.pass_stages(now, request, flow, Role::Server) {

@@ -36,6 +36,8 @@ pub mod certificate;
 pub mod config;
 #[cfg(all(unix, feature = "control"))]
 pub mod control;
+#[cfg(test)]
+mod counted;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod echo;

@@ -216,7 +216,8 @@ fn towards(server: &SipUri, uri: &SipUri, proxy: &ProxyConfig) -> Target {
     match proxy.what {
         config::Proxied::Dialled(_) => {
             let SipUri { host, port, params, .. } = server.clone();
-            Target::of_uri(SipUri { host, port, params, ..uri.clone() })
+            // Of what was dialled the user alone is for that server: a password was for this one, and headers stand in no Request-URI (RFC 3261 §19.1.1).
+            Target::of_uri(SipUri { host, port, params, password: None, headers: None, ..uri.clone() })
         }
         config::Proxied::Domain(_) => {
             let mut server = server.clone();
@@ -242,6 +243,16 @@ mod tests {
             assert!(!may(from, Method::Invite), "{from}");
         }
         assert!(may("sip:alice@example.org", Method::Register) && !may("sip:bob@example.com", Method::Register));
+    }
+
+    #[test]
+    fn a_server_gets_the_user_that_was_dialled_and_no_more() {
+        let server: SipUri = "sip:192.0.2.10:5070;transport=tcp".parse().unwrap();
+        let to = ProxyTo::Servers(vec![server.clone()]);
+        let proxy = ProxyConfig::new(config::Proxied::Dialled("0.".parse().unwrap()), to);
+        let dialled = "sip:030:secret@example.com:5062;user=phone?Subject=x".parse().unwrap();
+        let target = towards(&server, &dialled, &proxy);
+        assert_eq!(target.uri.to_string(), "sip:030@192.0.2.10:5070;transport=tcp");
     }
 
     #[test]

@@ -14,6 +14,7 @@ use blether_sip_transport::Flow;
 use blether_transaction_core::{
     ClientTransactionId, Event, LoopDetector, LoopMark, Owner, ServerTransactionId, Transactions,
 };
+use metrics::Counter;
 use rand::rngs::StdRng;
 
 use super::Refusal;
@@ -129,7 +130,8 @@ impl<R: Routing> Proxy<R> {
         // not on its way there (§5.3.2).
         if let Some(phone) = pre.path.filter(|phone| !is_same_end(*phone, flow)) {
             let target = Target { flow: Some(phone), ..Target::of_uri(pre.request.uri().clone()) };
-            return self.along(now, id, &request, pre.request, (target, flow), transactions);
+            let counter = self.meters.by_path.clone();
+            return self.along(now, id, &request, (pre.request, counter), (target, flow), transactions);
         }
         if request.to_tag().is_some() {
             return Some(Event::Request { id, request, flow });
@@ -186,16 +188,17 @@ impl<R: Routing> Proxy<R> {
         if pre.dialog.is_some_and(|dialog| dialog.stateless) {
             return self.pass_stateless(now, id, (received, &pre.request), (&target, None), flow, transactions);
         }
-        self.along(now, id, received, pre.request, (target, flow), transactions)
+        let counter = self.meters.in_dialog.clone();
+        self.along(now, id, received, (pre.request, counter), (target, flow), transactions)
     }
 
-    /// A request that has one way to go.
+    /// A request that has one way to go, and where it is counted.
     fn along(
         &mut self,
         now: Instant,
         id: ServerTransactionId,
         received: &Request,
-        request: Request,
+        (request, counter): (Request, Counter),
         (target, flow): (Target, Flow),
         transactions: &mut Transactions,
     ) -> Option<Event> {
@@ -203,7 +206,7 @@ impl<R: Routing> Proxy<R> {
             Ok(checked) => checked,
             Err(refusal) => return self.refuse(now, id, received, &refusal, transactions),
         };
-        self.meters.in_dialog.increment(1);
+        counter.increment(1);
         let record = opens_dialog(&request).then(|| Caller::of(received, flow));
         let context = ResponseContext::new(now, request, vec![vec![target]], breadth, PATIENCE_IN_DIALOG);
         self.open(now, id, context, Opening { came_by: flow, mark, realm: None, record }, transactions);

@@ -96,11 +96,12 @@ pub(super) fn conceal_identity(
     }
 }
 
-/// A URI without what a Request-URI does not have (RFC 3261 §19.1.1: `method`, headers).
+/// A URI without what a Request-URI does not have (RFC 3261 §19.1.1, table 1: `method`, headers).
 fn as_request_uri(uri: &Uri) -> Uri {
     let mut uri = uri.clone();
     if let Uri::Sip(uri) = &mut uri {
         uri.params.remove("method");
+        uri.headers = None;
     }
     uri
 }

@@ -10,6 +10,8 @@ pub(super) struct Meters {
     pub(super) taken: Counter,
     /// The same within dialogs, ACKs included.
     pub(super) in_dialog: Counter,
+    /// Requests by a Path of ours, to the phone at its end.
+    pub(super) by_path: Counter,
     /// Requests forwarded without state.
     pub(super) stateless: Counter,
     /// Copies that were sent.
@@ -25,6 +27,7 @@ impl Meters {
         Self {
             taken: metrics::counter!("blether_engine_proxy_requests_total", "kind" => "initial"),
             in_dialog: metrics::counter!("blether_engine_proxy_requests_total", "kind" => "in_dialog"),
+            by_path: metrics::counter!("blether_engine_proxy_requests_total", "kind" => "path"),
             stateless: metrics::counter!("blether_engine_proxy_requests_total", "kind" => "stateless"),
             branches: metrics::counter!("blether_engine_proxy_branches_total"),
             cancelled: metrics::counter!("blether_engine_proxy_branches_cancelled_total"),

@@ -1,6 +1,7 @@
 //! Phones that register elsewhere, through us (RFC 3327, RFC 5626 §5).
 
 use super::world::*;
+use crate::counted::Counted;
 use crate::proxy::Target;
 
 const REGISTRAR: &str = "203.0.113.50:5060";
@@ -45,4 +46,17 @@ fn only_the_first_that_a_phone_passes_has_its_flow_rfc_5626_5_1() {
         register("Supported: path\r\n").replacen("Via: ", "Via: SIP/2.0/UDP 198.51.100.2;branch=z9hG4bKp\r\nVia: ", 1);
     let passed = world().passes(udp("198.51.100.2:5060"), &behind);
     assert!(passed.values("Path")[0].ends_with(";lr>"), "{}", passed.text);
+}
+
+#[test]
+fn what_comes_by_a_path_is_counted_as_that() {
+    let (counted, nat) = (Counted::default(), "198.51.100.77:61234");
+    let mut world = metrics::with_local_recorder(&counted, world);
+    let passed = world.passes(udp(nat), &register("Supported: path\r\n"));
+    let route = format!("Route: {}\r\n", passed.values("Path")[0]);
+    let got = world.passes(udp(REGISTRAR), &request("INVITE", "sip:alice@10.9.9.9", "", 7, &route));
+    let told = world.passes(udp(nat), &got.answer(200, "x", "Contact: <sip:alice@10.9.9.9>\r\n"));
+    world.passes(udp(REGISTRAR), &request("BYE", "sip:alice@10.9.9.9", "x", 8, &routes_of_caller(&told)));
+    let kinds = ["initial", "path", "in_dialog"];
+    assert_eq!(kinds.map(|kind| counted.of("blether_engine_proxy_requests_total", kind)), [1, 1, 1]);
 }

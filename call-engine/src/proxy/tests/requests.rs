@@ -137,6 +137,13 @@ fn credentials_for_others_are_passed_on_and_ours_are_not_rfc_3261_22_3() {
 }
 
 #[test]
+fn headers_of_a_contact_do_not_stand_in_a_request_uri_rfc_3261_19_1_1() {
+    let contact = "sip:bob@203.0.113.1:40001;method=MESSAGE;x=1?Subject=x".parse::<blether_sip_core::SipUri>().unwrap();
+    let sent = World::new(&[("bob", vec![Target::of_uri(contact)])], |_| {}).passes(udp(ALICE), &invite(""));
+    assert_eq!(sent.line(), "INVITE sip:bob@203.0.113.1:40001;x=1 SIP/2.0");
+}
+
+#[test]
 fn a_target_without_a_way_counts_as_one_that_has_refused() {
     let named = Target::of_uri("sip:bob@no-such-host.example".parse::<blether_sip_core::SipUri>().unwrap());
     let mut world = World::new(&[("bob", vec![named.clone(), phone(udp(BOB), 500)]), ("carol", vec![named])], |_| {});

@@ -165,6 +165,7 @@ async fn a_call_goes_on_with_the_same_peer_when_its_connection_is_gone() {
         to: NameAddr::new(uri),
         route: Vec::new(),
         flow: a.flow_to(&b, "b.example"),
+        targets: Vec::new(),
         next_hop: NextHop::Flow,
         credentials: None,
         ring_timeout: None,

@@ -61,7 +61,7 @@ impl Endpoint {
         };
         let socket = UdpSocket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let listeners = vec![TcpListener::bind("127.0.0.1:0".parse().unwrap()).unwrap()];
-        let streams = Some(Streams { listeners, limits: ConnectionLimits::default() });
+        let streams = Some(Streams::new(listeners, ConnectionLimits::default()));
         let (sender, events) = mpsc::unbounded_channel();
         let mut rng = StdRng::seed_from_u64(1);
         let (shards, handles) =

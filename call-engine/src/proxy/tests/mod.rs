@@ -2,6 +2,7 @@
 
 mod dialogs;
 mod forking;
+mod names;
 mod registering;
 mod requests;
 mod stateless;

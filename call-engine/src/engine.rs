@@ -4,6 +4,7 @@ mod accounts;
 mod figures;
 mod line_budget;
 mod meters;
+mod names;
 mod proxying;
 mod record;
 mod report;
@@ -28,6 +29,8 @@ use blether_sip_core::{
     Response, RetryAfter, StatusCode, Unsupported, Uri,
 };
 use blether_sip_transport::Flow;
+#[cfg(feature = "dns")]
+use blether_sip_transport::resolve::ResolverStartError;
 #[cfg(feature = "tls")]
 use blether_sip_transport::{NoRoute, PeerName};
 use blether_transaction_core::{Interceptor, WireTap};
@@ -557,6 +560,10 @@ pub enum EngineError {
     #[cfg(feature = "tls")]
     #[error(transparent)]
     Certificate(#[from] CertificateError),
+    /// Nobody can be asked where a host is that is named.
+    #[cfg(feature = "dns")]
+    #[error("dns.servers: {0}")]
+    Names(#[from] ResolverStartError),
     /// The store cannot be opened or read.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -738,6 +745,7 @@ impl EngineBuilder {
             media_workers: config.media.workers,
             media_ports,
             tap: self.tap,
+            locator: names::locator(config)?,
             ..EndpointConfig::default()
         };
         core.forget_strangers(Instant::now());

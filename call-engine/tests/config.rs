@@ -107,6 +107,7 @@ fn every_key_takes_a_value() {
         shards = 3
         tcp = { enabled = false, max_connections = 500, max_per_peer = 5, idle_timeout = 120 }
         tls = { certificate = "fullchain.pem", key = "/etc/key.pem", client_authorities = "ca.pem", server_authorities = "others.pem", client_certificate = "own.pem", client_key = "own-key.pem" }
+        dns.servers = ["192.0.2.53", "2001:db8::53", "[2001:db8::53]:5353"]
         http.listen = "off"
         domains = ["Example.org", "2001:DB8::1"]
         realm = "example.org"
@@ -149,6 +150,8 @@ fn every_key_takes_a_value() {
     assert_eq!((config.limits.max_transactions, config.limits.max_calls), (1000, 20));
     assert_eq!((config.calls.ring_timeout, config.calls.drain_timeout), (Duration::from_secs(20), Duration::ZERO));
     assert_eq!((config.shards, config.shard_count(), config.http.listen), (Some(3), 3, None));
+    let servers: Vec<_> = config.dns.servers.iter().map(ToString::to_string).collect();
+    assert_eq!(servers, ["192.0.2.53:53", "[2001:db8::53]:53", "[2001:db8::53]:5353"]);
     assert_eq!((config.tcp.max_connections, config.tcp.max_per_peer), (500, 5));
     assert_eq!((config.tcp.enabled, config.tcp.idle_timeout), (false, Duration::from_secs(120)));
     assert_eq!(config.tls.client_authorities.as_deref(), Some(Path::new("etc/ca.pem")));
@@ -363,7 +366,7 @@ fn what_is_wrong_with_a_proxy_is_told_with_its_place() {
             "3:10: `domain of proxy 1`: `dialled` stands there, too",
         ),
         ("domain = \"b.example\"\nto = \"phones\"", "3:6: `to of proxy 1`: another domain has no phones here"),
-        ("dialled = \"1\"\nto = \"sip:b.example\"", "3:6: `to of proxy 1`: \"sip:b.example\" is no target"),
+        ("dialled = \"1\"\nto = \"sip:bob@b.example\"", "3:6: `to of proxy 1`: \"sip:bob@b.example\" is no target"),
         ("dialled = \"1\"\nto = \"sips:192.0.2.1\"", "3:6: `to of proxy 1`"),
         ("dialled = \"1\"\nto = []", "3:6: `to of proxy 1`: the list is empty"),
         (
@@ -374,6 +377,10 @@ fn what_is_wrong_with_a_proxy_is_told_with_its_place() {
             "dialled = \"1\"\nto = \"phones\"\ntimer_c = 0",
             "4:11: `timer_c of proxy 1` is 0; give a whole number from 1 to 3600",
         ),
+        (
+            "dialled = \"1\"\nto = \"sip:b.example\"\nstateless = true",
+            "4:13: `stateless of proxy 1`: a proxy without state cannot ask where sip:b.example is",
+        ),
         ("dialled = \"1\"\nto = \"phones\"\nstateless = true", "4:13: `stateless of proxy 1`: phones come and go"),
         (
             "dialled = \"1X\"\nto = \"phones\"\n[[proxy]]\ndialled = \"1[0-9]\"\nto = \"phones\"",
@@ -382,6 +389,10 @@ fn what_is_wrong_with_a_proxy_is_told_with_its_place() {
     ] {
         let told = error(&format!("[[proxy]]\n{keys}"));
         assert!(told.starts_with(expected), "{keys}\n{told}");
+    }
+    for server in ["ns.example", "192.0.2.53:0", "0.0.0.0", ""] {
+        let error = error(&format!("dns.servers = [\"{server}\"]"));
+        assert!(error.contains("is no address of a name server; write it like \"192.0.2.53\""), "{server}: {error}");
     }
     assert!(error("registrar.service_route = [\"sip:edge.example\"]").contains("is no proxy to send by"));
 }

@@ -1,14 +1,15 @@
 //! A request that has several ways to go: what is left of them, and what makes it take the next (RFC 3263 §4.3).
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::time::{Duration, Instant};
 
-use blether_sip_core::{Request, Response, RetryAfter, StatusCode};
+use blether_sip_core::{ByteStr, Method, Request, Response, RetryAfter, StatusCode};
 use blether_sip_transport::Flow;
 use blether_sip_transport::resolve::FailingTargets;
 
-use crate::Failure;
 use crate::invite_client::ClientEvent;
+use crate::{Failure, LoopMark};
 
 /// What has become of the way that was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,13 +44,16 @@ pub(crate) struct Way {
     pub(crate) whatever_size: bool,
 }
 
+/// What whoever forwards a request puts into the copy that goes by a flow.
+pub(crate) type Prepare = Box<dyn Fn(&mut Request, Flow) + Send>;
+
 /// What a client transaction remembers that may have to begin anew.
-#[derive(Debug)]
 pub(crate) struct Search {
     /// As its user gave it, without a Via of ours.
     request: Request,
-    /// What each branch ends with, behind a dot; empty: nothing.
-    pub(crate) mark: String,
+    /// What each branch ends with, if it is forwarded.
+    pub(crate) mark: Option<LoopMark>,
+    prepare: Option<Prepare>,
     untried: VecDeque<Way>,
     /// Whether the way that was taken has given any response.
     heard: bool,
@@ -57,8 +61,23 @@ pub(crate) struct Search {
 
 impl Search {
     /// Of a request whose ways are not known yet.
-    pub(crate) fn new(request: Request, mark: String) -> Self {
-        Self { request, mark, untried: VecDeque::new(), heard: false }
+    pub(crate) fn new(request: Request) -> Self {
+        Self { request, mark: None, prepare: None, untried: VecDeque::new(), heard: false }
+    }
+
+    /// Of one that is forwarded.
+    pub(crate) fn forwarded(request: Request, mark: LoopMark, prepare: Option<Prepare>) -> Self {
+        Self { mark: Some(mark), prepare, ..Self::new(request) }
+    }
+
+    /// The Call-ID.
+    pub(crate) fn call_id(&self) -> &ByteStr {
+        self.request.call_id()
+    }
+
+    /// Of which method it is.
+    pub(crate) fn method(&self) -> &Method {
+        self.request.method()
     }
 
     /// These are the ways, in this order, but those last that have failed of late.
@@ -67,10 +86,19 @@ impl Search {
         self.untried = flows.into_iter().map(|flow| Way { flow, whatever_size: false }).collect();
     }
 
-    /// The next way, with a copy of the request.
-    pub(crate) fn next(&mut self) -> Option<(Request, Way)> {
+    /// The next way.
+    pub(crate) fn next(&mut self) -> Option<Way> {
         self.heard = false;
-        Some((self.request.clone(), self.untried.pop_front()?))
+        self.untried.pop_front()
+    }
+
+    /// The copy that goes by a flow, without a Via of ours.
+    pub(crate) fn copy_for(&self, flow: Flow) -> Request {
+        let mut copy = self.request.clone();
+        if let Some(prepare) = &self.prepare {
+            prepare(&mut copy, flow);
+        }
+        copy
     }
 
     /// Takes this way before the others, by UDP whatever the request's size: TCP is being tried in its place (RFC 3261 §18.1.1).
@@ -98,6 +126,17 @@ impl Search {
             ClientEvent::Failed(failure) => Progress::Failed(MovedOn::Failed(*failure)),
             ClientEvent::AckNotSent(_) => Progress::Goes,
         }
+    }
+}
+
+impl fmt::Debug for Search {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { mark, untried, heard, .. } = self;
+        f.debug_struct("Search")
+            .field("mark", mark)
+            .field("untried", untried)
+            .field("heard", heard)
+            .finish_non_exhaustive()
     }
 }
 

@@ -23,7 +23,7 @@ use crate::overload::Overload;
 use crate::refused::Refused;
 use crate::slot::{Machine, Role, Slot, Slots, Unsent};
 use crate::timing::{Reliability, Timing};
-use crate::{ClientTransactionId, Event, Inquiry, Owner, ServerTransactionId, Transmit, TransmitId};
+use crate::{ClientTransactionId, Event, Inquiry, LoopMark, Owner, ServerTransactionId, Transmit, TransmitId};
 
 /// One in this many places is kept for BYE and CANCEL, which make room.
 const RESERVE_FRACTION: usize = 10;
@@ -646,15 +646,19 @@ impl Transactions {
     }
 
     fn new_via(&mut self, flow: Flow) -> Via {
-        self.marked_via(flow, "")
+        self.marked_via(flow, None)
     }
 
-    /// A Via whose branch ends with a dot and `mark`, if that is not empty.
-    fn marked_via(&mut self, flow: Flow, mark: &str) -> Via {
-        let dot = if mark.is_empty() { "" } else { "." };
-        let branch = format!("{}{}{dot}{mark}", Via::MAGIC_COOKIE, self.token());
-        let mut via =
-            Via::new(flow.transport.via_name(), Host::from(flow.local.ip()), Some(flow.local.port()), &branch);
+    /// A Via whose branch carries a mark, if there is one.
+    fn marked_via(&mut self, flow: Flow, mark: Option<LoopMark>) -> Via {
+        let unique = self.token();
+        let mut via = match mark {
+            Some(mark) => forwarding::marked_via(flow, &unique, mark),
+            None => {
+                let branch = format!("{}{unique}", Via::MAGIC_COOKIE);
+                Via::new(flow.transport.via_name(), Host::from(flow.local.ip()), Some(flow.local.port()), &branch)
+            }
+        };
         via.set_rport(None);
         if self.config.alias && flow.transport == Transport::Tls {
             via.params.set("alias", None);

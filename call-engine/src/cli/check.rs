@@ -55,6 +55,10 @@ impl Display for Summary<'_> {
             line("forwards", proxy)?;
         }
         line("media", &format_args!("UDP ports {}; threads: {}", media.ports, media.workers))?;
+        if !config.dns.servers.is_empty() {
+            let servers: Vec<_> = config.dns.servers.iter().map(ToString::to_string).collect();
+            line("DNS", &servers.join(", "))?;
+        }
         match http.listen {
             Some(address) => line("HTTP", &address)?,
             None => line("HTTP", &"off")?,

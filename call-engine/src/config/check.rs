@@ -8,7 +8,10 @@ use blether_sip_transport::Transport;
 
 use super::account::{check_display_name, check_password, check_user};
 use super::error::Invalid;
-use super::value::{ClientCertificatePolicy, Listen, ValueError, check_advertise, check_realm, domain};
+use super::proxy::is_named;
+use super::value::{
+    ClientCertificatePolicy, Listen, ValueError, check_advertise, check_name_server, check_realm, domain,
+};
 use super::{AccountConfig, Config, HttpConfig, Proxied, ProxyConfig, ProxyTo, TlsConfig};
 
 struct Bounds {
@@ -50,6 +53,7 @@ pub(super) fn check(config: &Config) -> Result<(), Invalid> {
         shards,
         tcp,
         tls,
+        dns,
         http: _,
         domains,
         realm,
@@ -71,6 +75,7 @@ pub(super) fn check(config: &Config) -> Result<(), Invalid> {
     for name in domains {
         domain(&name.to_string()).map_err(value("domains"))?;
     }
+    dns.servers.iter().try_for_each(|server| check_name_server(*server)).map_err(value("dns.servers"))?;
     check_realm(realm).map_err(value("realm"))?;
     advertise.map_or(Ok(()), check_advertise).map_err(value("advertise"))?;
 
@@ -111,8 +116,17 @@ fn check_proxies(proxies: &[ProxyConfig]) -> Result<(), Invalid> {
         if matches!((&proxy.what, &proxy.to), (Proxied::Domain(_), ProxyTo::Phones)) {
             return invalid("to", ValueError::PhonesOfDomain);
         }
-        if proxy.stateless && !matches!(&proxy.to, ProxyTo::Servers(servers) if servers.len() == 1) {
-            return invalid("stateless", ValueError::StatelessPhones);
+        if proxy.stateless {
+            match &proxy.to {
+                ProxyTo::Servers(servers) => match &servers[..] {
+                    [server] if is_named(server) => {
+                        return invalid("stateless", ValueError::StatelessName(server.to_string()));
+                    }
+                    [_] => {}
+                    _ => return invalid("stateless", ValueError::StatelessPhones),
+                },
+                ProxyTo::Phones => return invalid("stateless", ValueError::StatelessPhones),
+            }
         }
         for (name, duration) in [("ring_timeout", proxy.ring_timeout), ("timer_c", proxy.timer_c)] {
             if !PROXY_SECONDS.contains(&duration.as_secs()) {

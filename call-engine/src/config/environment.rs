@@ -6,15 +6,16 @@ use std::ffi::OsString;
 use toml::Value;
 
 use super::error::{ConfigError, nearest};
-use super::file::{Authentication, Calls, File, Http, Limits, Log, Media, Origin, Registrar, Setting, Tcp, Tls};
+use super::file::{Authentication, Calls, Dns, File, Http, Limits, Log, Media, Origin, Registrar, Setting, Tcp, Tls};
 
 const PREFIX: &str = "BLETHER_";
 
 /// Sections by name, with the keys that can be set in them; the first is the part of the file before any section.
-const SECTIONS: [(&str, &[&str]); 10] = [
+const SECTIONS: [(&str, &[&str]); 11] = [
     ("", File::KEYS),
     ("tcp", Tcp::KEYS),
     ("tls", Tls::KEYS),
+    ("dns", Dns::KEYS),
     ("http", Http::KEYS),
     ("authentication", Authentication::KEYS),
     ("media", Media::KEYS),
@@ -79,6 +80,7 @@ fn slot<'a>(file: &'a mut File, section: &str, key: &str) -> Option<&'a mut Opti
         "" => file.slot(key),
         "tcp" => file.tcp.slot(key),
         "tls" => file.tls.slot(key),
+        "dns" => file.dns.slot(key),
         "http" => file.http.slot(key),
         "authentication" => file.authentication.slot(key),
         "media" => file.media.slot(key),

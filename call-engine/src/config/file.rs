@@ -64,6 +64,7 @@ section!(
     "a section [tls]",
     [certificate, key, client_authorities, server_authorities, client_certificate, client_key]
 );
+section!(Dns, "a section [dns]", [servers]);
 section!(Http, "a section [http]", [listen]);
 section!(Media, "a section [media]", [ports, workers]);
 section!(Registrar, "a section [registrar]", [default_expires, min_expires, max_expires, max_contacts, service_route]);
@@ -77,6 +78,7 @@ section!(
     [data_dir, listen, shards, domains, realm, advertise],
     tcp: Tcp,
     tls: Tls,
+    dns: Dns,
     http: Http,
     authentication: Authentication,
     media: Media,

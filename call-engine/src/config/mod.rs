@@ -65,6 +65,8 @@ pub struct Config {
     pub tcp: TcpConfig,
     /// The certificate for SIP over TLS, which is received where `listen` says so.
     pub tls: TlsConfig,
+    /// Who is asked where the hosts are that are named.
+    pub dns: DnsConfig,
     /// What is asked and told over HTTP.
     pub http: HttpConfig,
     /// Host names and addresses that are ours besides the local addresses. Default: none; phones that are given the server's
@@ -139,6 +141,13 @@ pub struct TlsIdentity {
     pub certificate: PathBuf,
     /// The private key, not encrypted; it may be in the same file.
     pub key: PathBuf,
+}
+
+/// The section `[dns]`. Without the feature `dns` there is nowhere to use it, and only addresses lead anywhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DnsConfig {
+    /// The name servers that are asked where a host is (RFC 3263). Default: none, and those of this machine are asked.
+    pub servers: Vec<SocketAddr>,
 }
 
 /// The section `[http]`.
@@ -245,6 +254,7 @@ impl Default for Config {
             shards: None,
             tcp: TcpConfig::default(),
             tls: TlsConfig::default(),
+            dns: DnsConfig::default(),
             http: HttpConfig::default(),
             domains: Vec::new(),
             realm: "blether".to_owned(),

@@ -43,6 +43,14 @@ impl ProxyConfig {
     }
 }
 
+impl ProxyConfig {
+    /// Whether a server that it sends to has a name.
+    #[cfg(feature = "dns")]
+    pub(crate) fn has_names(&self) -> bool {
+        matches!(&self.to, ProxyTo::Servers(servers) if servers.iter().any(is_named))
+    }
+}
+
 impl fmt::Display for ProxyConfig {
     /// Writes it as `call-engine check` shows it: `2XX to the phones of the user, by-preference`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -96,10 +104,18 @@ impl ProxyTo {
     }
 }
 
+/// Whether where a URI leads has to be asked for (RFC 3263 §4.2).
+pub(super) fn is_named(uri: &SipUri) -> bool {
+    uri.maddr().unwrap_or_else(|| uri.host.clone()).ip().is_none()
+}
+
 /// The URI of a server: `sip`, without a user.
 fn server(text: &str) -> Result<SipUri, ValueError> {
     match text.parse::<Uri>() {
-        Ok(Uri::Sip(uri)) if !uri.secure && uri.user.is_none() && uri.headers.is_none() && uri.host.ip().is_some() => {
+        Ok(Uri::Sip(uri)) if !uri.secure && uri.user.is_none() && uri.headers.is_none() => {
+            if is_named(&uri) && !cfg!(feature = "dns") {
+                return Err(ValueError::NoNames(text.to_owned()));
+            }
             Ok(uri)
         }
         _ => Err(ValueError::ProxyTarget(text.to_owned())),

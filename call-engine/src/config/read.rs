@@ -16,7 +16,7 @@ use super::file::{Account, File, Origin, Proxy, Setting, Tls};
 use super::proxy::{self as proxies, Proxied, ProxyConfig, ProxyTo};
 use super::value::{self, Listen, ValueError};
 use super::{
-    AuthenticationConfig, CallsConfig, Config, ConfigFile, HttpConfig, LimitsConfig, LogConfig, MediaConfig,
+    AuthenticationConfig, CallsConfig, Config, ConfigFile, DnsConfig, HttpConfig, LimitsConfig, LogConfig, MediaConfig,
     RegistrarConfig, TcpConfig, TlsConfig, TlsIdentity, check, environment,
 };
 
@@ -64,6 +64,7 @@ impl Reader<'_> {
             realm,
             advertise,
             tls,
+            dns,
             authentication,
             media,
             registrar,
@@ -86,6 +87,7 @@ impl Reader<'_> {
                 idle_timeout: self.seconds("tcp.idle_timeout", tcp.idle_timeout, default.tcp.idle_timeout)?,
             },
             tls: self.tls(tls)?,
+            dns: DnsConfig { servers: self.list("dns.servers", dns.servers, default.dns.servers, value::name_server)? },
             http: HttpConfig {
                 listen: self.parsed("http.listen", http.listen, default.http.listen, value::http_listen)?,
             },

@@ -77,11 +77,22 @@ pub enum ValueError {
     /// Nowhere to forward to.
     #[error("the list is empty; write \"phones\", or the address of a server like \"sip:192.0.2.10:5060\"")]
     NoTarget,
-    /// Neither `phones` nor the address of a server.
+    /// Neither `phones` nor a server.
     #[error(
-        "\"{0}\" is no target; write \"phones\", or the numeric address of a server like \"sip:192.0.2.10:5060;transport=tcp\", without a user"
+        "\"{0}\" is no target; write \"phones\", or a server like \"sip:192.0.2.10:5060;transport=tcp\" or \"sip:partner.example\", without a user"
     )]
     ProxyTarget(String),
+    /// A server that is named, where nobody is asked for names.
+    #[error("\"{0}\" has a name, and this server was built without the feature `dns`; write a numeric address")]
+    NoNames(String),
+    /// Stateless, to a name.
+    #[error(
+        "a proxy without state cannot ask where {0} is, nor go on to its next address; remove the line, or give a numeric address in `to`"
+    )]
+    StatelessName(String),
+    /// Not the address of a name server.
+    #[error("\"{0}\" is no address of a name server; write it like \"192.0.2.53\" or \"[2001:db8::53]:5353\"")]
+    NameServer(String),
     /// Not the URI of a proxy.
     #[error("\"{0}\" is no proxy to send by; write it like \"sip:edge.example.org;lr\"")]
     LooseRouter(String),
@@ -331,6 +342,20 @@ pub(super) fn http_listen(text: &str) -> Result<Option<SocketAddr>, ValueError> 
         return Ok(None);
     }
     text.parse().map(Some).map_err(|_| ValueError::HttpListen(text.to_owned()))
+}
+
+/// Reads one of `dns.servers`: an address, at port 53 if it names none.
+pub(super) fn name_server(text: &str) -> Result<SocketAddr, ValueError> {
+    let address = text.parse().or_else(|_| text.parse().map(|ip: IpAddr| SocketAddr::new(ip, 53)));
+    address.map_err(|_| ValueError::NameServer(text.to_owned()))
+}
+
+/// Whether anybody can be asked at an address.
+pub(super) fn check_name_server(server: SocketAddr) -> Result<(), ValueError> {
+    if server.port() == 0 || server.ip().is_unspecified() || server.ip().is_multicast() {
+        return Err(ValueError::NameServer(server.to_string()));
+    }
+    Ok(())
 }
 
 /// Reads the value of `advertise`: `None` for `auto`.

@@ -61,8 +61,8 @@ impl Proxied {
         if self.dialled.is_empty() && self.domains.is_empty() {
             return None;
         }
-        let ShardPlace { local, advertise, tcp, mut rng, .. } = place;
-        let place = ProxyPlace { local, advertise, tcp };
+        let ShardPlace { local, tls, advertise, tcp, mut rng, .. } = place;
+        let place = ProxyPlace { local, tls, advertise, tcp };
         Some(Box::new(Proxy::new(EngineRouting(engine.clone()), self.key.clone(), &place, &mut rng)))
     }
 }

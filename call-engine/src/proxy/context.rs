@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use blether_sip_core::{MaxBreadth, Method, Request, Response, StatusClass, StatusCode};
-use blether_transaction_core::Failure;
+use blether_transaction_core::{Failure, NoTarget};
 
 use super::best::best;
 use super::target::Target;
@@ -161,9 +161,24 @@ impl ResponseContext {
         let status = match failure {
             Failure::Transport(_) if by_flow => StatusCode::FLOW_FAILED,
             Failure::Transport(_) => StatusCode::SERVICE_UNAVAILABLE,
+            // Nobody has said where its next hop is (§21.5.5), or there is no way to where that is.
+            Failure::NoTarget(NoTarget::Unanswered) => StatusCode::SERVER_TIMEOUT,
+            Failure::NoTarget(_) => StatusCode::BAD_GATEWAY,
+            // It was cancelled before it went anywhere, as its sender wanted.
+            Failure::Cancelled => StatusCode::REQUEST_TERMINATED,
             _ => StatusCode::REQUEST_TIMEOUT,
         };
         self.fail(now, branch, status);
+    }
+
+    /// Takes in that a branch has failed by one of the addresses of its target and goes on by the next (RFC 3263 §4.3): another client transaction, which has
+    /// said nothing and has a Timer C of its own (§16.6 step 11).
+    pub(super) fn handle_moved_on(&mut self, now: Instant, branch: usize) {
+        let timer_c = self.is_invite().then(|| now + self.patience.timer_c);
+        let Some(of) = self.branches.get_mut(branch) else { return };
+        if matches!(of.state, State::Calling | State::Proceeding) {
+            (of.state, of.timer_c) = (State::Calling, timer_c);
+        }
     }
 
     /// Takes in that a branch could not be opened, for want of a way or of room.

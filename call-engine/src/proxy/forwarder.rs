@@ -21,7 +21,7 @@ use super::Refusal;
 use super::context::{Action, Patience, ResponseContext};
 use super::forwarding::{Changes, copy};
 use super::meters::Meters;
-use super::next_hop::NextHops;
+use super::next_hop::{NextHop, NextHops};
 use super::reading::{Caller, is_same_end, onward, opens_dialog};
 use super::routes::{Here, Preprocessed, preprocess};
 use super::routing::{Asked, Routed, Routing};
@@ -42,6 +42,8 @@ const PATIENCE_IN_DIALOG: Patience = Patience { ring_for: Duration::from_secs(18
 pub(crate) struct ProxyPlace<'a> {
     /// Where the endpoint listens.
     pub(crate) local: &'a [SocketAddr],
+    /// Where it listens for TLS.
+    pub(crate) tls: &'a [SocketAddr],
     /// The address that peers know in place of these.
     pub(crate) advertise: Option<IpAddr>,
     /// Whether TCP is spoken.
@@ -82,7 +84,7 @@ impl<R: Routing> Proxy<R> {
         Self {
             routing,
             key,
-            hops: NextHops::new(place.local, place.advertise, place.tcp),
+            hops: NextHops::new(place),
             loops: LoopDetector::new(rng),
             entries: HashMap::new(),
             last: 0,
@@ -234,22 +236,19 @@ impl<R: Routing> Proxy<R> {
         };
         self.meters.in_dialog.increment(1);
         let target = onward(&pre);
-        let changes = Changes {
-            path: None,
-            uri: None,
-            route: &[],
-            breadth: None,
-            record: None,
-            realm: None,
-            came_by: flow,
-            goes_by: None,
-        };
+        let changes =
+            Changes { path: None, uri: None, route: &[], breadth: None, realm: None, came_by: flow, goes_by: None };
         let sent = copy(&pre.request, &changes, &self.routing).and_then(|ack| {
-            let goes_by = self.way(&ack, &target, flow)?;
-            Ok((ack, goes_by))
+            let next = self.way(&ack, &target, flow)?;
+            Ok((ack, next))
         });
         match sent {
-            Ok((ack, goes_by)) => transactions.forward_ack(ack, goes_by, checked.mark),
+            Ok((ack, NextHop::By(goes_by))) => transactions.forward_ack(ack, goes_by, checked.mark),
+            Ok((ack, NextHop::To(destination))) => {
+                if transactions.forward_ack_to(now, ack, destination, checked.mark).is_err() {
+                    tracing::debug!(call_id = %request.call_id(), "no room to locate where an ACK goes");
+                }
+            }
             Err(refusal) => {
                 self.meters.refused(&refusal);
                 tracing::debug!(call_id = %request.call_id(), %refusal, "an ACK is not forwarded");

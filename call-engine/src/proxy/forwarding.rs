@@ -22,8 +22,6 @@ pub(super) struct Changes<'a> {
     pub(super) breadth: Option<MaxBreadth>,
     /// Our URI for Path, in a REGISTER.
     pub(super) path: Option<SipUri>,
-    /// The user part of our Record-Route, the flow by which the request came and the one by which it goes; `None` if we need not stay in its path.
-    pub(super) record: Option<(&'a str, Flow, Flow)>,
     /// The realm for which we have asked for credentials. Those that answer a challenge of ours go no further anyway.
     pub(super) realm: Option<&'a ByteStr>,
     /// Whom it comes from.
@@ -50,14 +48,6 @@ pub(super) fn copy(request: &Request, changes: &Changes<'_>, routing: &impl Rout
     consume::<ProxyAuthorization>(&mut headers, |row| of_realm(&row.0));
     consume::<Authorization>(&mut headers, |row| ours(&row.0));
     conceal_identity(&mut headers, routing, changes.came_by, changes.goes_by);
-    if let Some((token, came_by, goes_by)) = changes.record {
-        let uri = |flow: Flow| RecordRoute(NameAddr::new(uri_of_ours(token, flow.local, flow.transport)));
-        headers.push_front(uri(came_by));
-        // Each side has one that it can reach (RFC 5658 §5): the one of the side that it goes to is on top.
-        if (came_by.local, came_by.transport) != (goes_by.local, goes_by.transport) {
-            headers.push_front(uri(goes_by));
-        }
-    }
     if let Some(path) = &changes.path {
         headers.push_front(Path(NameAddr::new(path.clone())));
     }
@@ -93,6 +83,29 @@ pub(super) fn conceal_identity(
     };
     if is_private && !goes_by.is_some_and(|flow| routing.trusts(flow)) {
         headers.remove(&HeaderName::PAssertedIdentity);
+    }
+}
+
+/// Why a request's dialog stays on our path.
+#[derive(Clone, Debug)]
+pub(super) struct Record {
+    /// The user part of our Record-Route.
+    pub(super) token: String,
+    /// The flow by which the request came.
+    pub(super) came_by: Flow,
+}
+
+impl Record {
+    /// Puts our Record-Route into a copy that goes by a flow (RFC 3261 §16.6 step 4): for each side one that it can reach (RFC 5658 §5), that of the side which
+    /// it goes to on top.
+    pub(super) fn put_into(&self, copy: &mut Request, goes_by: Flow) {
+        let Self { token, came_by } = self;
+        let uri = |flow: &Flow| RecordRoute(NameAddr::new(uri_of_ours(token, flow.local, flow.transport)));
+        let mut headers = copy.headers_mut();
+        headers.push_front(uri(came_by));
+        if (came_by.local, came_by.transport) != (goes_by.local, goes_by.transport) {
+            headers.push_front(uri(&goes_by));
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Why a request is not forwarded, and what its sender is told.
 
-use blether_sip_core::{ByteStr, Host, Request, Response, StatusCode, Unsupported};
+use blether_sip_core::{ByteStr, Request, Response, StatusCode, Unsupported};
 
 /// Why a request is not forwarded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,9 +38,9 @@ pub(crate) enum Refusal {
     /// 480: nobody is registered there.
     #[error("Temporarily Unavailable")]
     NobodyThere,
-    /// 502: the next hop is named by a host that cannot be resolved here.
-    #[error("No Address For {0}")]
-    Unresolved(Host),
+    /// 502: the next hop of what is forwarded without state has a name.
+    #[error("Next Hop Has A Name")]
+    Unresolved,
     /// 502: the next hop wants a transport that is not spoken here, or there is no way to it.
     #[error("Next Hop Not Reachable")]
     Unreachable,
@@ -59,7 +59,7 @@ impl Refusal {
             Self::Breadth => StatusCode::MAX_BREADTH_EXCEEDED,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::NobodyThere => StatusCode::TEMPORARILY_UNAVAILABLE,
-            Self::Unresolved(_) | Self::Unreachable => StatusCode::BAD_GATEWAY,
+            Self::Unresolved | Self::Unreachable => StatusCode::BAD_GATEWAY,
         }
     }
 
@@ -77,7 +77,7 @@ impl Refusal {
             Self::NotThere => "not_there",
             Self::NotFound => "not_found",
             Self::NobodyThere => "nobody_there",
-            Self::Unresolved(_) => "unresolved",
+            Self::Unresolved => "unresolved",
             Self::Unreachable => "unreachable",
         }
     }

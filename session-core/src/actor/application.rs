@@ -112,6 +112,8 @@ impl Responder {
 pub struct ShardPlace<'a> {
     /// Where the endpoint listens, with the ports that the system chose.
     pub local: &'a [SocketAddr],
+    /// Where it listens for TLS.
+    pub tls: &'a [SocketAddr],
     /// The address that peers know in place of these.
     pub advertise: Option<IpAddr>,
     /// Whether it speaks TCP on these addresses, too.

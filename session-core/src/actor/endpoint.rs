@@ -218,7 +218,7 @@ impl Endpoint {
         local.dedup();
         let listeners = streams.iter().flat_map(|streams| &streams.listeners);
         let local_tls = listeners.filter(|listener| listener.transport() == Transport::Tls);
-        let local_tls = local_tls.map(TcpListener::local_addr).collect();
+        let local_tls: Vec<_> = local_tls.map(TcpListener::local_addr).collect();
         let workers = MediaWorkers::start(config.media_workers).map_err(StartError::Media)?;
         let ports = PortAllocator::new(config.media_ports);
         let media = Arc::new(MediaSource {
@@ -236,6 +236,7 @@ impl Endpoint {
             .map(|_| {
                 application.interceptor(ShardPlace {
                     local: &local,
+                    tls: &local_tls,
                     advertise: config.advertise,
                     tcp: config.tcp.is_some(),
                     timing: config.timing,

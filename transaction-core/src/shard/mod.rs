@@ -95,6 +95,8 @@ pub struct Shard<U: TransactionUser> {
     user: U,
     commands: Commands<U::Command>,
     router: Router,
+    /// Where the endpoint receives TLS.
+    for_tls: Arc<[SocketAddr]>,
     /// The ways to the other shards, if there are others.
     inlets: Option<Arc<Inlets>>,
     /// What other shards and connections pass to this one.
@@ -139,6 +141,7 @@ impl<U: TransactionUser> Shard<U> {
             user,
             commands,
             router,
+            for_tls: Arc::from([]),
             inlets: None,
             outlet,
             connections: None,
@@ -400,7 +403,9 @@ impl<U: TransactionUser> Shard<U> {
         let (transport, remote) = (target.service.transport()?, target.address);
         let same_family = |socket: &&Arc<UdpSocket>| socket.local_addr().is_ipv4() == remote.is_ipv4();
         let socket = Some(&self.socket).filter(same_family).or_else(|| self.sockets.iter().find(same_family))?;
-        let local = self.facing(socket.local_addr(), remote)?;
+        let for_tls = self.for_tls.iter().filter(|_| transport == Transport::Tls);
+        let for_tls = for_tls.copied().find(|local| local.is_ipv4() == remote.is_ipv4());
+        let local = self.facing(for_tls.unwrap_or_else(|| socket.local_addr()), remote)?;
         #[cfg(feature = "tls")]
         if let (Transport::Tls, Some(connections)) = (transport, &self.connections) {
             return Some(connections.lead_to(local, remote, &target.peer_name()?));

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use blether_sip_transport::{ConnectionLimits, Connections, LocalEnd, TcpListener, UdpSocket};
+use blether_sip_transport::{ConnectionLimits, Connections, LocalEnd, TcpListener, Transport, UdpSocket};
 #[cfg(feature = "tls")]
 use blether_sip_transport::{Flow, PeerName, TlsClient};
 use rand::SeedableRng;
@@ -73,6 +73,9 @@ impl<U: TransactionUser> Shards<U> {
         let ownership = Ownership::new(sockets.len(), rng);
         let (inlets, outlets): (Vec<_>, Vec<_>) = sockets.iter().map(|_| inlet()).unzip();
         let inlets = Arc::new(Inlets::new(ownership, inlets));
+        let listeners = streams.iter().flat_map(|streams| &streams.listeners);
+        let for_tls = listeners.filter(|listener| listener.transport() == Transport::Tls);
+        let for_tls: Arc<[_]> = for_tls.map(TcpListener::local_addr).collect();
         let streams = streams.map(|streams| {
             let connections = streams.connections(config.advertise, inlets.clone());
             (streams.listeners, connections)
@@ -90,6 +93,7 @@ impl<U: TransactionUser> Shards<U> {
                 let mut shard =
                     Shard::assemble(socket, config.clone(), StdRng::from_rng(rng), router, user, commands, outlet);
                 shard.inlets = Some(inlets.clone());
+                shard.for_tls = for_tls.clone();
                 shard.sockets = sockets.clone();
                 shard.connections = connections.cloned();
                 (shard, handle)

@@ -98,7 +98,8 @@ impl Transactions {
     }
 }
 
-fn marked_via(flow: Flow, unique: &str, mark: LoopMark) -> Via {
+/// A Via whose branch has `unique` and a mark in it.
+pub(super) fn marked_via(flow: Flow, unique: &str, mark: LoopMark) -> Via {
     let branch = format!("{}{unique}.{:016x}", Via::MAGIC_COOKIE, mark.number());
     let mut via = Via::new(flow.transport.via_name(), Host::from(flow.local.ip()), Some(flow.local.port()), &branch);
     via.set_rport(None);

@@ -12,7 +12,7 @@ use crate::invite_client::ClientEvent;
 use crate::key::ClientKey;
 use crate::search::{MovedOn, Progress, Search};
 use crate::slot::{Machine, Role, Slot, Unsent};
-use crate::{ClientTransactionId, Event, Failure, Inquiry, NoTarget, Owner};
+use crate::{ClientTransactionId, Event, Failure, Inquiry, LoopMark, NoTarget, Owner};
 
 /// Targets that are remembered as failing: some 100 kB.
 pub(super) const MAX_FAILING: usize = 1_024;
@@ -44,11 +44,12 @@ impl Transactions {
         destination: Destination,
         owner: Owner,
     ) -> Result<ClientTransactionId, Full> {
-        self.forward_to(now, request, destination, owner, "")
+        self.inquire(now, Search::new(request), destination, Some(owner))
     }
 
-    /// [`Self::request_to`] of a request that is forwarded: the branch of each of its transactions ends with a dot and `mark`, characters of a
-    /// token, by which whoever forwards requests knows a loop (RFC 3261 §16.6 step 8).
+    /// [`Self::request_to`] of a request that is forwarded: the branch of each of its transactions carries `mark`, by which a loop is known (RFC 3261
+    /// §16.6 step 8), and `prepare` puts into each copy, which has no Via of ours yet, what depends on the flow by which it goes: Record-Route names
+    /// the address that faces the next hop (RFC 5658 §5).
     ///
     /// # Errors
     ///
@@ -59,10 +60,38 @@ impl Transactions {
         request: Request,
         destination: Destination,
         owner: Owner,
-        mark: &str,
+        mark: LoopMark,
+        prepare: impl Fn(&mut Request, Flow) + Send + 'static,
     ) -> Result<ClientTransactionId, Full> {
-        let call_id = request.call_id().clone();
-        let index = self.insert_unsent(now, request, owner, mark)?;
+        let search = Search::forwarded(request, mark, Some(Box::new(prepare)));
+        self.inquire(now, search, destination, Some(owner))
+    }
+
+    /// [`Self::forward_ack`] to a destination: asks by [`Self::poll_inquiry`] where that is, and sends the ACK by the first way that
+    /// [`Self::handle_located`] is given. Nobody is told what became of it: if it is lost, the 2xx comes again, and another ACK.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::request_to`].
+    pub fn forward_ack_to(
+        &mut self,
+        now: Instant,
+        ack: Request,
+        destination: Destination,
+        mark: LoopMark,
+    ) -> Result<(), Full> {
+        self.inquire(now, Search::forwarded(ack, mark, None), destination, None).map(|_| ())
+    }
+
+    fn inquire(
+        &mut self,
+        now: Instant,
+        search: Search,
+        destination: Destination,
+        owner: Option<Owner>,
+    ) -> Result<ClientTransactionId, Full> {
+        let call_id = search.call_id().clone();
+        let index = self.insert_unsent(now, search, owner)?;
         let id = ClientTransactionId(self.slots.id(index));
         self.inquiries.push_back(Inquiry { id, destination, call_id });
         Ok(id)
@@ -80,7 +109,7 @@ impl Transactions {
         flows: Vec<Flow>,
         owner: Owner,
     ) -> Result<ClientTransactionId, Full> {
-        let index = self.insert_unsent(now, request, owner, "")?;
+        let index = self.insert_unsent(now, Search::new(request), Some(owner))?;
         let id = ClientTransactionId(self.slots.id(index));
         self.handle_located(now, id, Ok(flows));
         Ok(id)
@@ -103,6 +132,9 @@ impl Transactions {
             Ok(flows) => {
                 if let Some(search) = &mut slot.search {
                     search.set_ways(now, flows, &self.failing);
+                    if *search.method() == Method::Ack {
+                        return self.send_located_ack(index);
+                    }
                 }
                 let owner = slot.owner;
                 if let (Some(flow), Some(owner)) = (self.take_next_way(now, index), owner) {
@@ -122,6 +154,15 @@ impl Transactions {
         });
     }
 
+    /// Sends an ACK by its first way; it has no transaction, and what has waited for the way is over.
+    fn send_located_ack(&mut self, index: usize) {
+        let Some(mut search) = self.take_out(index).and_then(|slot| slot.search) else { return };
+        match (search.next(), search.mark) {
+            (Some(way), Some(mark)) => self.forward_ack(search.copy_for(way.flow), way.flow, mark),
+            _ => self.counters.no_target += 1,
+        }
+    }
+
     /// Ends an INVITE that has not been sent.
     pub(super) fn cancel_unsent(&mut self, now: Instant, index: usize) {
         self.with(now, index, |machine| {
@@ -131,19 +172,20 @@ impl Transactions {
         });
     }
 
-    fn insert_unsent(&mut self, now: Instant, request: Request, owner: Owner, mark: &str) -> Result<usize, Full> {
-        if !self.has_room_for(request.method()) {
+    fn insert_unsent(&mut self, now: Instant, search: Search, owner: Option<Owner>) -> Result<usize, Full> {
+        let method = search.method().clone();
+        if !self.has_room_for(&method) {
             return Err(Full { limit: self.config.max_transactions });
         }
-        let invite = *request.method() == Method::Invite;
+        let invite = method == Method::Invite;
         let unsent = Unsent::new(invite, now + self.config.timing.sixty_four_t1());
         // Without a branch nothing matches it, and it is in no table.
-        let key = ClientKey { branch: ByteStr::from(""), method: request.method().clone() };
+        let key = ClientKey { branch: ByteStr::from(""), method };
         let nowhere = Flow::udp(([0, 0, 0, 0], 0).into(), ([0, 0, 0, 0], 0).into());
         let role = Role::Client { key, host: Host::from(nowhere.local.ip()), port: None };
         let mut slot = Slot::new(Machine::Unsent(unsent), nowhere, role);
-        slot.owner = Some(owner);
-        slot.search = Some(Box::new(Search::new(request, mark.to_owned())));
+        slot.owner = owner;
+        slot.search = Some(Box::new(search));
         Ok(self.insert(now, slot))
     }
 
@@ -192,14 +234,17 @@ impl Transactions {
     /// resends of its final response to absorb and to acknowledge.
     fn take_next_way(&mut self, now: Instant, index: usize) -> Option<Flow> {
         let search = self.slots.get_mut(index)?.search.as_mut()?;
-        let ((mut request, way), mark) = (search.next()?, search.mark.clone());
+        let (way, mark) = (search.next()?, search.mark);
         let mut flow = way.flow;
-        request.push_via(self.marked_via(flow, &mark));
+        let mut request = search.copy_for(flow);
+        request.push_via(self.marked_via(flow, mark));
         if !way.whatever_size && self.is_too_large(now, &request, flow) {
             self.counters.too_large_for_udp += 1;
-            self.slots.get_mut(index)?.search.as_mut()?.fall_back_to(flow);
+            let search = self.slots.get_mut(index)?.search.as_mut()?;
+            search.fall_back_to(flow);
             flow.transport = Transport::Tcp;
-            request.set_top_via(self.marked_via(flow, &mark));
+            request = search.copy_for(flow);
+            request.push_via(self.marked_via(flow, mark));
         }
         let (key, role) = client_role(&request);
         let machine = match request.method() {

@@ -2,10 +2,10 @@
 
 use std::io::ErrorKind;
 
-use blether_sip_core::{Method, Request, Response, RetryAfter, StatusCode};
+use blether_sip_core::{HeaderName, Method, Request, Response, RetryAfter, StatusCode, Subject};
 use blether_sip_transport::resolve::Destination;
 use blether_sip_transport::{ConnectionId, Flow, Transport};
-use blether_transaction_core::{ClientTransactionId, Event, NoTarget, Owner, TransactionsConfig};
+use blether_transaction_core::{ClientTransactionId, Event, LoopDetector, NoTarget, Owner, TransactionsConfig};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -280,13 +280,41 @@ fn a_request_to_a_name_is_sent_when_its_destination_is_located() {
 #[test]
 fn rfc_3261_section_16_6_each_branch_of_what_is_forwarded_ends_with_its_mark() {
     let mut table = Table::new();
-    let id = table.transactions.forward_to(table.now, unsent(Method::Options), example(), OWNER, "0a1b").unwrap();
+    let loops = LoopDetector::new(&mut StdRng::seed_from_u64(3));
+    let (now, request) = (table.now, unsent(Method::Options));
+    let mark = loops.mark(&request);
+    // What depends on the way is put into each copy for itself.
+    let prepare = |copy: &mut Request, flow: Flow| copy.headers_mut().push(Subject(flow.remote.to_string().into()));
+    let id = table.transactions.forward_to(now, request, example(), OWNER, mark, prepare).unwrap();
     table.transactions.handle_located(table.now, id, Ok(vec![udp(1), udp(2)]));
     table.drain();
     let first = table.request_at(1);
     table.answer(&first, 1, 503);
-    let branches = [first, table.request_at(2)].map(|request| request.via().branch().unwrap().to_owned());
-    assert!(branches[0] != branches[1] && branches.iter().all(|branch| branch.ends_with(".0a1b")), "{branches:?}");
+    let second = table.request_at(2);
+    assert_ne!(first.via().branch(), second.via().branch());
+    for (request, at) in [(first, udp(1)), (second, udp(2))] {
+        assert!(loops.has_looped(&request, mark), "{request:?}");
+        let subjects: Vec<_> = request.headers().raw_all(&HeaderName::Subject).collect();
+        assert_eq!(subjects, [at.remote.to_string()]);
+    }
+}
+
+#[test]
+fn rfc_3261_section_16_6_an_ack_for_a_2xx_is_sent_once_when_it_is_located() {
+    let mut table = Table::new();
+    let loops = LoopDetector::new(&mut StdRng::seed_from_u64(3));
+    for located in [Ok(vec![udp(1), udp(2)]), Ok(Vec::new()), Err(NoTarget::Unanswered)] {
+        let ack = unsent(Method::Ack);
+        let mark = loops.mark(&ack);
+        table.transactions.forward_ack_to(table.now, ack, example(), mark).unwrap();
+        let inquiry = table.transactions.poll_inquiry().unwrap();
+        table.transactions.handle_located(table.now, inquiry.id, located);
+        table.drain();
+        assert_eq!(table.transactions.counts().total(), 0);
+    }
+    assert!(loops.has_looped(&table.request_at(1), loops.mark(&unsent(Method::Ack))));
+    assert_eq!(table.story(), ["> ACK udp 1"]);
+    assert_eq!(table.transactions.counters().no_target, 2);
 }
 
 #[test]

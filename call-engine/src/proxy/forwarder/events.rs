@@ -13,6 +13,8 @@ impl<R: Routing> Interceptor for Proxy<R> {
         let named = match &event {
             Event::Request { .. } | Event::Ack { .. } | Event::StrayResponse { .. } => None,
             Event::Response { owner, .. }
+            | Event::Located { owner, .. }
+            | Event::MovedOn { owner, .. }
             | Event::Failed { owner, .. }
             | Event::AckNotSent { owner, .. }
             | Event::ClientTerminated { owner, .. } => Some(*owner),
@@ -40,6 +42,10 @@ impl<R: Routing> Interceptor for Proxy<R> {
                     }
                     Event::Failed { failure, .. } => {
                         self.with(now, key, transactions, |entry| entry.context.handle_failure(now, at, failure));
+                    }
+                    Event::MovedOn { why, flow, .. } => {
+                        tracing::debug!(%why, %flow, "a branch goes on by another way");
+                        self.with(now, key, transactions, |entry| entry.context.handle_moved_on(now, at));
                     }
                     Event::Cancelled { .. } => {
                         self.with(now, key, transactions, |entry| entry.context.handle_cancelled(now));

@@ -7,8 +7,8 @@ use blether_sip_transport::Flow;
 use blether_transaction_core::{ClientTransactionId, Transactions};
 
 use super::super::Refusal;
-use super::super::forwarding::{Changes, copy};
-use super::super::next_hop::{NextHops, uri_of_ours};
+use super::super::forwarding::{Changes, Record, copy};
+use super::super::next_hop::{NextHop, NextHops, uri_of_ours};
 use super::super::reading::{Caller, is_first_hop, wants_path};
 use super::super::routing::Routing;
 use super::super::target::Target;
@@ -60,11 +60,11 @@ impl<R: Routing> Proxy<R> {
         let entry = entries.get(&key).ok_or(NotSent::NoRoom)?;
         let request = entry.context.request();
         let came_by = entry.came_by;
-        let goes_by = way(hops, request, target, came_by).map_err(NotSent::Refused)?;
-        let token = entry.record.map(|Caller { tag, flow }| {
+        let next = way(hops, request, target, came_by).map_err(NotSent::Refused)?;
+        let record = entry.record.map(|Caller { tag, flow }| {
             let dialog =
                 DialogToken { caller_tag: tag, caller: flow, callee: target.flow_of_dialog(), stateless: false };
-            token_key.seal(Token::Dialog(dialog), request.call_id().as_bytes())
+            Record { token: token_key.seal(Token::Dialog(dialog), request.call_id().as_bytes()), came_by }
         });
         let path = wants_path(request).then(|| {
             let token = token_key.seal(Token::Path(came_by), &[]);
@@ -80,18 +80,32 @@ impl<R: Routing> Proxy<R> {
             uri: Some(&target.uri),
             route: &target.route,
             breadth: Some(breadth),
-            record: token.as_deref().map(|token| (token, came_by, goes_by)),
             realm: entry.realm.as_ref(),
             came_by,
-            goes_by: Some(goes_by),
+            goes_by: match next {
+                NextHop::By(flow) => Some(flow),
+                NextHop::To(_) => None,
+            },
         };
-        let copy = copy(request, &changes, routing).map_err(NotSent::Refused)?;
-        let number = u64::try_from(branch).unwrap_or(SERVER);
-        transactions.forward(now, copy, goes_by, owner(key, number), entry.mark).map_err(|_| NotSent::NoRoom)
+        let mut copy = copy(request, &changes, routing).map_err(NotSent::Refused)?;
+        let owner = owner(key, u64::try_from(branch).unwrap_or(SERVER));
+        let put_record = move |copy: &mut Request, goes_by: Flow| {
+            if let Some(record) = &record {
+                record.put_into(copy, goes_by);
+            }
+        };
+        let sent = match next {
+            NextHop::By(goes_by) => {
+                put_record(&mut copy, goes_by);
+                transactions.forward(now, copy, goes_by, owner, entry.mark)
+            }
+            NextHop::To(destination) => transactions.forward_to(now, copy, destination, owner, entry.mark, put_record),
+        };
+        sent.map_err(|_| NotSent::NoRoom)
     }
 
-    /// The flow by which a request goes on to a target.
-    pub(super) fn way(&mut self, request: &Request, target: &Target, came_by: Flow) -> Result<Flow, Refusal> {
+    /// Where a request goes on to a target.
+    pub(super) fn way(&mut self, request: &Request, target: &Target, came_by: Flow) -> Result<NextHop, Refusal> {
         way(&mut self.hops, request, target, came_by)
     }
 
@@ -146,11 +160,11 @@ impl NotSent {
     }
 }
 
-/// The flow by which a request goes on to a target: its own, else what the first proxy on its way says, else its first Route that is left, else the URI of
+/// Where a request goes on to a target: by its own flow, else what the first proxy on its way says, else its first Route that is left, else the URI of
 /// the target (RFC 3261 §16.6 step 7). Of a strict router, its URI is the Request-URI by then.
-fn way(hops: &mut NextHops, request: &Request, target: &Target, came_by: Flow) -> Result<Flow, Refusal> {
+fn way(hops: &mut NextHops, request: &Request, target: &Target, came_by: Flow) -> Result<NextHop, Refusal> {
     if let Some(flow) = target.flow {
-        return Ok(flow);
+        return Ok(NextHop::By(flow));
     }
     if let Some(proxy) = target.route.first() {
         return hops.find(proxy, came_by);

@@ -8,7 +8,8 @@ use blether_sip_transport::{Flow, Transport};
 use blether_transaction_core::{Event, ServerTransactionId, Transactions};
 
 use super::super::Refusal;
-use super::super::forwarding::{Changes, conceal_identity, copy};
+use super::super::forwarding::{Changes, Record, conceal_identity, copy};
+use super::super::next_hop::NextHop;
 use super::super::reading::{Caller, opens_dialog};
 use super::super::routes::preprocess;
 use super::super::routing::{Asked, Routed, Routing};
@@ -49,7 +50,8 @@ impl<R: Routing> Proxy<R> {
         if self.loops.has_looped(received, mark) {
             return Err(Refusal::Loop);
         }
-        let goes_by = self.way(request, target, flow)?;
+        // Nothing would be remembered of its other addresses; what is configured is no name.
+        let NextHop::By(goes_by) = self.way(request, target, flow)? else { return Err(Refusal::Unresolved) };
         let token = opens_dialog(request).then(|| {
             let Caller { tag, flow: caller } = Caller::of(received, flow);
             let callee = target.flow_of_dialog();
@@ -62,12 +64,14 @@ impl<R: Routing> Proxy<R> {
             uri: Some(&target.uri),
             route: &target.route,
             breadth: (!opens_nothing).then_some(checked.breadth),
-            record: token.as_deref().map(|token| (token, flow, goes_by)),
             realm,
             came_by: flow,
             goes_by: Some(goes_by),
         };
-        let copy = copy(request, &changes, &self.routing)?;
+        let mut copy = copy(request, &changes, &self.routing)?;
+        if let Some(token) = token {
+            Record { token, came_by: flow }.put_into(&mut copy, goes_by);
+        }
         self.meters.stateless.increment(1);
         transactions.forward_stateless(copy, goes_by, &self.loops.unique_of(received), mark);
         Ok(())

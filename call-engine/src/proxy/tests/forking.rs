@@ -73,7 +73,7 @@ fn a_2xx_that_comes_after_a_refusal_was_told_is_passed_on_all_the_same_rfc_3261_
     for late in [Duration::from_millis(10), Duration::from_secs(10)] {
         let phones = vec![phone(udp(BOB), 1_000), phone(udp(BOB_TOO), 500)];
         let mut world = World::new(&[("bob", phones)], |table| {
-            (table.fork, table.ring_for) = (Fork::Serial, Some(Duration::from_secs(5)));
+            (table.fork, table.ring_for) = (Fork::Serial, Duration::from_secs(5));
         });
         let silent = world.passes(udp(ALICE), &invite(""));
         let sent = world.after(Duration::from_secs(6));

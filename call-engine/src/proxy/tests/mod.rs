@@ -3,6 +3,7 @@
 mod dialogs;
 mod forking;
 mod identity;
+mod names;
 mod registering;
 mod requests;
 mod stateless;

@@ -1,6 +1,7 @@
 //! A proxy at 192.0.2.1, port 5060, with users to whom it forwards.
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 use blether_sip_core::digest::Credentials;
 use blether_sip_core::{ByteStr, Host, Limits, Message, Request, Response, StatusCode};
 use blether_sip_transport::{ConnectionId, Flow, Transport};
-use blether_transaction_core::{Interceptor, Transactions, TransactionsConfig};
+use blether_transaction_core::{Inquiry, Interceptor, NoTarget, Transactions, TransactionsConfig, Transmit};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
@@ -23,13 +24,11 @@ pub(super) const GATEWAY: &str = "203.0.113.60:5060";
 pub(super) const GATEWAY_TOO: &str = "203.0.113.61:5060";
 
 /// Where users are, by name; and what they are tried in.
-#[derive(Default)]
 pub(super) struct Table {
     users: HashMap<String, Vec<Target>>,
     pub(super) fork: Fork,
     pub(super) stateless: bool,
-    /// A minute, if none is given.
-    pub(super) ring_for: Option<Duration>,
+    pub(super) ring_for: Duration,
 }
 
 impl Routing for Table {
@@ -39,7 +38,7 @@ impl Routing for Table {
         Routed::To(Box::new(Plan {
             targets: targets.clone(),
             fork: self.fork,
-            ring_for: self.ring_for.unwrap_or(Duration::from_secs(60)),
+            ring_for: self.ring_for,
             timer_c: Duration::from_secs(181),
             realm: Some(ByteStr::from("blether")),
             stateless: self.stateless,
@@ -104,6 +103,10 @@ pub(super) struct World {
     /// Requests and ACKs that the proxy has left to others.
     pub(super) left: Vec<String>,
     sent: Vec<Wire>,
+    /// Where destinations are. Of what is not in it, its name has no address; where the answer is `None`, it comes later, by [`Self::locates`].
+    pub(super) names: HashMap<String, Option<Vec<Flow>>>,
+    waiting: Vec<Inquiry>,
+    refusing: Vec<Flow>,
 }
 
 pub(super) fn udp(peer: &str) -> Flow {
@@ -124,14 +127,24 @@ impl World {
     pub(super) fn new(users: &[(&str, Vec<Target>)], change: impl FnOnce(&mut Table)) -> Self {
         let mut rng = StdRng::seed_from_u64(7);
         let users = users.iter().map(|(user, targets)| ((*user).to_owned(), targets.clone())).collect();
-        let mut table = Table { users, ..Table::default() };
+        let ring_for = Duration::from_secs(60);
+        let mut table = Table { users, fork: Fork::default(), stateless: false, ring_for };
         change(&mut table);
         let local: [SocketAddr; 1] = [HERE.parse().unwrap()];
-        let place = ProxyPlace { local: &local, advertise: None, tcp: true };
+        let place = ProxyPlace { local: &local, tls: &[], advertise: None, tcp: true };
         let proxy = Proxy::new(table, Arc::new(TokenKey::new(&[7; 32], 1)), &place, &mut rng);
         let config = TransactionsConfig { refuse_merged: false, pass_unmatched: true, ..TransactionsConfig::default() };
         let transactions = Transactions::new(config, StdRng::seed_from_u64(8));
-        Self { transactions, proxy, now: Instant::now(), left: Vec::new(), sent: Vec::new() }
+        Self {
+            transactions,
+            proxy,
+            now: Instant::now(),
+            left: Vec::new(),
+            sent: Vec::new(),
+            names: HashMap::new(),
+            waiting: Vec::new(),
+            refusing: Vec::new(),
+        }
     }
 
     /// With the one phone of bob's, by UDP.
@@ -157,11 +170,46 @@ impl World {
         one.clone()
     }
 
+    fn take(&mut self, Transmit { flow, payload, id }: Transmit) {
+        if self.refusing.contains(&flow) {
+            return self.transactions.handle_send_error(self.now, id, ErrorKind::ConnectionRefused);
+        }
+        let text = String::from_utf8(payload.to_vec()).unwrap();
+        self.sent.push(Wire { flow, text });
+    }
+
+    /// What was asked is answered now, with these addresses.
+    pub(super) fn locates(&mut self, located: Result<&[Flow], NoTarget>) -> Vec<Wire> {
+        for inquiry in std::mem::take(&mut self.waiting) {
+            self.transactions.handle_located(self.now, inquiry.id, located.map(<[Flow]>::to_vec));
+        }
+        self.settle()
+    }
+
+    /// By this flow nothing can be sent: the connection is refused.
+    pub(super) fn refuses(&mut self, flow: Flow) {
+        self.refusing.push(flow);
+    }
+
     pub(super) fn settle(&mut self) -> Vec<Wire> {
         loop {
             while let Some(transmit) = self.transactions.poll_transmit() {
-                let text = String::from_utf8(transmit.payload.to_vec()).unwrap();
-                self.sent.push(Wire { flow: transmit.flow, text });
+                self.take(transmit);
+            }
+            while let Some(inquiry) = self.transactions.poll_inquiry() {
+                let located = match self.names.get(&inquiry.destination.to_string()) {
+                    Some(Some(flows)) => Ok(flows.clone()),
+                    Some(None) => {
+                        self.waiting.push(inquiry);
+                        continue;
+                    }
+                    None => Err(NoTarget::NoAddress),
+                };
+                self.transactions.handle_located(self.now, inquiry.id, located);
+            }
+            if let Some(transmit) = self.transactions.poll_transmit() {
+                self.take(transmit);
+                continue;
             }
             let Some(event) = self.transactions.poll_event() else { return std::mem::take(&mut self.sent) };
             if let Some(left) = self.proxy.on_event(self.now, event, &mut self.transactions) {

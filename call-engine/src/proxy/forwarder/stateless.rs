@@ -137,8 +137,9 @@ impl<R: Routing> Proxy<R> {
         let transports = [Transport::Udp, Transport::Tcp, Transport::Tls];
         let transport = transports.into_iter().find(|known| via.transport.eq_ignore_ascii_case(known.via_name()));
         let Some((transport, ip)) = transport.zip(via.received().or(via.host.ip())) else { return };
-        // RFC 3261 §18.2.2, RFC 3581 §4.
-        let remote = SocketAddr::new(ip, via.rport().flatten().or(via.port).unwrap_or(5060));
+        // RFC 3261 §18.2.2, RFC 3581 §4; the default is that of the transport (RFC 3261 §18.2.2, §19.1.2).
+        let default = if transport == Transport::Tls { 5061 } else { 5060 };
+        let remote = SocketAddr::new(ip, via.rport().flatten().or(via.port).unwrap_or(default));
         let Ok(local) = self.hops.local_towards(remote, flow) else { return };
         transactions.forward_response_stateless(&response, Flow { transport, local, remote, connection: None });
     }

@@ -7,18 +7,43 @@ use super::routes::Preprocessed;
 use super::target::Target;
 use super::token::DialogToken;
 
+/// Whether a peer is on this machine.
+pub(super) fn is_local(peer: Flow) -> bool {
+    peer.remote.ip().to_canonical().is_loopback()
+}
+
 /// The caller's side of a dialog that may come of a request.
 #[derive(Clone, Copy)]
 pub(super) struct Caller {
     /// By what it is told from the callee.
-    pub(super) tag: u32,
+    tag: u32,
     /// The flow by which it is reached, if it needs one.
-    pub(super) flow: Option<Flow>,
+    flow: Option<Flow>,
+    /// The way by which its request came.
+    came_by: Flow,
+    /// Whether it had to have an account.
+    authenticates: bool,
 }
 
 impl Caller {
-    pub(super) fn of(request: &Request, came_by: Flow) -> Self {
-        Self { tag: DialogToken::tag_hash(request.from_tag()), flow: flow_to_caller(request, came_by) }
+    pub(super) fn of(request: &Request, came_by: Flow, authenticates: bool) -> Self {
+        let tag = DialogToken::tag_hash(request.from_tag());
+        Self { tag, flow: flow_to_caller(request, came_by), came_by, authenticates }
+    }
+
+    /// What is to be known of its dialog with a target to which its request goes by a flow; at this hour.
+    pub(super) fn dialog_with(self, target: &Target, goes_by: Flow, hour: u32) -> DialogToken {
+        // An end on this machine has no other way where the other is elsewhere, since no URI that comes from there leads to it.
+        let pinned = |end: Flow, other| (is_local(end) && !is_local(other)).then_some(end);
+        DialogToken {
+            caller_tag: self.tag,
+            caller: self.flow.or_else(|| pinned(self.came_by, goes_by)),
+            callee: target.flow_of_dialog().or_else(|| pinned(goes_by, self.came_by)),
+            stateless: false,
+            authenticates: self.authenticates,
+            sealed: hour,
+            hosts: [self.came_by.remote.ip(), goes_by.remote.ip()],
+        }
     }
 }
 

@@ -9,10 +9,10 @@ use blether_transaction_core::{ClientTransactionId, Transactions};
 use super::super::Refusal;
 use super::super::forwarding::{Changes, copy};
 use super::super::next_hop::{NextHops, uri_of_ours};
-use super::super::reading::{Caller, is_first_hop, wants_path};
+use super::super::reading::{is_first_hop, wants_path};
 use super::super::routing::Routing;
 use super::super::target::Target;
-use super::super::token::{DialogToken, Token};
+use super::super::token::Token;
 use super::{Proxy, SERVER, owner};
 
 impl<R: Routing> Proxy<R> {
@@ -61,9 +61,8 @@ impl<R: Routing> Proxy<R> {
         let request = entry.context.request();
         let came_by = entry.came_by;
         let goes_by = way(hops, request, target, came_by).map_err(NotSent::Refused)?;
-        let token = entry.record.map(|Caller { tag, flow }| {
-            let dialog =
-                DialogToken { caller_tag: tag, caller: flow, callee: target.flow_of_dialog(), stateless: false };
+        let token = entry.record.map(|caller| {
+            let dialog = caller.dialog_with(target, goes_by, token_key.hour(now));
             token_key.seal(Token::Dialog(dialog), request.call_id().as_bytes())
         });
         let path = wants_path(request).then(|| {

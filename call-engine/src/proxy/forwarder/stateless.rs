@@ -28,7 +28,7 @@ impl<R: Routing> Proxy<R> {
         flow: Flow,
         transactions: &mut Transactions,
     ) -> Option<Event> {
-        match self.send_stateless((received, request), (target, realm), flow, transactions) {
+        match self.send_stateless(now, (received, request), (target, realm), flow, transactions) {
             Ok(()) => {
                 transactions.release(id);
                 None
@@ -39,6 +39,7 @@ impl<R: Routing> Proxy<R> {
 
     fn send_stateless(
         &mut self,
+        now: Instant,
         (received, request): (&Request, &Request),
         (target, realm): (&Target, Option<&ByteStr>),
         flow: Flow,
@@ -51,10 +52,9 @@ impl<R: Routing> Proxy<R> {
         }
         let goes_by = self.way(request, target, flow)?;
         let token = opens_dialog(request).then(|| {
-            let Caller { tag, flow: caller } = Caller::of(received, flow);
-            let callee = target.flow_of_dialog();
-            let dialog = DialogToken { caller_tag: tag, caller, callee, stateless: true };
-            self.key.seal(Token::Dialog(dialog), request.call_id().as_bytes())
+            let caller = Caller::of(received, flow, realm.is_some());
+            let dialog = caller.dialog_with(target, goes_by, self.key.hour(now));
+            self.key.seal(Token::Dialog(DialogToken { stateless: true, ..dialog }), request.call_id().as_bytes())
         });
         let opens_nothing = matches!(request.method(), Method::Ack | Method::Cancel);
         let changes = Changes {
@@ -104,7 +104,7 @@ impl<R: Routing> Proxy<R> {
         transactions: &mut Transactions,
     ) -> bool {
         let Some((request, target)) = self.stateless_way(now, ack, flow) else { return false };
-        if let Err(refusal) = self.send_stateless((ack, &request), (&target, None), flow, transactions) {
+        if let Err(refusal) = self.send_stateless(now, (ack, &request), (&target, None), flow, transactions) {
             self.meters.refused(&refusal);
             tracing::debug!(call_id = %ack.call_id(), %refusal, "an ACK is not forwarded");
         }

@@ -222,8 +222,13 @@ impl TokenKey {
         let mut connection = None;
         if head & 0x20 != 0 {
             let epoch = u32::from_be_bytes(take(rest)?);
-            let number = ConnectionId::new(u64::from_be_bytes(take(rest)?));
-            connection = (epoch == self.epoch).then_some(number);
+            let number = ConnectionId::from_number(u64::from_be_bytes(take(rest)?));
+            connection = match (epoch == self.epoch, number.is_alone()) {
+                (true, _) => Some(number),
+                // It is gone with that life, and nobody listens at its other end: one that there never is.
+                (false, true) => Some(ConnectionId::new(0).alone()),
+                (false, false) => None,
+            };
         }
         Some(Flow { transport, local, remote, connection })
     }
@@ -370,6 +375,12 @@ mod tests {
         let flow = flows()[1];
         let text = key(1, 1).seal(Token::Path(flow), &[]);
         assert_eq!(key(1, 2).open(&text, &[]), Ok(Token::Path(Flow { connection: None, ..flow })));
+        // One in whose place no other is taken does not become any to that address.
+        let alone = Flow { connection: flow.connection.map(ConnectionId::alone), ..flow };
+        let text = key(1, 1).seal(Token::Path(alone), &[]);
+        assert_eq!(key(1, 1).open(&text, &[]), Ok(Token::Path(alone)));
+        let gone = Some(ConnectionId::new(0).alone());
+        assert_eq!(key(1, 2).open(&text, &[]), Ok(Token::Path(Flow { connection: gone, ..flow })));
     }
 
     #[test]

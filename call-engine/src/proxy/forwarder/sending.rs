@@ -9,7 +9,7 @@ use blether_transaction_core::{ClientTransactionId, Transactions};
 use super::super::Refusal;
 use super::super::forwarding::{Changes, copy};
 use super::super::next_hop::{NextHops, uri_of_ours};
-use super::super::reading::{is_first_hop, wants_path};
+use super::super::reading::{by_it_alone, is_first_hop, wants_path};
 use super::super::routing::Routing;
 use super::super::target::Target;
 use super::super::token::Token;
@@ -66,7 +66,7 @@ impl<R: Routing> Proxy<R> {
             token_key.seal(Token::Dialog(dialog), request.call_id().as_bytes())
         });
         let path = wants_path(request).then(|| {
-            let token = token_key.seal(Token::Path(came_by), &[]);
+            let token = token_key.seal(Token::Path(by_it_alone(came_by)), &[]);
             let mut uri = uri_of_ours(&token, came_by.local, came_by.transport);
             // Whether we are the first that it passes, which alone has its flow (RFC 5626 §5.1).
             if is_first_hop(request) {

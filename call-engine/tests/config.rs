@@ -120,7 +120,7 @@ fn every_key_takes_a_value() {
         log = { level = "debug", format = "json" }
         proxy = [
             { dialled = "2XX", to = "phones", fork = "serial", ring_timeout = 20, timer_c = 200, authenticate = false },
-            { domain = "partner.example", to = ["sip:192.0.2.10;transport=tcp"], stateless = true },
+            { domain = "partner.example", to = ["sip:192.0.2.10;transport=tcp"], authenticate = false, stateless = true },
         ]
         account = [{ user = "100", password = "correct horse", display_name = "Ailsa" }, { user = "b", password = "12345678" }]
         "#,
@@ -142,7 +142,7 @@ fn every_key_takes_a_value() {
         shown,
         [
             "2XX to the phones of the user, serial, for anybody",
-            "partner.example to sip:192.0.2.10;transport=tcp, by-preference, without state"
+            "partner.example to sip:192.0.2.10;transport=tcp, by-preference, without state, for anybody"
         ]
     );
     assert_eq!((config.proxies[0].ring_timeout.as_secs(), config.proxies[0].timer_c.as_secs()), (20, 200));
@@ -383,6 +383,10 @@ fn what_is_wrong_with_a_proxy_is_told_with_its_place() {
         ),
         ("dialled = \"1\"\nto = \"phones\"\nstateless = true", "4:13: `stateless of proxy 1`: phones come and go"),
         (
+            "dialled = \"1\"\nto = \"sip:192.0.2.10\"\nstateless = true",
+            "4:13: `stateless of proxy 1`: credentials serve once",
+        ),
+        (
             "dialled = \"1X\"\nto = \"phones\"\n[[proxy]]\ndialled = \"1[0-9]\"\nto = \"phones\"",
             "5:11: `dialled of proxy 2`: an earlier [[proxy]] takes the same",
         ),
@@ -395,6 +399,10 @@ fn what_is_wrong_with_a_proxy_is_told_with_its_place() {
         assert!(error.contains("is no address of a name server; write it like \"192.0.2.53\""), "{server}: {error}");
     }
     assert!(error("registrar.service_route = [\"sip:edge.example\"]").contains("is no proxy to send by"));
+    let beside = "listen = [\"udp:0.0.0.0:5060\", \"tls:0.0.0.0:5061\"]\n";
+    let told = error(&format!("{beside}[[proxy]]\ndialled = \"1\"\nto = \"phones\""));
+    assert!(told.contains("`listen`: a [[proxy]] does not forward between TLS"), "{told}");
+    assert!(read(beside).is_ok(), "without a [[proxy]] there is TLS");
 }
 
 #[test]

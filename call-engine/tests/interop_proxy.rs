@@ -221,7 +221,7 @@ fn a_server_of_the_configuration_is_reached_without_state() {
         let server = format!("sip:127.0.0.1:{port}").parse().unwrap();
         let proxied = Proxied::Dialled("7.".parse().unwrap());
         let proxy = ProxyConfig::new(proxied, ProxyTo::Servers(vec![server]));
-        config.proxies.push(ProxyConfig { stateless: true, ..proxy });
+        config.proxies.push(ProxyConfig { stateless: true, authenticate: false, ..proxy });
     });
     let answering = stage.sipp("answers", "uas_answer").port(port).start();
     stage.caller("calls", "uac_call").callee("7123").set("talk_ms", 100).run().assert_successful(1);

@@ -96,7 +96,7 @@ pub(crate) enum Way<'a, T> {
     By(ConnectionId, &'a T),
     /// By one that has to be opened.
     Open(SocketAddr, Opener),
-    /// By nothing: who is to be there is not known, so nobody can prove to be that.
+    /// By nothing: who is to be there is not known, so nobody can prove to be that, or it was to be by a connection that is gone.
     Unknown,
 }
 
@@ -176,9 +176,14 @@ impl<T> ConnectionTable<T> {
     }
 
     /// By what `flow` goes: the connection that it names, else any of its transport to the same address (RFC 3261 §18.1.1, §18.2.2), else one that is
-    /// opened. Over TLS, one that leads to a peer of a certain name goes by nothing but a connection whose peer has proved that name, or has yet to.
+    /// opened. One that is to go by its own connection alone goes by nothing else. Over TLS, one that leads to a peer of a certain name goes by nothing but a connection whose peer has proved that name, or has yet to.
     pub(crate) fn way(&self, flow: &Flow) -> Way<'_, T> {
         let is_of_transport = |id: &ConnectionId| self.entries.get(id).is_some_and(|e| e.transport == flow.transport);
+        if let Some(id) = flow.connection.filter(|id| id.is_alone()) {
+            let id = ConnectionId::new(id.number());
+            let its_own = self.entries.get(&id).filter(|entry| entry.transport == flow.transport);
+            return its_own.map_or(Way::Unknown, |entry| Way::By(id, &entry.connection));
+        }
         let peer = flow.connection.and_then(|id| self.named.get(id)).filter(|_| flow.transport == Transport::Tls);
         let id = match (flow.connection, peer) {
             (Some(id), _) if is_of_transport(&id) => Some(id),

@@ -51,10 +51,30 @@ pub struct ConnectionId(u64);
 /// Marks the numbers of connections whose peer has to prove a certain name.
 const NAMED: u64 = 1 << 63;
 
+/// Marks the numbers of connections in whose place no other is taken.
+const ALONE: u64 = 1 << 62;
+
 impl ConnectionId {
     /// The connection with this number.
     pub fn new(number: u64) -> Self {
-        Self(number & !NAMED)
+        Self(number & !(NAMED | ALONE))
+    }
+
+    /// What had this [`Self::number`], with all that was said of it.
+    pub fn from_number(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// This connection and no other: a flow with it leads nowhere once it is gone, because nobody listens where its peer has opened it from, and
+    /// whoever is found there later is another (RFC 5626 §5.3.1). What leads to a peer of a certain name stays as it is.
+    #[must_use]
+    pub fn alone(self) -> Self {
+        if self.is_named() { self } else { Self(self.0 | ALONE) }
+    }
+
+    /// Whether no other is taken in its place.
+    pub fn is_alone(self) -> bool {
+        self.0 & ALONE != 0
     }
 
     /// The same for a connection to a peer of a certain name.
@@ -75,7 +95,7 @@ impl ConnectionId {
 
 impl fmt::Display for ConnectionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "#{}", self.0 & !NAMED)
+        write!(f, "#{}", self.0 & !(NAMED | ALONE))
     }
 }
 
@@ -84,7 +104,7 @@ impl fmt::Display for ConnectionId {
 ///
 /// A message that arrives names the flow it came by; what is sent by the same flow leaves from the address and port that the
 /// peer already talks to, which is what lets it through a NAT. Where that connection is gone, another one to `remote` is used or opened
-/// (RFC 3261 §18.1.1, §18.2.2).
+/// (RFC 3261 §18.1.1, §18.2.2), unless it is to be that one [alone](ConnectionId::alone).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Flow {
     /// The protocol.

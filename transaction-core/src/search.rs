@@ -106,6 +106,15 @@ impl Search {
         self.untried.push_front(Way { flow, whatever_size: true });
     }
 
+    /// The way that was taken has failed. That by UDP, in whose place TCP was tried, is left out unless it was TCP that failed: who does not answer, or
+    /// answers 503, does so by TCP, and the request is as large as before (RFC 3261 §18.1.1).
+    pub(crate) fn note_failure(&mut self, why: MovedOn) {
+        let tcp_failed = matches!(why, MovedOn::Failed(Failure::Transport(_)));
+        if !tcp_failed && self.untried.front().is_some_and(|way| way.whatever_size) {
+            self.untried.pop_front();
+        }
+    }
+
     /// Whether there is another way.
     pub(crate) fn has_more(&self) -> bool {
         !self.untried.is_empty()

@@ -163,6 +163,8 @@ pub struct Transactions {
     inquiries: VecDeque<Inquiry>,
     /// What has not answered of late, of that which came from a name.
     failing: FailingTargets,
+    /// Where TCP could not be had for a request that is too large for a datagram (RFC 3261 §18.1.1).
+    without_tcp: FailingTargets,
     counts: TransactionCounts,
     counters: Counters,
 }
@@ -186,6 +188,7 @@ impl Transactions {
             events: VecDeque::new(),
             inquiries: VecDeque::new(),
             failing: FailingTargets::new(targets::MAX_FAILING),
+            without_tcp: FailingTargets::new(targets::MAX_FAILING),
             counts: TransactionCounts::default(),
             counters: Counters::default(),
         }

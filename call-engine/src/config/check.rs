@@ -128,6 +128,9 @@ fn check_proxies(proxies: &[ProxyConfig]) -> Result<(), Invalid> {
                 ProxyTo::Phones => return invalid("stateless", ValueError::StatelessPhones),
             }
         }
+        if proxy.stateless && proxy.authenticate {
+            return invalid("stateless", ValueError::StatelessAccounts);
+        }
         for (name, duration) in [("ring_timeout", proxy.ring_timeout), ("timer_c", proxy.timer_c)] {
             if !PROXY_SECONDS.contains(&duration.as_secs()) {
                 let (value, min, max) = (i128::from(duration.as_secs()), *PROXY_SECONDS.start(), *PROXY_SECONDS.end());
@@ -161,6 +164,9 @@ fn check_listen(config: &Config) -> Result<(), Invalid> {
     // The first has the sockets that every shard needs.
     if config.listen.transport == Transport::Tls {
         return Err(value("listen")(ValueError::NoUdp));
+    }
+    if !config.proxies.is_empty() && config.listens_for_tls().next().is_some() {
+        return Err(value("listen")(ValueError::TlsBesideProxy));
     }
     let asks = |listen: Listen| listen.clients != ClientCertificatePolicy::NotAsked;
     if config.tls.client_authorities.is_none() && config.listens_for_tls().any(asks) {

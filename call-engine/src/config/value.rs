@@ -110,6 +110,16 @@ pub enum ValueError {
         "phones come and go, which a proxy without state cannot follow; remove the line, or name one server in `to`"
     )]
     StatelessPhones,
+    /// Stateless, and with accounts.
+    #[error(
+        "credentials serve once, so that a request which is sent again would be refused where nothing is remembered of it; set authenticate = false, or remove the line"
+    )]
+    StatelessAccounts,
+    /// TLS beside a `[[proxy]]`.
+    #[error(
+        "a [[proxy]] does not forward between TLS and other transports yet; remove the addresses for TLS, or the sections [[proxy]]"
+    )]
+    TlsBesideProxy,
     /// A user part that phones could not dial.
     #[error("{0:?} cannot be a user; use 1 to 64 letters, digits and - . _ ~ +")]
     User(String),

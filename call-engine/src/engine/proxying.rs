@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use blether_session_core::actor::ShardPlace;
 use blether_sip_core::digest::Credentials;
@@ -19,7 +19,7 @@ use super::{EngineError, EngineHandle, Refused, Role, draining};
 use crate::config::{self, Config, ProxyConfig, ProxyTo};
 use crate::ownership;
 use crate::pattern::Patterns;
-use crate::proxy::{Asked, Plan, Proxy, ProxyPlace, Refusal, Routed, Routing, Target, TokenKey};
+use crate::proxy::{Asked, Barred, Plan, Proxy, ProxyPlace, Refusal, Routed, Routing, Target, TokenKey};
 use crate::stage::AuthenticatedUser;
 
 /// What is forwarded.
@@ -45,7 +45,7 @@ impl Proxied {
         }
         let forwards = !config.proxies.is_empty();
         let secret = if durable && forwards { kept_secret(&config.data_dir, rng) } else { rng.random() };
-        let key = Arc::new(TokenKey::new(&secret, rng.random()));
+        let key = Arc::new(TokenKey::new(&secret, rng.random(), (Instant::now(), SystemTime::now())));
         let has_stateless = config.proxies.iter().any(|proxy| proxy.stateless);
         let servers = config.proxies.iter().flat_map(|proxy| match &proxy.to {
             ProxyTo::Servers(servers) => servers.as_slice(),
@@ -114,14 +114,10 @@ impl Routing for EngineRouting {
         }
         // CANCEL and ACK cannot be challenged (RFC 3261 §22.1); they lead nowhere but their INVITE.
         if proxy.authenticate && !ends {
-            let context = match core.pass_stages(now, asked.received, flow, Role::Proxy) {
-                Ok(context) => context,
-                Err(Refused { response, by_a_stranger }) => {
-                    return Routed::Answered { response, stateless: by_a_stranger };
-                }
-            };
-            if context.user.is_none_or(|user| !self.speaks_for_itself(&user, asked)) {
-                return Routed::Refused(Refusal::OtherUser);
+            match self.admit(now, asked) {
+                Ok(()) => {}
+                Err(Barred::Refused(refusal)) => return Routed::Refused(refusal),
+                Err(Barred::Answered { response, stateless }) => return Routed::Answered { response, stateless },
             }
         }
         // Where it goes after us is not its sender's to say: no open relay.
@@ -143,6 +139,17 @@ impl Routing for EngineRouting {
             realm: proxy.authenticate.then(|| core.proxied.realm.clone()),
             stateless: proxy.stateless,
         }))
+    }
+
+    fn admit(&self, now: Instant, asked: Asked<'_>) -> Result<(), Barred> {
+        let context =
+            self.0.0.pass_stages(now, asked.received, asked.came_by, Role::Proxy).map_err(
+                |Refused { response, by_a_stranger }| Barred::Answered { response, stateless: by_a_stranger },
+            )?;
+        match context.user.is_none_or(|user| !self.speaks_for_itself(&user, asked)) {
+            true => Err(Barred::Refused(Refusal::OtherUser)),
+            false => Ok(()),
+        }
     }
 
     fn has_stateless(&self) -> bool {

@@ -1,5 +1,6 @@
 //! The proxy of one shard: it takes events of the transactions, and carries out what the response contexts want.
 
+mod admission;
 mod events;
 mod sending;
 mod stateless;
@@ -9,7 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use blether_sip_core::{ByteStr, Method, Request};
+use blether_sip_core::{ByteStr, Method, Request, Response};
 use blether_sip_transport::Flow;
 use blether_transaction_core::{
     ClientTransactionId, Event, LoopDetector, LoopMark, Owner, ServerTransactionId, Transactions,
@@ -24,7 +25,7 @@ use super::meters::Meters;
 use super::next_hop::{NextHop, NextHops};
 use super::reading::{Caller, is_same_end, onward, opens_dialog};
 use super::routes::{Here, Preprocessed, preprocess};
-use super::routing::{Asked, Routed, Routing};
+use super::routing::{Asked, Barred, Routed, Routing};
 use super::target::{Plan, Target};
 use super::token::TokenKey;
 use super::validation::{Checked, check};
@@ -143,14 +144,7 @@ impl<R: Routing> Proxy<R> {
             Routed::NotForwarded => return Some(Event::Request { id, request, flow }),
             Routed::Refused(refusal) => return self.refuse(now, id, &request, &refusal, transactions),
             Routed::Answered { response, stateless } => {
-                let answered = match stateless {
-                    true => transactions.respond_and_forget(now, id, *response),
-                    false => transactions.respond(now, id, *response),
-                };
-                if answered.is_err() {
-                    tracing::debug!(call_id = %request.call_id(), "its sender has stopped waiting");
-                }
-                return None;
+                return answer(now, id, *response, stateless, transactions);
             }
             Routed::To(plan) => plan,
         };
@@ -170,7 +164,7 @@ impl<R: Routing> Proxy<R> {
             return self.refuse(now, id, &request, &Refusal::NobodyThere, transactions);
         }
         self.meters.taken.increment(1);
-        let record = opens_dialog(&request).then(|| Caller::of(&request, flow));
+        let record = opens_dialog(&request).then(|| Caller::of(&request, flow, realm.is_some()));
         let context = ResponseContext::new(now, pre.request, groups, checked.breadth, Patience { ring_for, timer_c });
         self.open(now, id, context, Opening { came_by: flow, mark: checked.mark, realm, record }, transactions);
         None
@@ -187,6 +181,13 @@ impl<R: Routing> Proxy<R> {
         transactions: &mut Transactions,
     ) -> Option<Event> {
         let target = onward(&pre);
+        match self.admit(now, received, &pre, &target, flow) {
+            Ok(()) => {}
+            Err(Barred::Refused(refusal)) => return self.refuse(now, id, received, &refusal, transactions),
+            Err(Barred::Answered { response, stateless }) => {
+                return answer(now, id, *response, stateless, transactions);
+            }
+        }
         if pre.dialog.is_some_and(|dialog| dialog.stateless) {
             return self.pass_stateless(now, id, (received, &pre.request), (&target, None), flow, transactions);
         }
@@ -209,7 +210,7 @@ impl<R: Routing> Proxy<R> {
             Err(refusal) => return self.refuse(now, id, received, &refusal, transactions),
         };
         counter.increment(1);
-        let record = opens_dialog(&request).then(|| Caller::of(received, flow));
+        let record = opens_dialog(&request).then(|| Caller::of(received, flow, false));
         let context = ResponseContext::new(now, request, vec![vec![target]], breadth, PATIENCE_IN_DIALOG);
         self.open(now, id, context, Opening { came_by: flow, mark, realm: None, record }, transactions);
         None
@@ -234,8 +235,12 @@ impl<R: Routing> Proxy<R> {
                 return None;
             }
         };
-        self.meters.in_dialog.increment(1);
         let target = onward(&pre);
+        if let Err(refusal) = self.admit_ack(now, &pre, &target, flow) {
+            self.meters.refused(&refusal);
+            tracing::debug!(call_id = %request.call_id(), %refusal, "an ACK is not forwarded");
+            return None;
+        }
         let changes =
             Changes { path: None, uri: None, route: &[], breadth: None, realm: None, came_by: flow, goes_by: None };
         let sent = copy(&pre.request, &changes, &self.routing).and_then(|ack| {
@@ -341,6 +346,25 @@ struct Opening {
     mark: LoopMark,
     realm: Option<ByteStr>,
     record: Option<Caller>,
+}
+
+/// Sends an answer that was made elsewhere.
+fn answer(
+    now: Instant,
+    id: ServerTransactionId,
+    response: Response,
+    stateless: bool,
+    transactions: &mut Transactions,
+) -> Option<Event> {
+    let call_id = response.call_id().clone();
+    let answered = match stateless {
+        true => transactions.respond_and_forget(now, id, response),
+        false => transactions.respond(now, id, response),
+    };
+    if answered.is_err() {
+        tracing::debug!(%call_id, "its sender has stopped waiting");
+    }
+    None
 }
 
 fn owner(key: u64, branch: u64) -> Owner {

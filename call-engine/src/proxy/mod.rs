@@ -22,7 +22,7 @@ mod validation;
 
 pub(crate) use forwarder::{Proxy, ProxyPlace};
 pub(crate) use refusal::Refusal;
-pub(crate) use routing::{Asked, Routed, Routing};
+pub(crate) use routing::{Asked, Barred, Routed, Routing};
 pub use target::Fork;
 pub(crate) use target::{Plan, Target};
 pub(crate) use token::TokenKey;

@@ -23,6 +23,9 @@ pub(crate) enum Refusal {
     /// 403: the flow token in its Route is not of this call (RFC 5626 §5.3.1).
     #[error("Flow Token Not Valid")]
     ForgedToken,
+    /// 403: it is of a dialog, and neither sent from where its ends are nor in time, or its URIs lead into this machine.
+    #[error("Not Of This Dialog")]
+    NotOfDialog,
     /// 440: not even one branch is left of its breadth (RFC 5393 §5.3.3).
     #[error("Max-Breadth Exceeded")]
     Breadth,
@@ -55,7 +58,7 @@ impl Refusal {
             Self::TooManyHops => StatusCode::TOO_MANY_HOPS,
             Self::Loop => StatusCode::LOOP_DETECTED,
             Self::Extensions(_) => StatusCode::BAD_EXTENSION,
-            Self::ForgedToken | Self::OtherUser | Self::NotThere => StatusCode::FORBIDDEN,
+            Self::ForgedToken | Self::NotOfDialog | Self::OtherUser | Self::NotThere => StatusCode::FORBIDDEN,
             Self::Breadth => StatusCode::MAX_BREADTH_EXCEEDED,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::NobodyThere => StatusCode::TEMPORARILY_UNAVAILABLE,
@@ -72,6 +75,7 @@ impl Refusal {
             Self::Loop => "loop",
             Self::Extensions(_) => "extension",
             Self::ForgedToken => "forged_token",
+            Self::NotOfDialog => "not_of_dialog",
             Self::Breadth => "breadth",
             Self::OtherUser => "other_user",
             Self::NotThere => "not_there",

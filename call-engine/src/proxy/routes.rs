@@ -15,6 +15,8 @@ pub(super) struct Preprocessed {
     pub(super) request: Request,
     /// What a Record-Route of ours says of its dialog.
     pub(super) dialog: Option<DialogToken>,
+    /// The same of the first, by which its sender is admitted: another than [`Self::dialog`] where the request that opened the dialog came by us twice.
+    pub(super) entered: Option<DialogToken>,
     /// The flow that a Path of ours names (RFC 5626 §5.3.1).
     pub(super) path: Option<Flow>,
     /// Whether Route headers are left.
@@ -51,7 +53,8 @@ pub(super) fn preprocess(
     here: &Here<'_, impl Routing>,
     key: &TokenKey,
 ) -> Result<Preprocessed, Refusal> {
-    let mut done = Preprocessed { request: request.clone(), dialog: None, path: None, has_routes: false };
+    let mut done =
+        Preprocessed { request: request.clone(), dialog: None, entered: None, path: None, has_routes: false };
     let call_id = request.call_id();
     // A token, if the URI is of ours and has one.
     let token_of = |uri: &SipUri| match &uri.user {
@@ -74,7 +77,7 @@ pub(super) fn preprocess(
         && uri.is_loose_router()
         && let Some(Token::Dialog(token)) = token_of(uri)?
     {
-        done.dialog = Some(token);
+        (done.dialog, done.entered) = (Some(token), Some(token));
         let target = routes.pop().ok_or(Refusal::Malformed("Route"))?;
         done.request.set_uri(target.0.uri);
     }
@@ -82,7 +85,10 @@ pub(super) fn preprocess(
         let Some(Route(first)) = routes.first() else { break };
         let Some(uri) = first.uri.as_sip() else { break };
         match token_of(uri)? {
-            Some(Token::Dialog(token)) => done.dialog = Some(token),
+            Some(Token::Dialog(token)) => {
+                done.dialog = Some(token);
+                done.entered.get_or_insert(token);
+            }
             Some(Token::Path(flow)) => done.path = Some(flow),
             None if here.is(uri) => {}
             None => break,

@@ -14,6 +14,13 @@ pub(crate) trait Routing: Send + 'static {
     /// What becomes of a request outside of dialogs whose Route headers, if any, do not name us any more.
     fn route(&self, now: Instant, request: Asked<'_>) -> Routed;
 
+    /// Whether the sender of this request has an account, and speaks for nobody else: asked of who sends within a dialog from elsewhere than its ends.
+    ///
+    /// # Errors
+    ///
+    /// What it is told, such as a challenge.
+    fn admit(&self, now: Instant, request: Asked<'_>) -> Result<(), Barred>;
+
     /// Whether anything is forwarded without state.
     fn has_stateless(&self) -> bool;
 
@@ -38,6 +45,15 @@ pub(crate) struct Asked<'a> {
     pub(crate) came_by: Flow,
     /// Whether other proxies are named in its Route.
     pub(crate) has_routes: bool,
+}
+
+/// Why a request goes no further.
+#[derive(Debug)]
+pub(crate) enum Barred {
+    /// It is refused.
+    Refused(Refusal),
+    /// This is the answer; `stateless` if nothing is to be remembered of it.
+    Answered { response: Box<Response>, stateless: bool },
 }
 
 /// What becomes of a request.

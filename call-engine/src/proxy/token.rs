@@ -1,10 +1,12 @@
 //! What the proxy writes into the user part of its Record-Route and Path URIs, so that it finds the way again without having kept anything: flow tokens
 //! (RFC 5626 §5.2, §5.3).
 //!
-//! A token is a list of flows and a MAC, in the alphabet of base64url, which needs no escapes in a URI. That of a dialog belongs to one Call-ID: nobody can
-//! use it to have something else forwarded.
+//! A token is a list of flows and a MAC, in the alphabet of base64url, which needs no escapes in a URI. That of a dialog belongs to one Call-ID, and says when
+//! it was made and on which hosts the two ends are. It is no secret, for whoever sees a message of the dialog sees it: what it opens is the
+//! way to the other end, for who sends from the host of one and in time. Others are asked who they are, or refused (`forwarder/admission.rs`).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use blether_sip_transport::{ConnectionId, Flow, Transport};
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -13,14 +15,19 @@ use sha2::Sha256;
 /// Bytes of the MAC: 80 bits, as RFC 5626 §5.2 has it.
 const MAC: usize = 10;
 
-/// Bytes of the longest token without its MAC: two flows over IPv6 by connections.
-const MAX_PAYLOAD: usize = 1 + 4 + 2 * (1 + 18 + 18 + 12);
+/// Bytes of the longest token without its MAC: two hosts, and two flows over IPv6 by connections.
+const MAX_PAYLOAD: usize = 1 + 4 + 4 + 2 * (1 + 16) + 2 * (1 + 18 + 18 + 12);
+
+/// How long after it was made a token serves by itself, in hours: longer than calls last. A route set stays as it is as long as its dialog
+/// (RFC 3261 §12.2), so that nothing renews it.
+const VALID_FOR: u32 = 7 * 24;
 
 const DIALOG: u8 = 0x10;
 const PATH: u8 = 0x20;
 const HAS_CALLER: u8 = 0x01;
 const HAS_CALLEE: u8 = 0x02;
 const STATELESS: u8 = 0x04;
+const AUTHENTICATES: u8 = 0x08;
 
 /// The number of a transport in a token. Tokens outlive the program, so one that was given stays.
 fn number_of(transport: Transport) -> u8 {
@@ -54,6 +61,12 @@ pub(crate) struct DialogToken {
     pub(crate) callee: Option<Flow>,
     /// Whether its requests are forwarded without state.
     pub(crate) stateless: bool,
+    /// Whether the sender of the request that opened it had to have an account.
+    pub(crate) authenticates: bool,
+    /// When the token was made, in hours: [`TokenKey::hour`].
+    pub(crate) sealed: u32,
+    /// The hosts of the caller and the callee, or of the next proxies towards them.
+    pub(crate) hosts: [IpAddr; 2],
 }
 
 impl DialogToken {
@@ -67,6 +80,16 @@ impl DialogToken {
     /// The flow by which a request with this From tag goes on: to the other end than the one that sends it.
     pub(crate) fn onward(&self, from_tag: Option<&str>) -> Option<Flow> {
         if Self::tag_hash(from_tag) == self.caller_tag { self.callee } else { self.caller }
+    }
+
+    /// Whether one of its ends is on this host.
+    pub(crate) fn is_end(&self, host: IpAddr) -> bool {
+        self.hosts.iter().any(|end| end.to_canonical() == host.to_canonical())
+    }
+
+    /// Whether it is not too old at this hour. One from the future is young: a clock was put right.
+    pub(crate) fn is_in_time(&self, hour: u32) -> bool {
+        hour.saturating_sub(self.sealed) <= VALID_FOR
     }
 }
 
@@ -85,13 +108,24 @@ pub(crate) struct TokenKey {
     mac: Hmac<Sha256>,
     /// Which life of the server this is: a connection's number means nothing in another.
     epoch: u32,
+    /// What the clock of the wall said at some instant.
+    clock: (Instant, SystemTime),
 }
 
 impl TokenKey {
-    pub(crate) fn new(secret: &[u8; 32], epoch: u32) -> Self {
+    /// `clock` is what the clock of the wall says at some instant; it is not asked again.
+    pub(crate) fn new(secret: &[u8; 32], epoch: u32, clock: (Instant, SystemTime)) -> Self {
         // An HMAC takes a key of any length; the error is for ciphers.
         let mac = Hmac::new_from_slice(secret).unwrap_or_else(|_| Hmac::new(&Default::default()));
-        Self { mac, epoch }
+        Self { mac, epoch, clock }
+    }
+
+    /// The hours from 1970 to now.
+    pub(crate) fn hour(&self, now: Instant) -> u32 {
+        let (instant, date) = self.clock;
+        let before = date.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since: Duration = before + now.saturating_duration_since(instant);
+        u32::try_from(since.as_secs() / 3_600).unwrap_or(u32::MAX)
     }
 
     /// The token as it stands in a URI. `call_id` is that of the dialog; a [`Token::Path`] has none.
@@ -102,11 +136,13 @@ impl TokenKey {
                 bytes.push(PATH);
                 self.write_flow(&mut bytes, flow);
             }
-            Token::Dialog(DialogToken { caller_tag, caller, callee, stateless }) => {
+            Token::Dialog(DialogToken { caller_tag, caller, callee, stateless, authenticates, sealed, hosts }) => {
                 let flag = |set, flag| if set { flag } else { 0 };
                 let flows = flag(caller.is_some(), HAS_CALLER) | flag(callee.is_some(), HAS_CALLEE);
-                bytes.push(DIALOG | flows | flag(stateless, STATELESS));
+                bytes.push(DIALOG | flows | flag(stateless, STATELESS) | flag(authenticates, AUTHENTICATES));
                 bytes.extend_from_slice(&caller_tag.to_be_bytes());
+                bytes.extend_from_slice(&sealed.to_be_bytes());
+                hosts.into_iter().for_each(|host| write_host(&mut bytes, host));
                 [caller, callee].into_iter().flatten().for_each(|flow| self.write_flow(&mut bytes, flow));
             }
         }
@@ -136,10 +172,12 @@ impl TokenKey {
         if kind == PATH {
             return self.read_flow(&mut rest).map(Token::Path);
         }
-        let caller_tag = u32::from_be_bytes(take(&mut rest)?);
+        let (caller_tag, sealed) = (u32::from_be_bytes(take(&mut rest)?), u32::from_be_bytes(take(&mut rest)?));
+        let hosts = [read_host(&mut rest)?, read_host(&mut rest)?];
         let caller = if kind & HAS_CALLER != 0 { Some(self.read_flow(&mut rest)?) } else { None };
         let callee = if kind & HAS_CALLEE != 0 { Some(self.read_flow(&mut rest)?) } else { None };
-        Some(Token::Dialog(DialogToken { caller_tag, caller, callee, stateless: kind & STATELESS != 0 }))
+        let (stateless, authenticates) = (kind & STATELESS != 0, kind & AUTHENTICATES != 0);
+        Some(Token::Dialog(DialogToken { caller_tag, caller, callee, stateless, authenticates, sealed, hosts }))
     }
 
     fn tag(&self, payload: &[u8], call_id: &[u8]) -> [u8; MAC] {
@@ -184,8 +222,13 @@ impl TokenKey {
         let mut connection = None;
         if head & 0x20 != 0 {
             let epoch = u32::from_be_bytes(take(rest)?);
-            let number = ConnectionId::new(u64::from_be_bytes(take(rest)?));
-            connection = (epoch == self.epoch).then_some(number);
+            let number = ConnectionId::from_number(u64::from_be_bytes(take(rest)?));
+            connection = match (epoch == self.epoch, number.is_alone()) {
+                (true, _) => Some(number),
+                // It is gone with that life, and nobody listens at its other end: one that there never is.
+                (false, true) => Some(ConnectionId::new(0).alone()),
+                (false, false) => None,
+            };
         }
         Some(Flow { transport, local, remote, connection })
     }
@@ -194,6 +237,27 @@ impl TokenKey {
 impl std::fmt::Debug for TokenKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("TokenKey(***)")
+    }
+}
+
+fn write_host(out: &mut Vec<u8>, host: IpAddr) {
+    match host.to_canonical() {
+        IpAddr::V4(ip) => {
+            out.push(4);
+            out.extend_from_slice(&ip.octets());
+        }
+        IpAddr::V6(ip) => {
+            out.push(6);
+            out.extend_from_slice(&ip.octets());
+        }
+    }
+}
+
+fn read_host(rest: &mut &[u8]) -> Option<IpAddr> {
+    match take(rest)? {
+        [4] => take::<4>(rest).map(IpAddr::from),
+        [6] => take::<16>(rest).map(IpAddr::from),
+        [_] => None,
     }
 }
 
@@ -250,7 +314,13 @@ mod tests {
     use super::*;
 
     fn key(secret: u8, epoch: u32) -> TokenKey {
-        TokenKey::new(&[secret; 32], epoch)
+        TokenKey::new(&[secret; 32], epoch, (Instant::now(), UNIX_EPOCH + Duration::from_secs(3_600 * 480_000)))
+    }
+
+    fn dialog(caller: Option<Flow>, callee: Option<Flow>) -> DialogToken {
+        let hosts = ["198.51.100.7", "2001:db8::7"].map(|host| host.parse().unwrap());
+        let authenticates = callee.is_some();
+        DialogToken { caller_tag: 0xdead_beef, caller, callee, stateless: false, authenticates, sealed: 480_000, hosts }
     }
 
     fn flows() -> [Flow; 4] {
@@ -267,7 +337,7 @@ mod tests {
         for caller in [None].into_iter().chain(flows().map(Some)) {
             for callee in [None].into_iter().chain(flows().map(Some)) {
                 let stateless = caller.is_some();
-                tokens.push(Token::Dialog(DialogToken { caller_tag: 0xdead_beef, caller, callee, stateless }));
+                tokens.push(Token::Dialog(DialogToken { stateless, ..dialog(caller, callee) }));
             }
         }
         for token in tokens {
@@ -280,8 +350,7 @@ mod tests {
     #[test]
     fn a_token_that_was_changed_or_is_of_another_call_is_forged_rfc_5626_5_3_1() {
         let one = key(1, 2);
-        let token =
-            Token::Dialog(DialogToken { caller_tag: 1, caller: Some(flows()[0]), callee: None, stateless: false });
+        let token = Token::Dialog(dialog(Some(flows()[0]), None));
         let text = one.seal(token, b"call");
         assert_eq!(one.open(&text, b"another"), Err(NoToken::Forged));
         assert_eq!(key(2, 2).open(&text, b"call"), Err(NoToken::Forged));
@@ -306,13 +375,29 @@ mod tests {
         let flow = flows()[1];
         let text = key(1, 1).seal(Token::Path(flow), &[]);
         assert_eq!(key(1, 2).open(&text, &[]), Ok(Token::Path(Flow { connection: None, ..flow })));
+        // One in whose place no other is taken does not become any to that address.
+        let alone = Flow { connection: flow.connection.map(ConnectionId::alone), ..flow };
+        let text = key(1, 1).seal(Token::Path(alone), &[]);
+        assert_eq!(key(1, 1).open(&text, &[]), Ok(Token::Path(alone)));
+        let gone = Some(ConnectionId::new(0).alone());
+        assert_eq!(key(1, 2).open(&text, &[]), Ok(Token::Path(Flow { connection: gone, ..flow })));
+    }
+
+    #[test]
+    fn a_token_is_in_time_for_a_week_from_when_it_was_made() {
+        let (key, token) = (key(1, 1), dialog(None, None));
+        let (start, hour) = (key.clock.0, Duration::from_secs(3_600));
+        assert_eq!(key.hour(start), 480_000);
+        assert_eq!(key.hour(start + 3 * hour), 480_003);
+        let in_time = |hour| token.is_in_time(hour);
+        assert_eq!([479_000, 480_000, 480_168, 480_169].map(in_time), [true, true, true, false]);
     }
 
     #[test]
     fn a_request_goes_on_to_the_end_that_has_not_sent_it() {
         let [caller, callee, ..] = flows().map(Some);
         let caller_tag = DialogToken::tag_hash(Some("a"));
-        let token = DialogToken { caller_tag, caller, callee, stateless: false };
+        let token = DialogToken { caller_tag, ..dialog(caller, callee) };
         assert_eq!((token.onward(Some("a")), token.onward(Some("b"))), (callee, caller));
     }
 }

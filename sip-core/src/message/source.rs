@@ -44,7 +44,9 @@ impl Core {
     pub(super) fn source_to_note(&self, source: SocketAddr) -> Source {
         self.spliced(source).unwrap_or_else(|| {
             let via = self.via();
-            let is_known = via.rport().is_none() && via.host.ip() == Some(source.ip());
+            // A `received` that its sender has written is no better than one that leads elsewhere.
+            let is_true = !via.params.has("received") || via.received() == Some(source.ip());
+            let is_known = is_true && via.rport().is_none() && via.host.ip() == Some(source.ip());
             if is_known { Source::Known } else { Source::Unusual }
         })
     }
@@ -104,17 +106,36 @@ mod tests {
         }
     }
 
-    /// As the rule says it, by a value.
+    /// As the rules say it, by a value: `received` where `rport` asks for it (RFC 3581 §4) or sent-by is not the source (RFC 3261 §18.2.1), and never another
+    /// than the source, whatever the sender has written.
     fn by_the_book(request: &mut Request, source: SocketAddr) {
         let mut via = request.via().clone();
+        let lies = via.params.value("received").is_some_and(|text| text.parse() != Ok(source.ip()))
+            || via.params.get("received") == Some(None);
         let asks_for_port = via.rport().is_some();
         if asks_for_port {
             via.set_rport(Some(source.port()));
         }
-        if asks_for_port || via.host.ip() != Some(source.ip()) {
+        if lies || asks_for_port || via.host.ip() != Some(source.ip()) {
             via.set_received(source.ip());
             request.set_top_via(via);
         }
+    }
+
+    #[test]
+    fn nobody_says_of_himself_that_he_was_heard_elsewhere_rfc_3261_18_2_1() {
+        let source: SocketAddr = "192.0.2.1:5060".parse().unwrap();
+        for params in [";received=203.0.113.9", ";received=[2001:db8::1]", ";received", ";received=nowhere"] {
+            let mut noted = request(&format!("Via: SIP/2.0/UDP 192.0.2.1:5060{params};branch=z9hG4bK1"));
+            noted.note_source(source);
+            assert_eq!(noted.via().received(), Some(source.ip()), "{params}");
+            let written = alloc::string::String::from_utf8(noted.to_bytes().to_vec()).unwrap();
+            assert_eq!(written.matches("received").count(), 1, "{written}");
+        }
+        let text = "Via: SIP/2.0/UDP 192.0.2.1:5060;received=192.0.2.1;branch=z9hG4bK1";
+        let mut noted = request(text);
+        noted.note_source(source);
+        assert_eq!(noted.to_bytes(), request(text).to_bytes(), "what is true stays as it came");
     }
 
     #[test]
@@ -130,6 +151,7 @@ mod tests {
             ";branch=z9hG4bK1;received=1.2.3.4;rport",
             ";Received=1.2.3.4",
             ";received",
+            ";received=192.0.2.1",
             ";branch=\"a;rport\"",
             " ; branch=z9hG4bK1 ; rport",
             ";rportx;xrport=1;branch=rport",
@@ -142,9 +164,13 @@ mod tests {
                         let (mut noted, mut expected) = (request(&vias), request(&vias));
                         noted.note_source(source);
                         by_the_book(&mut expected, source);
-                        let read = |request: &Request| request.headers().all::<Via>().unwrap();
+                        // A name stays written as its sender has it.
+                        let text = |via: &Via| via.to_string().to_ascii_lowercase();
+                        let read = |request: &Request| -> Vec<String> {
+                            request.headers().all::<Via>().unwrap().iter().map(text).collect()
+                        };
                         assert_eq!(read(&noted), read(&expected), "{vias} from {source}");
-                        assert_eq!(noted.via(), expected.via(), "{vias} from {source}");
+                        assert_eq!(text(noted.via()), text(expected.via()), "{vias} from {source}");
                         assert_eq!(
                             noted.to_bytes() == request(&vias).to_bytes(),
                             expected.via() == request(&vias).via(),

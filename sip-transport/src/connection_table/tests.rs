@@ -214,6 +214,21 @@ fn a_flow_leads_to_its_peer_when_the_connection_is_gone() {
 }
 
 #[test]
+fn a_flow_by_one_connection_alone_leads_to_no_stranger_once_that_is_gone_rfc_5626_5_3_1() {
+    let mut bench = Bench::new(10, 10);
+    let (first, _) = bench.accept(0, "192.0.2.9:4000", "first");
+    let alone = flow("192.0.2.9:4000", Some(first.alone()));
+    assert_eq!(bench.by(&alone), Some((first, "first")));
+    assert_eq!(ConnectionId::from_number(first.alone().number()), first.alone());
+    let (stranger, _) = bench.accept(0, "192.0.2.9:4000", "stranger");
+    bench.table.close(first);
+    assert!(matches!(bench.table.way(&alone), Way::Unknown));
+    bench.table.close(stranger);
+    assert!(matches!(bench.table.way(&alone), Way::Unknown), "nor is one opened");
+    assert!(matches!(bench.table.way(&flow("192.0.2.9:4000", Some(first))), Way::Open(..)));
+}
+
+#[test]
 fn a_flow_to_a_name_that_is_forgotten_leads_nowhere() {
     let mut bench = Bench::new(2, 10);
     let first = to(&mut bench, "192.0.2.9:5061", "a.example");

@@ -30,7 +30,7 @@ impl Transactions {
     /// target in use, there is one final outcome, and [`Event::Located`] and [`Event::MovedOn`] tell which target it is. Once it is cancelled, no other target is tried.
     ///
     /// A target that has failed is tried after the others for a while. A request that is too large for a datagram goes by TCP, and by UDP after all
-    /// if TCP is refused (RFC 3261 §18.1.1). Nothing of that concerns [`Self::request`]: a flow is a flow (RFC 5626).
+    /// if TCP is refused (RFC 3261 §18.1.1), not if there is no answer or a 503 by TCP. Nothing of that concerns [`Self::request`]: a flow is a flow (RFC 5626).
     ///
     /// Where nothing is located within 64 × T1, or leads anywhere, the outcome is [`Failure::NoTarget`].
     ///
@@ -201,10 +201,15 @@ impl Transactions {
             Progress::Over => {
                 slot.search = None;
                 self.failing.note_answer(flow.transport, flow.remote);
+                self.without_tcp.note_answer(flow.transport, flow.remote);
                 return false;
             }
             Progress::Failed(why) => why,
         };
+        search.note_failure(why);
+        if flow.transport == Transport::Tcp && matches!(why, MovedOn::Failed(Failure::Transport(_))) {
+            self.without_tcp.note_failure(now, flow.transport, flow.remote, None);
+        }
         let more = search.has_more() && !cancelled;
         // A cancelled INVITE that nobody has answered says as much of its target as any other.
         let retry_after = if let MovedOn::Unavailable { retry_after } = why { retry_after } else { None };
@@ -221,13 +226,13 @@ impl Transactions {
         true
     }
 
-    /// Whether a request is too large for a datagram (RFC 3261 §18.1.1), and TCP has not failed there of late.
+    /// Whether a request is too large for a datagram (RFC 3261 §18.1.1), and TCP could be had there when it was last tried.
     fn is_too_large(&self, now: Instant, request: &Request, flow: Flow) -> bool {
         let limit = self.config.path_mtu.map_or(LARGEST_DATAGRAM, |mtu| mtu.saturating_sub(MTU_RESERVE));
         self.config.streams
             && flow.transport == Transport::Udp
             && request.to_bytes().len() > limit
-            && !self.failing.is_failing(now, Transport::Tcp, flow.remote)
+            && !self.without_tcp.is_failing(now, Transport::Tcp, flow.remote)
     }
 
     /// Puts a transaction with the next way in the place of the one that is there. That one goes on elsewhere, without a user, if it still has

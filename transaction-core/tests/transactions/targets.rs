@@ -419,6 +419,30 @@ fn rfc_3261_section_18_1_1_where_tcp_is_refused_it_goes_by_udp_after_all() {
 }
 
 #[test]
+fn rfc_3261_section_18_1_1_who_answers_503_or_nothing_by_tcp_gets_it_not_by_udp() {
+    // By 503, by silence.
+    for silent in [false, true] {
+        let mut table = Table::with(TransactionsConfig { streams: true, ..TransactionsConfig::default() });
+        for round in 0..2 {
+            table.transactions.request_by(table.now, of_size(2_000), vec![udp(1), udp(2)], OWNER).unwrap();
+            table.drain();
+            assert_eq!(table.sent[0].flow, tcp(1), "silent: {silent}, round {round}");
+            if silent {
+                table.later(32_000);
+            } else {
+                let sent = parse_request(&table.sent[0].payload);
+                let refusal = Response::to_request(&sent, StatusCode::SERVICE_UNAVAILABLE).to_tag("p").build();
+                table.transactions.handle_datagram(table.now, tcp(1), refusal.to_bytes());
+                table.drain();
+            }
+            assert_eq!(table.sent.last().unwrap().flow, tcp(2), "silent: {silent}, round {round}");
+            assert!(table.sent.iter().all(|sent| sent.flow.transport == Transport::Tcp));
+            table.sent.clear();
+        }
+    }
+}
+
+#[test]
 fn the_end_of_the_first_targets_connection_does_not_concern_the_second() {
     let mut table = Table::new();
     table.transactions.request_by(table.now, unsent(Method::Invite), vec![tcp(1), udp(2)], OWNER).unwrap();

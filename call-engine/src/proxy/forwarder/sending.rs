@@ -9,10 +9,10 @@ use blether_transaction_core::{ClientTransactionId, Transactions};
 use super::super::Refusal;
 use super::super::forwarding::{Changes, Record, copy};
 use super::super::next_hop::{NextHop, NextHops, uri_of_ours};
-use super::super::reading::{Caller, is_first_hop, wants_path};
+use super::super::reading::{by_it_alone, is_first_hop, wants_path};
 use super::super::routing::Routing;
 use super::super::target::Target;
-use super::super::token::{DialogToken, Token};
+use super::super::token::Token;
 use super::{Proxy, SERVER, owner};
 
 impl<R: Routing> Proxy<R> {
@@ -61,13 +61,9 @@ impl<R: Routing> Proxy<R> {
         let request = entry.context.request();
         let came_by = entry.came_by;
         let next = way(hops, request, target, came_by).map_err(NotSent::Refused)?;
-        let record = entry.record.map(|Caller { tag, flow }| {
-            let dialog =
-                DialogToken { caller_tag: tag, caller: flow, callee: target.flow_of_dialog(), stateless: false };
-            Record { token: token_key.seal(Token::Dialog(dialog), request.call_id().as_bytes()), came_by }
-        });
+        let (caller, hour, call_id) = (entry.record, token_key.hour(now), request.call_id().clone());
         let path = wants_path(request).then(|| {
-            let token = token_key.seal(Token::Path(came_by), &[]);
+            let token = token_key.seal(Token::Path(by_it_alone(came_by)), &[]);
             let mut uri = uri_of_ours(&token, came_by.local, came_by.transport);
             // Whether we are the first that it passes, which alone has its flow (RFC 5626 §5.1).
             if is_first_hop(request) {
@@ -89,10 +85,12 @@ impl<R: Routing> Proxy<R> {
         };
         let mut copy = copy(request, &changes, routing).map_err(NotSent::Refused)?;
         let owner = owner(key, u64::try_from(branch).unwrap_or(SERVER));
+        let (sealer, towards) = (token_key.clone(), target.clone());
         let put_record = move |copy: &mut Request, goes_by: Flow| {
-            if let Some(record) = &record {
-                record.put_into(copy, goes_by);
-            }
+            let Some(caller) = caller else { return };
+            let dialog = caller.dialog_with(&towards, goes_by, hour);
+            let token = sealer.seal(Token::Dialog(dialog), call_id.as_bytes());
+            Record { token, came_by }.put_into(copy, goes_by);
         };
         let sent = match next {
             NextHop::By(goes_by) => {

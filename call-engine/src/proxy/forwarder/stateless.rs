@@ -29,7 +29,7 @@ impl<R: Routing> Proxy<R> {
         flow: Flow,
         transactions: &mut Transactions,
     ) -> Option<Event> {
-        match self.send_stateless((received, request), (target, realm), flow, transactions) {
+        match self.send_stateless(now, (received, request), (target, realm), flow, transactions) {
             Ok(()) => {
                 transactions.release(id);
                 None
@@ -40,6 +40,7 @@ impl<R: Routing> Proxy<R> {
 
     fn send_stateless(
         &mut self,
+        now: Instant,
         (received, request): (&Request, &Request),
         (target, realm): (&Target, Option<&ByteStr>),
         flow: Flow,
@@ -53,10 +54,9 @@ impl<R: Routing> Proxy<R> {
         // Nothing would be remembered of its other addresses; what is configured is no name.
         let NextHop::By(goes_by) = self.way(request, target, flow)? else { return Err(Refusal::Unresolved) };
         let token = opens_dialog(request).then(|| {
-            let Caller { tag, flow: caller } = Caller::of(received, flow);
-            let callee = target.flow_of_dialog();
-            let dialog = DialogToken { caller_tag: tag, caller, callee, stateless: true };
-            self.key.seal(Token::Dialog(dialog), request.call_id().as_bytes())
+            let caller = Caller::of(received, flow, realm.is_some());
+            let dialog = caller.dialog_with(target, goes_by, self.key.hour(now));
+            self.key.seal(Token::Dialog(DialogToken { stateless: true, ..dialog }), request.call_id().as_bytes())
         });
         let opens_nothing = matches!(request.method(), Method::Ack | Method::Cancel);
         let changes = Changes {
@@ -109,7 +109,7 @@ impl<R: Routing> Proxy<R> {
         transactions: &mut Transactions,
     ) -> bool {
         let Some((request, target)) = self.stateless_way(now, ack, flow) else { return false };
-        if let Err(refusal) = self.send_stateless((ack, &request), (&target, None), flow, transactions) {
+        if let Err(refusal) = self.send_stateless(now, (ack, &request), (&target, None), flow, transactions) {
             self.meters.refused(&refusal);
             tracing::debug!(call_id = %ack.call_id(), %refusal, "an ACK is not forwarded");
         }
@@ -142,8 +142,9 @@ impl<R: Routing> Proxy<R> {
         let transports = [Transport::Udp, Transport::Tcp, Transport::Tls];
         let transport = transports.into_iter().find(|known| via.transport.eq_ignore_ascii_case(known.via_name()));
         let Some((transport, ip)) = transport.zip(via.received().or(via.host.ip())) else { return };
-        // RFC 3261 §18.2.2, RFC 3581 §4.
-        let remote = SocketAddr::new(ip, via.rport().flatten().or(via.port).unwrap_or(5060));
+        // RFC 3261 §18.2.2, RFC 3581 §4; the default is that of the transport (RFC 3261 §18.2.2, §19.1.2).
+        let default = if transport == Transport::Tls { 5061 } else { 5060 };
+        let remote = SocketAddr::new(ip, via.rport().flatten().or(via.port).unwrap_or(default));
         let Ok(local) = self.hops.local_towards(remote, flow) else { return };
         let goes_by = Flow { transport, local, remote, connection: None };
         conceal_identity(&mut response.headers_mut(), &self.routing, flow, Some(goes_by));

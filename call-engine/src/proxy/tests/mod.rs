@@ -1,5 +1,6 @@
 //! The proxy over its transactions, in virtual time: datagrams in, datagrams out.
 
+mod admission;
 mod dialogs;
 mod forking;
 mod identity;

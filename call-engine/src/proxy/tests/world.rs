@@ -4,16 +4,16 @@ use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use blether_sip_core::digest::Credentials;
-use blether_sip_core::{ByteStr, Host, Limits, Message, Request, Response, StatusCode};
+use blether_sip_core::{ByteStr, HeaderName, Host, Limits, Message, Request, Response, StatusCode};
 use blether_sip_transport::{ConnectionId, Flow, Transport};
 use blether_transaction_core::{Inquiry, Interceptor, NoTarget, Transactions, TransactionsConfig, Transmit};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-use crate::proxy::{Asked, Fork, Plan, Proxy, ProxyPlace, Routed, Routing, Target, TokenKey};
+use crate::proxy::{Asked, Barred, Fork, Plan, Proxy, ProxyPlace, Routed, Routing, Target, TokenKey};
 
 pub(super) const HERE: &str = "192.0.2.1:5060";
 pub(super) const ALICE: &str = "198.51.100.1:5060";
@@ -29,6 +29,8 @@ pub(super) struct Table {
     pub(super) fork: Fork,
     pub(super) stateless: bool,
     pub(super) ring_for: Duration,
+    /// Whether anybody may send, without an account.
+    pub(super) open: bool,
 }
 
 impl Routing for Table {
@@ -40,9 +42,18 @@ impl Routing for Table {
             fork: self.fork,
             ring_for: self.ring_for,
             timer_c: Duration::from_secs(181),
-            realm: Some(ByteStr::from("blether")),
+            realm: (!self.open).then(|| ByteStr::from("blether")),
             stateless: self.stateless,
         }))
+    }
+
+    /// Any credentials will do.
+    fn admit(&self, _now: Instant, asked: Asked<'_>) -> Result<(), Barred> {
+        if asked.received.headers().has(&HeaderName::ProxyAuthorization) {
+            return Ok(());
+        }
+        let challenge = Response::to_request(asked.received, StatusCode::PROXY_AUTHENTICATION_REQUIRED).build();
+        Err(Barred::Answered { response: Box::new(challenge), stateless: true })
     }
 
     fn has_stateless(&self) -> bool {
@@ -128,17 +139,19 @@ impl World {
         let mut rng = StdRng::seed_from_u64(7);
         let users = users.iter().map(|(user, targets)| ((*user).to_owned(), targets.clone())).collect();
         let ring_for = Duration::from_secs(60);
-        let mut table = Table { users, fork: Fork::default(), stateless: false, ring_for };
+        let mut table = Table { users, fork: Fork::default(), stateless: false, ring_for, open: false };
         change(&mut table);
         let local: [SocketAddr; 1] = [HERE.parse().unwrap()];
         let place = ProxyPlace { local: &local, tls: &[], advertise: None, tcp: true };
-        let proxy = Proxy::new(table, Arc::new(TokenKey::new(&[7; 32], 1)), &place, &mut rng);
+        let now = Instant::now();
+        let key = TokenKey::new(&[7; 32], 1, (now, UNIX_EPOCH + Duration::from_secs(1_800_000_000)));
+        let proxy = Proxy::new(table, Arc::new(key), &place, &mut rng);
         let config = TransactionsConfig { refuse_merged: false, pass_unmatched: true, ..TransactionsConfig::default() };
         let transactions = Transactions::new(config, StdRng::seed_from_u64(8));
         Self {
             transactions,
             proxy,
-            now: Instant::now(),
+            now,
             left: Vec::new(),
             sent: Vec::new(),
             names: HashMap::new(),

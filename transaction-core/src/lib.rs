@@ -76,7 +76,7 @@ pub use loop_detection::{LoopDetector, LoopMark};
 pub use non_invite_client::NonInviteClientTransaction;
 pub use non_invite_server::NonInviteServerTransaction;
 pub use overload::{Overload, OverloadConfig, OverloadGate, Source};
-pub use search::MovedOn;
+pub use search::{MovedOn, Onward};
 pub use shard::{
     Direction, Locator, Ownership, Rejected, Router, RunningShards, Shard, ShardClosed, ShardConfig, ShardHandle,
     ShardIndex, Shards, ShardsWatch, Streams, TransactionUser, Way, WireMessage, WireTap,

@@ -2,11 +2,12 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use blether_sip_core::{ByteStr, Method, Request, Response, RetryAfter, StatusCode};
 use blether_sip_transport::Flow;
-use blether_sip_transport::resolve::FailingTargets;
+use blether_sip_transport::resolve::{Destination, FailingTargets};
 
 use crate::invite_client::ClientEvent;
 use crate::{Failure, LoopMark};
@@ -44,6 +45,15 @@ pub(crate) struct Way {
     pub(crate) whatever_size: bool,
 }
 
+/// Where a request is forwarded to by its name.
+#[derive(Clone, Debug)]
+pub struct Onward {
+    /// What is to be located.
+    pub destination: Destination,
+    /// Whether it may be found on this machine itself (a loopback address): not where a stranger chooses the name.
+    pub may_lead_inside: bool,
+}
+
 /// What whoever forwards a request puts into the copy that goes by a flow.
 pub(crate) type Prepare = Box<dyn Fn(&mut Request, Flow) + Send>;
 
@@ -54,6 +64,8 @@ pub(crate) struct Search {
     /// What each branch ends with, if it is forwarded.
     pub(crate) mark: Option<LoopMark>,
     prepare: Option<Prepare>,
+    /// Whether its ways may lead to this machine itself.
+    may_lead_inside: bool,
     untried: VecDeque<Way>,
     /// Whether the way that was taken has given any response.
     heard: bool,
@@ -62,12 +74,12 @@ pub(crate) struct Search {
 impl Search {
     /// Of a request whose ways are not known yet.
     pub(crate) fn new(request: Request) -> Self {
-        Self { request, mark: None, prepare: None, untried: VecDeque::new(), heard: false }
+        Self { request, mark: None, prepare: None, may_lead_inside: true, untried: VecDeque::new(), heard: false }
     }
 
     /// Of one that is forwarded.
-    pub(crate) fn forwarded(request: Request, mark: LoopMark, prepare: Option<Prepare>) -> Self {
-        Self { mark: Some(mark), prepare, ..Self::new(request) }
+    pub(crate) fn forwarded(request: Request, may_lead_inside: bool, mark: LoopMark, prepare: Option<Prepare>) -> Self {
+        Self { mark: Some(mark), prepare, may_lead_inside, ..Self::new(request) }
     }
 
     /// The Call-ID.
@@ -82,6 +94,8 @@ impl Search {
 
     /// These are the ways, in this order, but those last that have failed of late.
     pub(crate) fn set_ways(&mut self, now: Instant, mut flows: Vec<Flow>, failing: &FailingTargets) {
+        let is_inside = |ip: IpAddr| ip.is_loopback() || ip.is_unspecified();
+        flows.retain(|flow| self.may_lead_inside || !is_inside(flow.remote.ip().to_canonical()));
         failing.put_last(now, &mut flows, |flow| (flow.transport, flow.remote));
         self.untried = flows.into_iter().map(|flow| Way { flow, whatever_size: false }).collect();
     }

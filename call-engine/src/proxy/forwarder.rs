@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use blether_sip_core::{ByteStr, Method, Request, Response};
 use blether_sip_transport::Flow;
 use blether_transaction_core::{
-    ClientTransactionId, Event, LoopDetector, LoopMark, Owner, ServerTransactionId, Transactions,
+    ClientTransactionId, Event, LoopDetector, LoopMark, Onward, Owner, ServerTransactionId, Transactions,
 };
 use metrics::Counter;
 use rand::rngs::StdRng;
@@ -23,7 +23,7 @@ use super::context::{Action, Patience, ResponseContext};
 use super::forwarding::{Changes, copy};
 use super::meters::Meters;
 use super::next_hop::{NextHop, NextHops};
-use super::reading::{Caller, is_same_end, onward, opens_dialog};
+use super::reading::{Caller, is_local, is_same_end, onward, opens_dialog};
 use super::routes::{Here, Preprocessed, preprocess};
 use super::routing::{Asked, Barred, Routed, Routing};
 use super::target::{Plan, Target};
@@ -250,7 +250,8 @@ impl<R: Routing> Proxy<R> {
         match sent {
             Ok((ack, NextHop::By(goes_by))) => transactions.forward_ack(ack, goes_by, checked.mark),
             Ok((ack, NextHop::To(destination))) => {
-                if transactions.forward_ack_to(now, ack, destination, checked.mark).is_err() {
+                let onward = Onward { destination, may_lead_inside: is_local(flow) };
+                if transactions.forward_ack_to(now, ack, onward, checked.mark).is_err() {
                     tracing::debug!(call_id = %request.call_id(), "no room to locate where an ACK goes");
                 }
             }

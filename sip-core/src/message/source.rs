@@ -45,8 +45,11 @@ impl Core {
         self.spliced(source).unwrap_or_else(|| {
             let via = self.via();
             // A `received` that its sender has written is no better than one that leads elsewhere.
-            let is_true = !via.params.has("received") || via.received() == Some(source.ip());
-            let is_known = is_true && via.rport().is_none() && via.host.ip() == Some(source.ip());
+            let is_said = match via.params.has("received") {
+                true => via.received() == Some(source.ip()),
+                false => via.host.ip() == Some(source.ip()),
+            };
+            let is_known = is_said && via.rport().is_none();
             if is_known { Source::Known } else { Source::Unusual }
         })
     }

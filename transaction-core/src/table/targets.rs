@@ -10,7 +10,7 @@ use super::{Full, Transactions, reliability};
 use crate::event::Attempt;
 use crate::invite_client::ClientEvent;
 use crate::key::ClientKey;
-use crate::search::{MovedOn, Progress, Search};
+use crate::search::{MovedOn, Onward, Progress, Search};
 use crate::slot::{Machine, Role, Slot, Unsent};
 use crate::{ClientTransactionId, Event, Failure, Inquiry, LoopMark, NoTarget, Owner};
 
@@ -58,13 +58,13 @@ impl Transactions {
         &mut self,
         now: Instant,
         request: Request,
-        destination: Destination,
+        onward: Onward,
         owner: Owner,
         mark: LoopMark,
         prepare: impl Fn(&mut Request, Flow) + Send + 'static,
     ) -> Result<ClientTransactionId, Full> {
-        let search = Search::forwarded(request, mark, Some(Box::new(prepare)));
-        self.inquire(now, search, destination, Some(owner))
+        let search = Search::forwarded(request, onward.may_lead_inside, mark, Some(Box::new(prepare)));
+        self.inquire(now, search, onward.destination, Some(owner))
     }
 
     /// [`Self::forward_ack`] to a destination: asks by [`Self::poll_inquiry`] where that is, and sends the ACK by the first way that
@@ -73,14 +73,9 @@ impl Transactions {
     /// # Errors
     ///
     /// As [`Self::request_to`].
-    pub fn forward_ack_to(
-        &mut self,
-        now: Instant,
-        ack: Request,
-        destination: Destination,
-        mark: LoopMark,
-    ) -> Result<(), Full> {
-        self.inquire(now, Search::forwarded(ack, mark, None), destination, None).map(|_| ())
+    pub fn forward_ack_to(&mut self, now: Instant, ack: Request, onward: Onward, mark: LoopMark) -> Result<(), Full> {
+        let search = Search::forwarded(ack, onward.may_lead_inside, mark, None);
+        self.inquire(now, search, onward.destination, None).map(|_| ())
     }
 
     fn inquire(

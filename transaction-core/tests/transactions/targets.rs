@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use blether_sip_core::{HeaderName, Method, Request, Response, RetryAfter, StatusCode, Subject};
 use blether_sip_transport::resolve::Destination;
 use blether_sip_transport::{ConnectionId, Flow, Transport};
-use blether_transaction_core::{ClientTransactionId, Event, LoopDetector, NoTarget, Owner, TransactionsConfig};
+use blether_transaction_core::{ClientTransactionId, Event, LoopDetector, NoTarget, Onward, Owner, TransactionsConfig};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -256,6 +256,27 @@ fn example() -> Destination {
     Destination::new("example.org".parse().unwrap())
 }
 
+fn anywhere() -> Onward {
+    Onward { destination: example(), may_lead_inside: true }
+}
+
+#[test]
+fn a_name_that_a_stranger_chooses_leads_to_no_loopback_address() {
+    let mut table = Table::new();
+    let loops = LoopDetector::new(&mut StdRng::seed_from_u64(3));
+    let at = |address: &str| Flow { remote: address.parse().unwrap(), ..udp(1) };
+    let inside = || ["127.0.0.1:5060", "[::1]:5060", "[::ffff:127.0.0.1]:5060", "0.0.0.0:5060"].map(at).to_vec();
+    for (may_lead_inside, others, sent) in [(false, vec![], 0), (false, vec![udp(1)], 1), (true, vec![], 1)] {
+        let request = unsent(Method::Options);
+        let (mark, onward) = (loops.mark(&request), Onward { destination: example(), may_lead_inside });
+        let id = table.transactions.forward_to(table.now, request, onward, OWNER, mark, |_, _| ()).unwrap();
+        table.transactions.handle_located(table.now, id, Ok([inside(), others].concat()));
+        let before = table.sent.len();
+        table.drain();
+        assert_eq!(table.sent.len() - before, sent);
+    }
+}
+
 #[test]
 fn a_request_to_a_name_is_sent_when_its_destination_is_located() {
     let mut table = Table::new();
@@ -285,7 +306,7 @@ fn rfc_3261_section_16_6_each_branch_of_what_is_forwarded_ends_with_its_mark() {
     let mark = loops.mark(&request);
     // What depends on the way is put into each copy for itself.
     let prepare = |copy: &mut Request, flow: Flow| copy.headers_mut().push(Subject(flow.remote.to_string().into()));
-    let id = table.transactions.forward_to(now, request, example(), OWNER, mark, prepare).unwrap();
+    let id = table.transactions.forward_to(now, request, anywhere(), OWNER, mark, prepare).unwrap();
     table.transactions.handle_located(table.now, id, Ok(vec![udp(1), udp(2)]));
     table.drain();
     let first = table.request_at(1);
@@ -306,7 +327,7 @@ fn rfc_3261_section_16_6_an_ack_for_a_2xx_is_sent_once_when_it_is_located() {
     for located in [Ok(vec![udp(1), udp(2)]), Ok(Vec::new()), Err(NoTarget::Unanswered)] {
         let ack = unsent(Method::Ack);
         let mark = loops.mark(&ack);
-        table.transactions.forward_ack_to(table.now, ack, example(), mark).unwrap();
+        table.transactions.forward_ack_to(table.now, ack, anywhere(), mark).unwrap();
         let inquiry = table.transactions.poll_inquiry().unwrap();
         table.transactions.handle_located(table.now, inquiry.id, located);
         table.drain();

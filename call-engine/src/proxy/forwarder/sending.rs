@@ -4,12 +4,12 @@ use std::time::Instant;
 
 use blether_sip_core::{HeaderName, MaxBreadth, Method, Request, Response, Route, StatusCode};
 use blether_sip_transport::Flow;
-use blether_transaction_core::{ClientTransactionId, Transactions};
+use blether_transaction_core::{ClientTransactionId, Onward, Transactions};
 
 use super::super::Refusal;
 use super::super::forwarding::{Changes, Record, copy};
 use super::super::next_hop::{NextHop, NextHops, uri_of_ours};
-use super::super::reading::{by_it_alone, is_first_hop, wants_path};
+use super::super::reading::{by_it_alone, is_first_hop, is_local, wants_path};
 use super::super::routing::Routing;
 use super::super::target::Target;
 use super::super::token::Token;
@@ -97,7 +97,12 @@ impl<R: Routing> Proxy<R> {
                 put_record(&mut copy, goes_by);
                 transactions.forward(now, copy, goes_by, owner, entry.mark)
             }
-            NextHop::To(destination) => transactions.forward_to(now, copy, destination, owner, entry.mark, put_record),
+            NextHop::To(destination) => {
+                // Within a dialog the name is whatever its sender says.
+                let may_lead_inside = request.to_tag().is_none() || is_local(came_by);
+                let onward = Onward { destination, may_lead_inside };
+                transactions.forward_to(now, copy, onward, owner, entry.mark, put_record)
+            }
         };
         sent.map_err(|_| NotSent::NoRoom)
     }

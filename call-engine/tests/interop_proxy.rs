@@ -224,9 +224,14 @@ fn a_server_of_the_configuration_is_reached_without_state() {
         config.proxies.push(ProxyConfig { stateless: true, authenticate: false, ..proxy });
     });
     let answering = stage.sipp("answers", "uas_answer").port(port).start();
-    stage.caller("calls", "uac_call").callee("7123").set("talk_ms", 100).run().assert_successful(1);
+    stage.caller("calls", "uac_unasked_call").callee("7123").set("talk_ms", 100).run().assert_successful(1);
     answering.wait().assert_successful(1);
     let refusing = stage.sipp("refuses", "uas_busy").port(port).start();
-    stage.caller("is-refused", "uac_expect_status").callee("7123").set("status", 486).run().assert_successful(1);
+    stage
+        .caller("is-refused", "uac_unasked_expect_status")
+        .callee("7123")
+        .set("status", 486)
+        .run()
+        .assert_successful(1);
     refusing.wait().assert_successful(1);
 }

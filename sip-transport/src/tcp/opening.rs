@@ -30,7 +30,7 @@ impl Connections {
     /// Queues a message for the connection that `flow` names, else for one to the same address, else for a new one, which is opened; says
     /// which one it was. Never waits. Must be called on a tokio runtime.
     ///
-    /// That it was queued does not mean that it arrives: [`StreamEvent::Closed`] tells of every connection's end.
+    /// That it was queued does not mean that it arrives: [`StreamEvent::Closed`](crate::StreamEvent::Closed) tells of every connection's end.
     ///
     /// # Errors
     ///

@@ -26,7 +26,7 @@ const SOURCES: u32 = 8;
 /// How long a connection may take to its first answer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// For how long the connections have been idle when memory is read.
+/// For how long the connections have been idle when memory is read: that they are is what is measured.
 const SETTLED: Duration = Duration::from_secs(2);
 
 /// What a connection may take of memory, in bytes.
@@ -88,7 +88,7 @@ async fn open(number: u32, address: SocketAddr, own: &[u8]) -> anyhow::Result<Co
     let client = TlsClient::new(TrustAnchors::from_pem(own)?, None)?;
     let source = Ipv4Addr::from(u32::from(Ipv4Addr::LOCALHOST) + 1 + number % SOURCES);
     let local = SocketAddr::from((source, 5_061));
-    let (sender, mut events) = mpsc::unbounded_channel();
+    let (sender, mut events) = mpsc::channel(1);
     let end = LocalEnd { listening: vec![(Transport::Tls, local)], advertise: None };
     let connections = Connections::with_tls(ConnectionLimits::default(), end, Arc::new(Inbox(sender)), client);
     let flow = connections.lead_to(local, address, &PeerName::from(address.ip()));
@@ -105,12 +105,12 @@ async fn open(number: u32, address: SocketAddr, own: &[u8]) -> anyhow::Result<Co
 }
 
 /// Hands on what comes.
-struct Inbox(mpsc::UnboundedSender<StreamEvent>);
+struct Inbox(mpsc::Sender<StreamEvent>);
 
 impl StreamUser for Inbox {
     fn try_take(&self, event: StreamEvent) -> Result<(), StreamEvent> {
-        // Whoever has its answer listens no more.
-        let _ = self.0.send(event);
+        // The answer is the first; whoever has it listens no more.
+        drop(self.0.try_send(event));
         Ok(())
     }
 

@@ -26,7 +26,7 @@
 //! # RFCs
 //!
 //! RFC 3261 §10 (registrar), §8.2 and §22.4 (user agent server with digest, RFC 7616, RFC 8760), a back-to-back user agent; §16 (proxy) with RFC 3327, RFC 3608,
-//! RFC 5393, RFC 5626 §5 and RFC 5658; the layers below name theirs. Absent: proxying to host names.
+//! RFC 5393, RFC 5626 §5 and RFC 5658; the layers below name theirs. Absent: `sips`, and a proxy beside TLS.
 
 pub mod account;
 pub mod b2bua;

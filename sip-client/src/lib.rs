@@ -36,7 +36,7 @@
 //!
 //! What a phone needs of RFC 3261, 3264, 3550, 3551, 3581, 4733, 7616 and 8760; see the crates below for the sections.
 //!
-//! Absent: UDP is the only transport, and the server is an address (RFC 3263 is the application's business); early media is not played; a
+//! The server is an address or a name (RFC 3263, feature `dns`), reached by UDP or TCP. Absent: TLS; early media is not played; a
 //! peer may put the call on hold and change the media, but what is sent stays in the codec that was agreed first; transfer, presence,
 //! SRTP and ICE.
 

@@ -33,7 +33,7 @@ pub struct PhoneConfig {
     pub account: Account,
     /// Where it listens. Default: a port that the system chooses, on the address that faces the server.
     pub listen: Option<SocketAddr>,
-    /// How it speaks with its server. Default: UDP. With TCP it also listens for connections, on the port that it has for UDP: a server whose
+    /// How it speaks with its server: by UDP or TCP, not by TLS. Default: UDP. With TCP it also listens for connections, on the port that it has for UDP: a server whose
     /// connection is gone opens another.
     pub transport: Transport,
     /// Ports for RTP. Default: whatever the system chooses.
@@ -91,6 +91,9 @@ pub enum PhoneError {
     /// The server cannot be reached from here.
     #[error(transparent)]
     NoRoute(#[from] NoRoute),
+    /// [`PhoneConfig::transport`] is TLS, which a phone does not speak.
+    #[error("a phone does not speak TLS; it speaks UDP and TCP")]
+    NoTls,
     /// The server's name leads nowhere.
     #[error("the server cannot be found: {0}")]
     NoServer(#[from] ResolveError),
@@ -132,7 +135,12 @@ impl Phone {
             Some(locator) => locator,
             None => locator_for(&config.account.server.host)?,
         };
-        let protocol = if config.transport == Transport::Tcp { Protocol::Tcp } else { Protocol::Udp };
+        let protocol = match config.transport {
+            Transport::Udp => Protocol::Udp,
+            Transport::Tcp => Protocol::Tcp,
+            // Whoever asks for it is not to be sent in clear.
+            Transport::Tls => return Err(PhoneError::NoTls),
+        };
         let destination = Destination { transport: Some(protocol), ..config.account.server.clone() };
         let listen = match config.listen {
             Some(listen) => listen,

@@ -370,3 +370,10 @@ async fn a_phone_that_is_shut_down_says_goodbye_to_everybody() {
     assert_eq!(server.bindings(2).await.last().unwrap().asked, 0);
     server.idle().await;
 }
+
+#[tokio::test]
+async fn a_phone_that_is_to_speak_tls_does_not_start_and_sends_nothing_in_clear() {
+    let account = Account::new("alice", PASSWORD, "127.0.0.1:5061".parse().unwrap());
+    let config = PhoneConfig { transport: Transport::Tls, ..PhoneConfig::new(account) };
+    assert!(matches!(Phone::start(config).await, Err(PhoneError::NoTls)));
+}
